@@ -1,0 +1,84 @@
+# pg_principal: `make run`, `make test`, `make lint`, `make bench`, `make install`, `make clean`.
+PG_CONFIG ?= pg_config
+BUILD := build
+MAKEFLAGS += --no-print-directory
+
+EXTENSION = extension/pg_principal
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
+MODULE_big = pg_principal
+DATA_built = sql/pg_principal--$(EXTVERSION).sql
+DATA = $(wildcard sql/upgrade/pg_principal--*--*.sql)
+
+CORE_SRC := $(wildcard extension/core/*.cpp)
+PG_SRC := $(wildcard extension/pg/*.cpp)
+FRONTEND_SRC := $(wildcard frontend/*.cpp)
+CORE_OBJS := $(CORE_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
+OBJS = $(CORE_OBJS) $(PG_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
+SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=extension/exports.map
+EXTRA_CLEAN = $(BUILD) .run
+
+# PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
+override with_llvm = no
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+# `make run` and `make test` start here on a machine that has nothing yet.
+all install:
+	@echo "no PostgreSQL server headers ($(PG_CONFIG) --pgxs): install postgresql-server-dev-all" >&2; exit 1
+clean:
+	rm -rf $(EXTRA_CLEAN) $(OBJS) $(MODULE_big).so $(DATA_built)
+endif
+
+STRICT := -std=c++17 -g -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor
+HARDEN := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+# core/ sees no server header: its include path has none.
+CORE_FLAGS := $(STRICT) $(HARDEN) -fvisibility=hidden -Iextension
+# Server headers as system headers, so that our own warnings can be errors.
+PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow -Wshadow=local -fno-strict-aliasing -fwrapv
+FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
+	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
+FRONTEND_LIBS := -lpq -lyaml-cpp -lcrypto -pthread
+
+# Objects are of one server version: another PG_CONFIG compiles them again.
+SERVER := $(BUILD)/obj/postgresql-$(VERSION)
+$(SERVER):
+	@mkdir -p $(@D) && rm -f $(BUILD)/obj/postgresql-* && touch $@
+
+$(BUILD)/obj/core/%.o: extension/core/%.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CORE_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/pg/%.o: extension/pg/%.cpp Makefile $(SERVER)
+	@mkdir -p $(@D)
+	$(CXX) $(PG_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/frontend/%.o: frontend/%.cpp Makefile extension/pg_principal.control
+	@mkdir -p $(@D)
+	$(CXX) $(STRICT) $(HARDEN) $(FRONTEND_INCLUDES) -MMD -MP -c $< -o $@
+
+$(BUILD)/pg_principal: $(FRONTEND_SRC:frontend/%.cpp=$(BUILD)/obj/frontend/%.o) $(CORE_OBJS)
+	$(CXX) $^ $(FRONTEND_LIBS) -o $@
+
+sql/pg_principal--$(EXTVERSION).sql: $(sort $(wildcard sql/modules/*.sql)) extension/pg_principal.control
+	cat $(filter %.sql,$^) > $@
+
+all: $(BUILD)/pg_principal
+install: install-frontend
+install-frontend: $(BUILD)/pg_principal
+	mkdir -p '$(DESTDIR)$(bindir)'
+	install -m 755 $< '$(DESTDIR)$(bindir)/pg_principal'
+uninstall: uninstall-frontend
+uninstall-frontend:
+	rm -f '$(DESTDIR)$(bindir)/pg_principal'
+
+include tests/harness/unit.mk
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
+
+# These install missing packages, build, and use a private server: nothing else is touched.
+run test bench lint:
+	@tests/harness/packages.sh $@
+	@$(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
+
+.DEFAULT_GOAL := all
+.PHONY: all install install-frontend uninstall uninstall-frontend clean run test bench lint

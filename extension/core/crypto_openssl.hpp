@@ -1,0 +1,75 @@
+// For crypto*.cpp alone: owners of OpenSSL objects and the one way to check a call. Every OpenSSL
+// call that can fail goes through require(), so that tests can make each of them fail in turn.
+#pragma once
+
+#include "core/crypto.hpp"
+#include "core/error.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/x509.h>
+
+namespace pg_principal::openssl {
+
+struct Free : OpensslFree {
+    using OpensslFree::operator();
+    void operator()(BIGNUM *n) const noexcept { BN_clear_free(n); }
+    void operator()(BN_CTX *ctx) const noexcept { BN_CTX_free(ctx); }
+    void operator()(BIO *bio) const noexcept { BIO_free(bio); }
+    void operator()(ECDSA_SIG *sig) const noexcept { ECDSA_SIG_free(sig); }
+    void operator()(EVP_CIPHER *cipher) const noexcept { EVP_CIPHER_free(cipher); }
+    void operator()(EVP_CIPHER_CTX *ctx) const noexcept { EVP_CIPHER_CTX_free(ctx); }
+    void operator()(EVP_MAC *mac) const noexcept { EVP_MAC_free(mac); }
+    void operator()(OSSL_PARAM *params) const noexcept { OSSL_PARAM_free(params); }
+    void operator()(OSSL_PARAM_BLD *builder) const noexcept { OSSL_PARAM_BLD_free(builder); }
+    void operator()(PKCS8_PRIV_KEY_INFO *info) const noexcept { PKCS8_PRIV_KEY_INFO_free(info); }
+};
+template <class T>
+using Ptr = std::unique_ptr<T, Free>;
+
+// Leaves the thread's error queue empty however the scope is left: a stale entry would be taken for
+// the server's own TLS error.
+class CleanQueue {
+  public:
+    CleanQueue() = default;
+    ~CleanQueue() {
+        if (ERR_peek_error() != 0) // clearing costs more than looking
+            ERR_clear_error();
+    }
+    CleanQueue(const CleanQueue &) = delete;
+    CleanQueue &operator=(const CleanQueue &) = delete;
+};
+
+// Only 1 is success: some calls report an inner failure as a negative number.
+inline void require(int result, const char *what) {
+    if (result != 1)
+        throw Error(Errc::crypto_failed, {what});
+}
+
+template <class T>
+T *require(T *object, const char *what) {
+    if (!object)
+        throw Error(Errc::crypto_failed, {what});
+    return object;
+}
+
+inline const unsigned char *bytes(std::string_view text) noexcept {
+    return reinterpret_cast<const unsigned char *>(text.data() ? text.data() : "");
+}
+inline unsigned char *bytes(char *data) noexcept { return reinterpret_cast<unsigned char *>(data); }
+
+const char *hash_name(Hash hash) noexcept;
+
+// Big-endian numbers; secret ones live in memory that is cleared.
+Ptr<BIGNUM> to_number(std::string_view big_endian);
+Ptr<BIGNUM> to_secret_number(std::string_view big_endian);
+
+// Whether a number of full length lies in 1..n-1, n the order of the curve's group.
+bool is_scalar(Curve curve, std::string_view number) noexcept;
+
+} // namespace pg_principal::openssl

@@ -1,0 +1,74 @@
+// Compact JWS (RFC 7515). The algorithm comes from the key and the header must agree with it.
+#pragma once
+
+#include "core/json.hpp"
+#include "core/jwk.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pg_principal {
+
+constexpr std::size_t max_token_bytes = 16 * 1024;
+
+// Why a token is refused; describe() gives the text that callers show.
+enum class TokenFault : std::uint8_t {
+    none,
+    malformed,
+    too_long,
+    algorithm_refused, // none, unknown, or not the key's
+    header_refused,    // crit, jwk, jku, x5u, x5c, b64
+    unknown_key,
+    bad_signature,
+    expired,
+    not_yet_valid,
+    wrong_issuer,
+    wrong_audience
+};
+std::string_view describe(TokenFault fault) noexcept;
+
+// A token taken apart, nothing verified yet. Reuse one to avoid allocations: a header equal to the
+// last one is not parsed again. The views point into the token or into this object.
+class CompactJws {
+  public:
+    CompactJws() = default;
+    CompactJws(const CompactJws &) = delete;
+    CompactJws &operator=(const CompactJws &) = delete;
+
+    // Everything that can be refused without a key.
+    TokenFault parse(std::string_view token);
+
+    std::string_view header_b64, payload_b64, signature_b64, signing_input;
+    Alg alg = Alg::HS256;
+    std::optional<std::string_view> kid, typ;
+    std::string header, payload, signature; // decoded
+
+  private:
+    TokenFault parse_header();
+
+    std::string known_header_b64_; // of the header that alg, kid, typ and header describe
+    json::Document header_doc_;
+};
+
+bool verify_signature(Alg alg, const Key &key, std::string_view message,
+                      std::string_view signature);
+
+// none, algorithm_refused, unknown_key or bad_signature; `used` receives the key that fitted.
+TokenFault verify(const CompactJws &jws, const Key &key);
+TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used = nullptr);
+
+struct JwsHeader {
+    std::string_view typ; // left out when empty
+    std::string_view cty; // left out when empty
+    bool with_kid = true; // the key's kid when it has one
+};
+// Throws Error(algorithm_mismatch) when the key may not sign with the algorithm.
+std::string jws_sign(std::string_view payload, const Key &key,
+                     std::optional<Alg> alg = std::nullopt, const JwsHeader &header = {});
+// With a header written by the caller: it must name the algorithm.
+std::string jws_sign_raw(std::string_view header_json, std::string_view payload, const Key &key,
+                         Alg alg);
+
+} // namespace pg_principal

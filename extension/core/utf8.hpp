@@ -1,0 +1,15 @@
+// UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing beyond U+10FFFF.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pg_principal {
+
+// Bytes of the sequence that the text starts with, or 0 when it starts with none.
+std::size_t utf8_sequence(std::string_view text) noexcept;
+bool is_utf8(std::string_view text) noexcept;
+void append_utf8(std::string &out, std::uint32_t code_point);
+
+} // namespace pg_principal

@@ -1,0 +1,127 @@
+#include "pg/bridge.hpp"
+
+#include "core/error.hpp"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "funcapi.h"
+}
+
+#include <cstring>
+
+namespace pg_principal {
+
+namespace {
+
+// What is left of an exception once its handler is gone: no destructor, no allocation.
+struct Failure {
+    ErrorData *server_error;
+    int sqlstate;
+    char message[1024];
+    char detail[8192];
+    char hint[1024];
+};
+
+void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
+    std::size_t length = from.size() < size ? from.size() : size - 1;
+    // never half a UTF-8 character
+    while (length < from.size() && length > 0 && (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80)
+        --length;
+    std::memcpy(to, from.data(), length);
+    to[length] = '\0';
+}
+
+int sqlstate_of(std::string_view code) noexcept {
+    return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]);
+}
+
+void capture(Failure &failure, int sqlstate, std::string_view message, std::string_view detail,
+             std::string_view hint) noexcept {
+    failure.server_error = nullptr;
+    failure.sqlstate = sqlstate;
+    copy_text(failure.message, sizeof failure.message, message);
+    copy_text(failure.detail, sizeof failure.detail, detail);
+    copy_text(failure.hint, sizeof failure.hint, hint);
+}
+
+[[noreturn]] void raise(Failure &failure) {
+    if (failure.server_error != nullptr)
+        ReThrowError(failure.server_error);
+    ereport(ERROR, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
+                    failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
+                    failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0));
+    pg_unreachable();
+}
+
+// false when the body returned; the frames of the body are gone either way.
+bool fails(SqlFunction body, FunctionCallInfo fcinfo, Datum &result, Failure &failure) noexcept {
+    try {
+        result = body(fcinfo);
+        return false;
+    } catch (const PgError &error) {
+        failure.server_error = error.data();
+    } catch (const Error &error) {
+        capture(failure, sqlstate_of(error.kind().sqlstate), error.message(), error.detail(),
+                error.hint());
+    } catch (const std::bad_alloc &) {
+        capture(failure, ERRCODE_OUT_OF_MEMORY, "out of memory", {}, {});
+    } catch (const std::exception &error) {
+        capture(failure, ERRCODE_INTERNAL_ERROR, error.what(), {}, {});
+    } catch (...) {
+        capture(failure, ERRCODE_INTERNAL_ERROR, "unknown C++ exception", {}, {});
+    }
+    return true;
+}
+
+} // namespace
+
+ErrorData *run_guarded(void (*run)(void *), void *argument) noexcept {
+    const MemoryContext caller = CurrentMemoryContext;
+    ErrorData *volatile error = nullptr;
+    PG_TRY();
+    {
+        run(argument);
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(caller);
+        error = CopyErrorData();
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    return error;
+}
+
+Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo) {
+    Datum result = 0;
+    // static: 10 kB on a deep stack is worth avoiding, and a backend runs one function at a time;
+    // it is filled and raised with no other call in between
+    static Failure failure;
+    if (fails(body, fcinfo, result, failure))
+        raise(failure);
+    return result;
+}
+
+text *to_text(std::string_view bytes) {
+    return guard([bytes] { return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())); });
+}
+
+std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
+    text *value = guard([fcinfo, n] { return PG_GETARG_TEXT_PP(n); });
+    return view_of(value);
+}
+
+std::string_view view_of(const text *value) noexcept {
+    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+Datum record_result(FunctionCallInfo fcinfo, Datum *values, bool *nulls) {
+    return guard([fcinfo, values, nulls] {
+        TupleDesc desc;
+        if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+            elog(ERROR, "the result is not a record");
+        return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+    });
+}
+
+} // namespace pg_principal

@@ -1,0 +1,61 @@
+// New key material and its storage.
+#include "core/error.hpp"
+#include "core/jwk.hpp"
+#include "pg/jsonb.hpp"
+#include "pg/keyring.hpp"
+
+using namespace pg_principal;
+
+namespace {
+
+// kid, key_alg, public_jwk, material, sealed_under
+Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
+    const std::string_view alg = alg_name(key.default_alg());
+    const Secret jwk = private_jwk(key);
+    const StoredMaterial stored = store_material(jwk.view(), key.kid());
+    Datum values[5];
+    bool nulls[5] = {false, false, key.is_symmetric(), false, stored.sealed_under.empty()};
+    values[0] = PointerGetDatum(to_text(key.kid()));
+    values[1] = PointerGetDatum(to_text(alg));
+    values[2] = key.is_symmetric() ? 0 : to_jsonb(public_jwk(key));
+    values[3] = PointerGetDatum(to_text(stored.bytes));
+    values[4] = PointerGetDatum(to_text(stored.sealed_under));
+    return record_result(fcinfo, values, nulls);
+}
+
+Key read_key(std::string_view source) {
+    const std::size_t start = source.find_first_not_of(" \t\r\n");
+    const std::string_view text = start == std::string_view::npos ? source : source.substr(start);
+    if (!text.empty() && text.front() == '{')
+        return parse_jwk(text);
+    if (text.substr(0, 11) == "-----BEGIN ")
+        return parse_pem(text);
+    return key_from_secret(source);
+}
+
+} // namespace
+
+SQL_FUNCTION(generate_key_material) {
+    return key_record(fcinfo, generate_key(require_alg(text_argument(fcinfo, 0))));
+}
+
+SQL_FUNCTION(read_key_material) {
+    Key key = read_key(text_argument(fcinfo, 0));
+    const Alg alg = key.default_alg();
+    if (const std::string_view why = key.refusal(alg, KeyOperation::sign); !why.empty())
+        throw Error(Errc::key_refused, {why});
+    key = key.with_alg(alg);
+    if (key.kid().empty())
+        key = key.with_kid(thumbprint(key));
+    return key_record(fcinfo, key);
+}
+
+SQL_FUNCTION(reseal_key_material) {
+    const std::string_view kid = text_argument(fcinfo, 2);
+    const Secret jwk = open_material(text_argument(fcinfo, 0), !PG_ARGISNULL(1), kid);
+    const StoredMaterial stored = store_material(jwk.view(), kid);
+    Datum values[2] = {PointerGetDatum(to_text(stored.bytes)),
+                       PointerGetDatum(to_text(stored.sealed_under))};
+    bool nulls[2] = {false, stored.sealed_under.empty()};
+    return record_result(fcinfo, values, nulls);
+}

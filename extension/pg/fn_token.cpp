@@ -1,0 +1,89 @@
+// Binding a token to the connection, minting one, reading a time to live.
+#include "core/duration.hpp"
+#include "core/email.hpp"
+#include "core/error.hpp"
+#include "core/jwt.hpp"
+#include "pg/identity.hpp"
+#include "pg/jsonb.hpp"
+#include "pg/keyring.hpp"
+#include "pg/settings.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
+
+using namespace pg_principal;
+
+namespace {
+
+// Verified first, so that a dead token is never bound.
+const Identity &bind(std::string_view token, bool local) {
+    const std::string copy(token);
+    (void)verify_identity(copy);
+    settings::bind_token(copy.c_str(), local);
+    return *current_identity();
+}
+
+std::string_view bearer_token(std::string_view header) {
+    constexpr std::string_view scheme = "bearer ";
+    if (header.size() < scheme.size() ||
+        pg_strncasecmp(header.data(), scheme.data(), scheme.size()) != 0)
+        return {};
+    return trim_ascii(header.substr(scheme.size()));
+}
+
+} // namespace
+
+SQL_FUNCTION(authenticate) {
+    const bool local = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+    const std::string_view token = PG_ARGISNULL(0) ? std::string_view() : text_argument(fcinfo, 0);
+    if (token.empty()) {
+        settings::bind_token("", local);
+        PG_RETURN_NULL();
+    }
+    return to_jsonb(bind(token, local).payload);
+}
+
+SQL_FUNCTION(pre_request) {
+    const char *headers = guard([] { return GetConfigOption("request.headers", true, false); });
+    std::string_view token;
+    json::Document document;
+    if (headers != nullptr && *headers != '\0') {
+        json::parse_into(document, headers);
+        const json::Value header = document.root().find("authorization");
+        if (header.is_string())
+            token = bearer_token(header.as_string());
+    }
+    if (token.empty())
+        settings::bind_token("", true);
+    else
+        (void)bind(token, true);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(sign_token) {
+    const std::string token = jwt_sign(jsonb_argument(fcinfo, 0), signing_key());
+    if (token.size() > max_token_bytes)
+        throw Error(Errc::token_too_long,
+                    {std::to_string(token.size()), std::to_string(max_token_bytes)});
+    return PointerGetDatum(to_text(token));
+}
+
+SQL_FUNCTION(parse_ttl) {
+    const std::string_view text = text_argument(fcinfo, 0);
+    const std::int64_t seconds = parse_ttl(text);
+    const std::int64_t ceiling = settings::max_token_ttl();
+    if (seconds > ceiling) {
+        const std::string limit =
+            ceiling % 3600 == 0 ? std::to_string(ceiling / 3600) + "h" : std::to_string(ceiling) + "s";
+        throw Error(Errc::duration_too_long, {printable(text), limit});
+    }
+    return Int64GetDatum(seconds);
+}
+
+SQL_FUNCTION(normalise_email) {
+    const std::string email = normalise_email(text_argument(fcinfo, 0));
+    if (const auto problem = check_email(email))
+        throw Error(Errc::email_malformed, {quote_for_message(email), *problem});
+    return PointerGetDatum(to_text(email));
+}

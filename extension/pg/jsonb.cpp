@@ -1,0 +1,31 @@
+#include "pg/jsonb.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "utils/jsonb.h"
+}
+
+#include <cstring>
+
+namespace pg_principal {
+
+std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n) {
+    return guard([fcinfo, n] {
+        Jsonb *json = PG_GETARG_JSONB_P(n);
+        char *local = JsonbToCString(nullptr, &json->root, VARSIZE(json));
+        const char *utf8 = pg_server_to_any(local, static_cast<int>(std::strlen(local)), PG_UTF8);
+        return std::string_view(utf8);
+    });
+}
+
+Datum make_jsonb(std::string_view utf8) {
+    char *copy = pnstrdup(utf8.data(), utf8.size());
+    char *local = pg_any_to_server(copy, static_cast<int>(utf8.size()), PG_UTF8);
+    return DirectFunctionCall1(jsonb_in, CStringGetDatum(local));
+}
+
+Datum to_jsonb(std::string_view utf8) {
+    return guard([utf8] { return make_jsonb(utf8); });
+}
+
+} // namespace pg_principal

@@ -1,0 +1,14 @@
+// jsonb across the border, in the UTF-8 that core/ speaks whatever the database's encoding.
+#pragma once
+
+#include "pg/bridge.hpp"
+
+namespace pg_principal {
+
+// The text of an argument; lives in the current memory context.
+std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n);
+// For use inside guard(): may ereport.
+Datum make_jsonb(std::string_view utf8);
+Datum to_jsonb(std::string_view utf8);
+
+} // namespace pg_principal

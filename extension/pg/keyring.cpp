@@ -1,0 +1,154 @@
+#include "pg/keyring.hpp"
+
+#include "core/error.hpp"
+#include "core/sealing.hpp"
+#include "pg/settings.hpp"
+#include "pg/store.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <optional>
+
+namespace pg_principal {
+
+namespace {
+
+struct StoredKey {
+    std::string kid;
+    bool in_use;
+    bool sealed;
+    Secret material;
+    std::optional<Key> key; // once opened
+};
+
+// Never destroyed: a backend's exit runs no destructors of ours.
+std::vector<StoredKey> *ring = nullptr;
+
+constexpr std::size_t max_master_key_file = 64 * 1024;
+
+struct FileDescriptor {
+    int fd;
+    explicit FileDescriptor(const char *path) : fd(open(path, O_RDONLY | O_CLOEXEC)) {}
+    ~FileDescriptor() {
+        if (fd >= 0)
+            close(fd);
+    }
+};
+
+Secret read_master_key_file(const std::string &path) {
+    const auto unreadable = [&path](std::string_view why) {
+        return Error(Errc::master_key_file_unreadable, {path, why});
+    };
+    FileDescriptor file(path.c_str());
+    struct stat status {};
+    if (file.fd < 0 || fstat(file.fd, &status) != 0)
+        throw unreadable(std::strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        throw unreadable("it is no regular file");
+    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        throw Error(Errc::master_key_file_permissions, {path});
+    Secret text = Secret::of_size(max_master_key_file);
+    std::size_t length = 0;
+    while (length < text.size()) {
+        const ssize_t n = read(file.fd, text.data() + length, text.size() - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            throw unreadable(std::strerror(errno));
+        if (n == 0)
+            return Secret(text.view().substr(0, length));
+        length += static_cast<std::size_t>(n);
+    }
+    throw unreadable("it is larger than 64 kB");
+}
+
+MasterKeys master_keys() {
+    const std::string path(settings::master_key_file());
+    if (path.empty())
+        return {};
+    return parse_master_keys(read_master_key_file(path).view(), path);
+}
+
+// Bound to its row: a blob moved to another row does not open.
+std::string additional_data(std::string_view kid) {
+    return "pg_principal signing key " + std::string(kid);
+}
+
+struct RawKey {
+    SigningKeyRow row;
+    RawKey *next;
+};
+
+void load() {
+    if (ring != nullptr)
+        return;
+    RawKey *rows = nullptr;
+    read_signing_keys(
+        [](const SigningKeyRow &row, void *argument) {
+            auto **list = static_cast<RawKey **>(argument);
+            auto *raw = static_cast<RawKey *>(palloc(sizeof(RawKey)));
+            *raw = RawKey{row, *list};
+            const Size size = VARSIZE_ANY(row.material);
+            raw->row.material = static_cast<bytea *>(palloc(size));
+            std::memcpy(raw->row.material, row.material, size);
+            *list = raw;
+        },
+        &rows);
+    auto loaded = std::make_unique<std::vector<StoredKey>>();
+    for (RawKey *raw = rows; raw != nullptr; raw = raw->next) {
+        const std::string_view material = view_of(raw->row.material);
+        loaded->push_back({raw->row.kid, std::strcmp(raw->row.state, "in_use") == 0,
+                           raw->row.sealed, Secret(material), std::nullopt});
+        wipe(raw->row.material, VARSIZE_ANY(raw->row.material));
+    }
+    ring = loaded.release();
+}
+
+const Key &opened(StoredKey &stored) {
+    if (!stored.key) {
+        const Secret jwk = open_material(stored.material.view(), stored.sealed, stored.kid);
+        stored.key = parse_jwk(jwk.view()).with_kid(stored.kid);
+    }
+    return *stored.key;
+}
+
+} // namespace
+
+const Key *verification_key(std::string_view kid) {
+    load();
+    for (StoredKey &stored : *ring)
+        if (stored.kid == kid)
+            return &opened(stored);
+    return nullptr;
+}
+
+const Key &signing_key() {
+    load();
+    for (StoredKey &stored : *ring)
+        if (stored.in_use)
+            return opened(stored);
+    throw Error(Errc::token_not_signed);
+}
+
+void forget_keys() noexcept {
+    delete ring;
+    ring = nullptr;
+}
+
+StoredMaterial store_material(std::string_view private_jwk, std::string_view kid) {
+    const MasterKeys keys = master_keys();
+    if (keys.empty())
+        return {std::string(private_jwk), {}};
+    return {keys.seal(private_jwk, additional_data(kid)), keys.sealing_key_id()};
+}
+
+Secret open_material(std::string_view bytes, bool sealed, std::string_view kid) {
+    if (!sealed)
+        return Secret(bytes);
+    return master_keys().open(bytes, additional_data(kid), kid);
+}
+
+} // namespace pg_principal

@@ -1,0 +1,25 @@
+// The signing keys of this database, opened when first needed and kept until one of them changes.
+#pragma once
+
+#include "core/jwk.hpp"
+
+#include <string_view>
+
+namespace pg_principal {
+
+// nullptr for a key that is unknown or revoked. Throws Error(master_key_missing) when it is sealed
+// and cannot be opened. Valid until forget_keys().
+const Key *verification_key(std::string_view kid);
+// The key in use; throws Error(token_not_signed) when there is none.
+const Key &signing_key();
+void forget_keys() noexcept;
+
+// Private material as it is stored: sealed when a master key is configured.
+struct StoredMaterial {
+    std::string bytes;
+    std::string sealed_under; // empty: in the clear
+};
+StoredMaterial store_material(std::string_view private_jwk, std::string_view kid);
+Secret open_material(std::string_view bytes, bool sealed, std::string_view kid);
+
+} // namespace pg_principal

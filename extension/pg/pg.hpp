@@ -1,0 +1,29 @@
+// The only way to PostgreSQL's headers: they are C, and come before every other header.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+}
+
+// These macros of the server's would rewrite the C++ library.
+#undef Abs
+#undef Max
+#undef Min
+#undef gettext
+#undef dgettext
+#undef ngettext
+#undef dngettext
+#undef snprintf
+#undef vsnprintf
+#undef sprintf
+#undef vsprintf
+#undef fprintf
+#undef vfprintf
+#undef printf
+#undef vprintf
+#undef strerror
+#undef strerror_r

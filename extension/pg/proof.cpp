@@ -1,0 +1,172 @@
+#include "pg/proof.hpp"
+
+#include "core/error.hpp"
+#include "core/jwt.hpp"
+#include "pg/keyring.hpp"
+#include "pg/settings.hpp"
+#include "pg/store.hpp"
+
+extern "C" {
+#include "datatype/timestamp.h"
+}
+
+namespace pg_principal {
+
+namespace {
+
+constexpr std::int64_t us_per_s = 1'000'000;
+// PostgreSQL counts from 2000-01-01, JOSE from 1970-01-01.
+constexpr std::int64_t epoch_distance_us =
+    static_cast<std::int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * us_per_s;
+
+std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
+    pg_uuid_t uuid{};
+    int digits = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (text[i] != '-')
+                return std::nullopt;
+            continue;
+        }
+        const char c = text[i];
+        const int value = c >= '0' && c <= '9'   ? c - '0'
+                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                                 : -1;
+        if (value < 0 || digits >= 2 * UUID_LEN)
+            return std::nullopt;
+        unsigned char &byte = uuid.data[digits++ / 2];
+        byte = static_cast<unsigned char>(byte << 4 | value);
+    }
+    if (digits != 2 * UUID_LEN || text.size() != 36)
+        return std::nullopt;
+    return uuid;
+}
+
+bool same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept {
+    return std::string_view(reinterpret_cast<const char *>(a.data), UUID_LEN) ==
+           std::string_view(reinterpret_cast<const char *>(b.data), UUID_LEN);
+}
+
+std::string_view string_claim(json::Value claims, std::string_view name) {
+    const json::Value value = claims.find(name);
+    return value.is_string() ? value.as_string() : std::string_view();
+}
+
+void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int> generation,
+                     TimestampTz now) {
+    const PrincipalRow principal = read_principal(id, now);
+    if (!principal.found)
+        refuse_token("unknown principal");
+    if (principal.banned)
+        refuse_token("banned");
+    if (generation && *generation != principal.generation)
+        refuse_token("session revoked"); // by a ban that was lifted since
+    identity.has_principal = true;
+    identity.uid = id;
+    identity.email = principal.email;
+    identity.kind = principal.kind;
+    identity.app_role = principal.app_role;
+}
+
+void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view subject,
+                   TimestampTz now) {
+    const SessionRow session = read_session(id);
+    if (!session.found)
+        refuse_token("unknown session");
+    if (session.revoked)
+        refuse_token("session revoked");
+    const TimestampTz ends = session.expires_at + settings::clock_skew() * us_per_s;
+    if (ends <= now)
+        refuse_token("expired");
+    identity.dies_at = std::min(identity.dies_at, ends);
+    if (identity.role != session.role)
+        refuse_token("wrong role");
+    identity.has_session = true;
+    identity.session_id = id;
+    if (!session.has_user) {
+        if (!subject.empty())
+            refuse_token("wrong subject");
+        return;
+    }
+    const std::optional<pg_uuid_t> uid = parse_uuid(subject);
+    if (!uid || !same(*uid, session.user_id))
+        refuse_token("wrong subject");
+    judge_principal(identity, *uid, session.generation, now);
+}
+
+// Times and names of the claims, then what they stand for.
+void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rules,
+                  TimestampTz now, bool session_required) {
+    if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
+        refuse_token(describe(fault));
+    const std::optional<std::int64_t> expiry = numeric_date_us(claims.find("exp"));
+    identity.dies_at = DT_NOEND;
+    if (expiry && *expiry < std::int64_t{1} << 61)
+        identity.dies_at = *expiry - epoch_distance_us + settings::clock_skew() * us_per_s;
+    identity.role = string_claim(claims, "role");
+    identity.scope = string_claim(claims, "scope");
+    const std::string_view subject = string_claim(claims, "sub");
+    const std::string_view session = string_claim(claims, "session_id");
+    if (!session.empty() || session_required) {
+        const std::optional<pg_uuid_t> id = parse_uuid(session);
+        if (!id)
+            refuse_token("unknown session");
+        judge_session(identity, *id, subject, now);
+    } else if (!subject.empty()) {
+        const std::optional<pg_uuid_t> uid = parse_uuid(subject);
+        if (!uid)
+            refuse_token("wrong subject");
+        judge_principal(identity, *uid, std::nullopt, now);
+    }
+}
+
+ClaimRules rules_at(TimestampTz now) {
+    ClaimRules rules;
+    rules.time = {now + epoch_distance_us, settings::clock_skew()};
+    return rules;
+}
+
+} // namespace
+
+void refuse_token(std::string_view reason) {
+    throw Error(Errc::token_refused, {}, std::string(reason));
+}
+
+Identity prove_token(std::string_view token) {
+    CompactJws jws;
+    if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
+        refuse_token(describe(fault));
+    const Key *key = jws.kid ? verification_key(*jws.kid) : nullptr;
+    if (key == nullptr)
+        refuse_token(describe(TokenFault::unknown_key));
+    if (const TokenFault fault = verify(jws, *key); fault != TokenFault::none)
+        refuse_token(describe(fault));
+
+    json::Document claims;
+    if (!json::try_parse(claims, jws.payload))
+        refuse_token(describe(TokenFault::malformed));
+    const TimestampTz now = GetCurrentTimestamp();
+    ClaimRules rules = rules_at(now);
+    rules.issuer = settings::issuer();
+    rules.audience = settings::audience();
+    rules.require_expiry = true;
+    Identity identity;
+    judge_claims(identity, claims.root(), rules, now, true);
+    identity.source = token;
+    identity.payload = jws.payload;
+    return identity;
+}
+
+Identity prove_claims(std::string_view claims_json) {
+    json::Document claims;
+    if (!json::try_parse(claims, claims_json) || !claims.root().is_object())
+        refuse_token(describe(TokenFault::malformed));
+    const TimestampTz now = GetCurrentTimestamp();
+    Identity identity;
+    judge_claims(identity, claims.root(), rules_at(now), now, false);
+    identity.source = claims_json;
+    identity.payload = claims_json;
+    return identity;
+}
+
+} // namespace pg_principal

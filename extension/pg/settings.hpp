@@ -1,0 +1,22 @@
+// The settings pg_principal.*; what each is for stands in settings.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pg_principal::settings {
+
+void define();
+
+std::string_view token() noexcept; // empty when there is none
+std::string_view issuer() noexcept;
+std::string_view audience() noexcept;
+std::string_view master_key_file() noexcept;
+std::int64_t max_token_ttl() noexcept; // seconds
+int clock_skew() noexcept;             // seconds
+bool trust_request_claims() noexcept;
+
+// Binds the token for the rest of the transaction (local) or of the session. Throws PgError.
+void bind_token(const char *token, bool local);
+
+} // namespace pg_principal::settings

@@ -1,0 +1,248 @@
+#include "app.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+// The checks of an issue come in a fixed order, and a missing address is the first of them: that is
+// a refusal (exit 1), not wrong usage.
+void require_email(const std::string &email) {
+    if (email.empty())
+        throw Failure("--email is required");
+}
+
+Param optional_text(const std::string &text) { return text.empty() ? Param() : Param(text); }
+
+std::string issue_columns() {
+    return "SELECT email, kind, ttl_seconds, " + utc_time_sql("expires_at") +
+           ", session_id, token FROM ";
+}
+
+Json issued_json(const Rows &rows) {
+    Json json;
+    const auto email = rows.get(0, 0);
+    json["email"] = email ? Json(*email) : Json();
+    json["kind"] = rows.text(0, 1);
+    json["ttlSeconds"] = std::stoll(rows.text(0, 2));
+    json["expiresAt"] = rows.text(0, 3);
+    json["sessionId"] = rows.text(0, 4);
+    json["token"] = rows.text(0, 5);
+    return json;
+}
+
+// These lines are an interface: byte for byte what operators' scripts already read.
+void print_issued(const Streams &streams, const Rows &rows, const std::string &title,
+                  const std::string &variable, const std::string &output) {
+    if (rows.size() != 1)
+        throw Failure("the server issued nothing");
+    if (output == "json")
+        return print_json(streams.out, issued_json(rows));
+    const std::string token = rows.text(0, 5);
+    if (output == "token")
+        streams.out << token << '\n';
+    else
+        streams.out << title << "\n\n"
+                    << token << "\n\n  Export: " << variable
+                    << "=<jwt above>; never commit or echo it.\n\n  Done.\n";
+}
+
+void add_issue(CLI::App &group, Session &session) {
+    struct Options {
+        std::string email, ttl = "8760h", label, output;
+        std::vector<std::string> scopes;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb = add_command(
+        group, session, "issue", "Mint a token for a person or a service account on the roster",
+        "  pg_principal auth issue --email kata-agent-team@example.com\n"
+        "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d --label ci\n"
+        "  TOKEN=$(pg_principal auth issue --email a@example.com --output token)",
+        [&session, options] {
+            require_email(options->email);
+            const Rows rows = session.connect().run(
+                issue_columns() + "auth.issue_token($1::pg_catalog.text, $2::pg_catalog.text, "
+                                  "$3::pg_catalog.text, $4::pg_catalog.text[])",
+                {options->email, options->ttl, optional_text(options->label),
+                 options->scopes.empty() ? Param() : Param(array_param(options->scopes))});
+            print_issued(session.streams, rows,
+                         "Issued JWT for " + printable(rows.text(0, 0)) + " (" + rows.text(0, 1) +
+                             ", ttl=" + options->ttl + ")",
+                         "LANDMARK_AUTH_TOKEN", options->output);
+        });
+    verb->add_option("--email", options->email, "Whose token");
+    verb->add_option("--ttl", options->ttl,
+                     "Time to live: hours, days or years, as 24h, 90d, 1y (default 8760h)");
+    verb->add_option("--label", options->label, "A name for the session, to recognise it later");
+    verb->add_option("--scope", options->scopes, "What the token is limited to; may be repeated");
+    add_output(verb, options->output, {"text", "json", "token"});
+}
+
+void add_key(CLI::App &group, Session &session) {
+    struct Options {
+        std::string role, ttl = "8760h", label, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb = add_command(
+        group, session, "key", "Mint a project key for the role anon or service_role",
+        "  pg_principal auth key --role anon\n"
+        "  pg_principal auth key --role service_role --ttl 30d --label backup",
+        [&session, options] {
+            const Rows rows = session.connect().run(
+                issue_columns() + "auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, "
+                                  "$3::pg_catalog.text)",
+                {options->role, options->ttl, optional_text(options->label)});
+            print_issued(session.streams, rows,
+                         "Issued key for " + options->role + " (ttl=" + options->ttl + ")",
+                         options->role == "anon" ? "SUPABASE_ANON_KEY"
+                                                 : "SUPABASE_SERVICE_ROLE_KEY",
+                         options->output);
+        });
+    verb->add_option("--role", options->role, "anon or service_role")
+        ->required()
+        ->check(CLI::IsMember({"anon", "service_role"}))
+        ->type_name("ROLE");
+    verb->add_option("--ttl", options->ttl, "Time to live, as 24h, 90d, 1y (default 8760h)");
+    verb->add_option("--label", options->label, "A name for the session, to recognise it later");
+    add_output(verb, options->output, {"text", "json", "token"});
+}
+
+Json nullable(const Rows &rows, int row, int column) {
+    const auto value = rows.get(row, column);
+    return value ? Json(*value) : Json();
+}
+
+void print_sessions(const Streams &streams, const Rows &rows, bool json) {
+    if (json) {
+        const char *const names[] = {"id",        "label",     "role",         "createdAt",
+                                     "expiresAt", "revokedAt", "revokeReason", "state"};
+        Json list = Json::array();
+        for (int row = 0; row < rows.size(); ++row) {
+            Json object;
+            for (int column = 0; column < 8; ++column)
+                object[names[column]] = nullable(rows, row, column);
+            const auto scopes = rows.get(row, 8);
+            object["scopes"] = scopes ? Json::parse(*scopes) : Json();
+            list.push_back(std::move(object));
+        }
+        return print_json(streams.out, list);
+    }
+    Table table({"SESSION", "STATE", "LABEL", "ROLE", "CREATED", "EXPIRES", "SCOPES"});
+    for (int row = 0; row < rows.size(); ++row)
+        table.add({rows.get(row, 0), rows.get(row, 7), rows.get(row, 1), rows.get(row, 2),
+                   rows.get(row, 3), rows.get(row, 4), rows.get(row, 9)});
+    table.print(streams);
+}
+
+void add_sessions(CLI::App &group, Session &session) {
+    struct Options {
+        std::string email, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb = add_command(
+        group, session, "sessions", "List the sessions behind somebody's tokens",
+        "  pg_principal auth sessions --email kata-agent-team@example.com\n"
+        "  pg_principal auth sessions --email kata-agent-team@example.com --output json",
+        [&session, options] {
+            const Rows rows = session.connect().run(
+                "SELECT id, label, role, " + utc_time_sql("created_at") + ", " +
+                    utc_time_sql("expires_at") + ", " + utc_time_sql("revoked_at") +
+                    ", revoke_reason, state, pg_catalog.to_json(scopes), "
+                    "pg_catalog.array_to_string(scopes, ' ') "
+                    "FROM auth.list_sessions($1::pg_catalog.text)",
+                {options->email});
+            print_sessions(session.streams, rows, options->output == "json");
+        });
+    verb->add_option("--email", options->email, "Whose sessions")->required();
+    add_output(verb, options->output, {"text", "json"});
+}
+
+void add_revoke(CLI::App &group, Session &session) {
+    struct Options {
+        std::string session_id, reason, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb =
+        add_command(group, session, "revoke", "End one session, and with it its tokens",
+                    "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
+                    "--reason rotated",
+                    [&session, options] {
+                        const Rows rows = session.connect().run(
+                            "SELECT auth.revoke_session($1::pg_catalog.uuid, $2::pg_catalog.text)",
+                            {options->session_id, optional_text(options->reason)});
+                        if (rows.text(0, 0) != "t")
+                            throw Failure("no live session " + printable(options->session_id), {},
+                                          "List them: pg_principal auth sessions --email <email>.");
+                        if (options->output == "json")
+                            print_json(session.streams.out, {{"revoked", options->session_id}});
+                        else
+                            session.streams.out << "revoked " << printable(options->session_id) << '\n';
+                    });
+    verb->add_option("--session", options->session_id, "Its id, as auth sessions shows it")
+        ->required()
+        ->type_name("UUID");
+    verb->add_option("--reason", options->reason, "Kept with the session");
+    add_output(verb, options->output, {"text", "json"});
+}
+
+void add_ban(CLI::App &group, Session &session) {
+    struct Options {
+        std::string email, duration = "100 years", reason, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb = add_command(
+        group, session, "ban", "Shut somebody out: every token dies at its next statement",
+        "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"
+        "  pg_principal auth ban --email kata-agent-team@example.com --duration '7 days'",
+        [&session, options] {
+            session.connect().run(
+                "SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, "
+                "$3::pg_catalog.text)",
+                {options->email, options->duration, optional_text(options->reason)});
+            if (options->output == "json")
+                print_json(session.streams.out,
+                           {{"banned", options->email}, {"duration", options->duration}});
+            else
+                session.streams.out << "banned " << printable(options->email) << " (" << options->duration
+                                    << ")\n";
+        });
+    verb->add_option("--email", options->email, "Whom")->required();
+    verb->add_option("--duration", options->duration, "An interval (default \"100 years\")");
+    verb->add_option("--reason", options->reason, "Kept with the ban");
+    add_output(verb, options->output, {"text", "json"});
+}
+
+void add_unban(CLI::App &group, Session &session) {
+    struct Options {
+        std::string email, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb = add_command(
+        group, session, "unban", "Lift a ban; tokens issued before it stay dead",
+        "  pg_principal auth unban --email kata-agent-team@example.com", [&session, options] {
+            session.connect().run("SELECT auth.unban($1::pg_catalog.text)", {options->email});
+            if (options->output == "json")
+                print_json(session.streams.out, {{"unbanned", options->email}});
+            else
+                session.streams.out << "unbanned " << printable(options->email) << '\n';
+        });
+    verb->add_option("--email", options->email, "Whom")->required();
+    add_output(verb, options->output, {"text", "json"});
+}
+
+} // namespace
+
+void add_auth_commands(CLI::App &root, Session &session) {
+    CLI::App *group =
+        add_command(root, session, "auth", "Tokens, sessions and bans",
+                    "  pg_principal auth issue --email kata-agent-team@example.com\n"
+                    "  pg_principal auth sessions --email kata-agent-team@example.com\n"
+                    "  pg_principal auth ban --email kata-agent-team@example.com");
+    add_issue(*group, session);
+    add_key(*group, session);
+    add_sessions(*group, session);
+    add_revoke(*group, session);
+    add_ban(*group, session);
+    add_unban(*group, session);
+}
+
+} // namespace pg_principal::cli

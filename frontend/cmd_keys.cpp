@@ -1,0 +1,191 @@
+#include "app.hpp"
+
+#include <cstdlib>
+
+#include "read_file.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+constexpr std::size_t max_key_bytes = std::size_t{64} << 10;
+
+void add_list(CLI::App &group, Session &session) {
+    const auto output = std::make_shared<std::string>();
+    CLI::App *verb = add_command(
+        group, session, "list", "List the signing keys and their states",
+        "  pg_principal keys list\n"
+        "  pg_principal keys list --output json",
+        [&session, output] {
+            const Rows rows = session.connect().run(
+                "SELECT kid, alg, state, sealed, " + utc_time_sql("created_at") + ", " +
+                utc_time_sql("activated_at") + " FROM auth.list_signing_keys()");
+            Json list = Json::array();
+            Table table({"KID", "ALG", "STATE", "SEALED", "CREATED", "ACTIVATED"});
+            for (int row = 0; row < rows.size(); ++row) {
+                const bool sealed = rows.text(row, 3) == "t";
+                const auto activated = rows.get(row, 5);
+                list.push_back({{"kid", rows.text(row, 0)},
+                                {"alg", rows.text(row, 1)},
+                                {"state", rows.text(row, 2)},
+                                {"sealed", sealed},
+                                {"createdAt", rows.text(row, 4)},
+                                {"activatedAt", activated ? Json(*activated) : Json()}});
+                table.add({rows.get(row, 0), rows.get(row, 1), rows.get(row, 2),
+                           sealed ? "yes" : "no", rows.get(row, 4), activated});
+            }
+            if (*output == "json")
+                print_json(session.streams.out, list);
+            else
+                table.print(session.streams);
+        });
+    add_output(verb, *output, {"text", "json"});
+}
+
+void print_new_key(const Streams &streams, const std::string &verb, const std::string &kid,
+                   bool standby, const std::string &output) {
+    const char *const state = standby ? "standby" : "in_use";
+    if (output == "json")
+        print_json(streams.out, {{"kid", kid}, {"state", state}});
+    else if (output == "token")
+        streams.out << kid << '\n';
+    else
+        streams.out << verb << ' ' << kid << " (" << state << ")\n";
+}
+
+void add_create(CLI::App &group, Session &session) {
+    struct Options {
+        std::string algorithm = "HS256", output;
+        bool standby = false;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb =
+        add_command(group, session, "create", "Create a signing key inside the database",
+                    "  pg_principal keys create\n"
+                    "  pg_principal keys create --alg ES256 --standby",
+                    [&session, options] {
+                        const Rows rows = session.connect().run(
+                            "SELECT auth.create_signing_key($1::pg_catalog.text, "
+                            "$2::pg_catalog.bool)",
+                            {options->algorithm, options->standby ? "false" : "true"});
+                        print_new_key(session.streams, "created", rows.text(0, 0), options->standby,
+                                      options->output);
+                    });
+    verb->add_option("--alg", options->algorithm, "Signature algorithm (default HS256)")
+        ->check(CLI::IsMember({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
+                               "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}))
+        ->type_name("ALG");
+    verb->add_flag("--standby", options->standby, "Publish it, but do not sign with it yet");
+    add_output(verb, options->output, {"text", "json", "token"});
+}
+
+struct ImportOptions {
+    std::string variable, secret_file, jwk_file, output;
+    bool standby = false;
+};
+
+// An editor leaves a newline at the end of a file; it is no part of the secret.
+void drop_newline(std::string &text) {
+    if (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    if (!text.empty() && text.back() == '\r')
+        text.pop_back();
+}
+
+// No message here may repeat anything of what was read.
+std::string key_material(const ImportOptions &options) {
+    std::string material;
+    if (!options.variable.empty()) {
+        const char *value = std::getenv(options.variable.c_str());
+        if (!value || !*value)
+            throw Failure("the environment variable " + printable(options.variable) +
+                          " is not set");
+        return value;
+    }
+    const std::string &file = options.secret_file.empty() ? options.jwk_file : options.secret_file;
+    material = read_file(file, max_key_bytes);
+    if (material.size() > max_key_bytes)
+        throw Failure(printable(file) + " is larger than 64 KiB, that is no key");
+    if (material.find('\0') != std::string::npos)
+        throw Failure(printable(file) + " contains a NUL byte");
+    drop_newline(material);
+    if (material.empty())
+        throw Failure(printable(file) + " is empty");
+    if (!options.jwk_file.empty() && !Json::parse(material, nullptr, false).is_object())
+        throw Failure(printable(file) + " is not a JSON object");
+    return material;
+}
+
+void add_import(CLI::App &group, Session &session) {
+    const auto options = std::make_shared<ImportOptions>();
+    CLI::App *verb = add_command(
+        group, session, "import", "Import a signing key; it is never an argument",
+        "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+        "  pg_principal keys import --jwk-file key.json --standby",
+        [&session, options] {
+            const int sources = !options->variable.empty() + !options->secret_file.empty() +
+                                !options->jwk_file.empty();
+            if (sources != 1)
+                throw UsageError("one of --secret-env, --secret-file, --jwk-file is needed");
+            const std::string material = key_material(*options);
+            const Rows rows = session.connect().run(
+                "SELECT auth.import_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
+                {material, options->standby ? "false" : "true"});
+            print_new_key(session.streams, "imported", rows.text(0, 0), options->standby,
+                          options->output);
+        });
+    verb->add_option("--secret-env", options->variable,
+                     "The environment variable that holds an HS256 secret")
+        ->type_name("VAR");
+    verb->add_option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
+        ->type_name("FILE");
+    verb->add_option("--jwk-file", options->jwk_file, "The file that holds a private JWK")
+        ->type_name("FILE");
+    verb->add_flag("--standby", options->standby, "Publish it, but do not sign with it yet");
+    add_output(verb, options->output, {"text", "json", "token"});
+}
+
+void add_transition(CLI::App &group, Session &session, const std::string &name,
+                    const std::string &description, const std::string &sql,
+                    const std::string &done_word) {
+    struct Options {
+        std::string kid, output;
+    };
+    const auto options = std::make_shared<Options>();
+    CLI::App *verb =
+        add_command(group, session, name, description,
+                    "  pg_principal keys " + name + " nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
+                    [&session, options, sql, done_word] {
+                        session.connect().run(sql, {options->kid});
+                        if (options->output == "json")
+                            print_json(session.streams.out, {{done_word, options->kid}});
+                        else
+                            session.streams.out << done_word << ' ' << printable(options->kid)
+                                                << '\n';
+                    });
+    verb->add_option("KID", options->kid, "The key's id, as keys list shows it")
+        ->required()
+        ->type_name("");
+    add_output(verb, options->output, {"text", "json"});
+}
+
+} // namespace
+
+void add_keys_commands(CLI::App &root, Session &session) {
+    CLI::App *group =
+        add_command(root, session, "keys", "Signing keys: created, rotated and revoked in place",
+                    "  pg_principal keys create\n"
+                    "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                    "  pg_principal keys list");
+    add_list(*group, session);
+    add_create(*group, session);
+    add_import(*group, session);
+    add_transition(*group, session, "activate", "Sign with this key from now on",
+                   "SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated");
+    add_transition(*group, session, "retire", "Stop signing with it; its tokens live on",
+                   "SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired");
+    add_transition(*group, session, "revoke", "End it: every token it signed dies",
+                   "SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked");
+}
+
+} // namespace pg_principal::cli

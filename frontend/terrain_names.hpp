@@ -1,0 +1,38 @@
+// Names for generated people, each once: given names times family names, then again with a number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace pg_principal::cli {
+
+struct PersonName {
+    std::string name, email, github_username;
+};
+
+// The lists in terrain_names.cpp and their order are part of the output for a given seed: only
+// append to this file's behaviour with a new major version.
+class NameSource {
+  public:
+    NameSource(std::uint64_t seed, std::string domain);
+    // The next name whose email is still free.
+    PersonName next();
+    // For somebody with a name already; the email may be taken.
+    PersonName named(const std::string &name) const;
+    // False when it was taken before.
+    bool take(const std::string &email) { return taken_.insert(email).second; }
+    std::size_t distinct_names() const { return order_.size(); }
+
+  private:
+    PersonName person(const std::string &name, const std::string &dotted,
+                      const std::string &dashed) const;
+    std::string domain_, label_;
+    std::vector<std::uint32_t> order_;
+    std::size_t at_ = 0;
+    std::unordered_set<std::string> taken_;
+};
+
+} // namespace pg_principal::cli

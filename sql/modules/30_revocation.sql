@@ -1,0 +1,69 @@
+-- What may end a token signals; what cannot (a new session, a label) does not.
+
+CREATE OR REPLACE FUNCTION auth.signal_revocation() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_signal_revocation';
+COMMENT ON FUNCTION auth.signal_revocation() IS
+'Internal: trigger that sends a transactional invalidation message for auth.revocation_marker: every backend, standbys included, forgets its verified identities once the change is committed or replayed.';
+
+CREATE OR REPLACE FUNCTION auth.mark_ban() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL THEN
+            NEW.ban_origin := 'operator';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.banned_until IS NULL THEN
+        NEW.ban_origin := NULL;
+        NEW.ban_reason := NULL;
+    ELSE
+        IF NEW.ban_origin IS NOT DISTINCT FROM OLD.ban_origin THEN
+            NEW.ban_origin := 'operator';
+        END IF;
+        NEW.session_generation := OLD.session_generation + 1;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION auth.mark_ban() IS
+'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation.';
+
+CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
+    FOR EACH ROW EXECUTE FUNCTION auth.mark_ban();
+CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
+    FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until)
+    EXECUTE FUNCTION auth.mark_ban();
+
+-- ENABLE ALWAYS, so that a logical subscriber signals too; for each row, because that is what its
+-- apply worker fires.
+CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.users
+    FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.kind, OLD.app_role, OLD.banned_until, OLD.session_generation)
+        IS DISTINCT FROM (NEW.id, NEW.email, NEW.kind, NEW.app_role, NEW.banned_until, NEW.session_generation))
+    EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.users
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.users
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_update;
+ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_delete;
+ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_truncate;
+
+CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.sessions
+    FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.expires_at, OLD.revoked_at)
+        IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.expires_at, NEW.revoked_at))
+    EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.sessions
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_update;
+ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_delete;
+ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_truncate;
+
+CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR UPDATE OR DELETE ON auth.signing_keys
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_truncate;

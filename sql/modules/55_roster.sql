@@ -1,0 +1,135 @@
+-- The roster and what becomes of its rows.
+
+CREATE TYPE auth.roster_row AS (
+    row_number integer, email text, name text, github_username text, discipline text, level text, track text,
+    manager_email text, team text, kind text, problem text);
+COMMENT ON TYPE auth.roster_row IS 'Internal: a row of a pushed roster, normalised, or what is wrong with it.';
+
+CREATE OR REPLACE FUNCTION auth.read_roster(rows jsonb) RETURNS SETOF auth.roster_row
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_roster';
+COMMENT ON FUNCTION auth.read_roster(jsonb) IS
+'Internal: the rows of a JSON array of objects by the rules that need no database; the command line checks files by the same code.';
+
+CREATE OR REPLACE FUNCTION auth.push_people(rows jsonb, OUT imported integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    pushed auth.roster_row[];
+    bad integer;
+    problems text;
+BEGIN
+    IF rows IS NULL THEN
+        PERFORM auth.raise_error('roster_not_an_array', 'NULL');
+    END IF;
+    SELECT coalesce(array_agg(r), '{}') INTO pushed FROM auth.read_roster(rows) AS r;
+
+    WITH problem (row_number, reason) AS (
+        SELECT r.row_number, r.problem FROM unnest(pushed) AS r WHERE r.problem IS NOT NULL
+        UNION ALL
+        SELECT r.row_number, format('manager_email "%s" is neither on the roster nor among these rows', r.manager_email)
+        FROM unnest(pushed) AS r
+        WHERE r.manager_email IS NOT NULL
+          AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = r.manager_email)
+          AND r.manager_email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
+        UNION ALL
+        SELECT r.row_number, format('github_username "%s" belongs to %s', r.github_username, o.email)
+        FROM unnest(pushed) AS r JOIN auth.organization_people o USING (github_username)
+        WHERE o.email <> r.email
+          AND o.email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
+    ), numbered AS (
+        SELECT format('row %s: %s', p.row_number, p.reason) AS line,
+               row_number() OVER (ORDER BY p.row_number, p.reason) AS n, count(*) OVER () AS total
+        FROM problem p
+    )
+    SELECT max(total), string_agg(line, E'\n' ORDER BY n) FILTER (WHERE n <= 20)
+        || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
+    INTO bad, problems FROM numbered;
+    IF bad > 0 THEN
+        PERFORM auth.raise_error('roster_refused', bad::text, cardinality(pushed)::text, problems);
+    END IF;
+
+    INSERT INTO auth.organization_people AS o
+        (email, name, github_username, discipline, level, track, manager_email, team, kind)
+    SELECT r.email, r.name, r.github_username, r.discipline, r.level, r.track, r.manager_email, r.team, r.kind
+    FROM unnest(pushed) AS r
+    ON CONFLICT (email) DO UPDATE SET
+        name = excluded.name, github_username = excluded.github_username, discipline = excluded.discipline,
+        level = excluded.level, track = excluded.track, manager_email = excluded.manager_email,
+        team = excluded.team, kind = excluded.kind, updated_at = now()
+    WHERE (o.name, o.github_username, o.discipline, o.level, o.track, o.manager_email, o.team, o.kind)
+        IS DISTINCT FROM (excluded.name, excluded.github_username, excluded.discipline, excluded.level,
+                          excluded.track, excluded.manager_email, excluded.team, excluded.kind);
+    imported := cardinality(pushed);
+END
+$$;
+COMMENT ON FUNCTION auth.push_people(jsonb) IS
+'Adds and replaces rows of the roster from a JSON array of objects (email, name, github_username, discipline, level, track, manager_email, team, kind: person, human or service_account). All of them or, when one is bad, none: 22023 with each bad row''s number and reason in DETAIL. Never deletes. Returns how many rows were given.';
+
+CREATE OR REPLACE FUNCTION auth.remove_person(email text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who text := auth.normalise_email(remove_person.email);
+    reports bigint;
+BEGIN
+    SELECT count(*) INTO reports FROM auth.organization_people o WHERE o.manager_email = who;
+    DELETE FROM auth.organization_people o WHERE o.email = who;
+    IF FOUND AND reports > 0 THEN
+        RAISE NOTICE '% reports of % have no manager now', reports, who;
+    END IF;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION auth.remove_person(text) IS
+'Takes a row out of the roster; auth.provision() then bans the principal. Its reports stay, without a manager. False when there was no such row; 22023 when it is no email address.';
+
+-- The kind of a principal follows the roster.
+CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE auth.users u SET kind = NEW.kind, updated_at = now() WHERE u.email = NEW.email AND u.on_roster;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.follow_kind() IS 'Internal: trigger that carries a changed kind from the roster to the principal.';
+CREATE OR REPLACE TRIGGER follow_kind AFTER UPDATE ON auth.organization_people
+    FOR EACH ROW WHEN (OLD.kind <> NEW.kind) EXECUTE FUNCTION auth.follow_kind();
+
+CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer, OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT coalesce(dry_run, true) THEN
+        -- the roster stands still and two runs wait for each other
+        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    END IF;
+    WITH plan AS MATERIALIZED (
+        SELECT u.id, o.email, o.name, o.kind, u.on_roster,
+            CASE
+                WHEN u.id IS NULL THEN 'create'
+                WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
+                WHEN o.email IS NOT NULL THEN 'keep'
+                WHEN coalesce(u.banned_until > now(), false) THEN 'keep'
+                ELSE 'decommission'
+            END AS action
+        FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
+        WHERE o.email IS NOT NULL OR u.on_roster
+    ), made AS (
+        INSERT INTO auth.users (email, kind, on_roster, raw_user_meta_data)
+        SELECT p.email, p.kind, true, jsonb_build_object('name', p.name)
+        FROM plan p WHERE p.action = 'create' AND NOT dry_run
+    ), changed AS (
+        UPDATE auth.users u SET
+            on_roster = true,
+            kind = coalesce(p.kind, u.kind),
+            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN now() + interval '100 years' ELSE u.banned_until END,
+            ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
+            ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
+            updated_at = now()
+        FROM plan p
+        WHERE u.id = p.id AND NOT dry_run AND (p.action IN ('restore', 'decommission') OR NOT p.on_roster)
+    )
+    SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
+           count(*) FILTER (WHERE p.action = 'decommission'), count(*) FILTER (WHERE p.action = 'keep')
+    INTO created, restored, decommissioned, unchanged FROM plan p;
+END
+$$;
+COMMENT ON FUNCTION auth.provision(boolean) IS
+'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back. A ban that somebody made by hand stays; users that never were on the roster are left alone. With dry_run (NULL counts as true) it counts and changes nothing.';

@@ -1,0 +1,168 @@
+-- Minting, sessions, bans.
+
+CREATE OR REPLACE FUNCTION auth.parse_ttl(ttl text) RETURNS bigint
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_parse_ttl';
+COMMENT ON FUNCTION auth.parse_ttl(text) IS
+'Seconds in a time to live: a whole number above zero and h, d or y (1y = 365d = 8760h). 22023 for anything else and for more than pg_principal.max_token_ttl.';
+
+CREATE OR REPLACE FUNCTION auth.sign_token(claims jsonb) RETURNS text
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_sign_token';
+COMMENT ON FUNCTION auth.sign_token(jsonb) IS
+'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever may call this may be anybody.';
+
+CREATE OR REPLACE FUNCTION auth.open_session(
+    user_id uuid, role text, generation integer, email text, kind text, user_metadata jsonb, ttl_seconds bigint, label text, scopes text[], app_role text,
+    OUT token text, OUT session_id uuid, OUT expires_at timestamptz) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued_at bigint := floor(extract(epoch FROM clock_timestamp()));
+BEGIN
+    IF octet_length(label) > 255 THEN
+        PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
+    END IF;
+    PERFORM auth.raise_error('scope_malformed', coalesce(s, 'NULL'))
+    FROM unnest(scopes) AS s WHERE (s ~ '^[!#-\[\]-~]{1,255}$') IS NOT TRUE LIMIT 1;
+    session_id := gen_random_uuid();
+    expires_at := to_timestamp(issued_at + ttl_seconds);
+    INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)
+    VALUES (session_id, user_id, role, generation, label, scopes, clock_timestamp(), expires_at);
+    token := auth.sign_token(jsonb_strip_nulls(jsonb_build_object(
+        'iss', current_setting('pg_principal.issuer'),
+        'aud', current_setting('pg_principal.audience'),
+        'role', role,
+        'sub', user_id,
+        'email', email,
+        'session_id', session_id,
+        'jti', gen_random_uuid(),
+        'iat', issued_at,
+        'exp', issued_at + ttl_seconds,
+        'scope', array_to_string(scopes, ' '),
+        'app_metadata', jsonb_build_object('provider', 'pg_principal', 'kind', kind, 'role', app_role),
+        'user_metadata', coalesce(user_metadata, '{}'),
+        'aal', 'aal1',
+        'amr', jsonb_build_array(jsonb_build_object('method', 'issued', 'timestamp', issued_at)),
+        'is_anonymous', false)));
+END
+$$;
+COMMENT ON FUNCTION auth.open_session(uuid, text, integer, text, text, jsonb, bigint, text, text[], text) IS
+'Internal: a session and its token with Supabase''s claims.';
+
+CREATE OR REPLACE FUNCTION auth.issue_token(
+    INOUT email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL,
+    OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint, OUT expires_at timestamptz) RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    principal auth.users;
+BEGIN
+    IF btrim(coalesce(email, '')) = '' THEN
+        PERFORM auth.raise_error('email_missing');
+    END IF;
+    ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
+    IF NOT EXISTS (SELECT FROM auth.signing_keys k WHERE k.state = 'in_use') THEN
+        PERFORM auth.raise_error('token_not_signed');
+    END IF;
+    email := auth.normalise_email(email);
+    IF NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = issue_token.email) THEN
+        PERFORM auth.raise_error('roster_row_missing', email);
+    END IF;
+    SELECT * INTO principal FROM auth.users u WHERE u.email = issue_token.email;
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('user_missing', email);
+    ELSIF principal.banned_until > now() THEN
+        PERFORM auth.raise_error('user_banned', email, to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
+    END IF;
+    kind := principal.kind;
+    SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
+    FROM auth.open_session(principal.id, 'authenticated', principal.session_generation, email, kind,
+        principal.raw_user_meta_data, ttl_seconds, label, scopes, principal.app_role) AS s;
+END
+$$;
+COMMENT ON FUNCTION auth.issue_token(text, text, text, text[]) IS
+'Mints a token for a principal on the roster and tells what auth.issue() does not: its session, kind, seconds to live and end. Refused, in this order: no email (22023), bad ttl (22023), no signing key (55000), no roster row (42704), no auth.users row (42704), banned (55000).';
+
+CREATE OR REPLACE FUNCTION auth.issue(email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL) RETURNS text
+LANGUAGE sql SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT t.token FROM auth.issue_token(issue.email, issue.ttl, issue.label, issue.scopes) AS t;
+END;
+COMMENT ON FUNCTION auth.issue(text, text, text, text[]) IS
+'Mints a JWT (RFC 7519) for a principal on the roster. ttl: 24h, 90d, 1y, at most pg_principal.max_token_ttl; label: what the operator will know the session by; scopes: what auth.has_scope() answers true to. Errors as auth.issue_token().';
+
+CREATE OR REPLACE FUNCTION auth.issue_key(
+    role text, ttl text DEFAULT '8760h', label text DEFAULT NULL,
+    OUT email text, OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint, OUT expires_at timestamptz) RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF role IS NULL OR role NOT IN ('anon', 'service_role') THEN
+        PERFORM auth.raise_error('key_role_unknown', coalesce(role, 'NULL'));
+    END IF;
+    ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
+    kind := role;
+    SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
+    FROM auth.open_session(NULL, role, 0, NULL, NULL, NULL, ttl_seconds, label, NULL, NULL) AS s;
+END
+$$;
+COMMENT ON FUNCTION auth.issue_key(text, text, text) IS
+'Mints a project key: a token for the role anon or service_role, of no principal, listed (auth.list_sessions(NULL)) and revoked like any other.';
+
+CREATE OR REPLACE FUNCTION auth.list_sessions(
+    email text, OUT id uuid, OUT label text, OUT scopes text[], OUT role text, OUT created_at timestamptz, OUT expires_at timestamptz,
+    OUT revoked_at timestamptz, OUT revoke_reason text, OUT state text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT s.id, s.label, s.scopes, s.role, s.created_at, s.expires_at, s.revoked_at, s.revoke_reason,
+        CASE
+            WHEN s.revoked_at IS NOT NULL THEN 'revoked'
+            WHEN u.session_generation <> s.generation THEN 'banned'
+            WHEN u.banned_until > now() THEN 'banned'
+            WHEN s.expires_at <= now() THEN 'expired'
+            ELSE 'live'
+        END
+    FROM auth.sessions s LEFT JOIN auth.users u ON u.id = s.user_id
+    WHERE (u.email = lower(btrim(list_sessions.email) COLLATE "C"))
+       OR (list_sessions.email IS NULL AND s.user_id IS NULL)
+    ORDER BY s.created_at, s.id;
+END;
+COMMENT ON FUNCTION auth.list_sessions(text) IS
+'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, revoked, or banned (ended by a ban, lifted or not).';
+
+CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoke_reason = reason
+    WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION auth.revoke_session(uuid, text) IS
+'Ends one session and its token at the next statement everywhere. False when there is none, or it was revoked before.';
+
+CREATE OR REPLACE FUNCTION auth.ban(email text, duration interval DEFAULT '100 years', reason text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF duration IS NULL OR duration <= interval '0' THEN
+        PERFORM auth.raise_error('ban_duration_invalid', coalesce(duration::text, 'NULL'));
+    END IF;
+    UPDATE auth.users u
+    SET banned_until = clock_timestamp() + duration, ban_origin = 'operator', ban_reason = reason, updated_at = now()
+    WHERE u.email = auth.normalise_email(ban.email);
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('user_missing', coalesce(ban.email, 'NULL'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.ban(text, interval, text) IS
+'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. 42704 when there is no such principal, 22023 when duration is not above zero.';
+
+CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE auth.users u SET banned_until = NULL, updated_at = now()
+    WHERE u.email = auth.normalise_email(unban.email);
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('user_missing', coalesce(unban.email, 'NULL'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.unban(text) IS
+'Lifts a ban, whoever made it. New tokens can be minted; those from before the ban stay dead. 42704 when there is no such principal.';

@@ -1,0 +1,29 @@
+-- The whole of who may do what, last, so that nothing above is forgotten.
+
+REVOKE ALL ON ALL TABLES IN SCHEMA auth FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA auth FROM PUBLIC;
+GRANT USAGE ON SCHEMA auth TO PUBLIC;
+
+-- Everybody: what tells the caller who they are, and what installs policies on one's own tables.
+GRANT EXECUTE ON FUNCTION
+    auth.uid(), auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id(), auth.jwt(),
+    auth.has_role(text[]), auth.has_scope(text), auth.is_service_account(), auth.is_person(),
+    auth.authenticate(text, boolean), auth.pre_request(), auth.normalise_email(text), auth.parse_ttl(text),
+    auth.jwks(), auth.raise_error(text, text[]), auth.error_kinds(),
+    auth.self_and_report_emails(), auth.self_and_report_ids(), auth.owner_is(text, text), auth.owner_is(uuid, text),
+    auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass)
+TO PUBLIC;
+
+-- Operators: everything that mints, ends or manages.
+GRANT EXECUTE ON FUNCTION
+    auth.push_people(jsonb), auth.remove_person(text), auth.provision(boolean),
+    auth.issue(text, text, text, text[]), auth.issue_token(text, text, text, text[]), auth.issue_key(text, text, text),
+    auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
+    auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),
+    auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),
+    auth.seal_signing_keys(), auth.list_signing_keys()
+TO auth_operator;
+
+-- The roster is clamped like any table: own row and reports.
+GRANT SELECT ON auth.organization_people TO authenticated;
+SELECT auth.clamp('auth.organization_people', 'email', 'self_and_reports');

@@ -1,0 +1,222 @@
+#!/bin/bash
+# make run [ONCE=1]: the main job from end to end, on a private server below .run/ that starts afresh
+# each time. Each step is checked: the first that does not come out as it should ends this with 1.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+
+bold='' faint='' plain=''
+if [ -t 1 ]; then
+    bold=$'\e[1m' faint=$'\e[2m' plain=$'\e[0m'
+fi
+agent=kata-agent-team@example.com
+step=0
+
+die() {
+    printf 'make run failed: %s\n' "$*" >&2
+    exit 1
+}
+
+say() {
+    step=$((step + 1))
+    printf '\n%s%d. %s%s\n' "$bold" "$step" "$*" "$plain"
+}
+
+indent() { sed 's/^/   /'; }
+
+expect() { # WHAT GOT WANTED
+    [ "$2" = "$3" ] || die "$1: expected '$3', got '$2'"
+}
+
+matches() { # WHAT GOT REGEX
+    [[ $2 =~ $3 ]] || die "$1: expected /$3/, got '$2'"
+}
+
+# Prints a command and its output; $out keeps the output.
+show() {
+    printf '   %s$ %s%s\n' "$faint" "${*/#$PG_PRINCIPAL/pg_principal}" "$plain"
+    out=$("$@" 2>&1 </dev/null) || die "$*"$'\n'"$out"
+    indent <<<"$out"
+}
+
+# As the operator, quietly: one value or one row.
+ask() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1" || die "$1"; }
+
+# As the ordinary login role, with a token or without: prints statements and results.
+as_app() { # TOKEN SQL..
+    local token=$1 commands=() sql
+    shift
+    for sql in "$@"; do
+        commands+=(-c "$sql")
+        printf '   %sapp=> %s%s\n' "$faint" "${sql//$token/<that token>}" "$plain"
+    done
+    out=$(PGUSER=app PGOPTIONS="-c pg_principal.token=$token" \
+        psql -XAtq -F ' | ' -v VERBOSITY=verbose "${commands[@]}" 2>&1 </dev/null | grep -v '^LOCATION')
+    indent <<<"${out:-(no rows)}"
+}
+
+free_port() {
+    local port
+    for port in {54321..54399}; do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return; }
+    done
+    die "no free port on 127.0.0.1"
+}
+
+sleeper=
+at_exit() {
+    [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
+    rm -rf "$work" .run
+}
+
+# One at a time; what a killed run left behind is stopped and removed.
+if [ -f .run/pid ] && kill -0 "$(<.run/pid)" 2>/dev/null; then
+    echo "make run is running from this folder already (process $(<.run/pid))" >&2
+    trap - EXIT
+    exit 1
+fi
+for pidfile in .run/*/main/data/postmaster.pid; do
+    [ ! -f "$pidfile" ] || cluster_stop "$(realpath "${pidfile%/data/postmaster.pid}")"
+done
+rm -rf .run
+workspace .run || exit 1
+echo $$ >.run/pid
+echo "Building pg_principal (log: build/build.log) and starting a private server below ${work#"$PWD/"}/."
+build_and_install || exit 1
+port=$(free_port) || exit 1
+cluster_create "$work/main" cron.database_name=demo listen_addresses=127.0.0.1 port="$port" || exit 1
+cluster_start "$work/main" || exit 1
+PATH=$(dirname "$PG_PRINCIPAL"):$PATH
+psql -Xqc "CREATE DATABASE demo" || exit 1
+export PGDATABASE=demo
+
+say "A database with the extension"
+ask "CREATE EXTENSION pg_principal"
+ask "CREATE EXTENSION IF NOT EXISTS pg_cron"
+show pg_principal --version
+show psql -XAtc "SELECT extname, extversion FROM pg_extension WHERE extname ~ '^pg_(principal|cron)' ORDER BY 1 DESC"
+show psql -XAtc "SELECT version()"
+
+say "A signing key: it lives in the database, and only there"
+show pg_principal keys create
+expect "keys in use" "$(ask "SELECT count(*) FROM auth.signing_keys WHERE state = 'in_use'")" 1
+
+say "The roster in, principals out"
+show pg_principal people push tests/samples/story.terrain
+show pg_principal people provision
+people=$(ask "SELECT count(*) FROM auth.users WHERE kind = 'person'")
+agents=$(ask "SELECT count(*) FROM auth.users WHERE kind = 'service_account'")
+expect "people" "$people" 50
+[ "$agents" -ge 2 ] || die "service accounts: expected several, got $agents"
+echo "   auth.users now holds $people people and $agents service accounts."
+show pg_principal people provision
+matches "second provision changes nothing" "$out" "unchanged[^0-9]*$((people + agents))"
+
+say "A table of theirs, clamped, and an ordinary login role that may read it"
+password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+ask "CREATE TABLE activity (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+         owner_email text NOT NULL, note text NOT NULL);
+     INSERT INTO activity (owner_email, note)
+         SELECT email, 'note ' || n FROM auth.organization_people, generate_series(1, 3) n ORDER BY email, n;
+     CREATE ROLE app LOGIN PASSWORD '$password';
+     GRANT SELECT ON activity TO app"
+show psql -XAtqc "SELECT auth.clamp('activity', 'owner_email', 'self_and_reports')"
+total=$(ask "SELECT count(*) FROM activity")
+expect "rows in activity" "$total" $(((people + agents) * 3))
+echo "   activity holds $total rows, 3 for each principal."
+
+say "A token for the agent"
+show pg_principal auth issue --email "$agent"
+token=$(grep -E '^ey[^ ]+$' <<<"$out")
+matches "issued token" "$token" '^[^.]+\.[^.]+\.[^.]+$'
+
+say "With that token the login role sees the agent's rows; without one it sees nothing"
+as_app "$token" "SELECT current_user, auth.email(), auth.kind()"
+expect "identity" "$out" "app | $agent | service_account"
+as_app "$token" "SELECT * FROM activity"
+expect "rows of the agent" "$(cut -d ' ' -f 3 <<<"$out" | sort | uniq -c | xargs)" "3 $agent"
+as_app "" "SELECT count(*) FROM activity"
+expect "rows without a token" "$out" 0
+
+say "A manager sees their own rows and their reports'"
+IFS='|' read -r manager reports < <(ask "SELECT manager_email, count(*) FROM auth.organization_people
+    WHERE manager_email IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1")
+[ -n "$manager" ] || die "the roster has no manager"
+echo "   $manager has $reports reports."
+manager_token=$(pg_principal auth issue --email "$manager" --ttl 1h --output token) || die "no token for $manager"
+as_app "$manager_token" "SELECT owner_email, count(*) FROM activity GROUP BY 1 ORDER BY owner_email = auth.email() DESC, 1"
+expect "owners the manager sees" "$(wc -l <<<"$out")" $((reports + 1))
+expect "whose rows" "$(cut -d ' ' -f 1 <<<"$out" | sort | xargs)" "$(ask "SELECT email
+    FROM auth.organization_people WHERE '$manager' IN (email, manager_email) ORDER BY email COLLATE \"C\"" | xargs)"
+
+say "Nobody forges: claims that somebody typed mean nothing, an altered token is refused"
+victim=$(ask "SELECT id FROM auth.users WHERE email = '$manager'")
+as_app "" "SELECT set_config('request.jwt.claims', '{\"sub\":\"$victim\",\"email\":\"$manager\",\"role\":\"authenticated\"}', false) <> ''" \
+    "SELECT count(*), auth.email() FROM activity"
+expect "rows with forged claims" "$out" $'t\n0 | '
+forged_payload=$(cut -d . -f 2 <<<"$token")
+forged="$(cut -d . -f 1 <<<"$token").$(cut -d . -f 2 <<<"$manager_token").$(cut -d . -f 3 <<<"$token")"
+[ "$forged_payload" != "$(cut -d . -f 2 <<<"$forged")" ] || die "the forged token is not forged"
+echo "   ${faint}(the manager's claims under the agent's signature)${plain}"
+as_app "$forged" "SELECT count(*) FROM activity"
+matches "altered token" "$out" '28000: .*DETAIL: .*bad signature'
+
+say "A ban reaches a connection that is open already, at its next statement"
+coproc OPEN { PGUSER=app PGOPTIONS="-c pg_principal.token=$token" psql -XAtq -F ' | ' -v VERBOSITY=verbose 2>&1; }
+# Bash forgets these when the coprocess ends.
+# shellcheck disable=SC2153
+open_pid=$OPEN_PID open_in=${OPEN[1]} open_out=${OPEN[0]}
+open_connection() { # SQL
+    local line
+    printf '   %sapp (open)=> %s%s\n' "$faint" "$1" "$plain"
+    printf '%s;\n\\echo ---\n' "$1" >&"$open_in"
+    out=
+    while IFS= read -r -t 60 line <&"$open_out" && [ "$line" != --- ]; do
+        [[ $line == LOCATION* ]] || out+=${out:+$'\n'}$line
+    done
+    indent <<<"$out"
+}
+open_connection "SELECT count(*) FROM activity"
+expect "rows before the ban" "$out" 3
+show pg_principal auth ban --email "$agent" --reason "compromised"
+open_connection "SELECT count(*) FROM activity"
+matches "after the ban" "$out" '28000: .*DETAIL: .*banned'
+
+say "Unbanned: the old token stays dead, a fresh one lives"
+show pg_principal auth unban --email "$agent"
+open_connection "SELECT count(*) FROM activity"
+matches "old token after the unban" "$out" '28000: .*DETAIL: .*session revoked'
+exec {open_in}>&-
+wait "$open_pid"
+fresh=$(pg_principal auth issue --email "$agent" --output token) || die "no fresh token"
+as_app "$fresh" "SELECT auth.email(), count(*) FROM activity"
+expect "fresh token" "$out" "$agent | 3"
+
+say "Try it yourself"
+service_key=$(pg_principal auth key --role service_role --output token) || die "no service_role key"
+anon_key=$(pg_principal auth key --role anon --output token) || die "no anon key"
+url="postgresql://app:$password@127.0.0.1:$port/demo"
+expect "the URL" "$(PGHOST='' PGUSER='' PGPORT='' psql -XAtq "$url" -c "SELECT current_user")" app
+kid=$(ask "SELECT kid || ' (' || alg || ', ' || state || ')' FROM auth.signing_keys WHERE state = 'in_use'")
+cat <<END
+   export LANDMARK_AUTH_TOKEN=$fresh
+   PGOPTIONS="-c pg_principal.token=\$LANDMARK_AUTH_TOKEN" psql "$url" -c 'SELECT * FROM activity'
+
+   URL:              $url
+   operator:         PGHOST=$PGHOST PGPORT=$port PGUSER=postgres PGDATABASE=demo psql
+   command line:     $PG_PRINCIPAL (with the operator's settings)
+   service_role key: $service_key
+   anon key:         $anon_key
+   JWT secret:       auth.signing_keys, kid $kid; tokens are signed and verified in the database
+END
+
+if [ -n "${ONCE:-}" ] && [ "$ONCE" != 0 ]; then
+    printf '\nAll steps came out as they should.\n'
+    exit 0
+fi
+printf '\nAll steps came out as they should. The server runs until you press Ctrl-C.\n'
+trap 'printf "\nStopped, nothing left behind.\n"; exit 0' INT TERM HUP
+sleep infinity &
+sleeper=$!
+wait "$sleeper"

@@ -1,0 +1,129 @@
+# shellcheck shell=bash
+# Private PostgreSQL clusters for the tests, the benchmarks and the demo. Source it from bash, then:
+#   workspace BASE                        a new folder (in $work) that the server's user can reach too
+#   build_and_install                     into $work/root, with the command line as $PG_PRINCIPAL
+#   cluster_create DIR [setting=value..]  initdb and postgresql.conf; DIR below $work
+#   cluster_set DIR setting=value..       more settings, for its next start
+#   cluster_start DIR                     start it; libpq's environment then leads there
+#   cluster_stop DIR [mode]               mode is immediate unless told
+#   as_server COMMAND..                   run as the user that owns the data (PostgreSQL refuses root)
+# Whatever was started is stopped when the script ends, however it ends. A script that needs more
+# tidying defines at_exit.
+
+pg_config=${PG_CONFIG:-pg_config}
+PG_BIN=$("$pg_config" --bindir)
+export PG_BIN
+unset MAKEFLAGS MFLAGS MAKELEVEL PGSERVICE PGOPTIONS PGPASSWORD PGPASSFILE PGSSLMODE PGHOSTADDR
+umask 022
+clusters=()
+
+as_server() {
+    if [ "$(id -u)" = 0 ]; then
+        HOME=/tmp setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# Unix socket paths are limited to 107 bytes, and below /root the postgres user reaches nothing.
+workspace() {
+    mkdir -p "$1" && work=$(mktemp -d "$(realpath "$1")/XXXXXX") && chmod 755 "$work"
+    if [ ${#work} -gt 55 ] || ! as_server test -r "$work/."; then
+        rmdir "$work"
+        work=$(mktemp -d /tmp/pg_principal.XXXXXX) && chmod 755 "$work"
+    fi
+}
+
+# Installs nothing into the system: the servers started here read the copy in $work/root.
+build_and_install() {
+    local log=$PWD/build/build.log
+    mkdir -p build
+    if ! flock build/.lock make -s -j"$(nproc)" all >"$log" 2>&1 ||
+        ! flock build/.lock make -s install DESTDIR="$work/root" >>"$log" 2>&1; then
+        cat "$log" >&2
+        echo "the build failed" >&2
+        return 1
+    fi
+    export HARNESS_ROOT=$work/root PG_PRINCIPAL=$work/root$PG_BIN/pg_principal
+}
+
+# How a server finds the copy: PostgreSQL 18 has a search path, Debian's older ones a prefix.
+cluster_paths() {
+    local settings libdir
+    libdir=$("$pg_config" --pkglibdir)
+    settings=$("$PG_BIN/postgres" --describe-config | cut -f 1)
+    if grep -qx extension_control_path <<<"$settings"; then
+        echo "extension_control_path = '$HARNESS_ROOT$("$pg_config" --sharedir):\$system'"
+    elif grep -qx extension_destdir <<<"$settings"; then
+        echo "extension_destdir = '$HARNESS_ROOT'"
+    elif [ ! -f "$libdir/pg_principal.so" ]; then
+        echo "this PostgreSQL cannot load an extension that is not installed: make install first" >&2
+        return 1
+    fi
+    echo "dynamic_library_path = '$HARNESS_ROOT$libdir:\$libdir'"
+}
+
+cluster_set() {
+    local dir=$1 setting
+    shift
+    for setting in "$@"; do
+        printf "%s = '%s'\n" "${setting%%=*}" "${setting#*=}"
+    done >>"$dir/data/postgresql.conf"
+}
+
+cluster_create() {
+    local dir=$1 preload=pg_principal cron="" paths
+    shift
+    if [ -f "$("$pg_config" --pkglibdir)/pg_cron.so" ]; then
+        preload+=,pg_cron
+        cron=$'cron.use_background_workers = on\ncron.database_name = \'postgres\''
+    fi
+    paths=$(cluster_paths) || return 1
+    mkdir -p "$dir" && chmod 700 "$dir" || return 1
+    [ "$(id -u)" != 0 ] || chown postgres: "$dir" || return 1
+    (cd "$dir" && as_server "$PG_BIN/initdb" -D "$dir/data" -U postgres -E UTF8 --no-locale \
+        --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions) >"$dir/initdb.log" 2>&1 ||
+        { cat "$dir/initdb.log" >&2 && return 1; }
+    printf '%s\n' "$paths" "$cron" >>"$dir/data/postgresql.conf"
+    cluster_set "$dir" shared_preload_libraries=$preload unix_socket_directories="$dir" \
+        listen_addresses= max_connections=100 max_prepared_transactions=10 max_worker_processes=24 \
+        wal_level=logical "log_line_prefix=%m [%p] %q%u@%d " "$@"
+}
+
+cluster_start() {
+    local dir=$1
+    clusters+=("$dir")
+    if ! (cd "$dir" && as_server "$PG_BIN/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" start) </dev/null; then
+        tail -n 20 "$dir/log" >&2
+        return 1
+    fi
+    cluster_use "$dir"
+}
+
+# Lets libpq's environment lead to a cluster that runs already.
+cluster_use() {
+    export PGHOST=$1 PGUSER=postgres PGDATABASE=postgres
+    PGPORT=$(sed -n 4p "$1/data/postmaster.pid")
+    export PGPORT
+}
+
+cluster_stop() {
+    [ -f "$1/data/postmaster.pid" ] || return 0
+    (cd "$1" && as_server "$PG_BIN/pg_ctl" -s -w -t 60 -D "$1/data" -m "${2:-immediate}" stop)
+}
+
+at_exit() { :; }
+
+cluster_on_exit() {
+    local status=$? dir
+    trap '' INT TERM HUP
+    for dir in "${clusters[@]}"; do
+        cluster_stop "$dir" || true
+    done
+    at_exit
+    exit "$status"
+}
+trap cluster_on_exit EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM

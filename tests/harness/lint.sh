@@ -1,0 +1,81 @@
+#!/bin/bash
+# make lint: every check runs, each failing one is named, the exit status tells whether any did.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL
+failed=0
+
+check() { # NAME COMMAND..: prints what the command prints when it fails
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        echo "ok - $name"
+    else
+        printf 'not ok - %s\n%s\n' "$name" "$output"
+        failed=$((failed + 1))
+    fi
+}
+
+cpp_files() { find extension frontend tests -name '*.cpp' -o -name '*.hpp' -o -name '*.inc'; }
+
+# Other versions format otherwise: version 14, Debian 12's, is the reference.
+formatted() {
+    local file good=0
+    for file in $(cpp_files | grep -v '\.inc$'); do
+        clang-format --dry-run -Werror "$file" >/dev/null 2>&1 || { echo "$file" && good=1; }
+    done
+    return "$good"
+}
+
+builds_without_warning() { flock build/.lock make -s -j"$(nproc)" all; }
+
+# Only what the server looks up by name may be visible: no C++ symbol, nothing to clash with.
+exports_only_sql_functions() {
+    local wanted
+    wanted=$(nm -D --defined-only pg_principal.so | sed -n 's/.* T pg_finfo_//p' | paste -sd '|')
+    ! nm -D --defined-only pg_principal.so |
+        grep -vE " [A-Za-z] (Pg_magic_func|_PG_init|pg_finfo_.*|${wanted:-none})\$"
+}
+
+core_is_pure() {
+    ! grep -nE '#include [<"](postgres|fmgr|utils/|access/|executor/|libpq)' -r extension/core &&
+        ! grep -n '#include <openssl/' -r extension/core --include='*.?pp' --exclude='crypto*' &&
+        ! grep -nE '#include [<"](postgres\.h|fmgr\.h|pg/)' -r frontend
+}
+
+no_trailing_space() {
+    ! find Makefile META.json README.md CHANGELOG.md .ci extension frontend sql/modules sql/upgrade \
+        tests \( -name '*.out' -o -path 'tests/samples/*' \) -prune -o -type f \
+        -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
+}
+
+metadata() {
+    local version
+    version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
+    jq -e --arg v "$version" -f tests/harness/meta.jq META.json >/dev/null &&
+        { grep -q "^## $version\b" CHANGELOG.md || { echo "CHANGELOG.md does not name $version" && false; }; } &&
+        for file in $(jq -r '.provides[] | .docfile' META.json) LICENSE; do
+            [ -f "$file" ] || { echo "META.json needs $file" && return 1; }
+        done
+}
+
+shell_scripts() {
+    { find tests -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x
+}
+
+mkdir -p build
+check "builds without a warning" builds_without_warning
+if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
+    check "C++ is formatted" formatted
+else
+    echo "ok - C++ is formatted # skipped: clang-format 14 is the reference"
+fi
+check "the library exports only SQL functions" exports_only_sql_functions
+check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" core_is_pure
+check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql
+check "META.json is valid PGXN and the versions agree" metadata
+check "no trailing whitespace" no_trailing_space
+if command -v shellcheck >/dev/null; then
+    check "shell scripts" shell_scripts
+fi
+[ "$failed" = 0 ]

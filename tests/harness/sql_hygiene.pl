@@ -1,0 +1,52 @@
+#!/usr/bin/perl
+# Reads SQL modules. Complains about a SECURITY DEFINER function that leaves search_path to its caller,
+# and about a function, type, table, view or role without COMMENT ON.
+use strict;
+use warnings;
+
+my (%commented, @functions, $failed);
+
+sub complain { print "$_[0]\n"; $failed = 1 }
+
+for my $file (@ARGV) {
+    open my $in, '<', $file or die "$file: $!\n";
+    my $sql = do { local $/; <$in> };
+    # Comments and bodies are blanked, newlines kept, so that only statements remain.
+    my $blank = sub { (my $s = $_[0]) =~ s/[^\n]/ /g; $s };
+    my %body;
+    my $n = 0;
+    $sql =~ s{
+        (?<quoted> \$(?<tag>\w*)\$ .*? \$\g{tag}\$ )
+      | (?<comment> --[^\n]* | /\* .*? \*/ )
+      | (?<string> '(?:[^']|'')*' )
+    }{
+        if    (defined $+{comment}) { $blank->($+{comment}) }
+        elsif (defined $+{quoted})  { 'QUOTED' . ($+{quoted} =~ s/[^\n]//gr) }
+        else                        { my $s = $+{string}; $s =~ s/[;]/ /g; $s }
+    }gesx;
+    $sql =~ s{(BEGIN\s+ATOMIC\b)(.*?)(\bEND\s*;)}{ "$1" . ($2 =~ s/[^\n]//gr) . ' END;' }gesi;
+
+    my $line = 1;
+    for my $statement (split /;/, $sql) {
+        my ($lead) = $statement =~ /^(\s*)/;
+        my $at = "$file:" . ($line + ($lead =~ tr/\n//));
+        $line += $statement =~ tr/\n//;
+        if ($statement =~ /^\s*COMMENT\s+ON\s+FUNCTION\s+([\w.]+)/i) {
+            $commented{lc $1} = 1;
+        } elsif ($statement =~ /^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:FUNCTION|PROCEDURE)\s+([\w.]+)/i) {
+            my $name = lc $1;
+            push @functions, [$name, $at] unless $statement =~ /RETURNS\s+(?:event_)?trigger\b/i;
+            complain("$at: $name: SECURITY DEFINER without SET search_path = pg_catalog, pg_temp")
+                if $statement =~ /SECURITY\s+DEFINER/i
+                && $statement !~ /SET\s+search_path\s*(?:=|TO)\s*pg_catalog\s*,\s*pg_temp\b/i
+                && $statement !~ /BEGIN\s+ATOMIC|\)\s*RETURN\b/i;
+            complain("$at: $name: not in a schema; write auth.$name") if $name !~ /\./;
+        }
+    }
+}
+for (@functions) {
+    my ($name, $at) = @$_;
+    # A leading underscore marks what is not for users.
+    complain("$at: $name has no COMMENT ON FUNCTION") unless $commented{$name} || $name =~ /\._/;
+}
+exit($failed ? 1 : 0);

@@ -1,0 +1,161 @@
+#!/bin/bash
+# make test [ONLY=unit|regress|isolation|cli|system] [TESTS=name]: name may hold wildcards.
+# The last line is `N passed, N failed`; the exit status is 0 when none failed and some passed.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+only=${ONLY:-all} tests=${TESTS:-*}
+export TESTS=$tests
+passed=0 failed=0 running=
+results=build/results
+
+# Runs a test in a process group of its own (timeout makes one), so that nothing of it survives an
+# interrupt, which reaches only us: the shell has its background commands ignore it.
+run_limited() { # SECONDS LOG COMMAND..
+    local log=$2 limit=$1
+    shift 2
+    env --default-signal=INT,QUIT timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null &
+    running=$!
+    wait "$running"
+    local status=$?
+    running=
+    return "$status"
+}
+
+at_exit() {
+    if [ -n "$running" ]; then
+        kill -TERM "$running" 2>/dev/null && wait "$running" 2>/dev/null
+    fi
+    local pidfile
+    for pidfile in "$work"/*/data/postmaster.pid "$work"/system/*/*/data/postmaster.pid; do
+        [ ! -f "$pidfile" ] || cluster_stop "${pidfile%/data/postmaster.pid}"
+    done
+    rm -rf "$work"
+}
+
+stage() { [ "$only" = all ] || [ "$only" = "$1" ]; }
+
+names() { # GLOB: names without folder and suffix
+    local file
+    for file in $1; do
+        [ ! -e "$file" ] || basename "${file%.*}"
+    done
+}
+
+# Adds up `ok` and `not ok` lines; a crash or a silent end, told of by no line, is a failure more.
+count() { # LOG STATUS WHAT
+    local good bad
+    good=$(grep -cE '^(ok |test .* \.\.\. ok |\[       OK \] )' "$1")
+    bad=$(grep -cE '^(not ok |test .* \.\.\. (FAILED|failed)|\[  FAILED  \] .* \([0-9]+ ms\)$)' "$1")
+    if [ "$2" -gt 1 ] || [ "$2$bad" = 10 ] || [ $((good + bad)) = 0 ]; then
+        bad=$((bad + 1))
+        tail -n 60 "$1"
+        echo "$3 ended with status $2 after $good passes"
+    fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    printf '%-32s %4d passed, %d failed\n' "$3" "$good" "$bad"
+    return $((bad > 0))
+}
+
+unit() {
+    local name log calm=()
+    export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+    # Older sanitizer runtimes die at random under a fully randomised address space.
+    ! setarch -R true 2>/dev/null || calm=(setarch -R)
+    flock build/.lock make -s -k -j"$(nproc)" unit >"$results/unit-build.log" 2>&1 ||
+        cat "$results/unit-build.log"
+    for name in $(names "tests/unit/$tests.cpp"); do
+        log=$results/unit-$name.log
+        if ! make -s -q TESTS="$name" unit 2>/dev/null; then
+            echo "tests/unit/$name.cpp was not built"
+            failed=$((failed + 1))
+            continue
+        fi
+        run_limited 600 "$log" "${calm[@]}" "build/unit/bin/$name" --gtest_color=no
+        count "$log" $? "unit $name" || grep -vE '^\[(       OK |----------| RUN      |==========)' "$log"
+    done
+}
+
+# pg_regress and its isolation twin make their database, load the extension and compare outputs.
+compare_outputs() { # STAGE PROGRAM DATABASE INPUTDIR NAME..
+    local stage=$1 program=$2 database=$3 inputs=$4 out=$results/$1
+    shift 4
+    [ $# -gt 0 ] || return 0
+    rm -rf "$out" && mkdir -p "$out"
+    run_limited 1500 "$out.log" "$("$pg_config" --pgxs | xargs dirname)/../test/$program" \
+        --bindir="$PG_BIN" --inputdir="$inputs" --outputdir="$out" --dbname="$database" \
+        --load-extension=pg_principal --host="$PGHOST" --port="$PGPORT" --user="$PGUSER" "$@"
+    if ! count "$out.log" $? "$stage"; then
+        grep -E '^(not ok|test .* \.\.\. (FAILED|failed))' "$out.log"
+        head -n 400 "$out/regression.diffs" 2>/dev/null
+        echo "(what the failed tests printed: $out/results)"
+    fi
+}
+
+regress() {
+    # shellcheck disable=SC2046 # one word per test
+    compare_outputs regress regress/pg_regress regression tests $(names "tests/sql/$tests.sql")
+}
+
+isolation() {
+    # shellcheck disable=SC2046
+    compare_outputs isolation isolation/pg_isolation_regress isolation_regression tests/isolation \
+        $(names "tests/isolation/specs/$tests.spec")
+}
+
+# The command line's tests: each gets a database of its own with the extension in it.
+cli() {
+    local name log
+    for name in $(names "tests/cli/$tests.sh"); do
+        log=$results/cli-$name.log
+        if ! psql -Xqc "CREATE DATABASE \"cli_$name\"" ||
+            ! psql -Xq -d "cli_$name" -c "CREATE EXTENSION pg_principal"; then
+            failed=$((failed + 1))
+            continue
+        fi
+        run_limited 600 "$log" env PGDATABASE="cli_$name" bash "tests/cli/$name.sh"
+        count "$log" $? "cli $name" || grep -v '^ok' "$log"
+        psql -Xqc "DROP DATABASE \"cli_$name\" WITH (FORCE)"
+    done
+}
+
+# Tests that need clusters of their own: they source cluster.sh and work in $work.
+system() {
+    local name log
+    for name in $(names "tests/system/$tests.sh"); do
+        log=$results/system-$name.log
+        mkdir -p "$work/system/$name"
+        run_limited 1200 "$log" env work="$work/system/$name" bash "tests/system/$name.sh"
+        count "$log" $? "system $name" || grep -v '^ok' "$log"
+        cat "$work/system/$name"/*/log >"$results/system-$name-server.log" 2>/dev/null
+    done
+}
+
+case $only in
+all | unit | regress | isolation | cli | system) ;;
+*) echo "ONLY=$only: not one of unit, regress, isolation, cli, system" >&2 && exit 2 ;;
+esac
+mkdir -p "$results"
+workspace build/test || exit 1
+if [ "$only" != unit ] && ! build_and_install; then
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+if stage unit; then unit; fi
+if stage regress || stage isolation || stage cli; then
+    if cluster_create "$work/main" fsync=off cron.database_name=regression &&
+        cluster_start "$work/main"; then
+        if stage regress; then regress; fi
+        if stage isolation; then isolation; fi
+        if stage cli; then cli; fi
+        cp "$work/main/log" "$results/server.log"
+    else
+        failed=$((failed + 1))
+    fi
+fi
+if stage system; then system; fi
+[ "$failed" = 0 ] || echo "(logs of the tests and of the server: $results)"
+[ $((passed + failed)) -gt 0 ] || echo "no test is named $tests"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
