@@ -80,10 +80,13 @@ class JsonRoster : public nlohmann::json_sax<json> {
     bool end_array() override { return end(); }
 
     bool parse_error(std::size_t position, const std::string &, const json::exception &e) override {
+        constexpr std::size_t longest_reason = 200;
         std::string reason = e.what();
         // "[json.exception.parse_error.101] parse error at line 1, column 2: what counts"
         if (const std::size_t colon = reason.find(": "); colon != std::string::npos)
             reason = reason.substr(colon + 2);
+        if (reason.size() > longest_reason) // it quotes what was read last, however long
+            reason = reason.substr(0, longest_reason) + "...";
         const std::size_t end = std::min(position, text_.size());
         const auto line = 1 + std::count(text_.begin(), text_.begin() + end, '\n');
         throw RosterFileError(static_cast<std::size_t>(line), "malformed JSON: " + reason);

@@ -1,6 +1,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
@@ -205,6 +206,8 @@ Roster parse_yaml_roster(std::string_view text, RosterOptions options) {
         Nothing rest;
         if (parser.HandleNextDocument(rest))
             throw RosterFileError(0, "more than one YAML document");
+    } catch (const YAML::DeepRecursion &) {
+        throw RosterFileError(0, "malformed YAML: nested too deeply");
     } catch (const YAML::Exception &e) {
         const std::size_t line = e.mark.is_null() ? 0 : static_cast<std::size_t>(e.mark.line) + 1;
         throw RosterFileError(line, "malformed YAML: " + e.msg);

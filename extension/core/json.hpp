@@ -92,6 +92,9 @@ class Document {
     friend ParseStatus try_parse(Document &, std::string_view, const Limits &);
 
     struct Node {
+        // built in place: a copy of freshly written parts would stall the processor
+        Node(Type t, bool f, std::uint32_t a, std::uint32_t s, std::uint32_t n) noexcept
+            : type(t), flag(f), at(a), size(s), next(n) {}
         Type type;
         bool flag;          // a string: it is in decoded_; a boolean: its value
         std::uint32_t at;   // offset of a string's or number's first byte

@@ -1,9 +1,8 @@
+#include "core/json_scan.hpp"
 #include "core/json.hpp"
 #include "core/utf8.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 namespace pg_principal::json {
 
@@ -13,28 +12,6 @@ namespace {
 constexpr std::size_t few_names = 16;
 constexpr std::uint32_t deepest = 512;
 constexpr std::size_t longest = std::size_t{1} << 30; // offsets have 32 bits
-
-constexpr std::uint64_t repeat(unsigned char byte) { return 0x0101010101010101u * byte; }
-constexpr std::uint64_t zero_bytes(std::uint64_t v) { return (v - repeat(1)) & ~v & repeat(0x80); }
-
-// Whether any of eight bytes ends a run of plain string bytes: a quote, a backslash, a control
-// character or a byte beyond ASCII.
-bool has_special(const char *eight) noexcept {
-    std::uint64_t v;
-    std::memcpy(&v, eight, sizeof v);
-    const std::uint64_t control = (v - repeat(0x20)) & ~v & repeat(0x80);
-    return (control | (v & repeat(0x80)) | zero_bytes(v ^ repeat('"')) |
-            zero_bytes(v ^ repeat('\\'))) != 0;
-}
-
-// The same for one byte.
-constexpr std::array<bool, 256> make_plain() {
-    std::array<bool, 256> plain{};
-    for (std::size_t c = 0x20; c < 0x80; ++c)
-        plain[c] = c != '"' && c != '\\';
-    return plain;
-}
-constexpr std::array<bool, 256> is_plain = make_plain();
 
 } // namespace
 
@@ -84,7 +61,7 @@ class Parser {
     }
     void add(Type type, bool flag, std::uint32_t at, std::size_t size) {
         const auto next = static_cast<std::uint32_t>(doc_.nodes_.size() + 1);
-        doc_.nodes_.push_back({type, flag, at, static_cast<std::uint32_t>(size), next});
+        doc_.nodes_.emplace_back(type, flag, at, static_cast<std::uint32_t>(size), next);
     }
 
     bool value(std::uint32_t depth);
@@ -326,8 +303,7 @@ bool Parser::name(std::size_t first_name, std::uint64_t &seen) {
         return false;
     if (doc_.names_.size() - first_name < few_names) {
         const std::string_view text = doc_.text_of(doc_.nodes_[self]);
-        const auto first = static_cast<unsigned char>(text.empty() ? 0 : text[0]);
-        const std::uint64_t kind = std::uint64_t{1} << ((first + 7 * text.size()) & 63);
+        const std::uint64_t kind = std::uint64_t{1} << (kind_of(text) & 63);
         const bool maybe = (seen & kind) != 0;
         seen |= kind;
         for (std::size_t i = first_name; maybe && i < doc_.names_.size(); ++i) {

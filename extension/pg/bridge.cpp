@@ -25,7 +25,8 @@ struct Failure {
 void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
     std::size_t length = from.size() < size ? from.size() : size - 1;
     // never half a UTF-8 character
-    while (length < from.size() && length > 0 && (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80)
+    while (length < from.size() && length > 0 &&
+           (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80)
         --length;
     std::memcpy(to, from.data(), length);
     to[length] = '\0';
@@ -79,9 +80,7 @@ ErrorData *run_guarded(void (*run)(void *), void *argument) noexcept {
     const MemoryContext caller = CurrentMemoryContext;
     ErrorData *volatile error = nullptr;
     PG_TRY();
-    {
-        run(argument);
-    }
+    { run(argument); }
     PG_CATCH();
     {
         MemoryContextSwitchTo(caller);
@@ -103,7 +102,8 @@ Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo) {
 }
 
 text *to_text(std::string_view bytes) {
-    return guard([bytes] { return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())); });
+    return guard(
+        [bytes] { return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())); });
 }
 
 std::string_view text_argument(FunctionCallInfo fcinfo, int n) {

@@ -1,6 +1,7 @@
 // The border between longjmp and exceptions, crossed in two places only.
 //
-// In:  SQL_FUNCTION(name) defines a SQL-callable function. Its body is C++ and may throw; whatever it
+// In:  SQL_FUNCTION(name) defines a SQL-callable function. Its body is C++ and may throw; whatever
+// it
 //      throws is turned into plain data, the handler is left, and only then ereport is called.
 // Out: guard(f) runs server code that may ereport and turns the error into a PgError. `f` holds
 //      nothing with a destructor and throws nothing: a longjmp may end it anywhere.
@@ -30,12 +31,12 @@ class PgError : public std::exception {
 // nullptr, or the error that `run` raised, copied into the current memory context.
 ErrorData *run_guarded(void (*run)(void *), void *argument) noexcept;
 
-template <class F> auto guard(F f) -> decltype(f()) {
+template <class F>
+auto guard(F f) -> decltype(f()) {
     using Result = decltype(f());
     static_assert(std::is_trivially_destructible_v<F>, "a longjmp would skip its destructor");
     if constexpr (std::is_void_v<Result>) {
-        ErrorData *error =
-            run_guarded([](void *argument) { (*static_cast<F *>(argument))(); }, &f);
+        ErrorData *error = run_guarded([](void *argument) { (*static_cast<F *>(argument))(); }, &f);
         if (error != nullptr)
             throw PgError(error);
     } else {
@@ -70,7 +71,8 @@ std::string_view view_of(const text *value) noexcept;
 Datum record_result(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 // A C++ object that dies with a memory context.
-template <class T> T *new_in_context(MemoryContext context) {
+template <class T>
+T *new_in_context(MemoryContext context) {
     struct Holder {
         MemoryContextCallback callback;
         T *object;

@@ -6,9 +6,8 @@ CallSite *call_site(FunctionCallInfo fcinfo) {
     if (fcinfo->flinfo == nullptr)
         return nullptr;
     if (fcinfo->flinfo->fn_extra == nullptr)
-        fcinfo->flinfo->fn_extra = guard([fcinfo] {
-            return MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
-        });
+        fcinfo->flinfo->fn_extra = guard(
+            [fcinfo] { return MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite)); });
     return static_cast<CallSite *>(fcinfo->flinfo->fn_extra);
 }
 

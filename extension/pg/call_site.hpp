@@ -43,7 +43,8 @@ inline CallSite *existing_call_site(FunctionCallInfo fcinfo) noexcept {
 // nullptr only when called without a plan.
 CallSite *call_site(FunctionCallInfo fcinfo);
 
-// The caller's identity as of this statement; nullptr without a token. Throws as current_identity().
+// The caller's identity as of this statement; nullptr without a token. Throws as
+// current_identity().
 const Identity *caller(FunctionCallInfo fcinfo);
 
 } // namespace pg_principal

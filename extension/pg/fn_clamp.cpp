@@ -29,7 +29,8 @@ class OwnerKinds {
         return principal_;
     }
 
-    template <class Read> const std::string &kind_of(std::string_view owner, Read read) {
+    template <class Read>
+    const std::string &kind_of(std::string_view owner, Read read) {
         key_ = owner;
         const auto found = kinds_.find(key_);
         if (found != kinds_.end())

@@ -21,7 +21,8 @@ struct Answer {
 
 enum class Form { uuid, text, jsonb };
 
-template <Form form> bool equal_values(Datum a, Datum b) noexcept {
+template <Form form>
+bool equal_values(Datum a, Datum b) noexcept {
     if constexpr (form == Form::uuid)
         return std::memcmp(DatumGetPointer(a), DatumGetPointer(b), UUID_LEN) == 0;
     const Size size = VARSIZE(DatumGetPointer(a));
@@ -30,13 +31,15 @@ template <Form form> bool equal_values(Datum a, Datum b) noexcept {
 }
 
 // In the current context; may ereport.
-template <Form form> Datum make_value(std::string_view bytes) {
+template <Form form>
+Datum make_value(std::string_view bytes) {
     if constexpr (form == Form::uuid) {
         auto *uuid = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
         std::memcpy(uuid->data, bytes.data(), UUID_LEN);
         return UUIDPGetDatum(uuid);
     } else if constexpr (form == Form::text) {
-        return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+        return PointerGetDatum(
+            cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
     } else {
         return make_jsonb(bytes);
     }
@@ -44,7 +47,8 @@ template <Form form> Datum make_value(std::string_view bytes) {
 
 // The value is kept where the plan keeps its own: a cache that is emptied while the executor still
 // holds the datum would leave it dangling.
-template <Form form, Answer (*read)(const Identity &)> Datum answer(FunctionCallInfo fcinfo) {
+template <Form form, Answer (*read)(const Identity &)>
+Datum answer(FunctionCallInfo fcinfo) {
     CallSite *site = call_site(fcinfo);
     const Identity *identity = current_identity();
     const Answer now = identity == nullptr ? Answer{true, {}} : read(*identity);
@@ -141,8 +145,8 @@ SQL_FUNCTION(has_role) {
         Datum *roles;
         bool *nulls;
         int count;
-        deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &roles, &nulls,
-                          &count);
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &roles,
+                          &nulls, &count);
         for (int i = 0; i < count; ++i)
             if (!nulls[i] && view_of(DatumGetTextPP(roles[i])) == app_role)
                 return true;

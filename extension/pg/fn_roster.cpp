@@ -51,7 +51,8 @@ RosterRow read_row(json::Value value, std::size_t number, std::vector<RosterProb
         else if (member.value.is_string())
             row.*(field->member) = std::string(member.value.as_string());
         else if (!member.value.is_null())
-            problems.push_back({number, wrong_type_problem(member.name, type_name(member.value.type()))});
+            problems.push_back(
+                {number, wrong_type_problem(member.name, type_name(member.value.type()))});
     }
     normalise(row);
     return row;

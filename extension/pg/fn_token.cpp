@@ -74,8 +74,8 @@ SQL_FUNCTION(parse_ttl) {
     const std::int64_t seconds = parse_ttl(text);
     const std::int64_t ceiling = settings::max_token_ttl();
     if (seconds > ceiling) {
-        const std::string limit =
-            ceiling % 3600 == 0 ? std::to_string(ceiling / 3600) + "h" : std::to_string(ceiling) + "s";
+        const std::string limit = ceiling % 3600 == 0 ? std::to_string(ceiling / 3600) + "h"
+                                                      : std::to_string(ceiling) + "s";
         throw Error(Errc::duration_too_long, {printable(text), limit});
     }
     return Int64GetDatum(seconds);

@@ -1,15 +1,15 @@
 // Who the caller is: the token verified, its session and principal alive. What was proved once is
-// kept until a revocation is signalled or a setting changes; expiry is checked at every use.
+// kept until it may no longer hold (revocation.hpp); expiry is checked at every use.
 #pragma once
 
 #include "pg/bridge.hpp"
+#include "pg/revocation.hpp"
 
 extern "C" {
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 }
 
-#include <cstdint>
 #include <string>
 
 namespace pg_principal {
@@ -27,20 +27,10 @@ struct Identity {
     TimestampTz dies_at = 0;
 };
 
-// Changes whenever an answer given before may no longer hold.
-extern std::uint64_t identity_epoch;
-
-// The token setting was assigned.
-void identity_changed() noexcept;
-// Whatever was proved must be proved again.
-void forget_identities() noexcept;
-// Called once when the library is loaded.
-void watch_revocations();
-
 // nullptr without a token. Throws Error(token_refused) with the reason as detail. Valid until the
-// next call of this or the next function.
+// next call of this or of verify_identity().
 const Identity *current_identity();
-// The identity proved last, without looking again: only where identity_epoch has not changed.
+// What current_identity() last returned: only while identity_epoch has not changed since.
 const Identity *known_identity() noexcept;
 const Identity &verify_identity(std::string_view token);
 

@@ -1,4 +1,5 @@
-// The identities proved in this backend, least recently used first out, bounded in number and bytes.
+// The identities proved in this backend, least recently used first out, bounded in number and
+// bytes.
 #pragma once
 
 #include "pg/identity.hpp"
@@ -46,7 +47,8 @@ class IdentityCache {
     }
 
     std::list<std::shared_ptr<const Identity>> entries_;
-    std::unordered_map<std::string_view, decltype(entries_)::iterator> index_; // keys are the sources
+    std::unordered_map<std::string_view, decltype(entries_)::iterator>
+        index_; // keys are the sources
     std::size_t bytes_ = 0;
 };
 

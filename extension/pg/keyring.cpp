@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/sealing.hpp"
+#include "pg/revocation.hpp"
 #include "pg/settings.hpp"
 #include "pg/store.hpp"
 
@@ -19,13 +20,21 @@ namespace {
 struct StoredKey {
     std::string kid;
     bool in_use;
+    bool revoked;
     bool sealed;
     Secret material;
     std::optional<Key> key; // once opened
 };
 
-// Never destroyed: a backend's exit runs no destructors of ours.
-std::vector<StoredKey> *ring = nullptr;
+struct Ring {
+    std::vector<StoredKey> keys;
+    std::uint64_t epoch = 0; // proof_epoch before they were read
+};
+
+Ring &ring() {
+    static Ring *const keys = new Ring; // never destroyed: a backend's exit runs none of ours
+    return *keys;
+}
 
 constexpr std::size_t max_master_key_file = 64 * 1024;
 
@@ -82,9 +91,14 @@ struct RawKey {
     RawKey *next;
 };
 
-void load() {
-    if (ring != nullptr)
-        return;
+std::vector<StoredKey> &stored_keys() {
+    Ring &kept = ring();
+    if (kept.epoch == proof_epoch)
+        return kept.keys;
+    kept.epoch = 0;
+    kept.keys.clear();
+    find_marker();
+    const std::uint64_t epoch = proof_epoch;
     RawKey *rows = nullptr;
     read_signing_keys(
         [](const SigningKeyRow &row, void *argument) {
@@ -97,14 +111,16 @@ void load() {
             *list = raw;
         },
         &rows);
-    auto loaded = std::make_unique<std::vector<StoredKey>>();
     for (RawKey *raw = rows; raw != nullptr; raw = raw->next) {
         const std::string_view material = view_of(raw->row.material);
-        loaded->push_back({raw->row.kid, std::strcmp(raw->row.state, "in_use") == 0,
-                           raw->row.sealed, Secret(material), std::nullopt});
+        const std::string_view state = raw->row.state;
+        kept.keys.push_back({raw->row.kid, state == "in_use", state == "revoked", raw->row.sealed,
+                             Secret(material), std::nullopt});
         wipe(raw->row.material, VARSIZE_ANY(raw->row.material));
     }
-    ring = loaded.release();
+    note_own_transaction();
+    kept.epoch = epoch; // signalled meanwhile: read again next time
+    return kept.keys;
 }
 
 const Key &opened(StoredKey &stored) {
@@ -117,25 +133,20 @@ const Key &opened(StoredKey &stored) {
 
 } // namespace
 
-const Key *verification_key(std::string_view kid) {
-    load();
-    for (StoredKey &stored : *ring)
+VerificationKey verification_key(std::string_view kid) {
+    for (StoredKey &stored : stored_keys())
         if (stored.kid == kid)
-            return &opened(stored);
-    return nullptr;
+            return stored.revoked ? VerificationKey{KeyStanding::revoked, nullptr}
+                                  : VerificationKey{KeyStanding::verifies, &opened(stored)};
+    return {KeyStanding::unknown, nullptr};
 }
 
 const Key &signing_key() {
-    load();
-    for (StoredKey &stored : *ring)
+    accept_revocations();
+    for (StoredKey &stored : stored_keys())
         if (stored.in_use)
             return opened(stored);
     throw Error(Errc::token_not_signed);
-}
-
-void forget_keys() noexcept {
-    delete ring;
-    ring = nullptr;
 }
 
 StoredMaterial store_material(std::string_view private_jwk, std::string_view kid) {

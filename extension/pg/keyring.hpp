@@ -7,12 +7,16 @@
 
 namespace pg_principal {
 
-// nullptr for a key that is unknown or revoked. Throws Error(master_key_missing) when it is sealed
-// and cannot be opened. Valid until forget_keys().
-const Key *verification_key(std::string_view kid);
+// What a kid names. Throws Error(master_key_missing) when the key is sealed and cannot be opened.
+// The pointer, nullptr unless the key may verify, is valid until the next call of either function.
+enum class KeyStanding { unknown, revoked, verifies };
+struct VerificationKey {
+    KeyStanding standing;
+    const Key *key;
+};
+VerificationKey verification_key(std::string_view kid);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
-void forget_keys() noexcept;
 
 // Private material as it is stored: sealed when a master key is configured.
 struct StoredMaterial {

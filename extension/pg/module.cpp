@@ -1,6 +1,6 @@
 // What the server looks for in the library.
 #include "pg/bridge.hpp"
-#include "pg/identity.hpp"
+#include "pg/revocation.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {

@@ -29,9 +29,7 @@ std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
             continue;
         }
         const char c = text[i];
-        const int value = c >= '0' && c <= '9'   ? c - '0'
-                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                                 : -1;
+        const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
         if (value < 0 || digits >= 2 * UUID_LEN)
             return std::nullopt;
         unsigned char &byte = uuid.data[digits++ / 2];
@@ -95,8 +93,8 @@ void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view sub
 }
 
 // Times and names of the claims, then what they stand for.
-void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rules,
-                  TimestampTz now, bool session_required) {
+void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rules, TimestampTz now,
+                  bool session_required) {
     if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
         refuse_token(describe(fault));
     const std::optional<std::int64_t> expiry = numeric_date_us(claims.find("exp"));
@@ -136,10 +134,11 @@ Identity prove_token(std::string_view token) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         refuse_token(describe(fault));
-    const Key *key = jws.kid ? verification_key(*jws.kid) : nullptr;
-    if (key == nullptr)
-        refuse_token(describe(TokenFault::unknown_key));
-    if (const TokenFault fault = verify(jws, *key); fault != TokenFault::none)
+    const VerificationKey found = verification_key(jws.kid.value_or(std::string_view()));
+    if (found.key == nullptr)
+        refuse_token(found.standing == KeyStanding::revoked ? "key revoked"
+                                                            : describe(TokenFault::unknown_key));
+    if (const TokenFault fault = verify(jws, *found.key); fault != TokenFault::none)
         refuse_token(describe(fault));
 
     json::Document claims;

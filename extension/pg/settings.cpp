@@ -1,5 +1,5 @@
 #include "pg/bridge.hpp"
-#include "pg/identity.hpp"
+#include "pg/revocation.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {
@@ -25,10 +25,10 @@ std::string_view view(const char *value) noexcept {
 }
 
 // What a token proved depends on these, so what was proved under the old value is forgotten.
-void assign_string(const char *, void *) { identity_changed(); }
-void forget_on_assign(const char *, void *) { forget_identities(); }
-void forget_on_assign_int(int, void *) { forget_identities(); }
-void forget_on_assign_bool(bool, void *) { forget_identities(); }
+void assign_string(const char *, void *) { forget_binding(); }
+void forget_on_assign(const char *, void *) { forget_proofs(); }
+void forget_on_assign_int(int, void *) { forget_proofs(); }
+void forget_on_assign_bool(bool, void *) { forget_proofs(); }
 
 // Says whether there is a token, never which.
 const char *show_token() { return view(token_value).empty() ? "" : "********"; }
@@ -43,10 +43,9 @@ void define() {
         "Anybody may set it to anything: it is verified at each statement that asks.", &token_value,
         "", PGC_USERSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr,
         assign_string, show_token);
-    DefineCustomStringVariable("pg_principal.issuer",
-                               "The claim iss of minted tokens, required of presented ones.", nullptr,
-                               &issuer_value, "pg_principal", PGC_SUSET, 0, nullptr,
-                               forget_on_assign, nullptr);
+    DefineCustomStringVariable(
+        "pg_principal.issuer", "The claim iss of minted tokens, required of presented ones.",
+        nullptr, &issuer_value, "pg_principal", PGC_SUSET, 0, nullptr, forget_on_assign, nullptr);
     DefineCustomStringVariable("pg_principal.audience",
                                "The claim aud of minted tokens, required of presented ones.",
                                nullptr, &audience_value, "authenticated", PGC_SUSET, 0, nullptr,
@@ -65,8 +64,7 @@ void define() {
                             &clock_skew_value, 30, 0, 300, PGC_SUSET, GUC_UNIT_S, nullptr,
                             forget_on_assign_int, nullptr);
     DefineCustomBoolVariable(
-        "pg_principal.trust_request_claims",
-        "Believe request.jwt.claims where no token is bound.",
+        "pg_principal.trust_request_claims", "Believe request.jwt.claims where no token is bound.",
         "Whoever can run SQL can set them: turn it on only where nobody but PostgREST can.",
         &trust_request_claims_value, false, PGC_SUSET, 0, nullptr, forget_on_assign_bool, nullptr);
     MarkGUCPrefixReserved("pg_principal");

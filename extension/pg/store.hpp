@@ -42,7 +42,7 @@ struct SigningKeyRow {
     bool sealed;
 };
 
-// Calls visit(row) for every signing key that is not revoked, inside the guard: it must not throw.
+// Calls visit(row) for every signing key, inside the guard: it must not throw.
 void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument);
 
 // The relation that carries revocation signals, or InvalidOid without the extension.

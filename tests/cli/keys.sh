@@ -1,0 +1,61 @@
+#!/bin/bash
+# Signing keys from the command line.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+agent=kata-agent-team@example.com
+states() { "$PG_PRINCIPAL" keys list --output json | jq -c 'map({(.kid): .state}) | add'; }
+alive() { TOKEN=$1 "$PG_PRINCIPAL" whoami --token-env TOKEN >/dev/null 2>&1 && echo alive || echo dead; }
+
+is "no key, an empty list" "$("$PG_PRINCIPAL" keys list --output json)" "[]"
+like "and an empty table" "$("$PG_PRINCIPAL" keys list)" '^KID +ALG +STATE +SEALED +CREATED +ACTIVATED$'
+"$PG_PRINCIPAL" keys create >"$work/out"
+first=$(sed -n 's/^created \(.*\) (in_use)$/\1/p' "$work/out")
+like "create" "$first" '^[A-Za-z0-9_-]{43}$'
+second=$("$PG_PRINCIPAL" keys create --alg ES256 --standby --output token)
+is "create in standby" "$(states | jq -c --arg a "$first" --arg b "$second" '[.[$a], .[$b]]')" '["in_use","standby"]'
+like "list" "$("$PG_PRINCIPAL" keys list)" "$second +ES256 +standby +no +[0-9T:Z-]+ +-"
+is "list shows no secret" "$("$PG_PRINCIPAL" keys list --output json | jq -c '.[0] | keys_unsorted')" \
+    '["kid","alg","state","sealed","createdAt","activatedAt"]'
+
+"$PG_PRINCIPAL" people push tests/samples/story.terrain >/dev/null
+"$PG_PRINCIPAL" people provision >/dev/null
+old=$("$PG_PRINCIPAL" auth issue --email $agent --output token)
+is "activate" "$("$PG_PRINCIPAL" keys activate "$second")" "activated $second"
+is "one key is in use, the other was" "$(states | jq -c --arg a "$first" --arg b "$second" '[.[$a], .[$b]]')" '["previously_used","in_use"]'
+new=$("$PG_PRINCIPAL" auth issue --email $agent --output token)
+is "rotation kills no token" "$(alive "$old") $(alive "$new")" "alive alive"
+is "revoke" "$("$PG_PRINCIPAL" keys revoke "$first")" "revoked $first"
+is "revocation kills its tokens alone" "$(alive "$old") $(alive "$new")" "dead alive"
+is "retire" "$("$PG_PRINCIPAL" keys retire "$second" --output json | jq -c .)" "{\"retired\":\"$second\"}"
+"$PG_PRINCIPAL" auth issue --email $agent >"$work/out" 2>"$work/err"
+is "no key in use" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no signing key is in use"
+"$PG_PRINCIPAL" keys activate "$first" >"$work/out" 2>"$work/err"
+is "a revoked key stays revoked" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $first is revoked"
+"$PG_PRINCIPAL" keys activate no-such-key >"$work/out" 2>"$work/err"
+is "no such key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: there is no signing key no-such-key"
+
+secret=super-secret-jwt-token-with-at-least-32-characters
+kid=$(SUPABASE_JWT_SECRET=$secret "$PG_PRINCIPAL" keys import --secret-env SUPABASE_JWT_SECRET --output token)
+is "import from the environment" "$(states | jq -r --arg a "$kid" '.[$a]')" in_use
+token=$("$PG_PRINCIPAL" auth issue --email $agent --output token)
+is "it signs with that secret" "$(printf %s "${token%.*}" | openssl dgst -sha256 -hmac $secret -binary | base64 | tr '/+' '_-' | tr -d =)" \
+    "${token##*.}"
+printf '%s\n' "$secret" >"$work/secret"
+"$PG_PRINCIPAL" keys import --secret-file "$work/secret" >"$work/out" 2>"$work/err"
+is "from a file, without its newline: the same key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $kid is there already"
+printf short >"$work/secret"
+"$PG_PRINCIPAL" keys import --secret-file "$work/secret" >"$work/out" 2>"$work/err"
+is "a short secret is refused and not repeated" "$? $(cat "$work/out") $(grep -c 'key refused' "$work/err") $(grep -c '"short"' "$work/err")" "1  1 0"
+
+k=$(printf 'another-secret-of-at-least-32-bytes-length' | base64 | tr '/+' '_-' | tr -d '=\n')
+printf '{"kty":"oct","alg":"HS256","kid":"from-a-file","k":"%s"}\n' "$k" >"$work/jwk"
+is "import a JWK in standby" "$("$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" --standby)" "imported from-a-file (standby)"
+printf '{"kty":"oct","alg":"HS256","k":"%s"' "$k" >"$work/jwk"
+"$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
+is "a truncated JWK is refused and not repeated" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/jwk is not a JSON object"
+printf '{"kty":"oct","alg":"none","k":"%s"}' "$k" >"$work/jwk"
+"$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
+is "what the server refuses is not repeated" "$? $(grep -c "${k:0:12}" "$work/err")" "1 0"

@@ -1,0 +1,93 @@
+#!/bin/bash
+# Offline: help, exit codes, and what a message about wrong usage may say.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export PGHOST=/nonexistent # whoever connects here fails
+unset LANDMARK_AUTH_TOKEN
+
+pg_principal() { # sets out, err, code
+    "$PG_PRINCIPAL" "$@" >"$work/out" 2>"$work/err" </dev/null
+    code=$?
+    out=$(cat "$work/out") err=$(cat "$work/err")
+}
+
+refused() { # NAME CODE MESSAGE ARGUMENT..: this exit code, nothing on stdout, this on stderr
+    local name=$1 wanted=$2 message=$3
+    shift 3
+    pg_principal "$@"
+    is "$name" "$code|$out|$(head -n 1 "$work/err")" "$wanted||pg_principal: $message"
+}
+
+version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
+pg_principal --version
+is "--version is the control file's" "$code $out" "0 pg_principal $version"
+
+for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" \
+    people "people validate" "people push" "people render" "people provision" "people remove" \
+    keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" whoami; do
+    # shellcheck disable=SC2086
+    pg_principal $verb --help
+    like "help of '$verb' has an example" "$code $out" "^0 .*Examples:.*pg_principal ${verb%% *}"
+    is "help of '$verb' is no error" "$err" ""
+done
+
+refused "no verb" 2 "a verb is missing"
+refused "no verb in a family" 2 "a verb is missing" auth
+refused "unknown verb" 2 'unknown verb or argument "frobnicate"' frobnicate
+refused "unknown verb in a family" 2 'unknown verb or argument "mint"' auth mint
+refused "unknown option" 2 'unknown option "--frobnicate"' auth issue --email a@example.com --frobnicate
+refused "two verbs" 2 'unknown verb or argument "provision"' people remove --email a@example.com provision
+refused "unknown output" 2 "--output: xml not in {text,json,token}" auth issue --email a@example.com --output xml
+refused "no token output where there is no token" 2 "--output: token not in {text,json}" auth ban --email a@example.com --output token
+refused "unknown role" 2 "--role: root not in {anon,service_role}" auth key --role root
+refused "unknown algorithm" 2 "--alg: none not in {HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA}" keys create --alg none
+refused "missing --email of a ban" 2 "--email is required" auth ban
+refused "missing file" 2 "FILE is required" people push
+refused "missing kid" 2 "KID is required" keys activate
+refused "option without a value" 2 "--ttl: 1 required TEXT missing" auth issue --email a@example.com --ttl
+refused "repeated option" 2 "--email: At Most 1 required but received 2" auth issue --email a@example.com --email b@example.com
+refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import
+refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import --secret-env A --secret-file B
+
+# A missing address is the first refusal of an issue, not wrong usage.
+refused "issue without --email" 1 "--email is required" auth issue --ttl nonsense
+refused "issue with an empty --email" 1 "--email is required" auth issue --email ""
+refused "issue with an empty --email=" 1 "--email is required" auth issue --email=
+
+for secret in Sup3r-secret-value-that-somebody-typed eyJhbGciOiJIUzI1NiJ9.e30.c2ln; do
+    for call in "keys import $secret" "keys import --secret=$secret" "keys import -s$secret" "whoami $secret" \
+        "auth unban --email a@example.com $secret" "$secret"; do
+        # shellcheck disable=SC2086
+        pg_principal $call
+        is "a secret typed as an argument is not repeated: ${call/$secret/SECRET}" \
+            "$code $(grep -c "${secret:4:12}" "$work/err" "$work/out" | cut -d: -f2 | xargs)" "2 0 0"
+    done
+done
+refused "password in a URL" 2 "a password does not belong on the command line" \
+    auth unban --email a@example.com --dsn postgres://someone:hunter2@localhost/db
+refused "password in a DSN" 2 "a password does not belong on the command line" \
+    --dsn "host=localhost password=hunter2" auth unban --email a@example.com
+pg_principal auth unban --email a@example.com --dsn "hunter2 hunter3"
+is "a DSN that makes no sense is not repeated" "$code $(grep -c hunter "$work/err")" "2 0"
+
+pg_principal auth unban --email a@example.com
+like "no server: exit 1 and a hint" "$code $err" "^1 pg_principal: connection to server .* hint: The connection comes from"
+is "no server: nothing on stdout" "$out" ""
+refused "whoami without a token" 1 "the environment variable LANDMARK_AUTH_TOKEN is not set" whoami
+refused "whoami with another variable" 1 "the environment variable NOT_THERE is not set" whoami --token-env NOT_THERE
+refused "import from a variable that is not set" 1 "the environment variable NOT_THERE is not set" keys import --secret-env NOT_THERE
+refused "import from a file that is not there" 1 "could not read \"$work/none\": No such file or directory" keys import --secret-file "$work/none"
+printf 'not json, but secret' >"$work/secret"
+refused "import of a JWK that is none" 1 "$work/secret is not a JSON object" keys import --jwk-file "$work/secret"
+: >"$work/empty"
+refused "import of an empty file" 1 "$work/empty is empty" keys import --secret-file "$work/empty"
+printf 'a\0b' >"$work/nul"
+refused "import of a file with a NUL byte" 1 "$work/nul contains a NUL byte" keys import --secret-file "$work/nul"
+head -c 70000 /dev/zero | tr '\0' x >"$work/large"
+refused "import of a large file" 1 "$work/large is larger than 64 KiB, that is no key" keys import --secret-file "$work/large"
+
+"$PG_PRINCIPAL" people render tests/samples/roster.yaml >/dev/full 2>"$work/err"
+is "a result that cannot be written is a failure" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
