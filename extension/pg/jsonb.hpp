@@ -1,6 +1,7 @@
 // jsonb across the border, in the UTF-8 that core/ speaks whatever the database's encoding.
 #pragma once
 
+#include "core/json.hpp"
 #include "pg/bridge.hpp"
 
 namespace pg_principal {
@@ -10,5 +11,7 @@ std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n);
 // For use inside guard(): may ereport.
 Datum make_jsonb(std::string_view utf8);
 Datum to_jsonb(std::string_view utf8);
+// The same for text that has been parsed already.
+Datum to_jsonb(json::Value value);
 
 } // namespace pg_principal

@@ -5,19 +5,11 @@
 #include "pg/keyring.hpp"
 #include "pg/settings.hpp"
 #include "pg/store.hpp"
-
-extern "C" {
-#include "datatype/timestamp.h"
-}
+#include "pg/time.hpp"
 
 namespace pg_principal {
 
 namespace {
-
-constexpr std::int64_t us_per_s = 1'000'000;
-// PostgreSQL counts from 2000-01-01, JOSE from 1970-01-01.
-constexpr std::int64_t epoch_distance_us =
-    static_cast<std::int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * us_per_s;
 
 std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
     pg_uuid_t uuid{};
@@ -120,7 +112,7 @@ void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rule
 
 ClaimRules rules_at(TimestampTz now) {
     ClaimRules rules;
-    rules.time = {now + epoch_distance_us, settings::clock_skew()};
+    rules.time = {unix_microseconds(now), settings::clock_skew()};
     return rules;
 }
 

@@ -11,6 +11,9 @@ GRANT EXECUTE ON FUNCTION
     auth.authenticate(text, boolean), auth.pre_request(), auth.normalise_email(text), auth.parse_ttl(text),
     auth.jwks(), auth.raise_error(text, text[]), auth.error_kinds(),
     auth.self_and_report_emails(), auth.self_and_report_ids(), auth.owner_is(text, text), auth.owner_is(uuid, text),
+    auth.jws_sign(bytea, jsonb, text), auth.jws_verify(text, jsonb), auth.jwt_sign(jsonb, jsonb, text),
+    auth.jwt_verify(text, jsonb, text, text), auth.verify_signature(text, jsonb, bytea, bytea), auth.jwk_thumbprint(jsonb),
+    auth.generate_jwk(text), auth.public_jwk(jsonb), auth.public_pem(jsonb), auth.pem_to_jwk(text),
     auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass)
 TO PUBLIC;
 

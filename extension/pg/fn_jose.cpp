@@ -1,0 +1,94 @@
+// auth.jws_*, auth.jwt_* and their kin: unpack, one call into core/, pack.
+#include "core/error.hpp"
+#include "core/jwt.hpp"
+#include "pg/jsonb.hpp"
+#include "pg/key_argument.hpp"
+#include "pg/settings.hpp"
+#include "pg/time.hpp"
+
+using namespace pg_principal;
+
+namespace {
+
+std::optional<Alg> alg_argument(FunctionCallInfo fcinfo, int n) {
+    if (PG_ARGISNULL(n))
+        return std::nullopt;
+    return require_alg(text_argument(fcinfo, n));
+}
+
+std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
+    if (PG_ARGISNULL(n))
+        return std::nullopt;
+    return text_argument(fcinfo, n);
+}
+
+// A scratch for each backend: its buffers are reused from call to call.
+TokenScratch &scratch() {
+    static TokenScratch *const kept = new TokenScratch; // never destroyed
+    return *kept;
+}
+
+} // namespace
+
+SQL_FUNCTION(jws_sign) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    const std::optional<Alg> alg = alg_argument(fcinfo, 2);
+    return PointerGetDatum(
+        to_text(jws_sign(text_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
+}
+
+SQL_FUNCTION(jws_verify) {
+    const KeySet &keys = key_set_argument(fcinfo, 1);
+    CompactJws jws;
+    if (jws.parse(text_argument(fcinfo, 0)) != TokenFault::none ||
+        verify(jws, keys) != TokenFault::none)
+        PG_RETURN_NULL();
+    return PointerGetDatum(to_text(jws.payload));
+}
+
+SQL_FUNCTION(jwt_sign) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    const std::optional<Alg> alg = alg_argument(fcinfo, 2);
+    return PointerGetDatum(
+        to_text(jwt_sign(jsonb_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
+}
+
+SQL_FUNCTION(jwt_verify) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    ClaimRules rules;
+    rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
+    rules.audience = optional_text(fcinfo, 2);
+    rules.issuer = optional_text(fcinfo, 3);
+    TokenScratch &token = scratch();
+    const TokenFault fault =
+        verify_token(text_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
+    if (fault != TokenFault::none)
+        throw Error(Errc::token_refused, {}, std::string(describe(fault)));
+    return to_jsonb(token.claims());
+}
+
+SQL_FUNCTION(verify_signature) {
+    const Alg alg = require_alg(text_argument(fcinfo, 0));
+    return BoolGetDatum(verify_signature(alg, key_argument(fcinfo, 1, alg),
+                                         text_argument(fcinfo, 2), text_argument(fcinfo, 3)));
+}
+
+SQL_FUNCTION(jwk_thumbprint) {
+    return PointerGetDatum(to_text(thumbprint(key_argument(fcinfo, 0))));
+}
+
+SQL_FUNCTION(generate_jwk) {
+    return to_jsonb(private_jwk(generate_key(require_alg(text_argument(fcinfo, 0)))).view());
+}
+
+SQL_FUNCTION(public_jwk) { return to_jsonb(public_jwk(key_argument(fcinfo, 0))); }
+
+SQL_FUNCTION(public_pem) { return PointerGetDatum(to_text(public_pem(key_argument(fcinfo, 0)))); }
+
+SQL_FUNCTION(pem_to_jwk) {
+    const Key key = parse_pem(text_argument(fcinfo, 0));
+    return key.is_private() ? to_jsonb(private_jwk(key).view()) : to_jsonb(public_jwk(key));
+}
