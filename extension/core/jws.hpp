@@ -39,6 +39,7 @@ class CompactJws {
 
     // Everything that can be refused without a key.
     TokenFault parse(std::string_view token);
+    TokenFault parse(std::string &&token) = delete; // the views would outlive it
 
     std::string_view header_b64, payload_b64, signature_b64, signing_input;
     Alg alg = Alg::HS256;

@@ -59,6 +59,7 @@ hold() {
         AND mode = 'AccessExclusiveLock' AND granted"
 }
 release() {
+    echo '\q' >&7 # not by its end of file: a process in the background has the pipe too
     exec 7>&-
     wait "$holder"
     rm "$work/holder"
@@ -76,9 +77,10 @@ pushing="SELECT count(*) > 0 FROM pg_stat_activity
 
 echo "- {email: late@example.com, name: Late}" >"$work/late.yaml"
 hold
-env --default-signal=INT "$PG_PRINCIPAL" people push "$work/late.yaml" >"$work/out" 2>"$work/err" &
+env --default-signal=INT "$PG_PRINCIPAL" people push "$work/late.yaml" >"$work/out" 2>"$work/err" 7>&- &
 push=$!
 wait_until "$pushing"
+# shellcheck disable=SC2016 # that is how the statement reads
 is "the statement holds no data" "$(ask "SELECT query FROM pg_stat_activity WHERE application_name = 'pg_principal'")" \
     'SELECT auth.push_people($1::pg_catalog.jsonb)'
 kill -INT $push
@@ -89,7 +91,7 @@ release
 is "nothing was written" "$(ask "SELECT count(*) FROM auth.organization_people WHERE email = 'late@example.com'")" 0
 
 hold
-script -qec "'$PG_PRINCIPAL' people push '$work/late.yaml' >'$work/out'" "$work/terminal" </dev/null >/dev/null &
+script -qec "'$PG_PRINCIPAL' people push '$work/late.yaml' >'$work/out'" "$work/terminal" </dev/null >/dev/null 7>&- &
 push=$!
 wait_until "$pushing"
 wait_for_progress() {

@@ -56,8 +56,8 @@ TEST(Base64Url, EveryForeignByteIsRefusedAtEveryPosition) {
                 const bool known = isalnum(c) != 0 || c == '-' || c == '_';
                 std::string text(length, 'A');
                 text[i] = static_cast<char>(c);
-                if (!known || length == 5)
-                    EXPECT_FALSE(base64url_decode(text, out)) << c << " at " << i;
+                const bool refused = !base64url_decode(text, out);
+                EXPECT_TRUE(refused || (known && length != 5)) << c << " at " << i;
             }
 }
 
@@ -121,9 +121,9 @@ TEST(Wipe, LeavesNothingUpToTheCapacity) {
     wipe(text);
     EXPECT_TRUE(text.empty());
     ASSERT_EQ(text.data(), data);
-    text.resize(capacity); // fills with zeros, so look before: a resize to the same block
-    for (const char c : text)
-        EXPECT_EQ(c, '\0');
+    // resizing would write zeros itself, so look at the bytes behind the end
+    for (std::size_t i = 0; i < capacity; ++i)
+        EXPECT_EQ(data[i], '\0');
     char raw[4] = {1, 2, 3, 4};
     wipe(raw, sizeof raw);
     EXPECT_EQ(std::string(raw, 4), std::string(4, '\0'));

@@ -3,6 +3,7 @@
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/jws.hpp"
 
 #include <gtest/gtest.h>
 
@@ -45,6 +46,23 @@ inline std::string replaced(std::string text, std::string_view from, std::string
     const std::size_t at = text.find(from);
     EXPECT_NE(at, text.npos) << from;
     return at == text.npos ? text : text.replace(at, from.size(), to);
+}
+
+// A token taken apart together with the text it points into.
+struct Parsed {
+    explicit Parsed(std::string_view text)
+        : token(text), fault(jws.parse(std::string_view(token))) {}
+    std::string token;
+    CompactJws jws;
+    TokenFault fault;
+};
+inline TokenFault verified(std::string_view token, const Key &key) {
+    const Parsed parsed(token);
+    return parsed.fault == TokenFault::none ? verify(parsed.jws, key) : parsed.fault;
+}
+inline TokenFault verified(std::string_view token, const KeySet &keys, const Key **used = nullptr) {
+    const Parsed parsed(token);
+    return parsed.fault == TokenFault::none ? verify(parsed.jws, keys, used) : parsed.fault;
 }
 
 } // namespace pg_principal
