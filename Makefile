@@ -1,4 +1,4 @@
-# pg_principal: `make run`, `make test`, `make lint`, `make bench`, `make install`, `make clean`.
+# pg_principal: `make run`, `make test`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -73,12 +73,14 @@ uninstall-frontend:
 	rm -f '$(DESTDIR)$(bindir)/pg_principal'
 
 include tests/harness/unit.mk
+include tests/harness/fuzz.mk
+include extension/pgjwt/pgjwt.mk
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.
-run test bench lint:
+run test bench lint fuzz:
 	@tests/harness/packages.sh $@
 	@$(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-frontend uninstall uninstall-frontend clean run test bench lint
+.PHONY: all install install-frontend uninstall uninstall-frontend clean run test bench lint fuzz

@@ -1,5 +1,7 @@
 #include "app.hpp"
 
+#include "core/email.hpp"
+
 namespace pg_principal::cli {
 
 namespace {
@@ -175,7 +177,8 @@ void add_revoke(CLI::App &group, Session &session) {
                         if (options->output == "json")
                             print_json(session.streams.out, {{"revoked", options->session_id}});
                         else
-                            session.streams.out << "revoked " << printable(options->session_id) << '\n';
+                            session.streams.out << "revoked " << printable(options->session_id)
+                                                << '\n';
                     });
     verb->add_option("--session", options->session_id, "Its id, as auth sessions shows it")
         ->required()
@@ -198,12 +201,12 @@ void add_ban(CLI::App &group, Session &session) {
                 "SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, "
                 "$3::pg_catalog.text)",
                 {options->email, options->duration, optional_text(options->reason)});
+            const std::string email = printable(normalise_email(options->email));
             if (options->output == "json")
                 print_json(session.streams.out,
-                           {{"banned", options->email}, {"duration", options->duration}});
+                           {{"banned", email}, {"duration", options->duration}});
             else
-                session.streams.out << "banned " << printable(options->email) << " (" << options->duration
-                                    << ")\n";
+                session.streams.out << "banned " << email << " (" << options->duration << ")\n";
         });
     verb->add_option("--email", options->email, "Whom")->required();
     verb->add_option("--duration", options->duration, "An interval (default \"100 years\")");
@@ -220,10 +223,11 @@ void add_unban(CLI::App &group, Session &session) {
         group, session, "unban", "Lift a ban; tokens issued before it stay dead",
         "  pg_principal auth unban --email kata-agent-team@example.com", [&session, options] {
             session.connect().run("SELECT auth.unban($1::pg_catalog.text)", {options->email});
+            const std::string email = printable(normalise_email(options->email));
             if (options->output == "json")
-                print_json(session.streams.out, {{"unbanned", options->email}});
+                print_json(session.streams.out, {{"unbanned", email}});
             else
-                session.streams.out << "unbanned " << printable(options->email) << '\n';
+                session.streams.out << "unbanned " << email << '\n';
         });
     verb->add_option("--email", options->email, "Whom")->required();
     add_output(verb, options->output, {"text", "json"});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/email.hpp"
 #include "progress.hpp"
 #include "read_file.hpp"
 #include "roster_file.hpp"
@@ -198,12 +199,13 @@ void add_remove(CLI::App &group, Session &session) {
         [&session, options] {
             const Rows rows = session.connect().run(
                 "SELECT auth.remove_person($1::pg_catalog.text)", {options->email});
+            const std::string email = printable(normalise_email(options->email));
             if (rows.text(0, 0) != "t")
-                throw Failure("no organization_people row for " + printable(options->email));
+                throw Failure("no organization_people row for " + email);
             if (options->output == "json")
-                print_json(session.streams.out, {{"removed", options->email}});
+                print_json(session.streams.out, {{"removed", email}});
             else
-                session.streams.out << "removed " << printable(options->email) << '\n';
+                session.streams.out << "removed " << email << '\n';
         });
     verb->add_option("--email", options->email, "Whose row")->required();
     add_output(verb, options->output, {"text", "json"});

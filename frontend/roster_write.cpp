@@ -22,7 +22,7 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_plain(const std::string &value) {
     constexpr std::string_view special[] = {"null", "true", "false", "yes", "no",
                                             "on",   "off",  "y",     "n"};
-    if (value.empty() || !is_letter(value.front()) || value.back() == ' ' ||
+    if (value.empty() || !is_letter(value.front()) ||
         !std::all_of(value.begin(), value.end(), is_plain_character))
         return false;
     std::string lower = value;

@@ -137,10 +137,7 @@ class StoryParser {
     void skip_field() {
         if (!is_name())
             unexpected("a keyword");
-        const bool two_ids = is_word("output");
         take();
-        if (two_ids && is_name())
-            take();
         if (is(TokenType::bracket))
             return skip_list();
         if (!is(TokenType::open) && !is(TokenType::close) && !is(TokenType::comma))

@@ -52,6 +52,7 @@ bool is_der_key(std::string_view data) noexcept {
 
 std::string without_space(std::string_view text) {
     std::string out;
+    out.reserve(text.size()); // a secret must not be left behind in a block that grew
     for (const char c : text)
         if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
             out += c;
@@ -61,6 +62,7 @@ std::string without_space(std::string_view text) {
 bool is_encoded_der_key(std::string_view secret) {
     std::string text = without_space(secret), der;
     const WipeOnExit wipe_text(text), wipe_der(der);
+    der.reserve(text.size());
     if (hex_decode(text, der) && is_der_key(der))
         return true;
     while (!text.empty() && text.back() == '=')

@@ -40,14 +40,14 @@ MasterKeys parse_master_keys(std::string_view file_text, std::string_view file_n
         return Error(Errc::master_key_malformed, {file_name, why});
     };
     MasterKeys keys;
-    std::string bytes;
-    const WipeOnExit guard(bytes);
     for (std::size_t number = 1; !file_text.empty(); ++number) {
         const std::size_t end = file_text.find('\n');
         const std::string_view line = trim(file_text.substr(0, end));
         file_text.remove_prefix(end == file_text.npos ? file_text.size() : end + 1);
         if (line.empty() || line[0] == '#')
             continue;
+        std::string bytes;
+        const WipeOnExit guard(bytes);
         const bool decoded =
             line.size() == 2 * key_size ? hex_decode(line, bytes) : base64_decode(line, bytes);
         if (!decoded || bytes.size() != key_size)

@@ -107,8 +107,10 @@ text *to_text(std::string_view bytes) {
 }
 
 std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
-    text *value = guard([fcinfo, n] { return PG_GETARG_TEXT_PP(n); });
-    return view_of(value);
+    auto *stored = reinterpret_cast<text *>(DatumGetPointer(PG_GETARG_DATUM(n)));
+    if (!VARATT_IS_COMPRESSED(stored) && !VARATT_IS_EXTERNAL(stored))
+        return view_of(stored);
+    return view_of(guard([fcinfo, n] { return PG_GETARG_TEXT_PP(n); }));
 }
 
 std::string_view view_of(const text *value) noexcept {

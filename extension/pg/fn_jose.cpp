@@ -22,9 +22,10 @@ std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
     return text_argument(fcinfo, n);
 }
 
-// A scratch for each backend: its buffers are reused from call to call.
-TokenScratch &scratch() {
-    static TokenScratch *const kept = new TokenScratch; // never destroyed
+// One for each backend, never destroyed: its buffers are reused from call to call.
+template <class Scratch>
+Scratch &reused() {
+    static Scratch *const kept = new Scratch;
     return *kept;
 }
 
@@ -40,7 +41,7 @@ SQL_FUNCTION(jws_sign) {
 
 SQL_FUNCTION(jws_verify) {
     const KeySet &keys = key_set_argument(fcinfo, 1);
-    CompactJws jws;
+    CompactJws &jws = reused<CompactJws>();
     if (jws.parse(text_argument(fcinfo, 0)) != TokenFault::none ||
         verify(jws, keys) != TokenFault::none)
         PG_RETURN_NULL();
@@ -62,12 +63,12 @@ SQL_FUNCTION(jwt_verify) {
     rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
     rules.audience = optional_text(fcinfo, 2);
     rules.issuer = optional_text(fcinfo, 3);
-    TokenScratch &token = scratch();
+    TokenScratch &token = reused<TokenScratch>();
     const TokenFault fault =
         verify_token(text_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
     if (fault != TokenFault::none)
         throw Error(Errc::token_refused, {}, std::string(describe(fault)));
-    return to_jsonb(token.claims());
+    return to_jsonb(token.claims(), token.payload());
 }
 
 SQL_FUNCTION(verify_signature) {

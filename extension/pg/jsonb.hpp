@@ -11,7 +11,7 @@ std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n);
 // For use inside guard(): may ereport.
 Datum make_jsonb(std::string_view utf8);
 Datum to_jsonb(std::string_view utf8);
-// The same for text that has been parsed already.
-Datum to_jsonb(json::Value value);
+// The same for an object or array that has been parsed from the text already.
+Datum to_jsonb(json::Value container, std::string_view utf8);
 
 } // namespace pg_principal

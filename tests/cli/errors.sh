@@ -39,7 +39,7 @@ refused "2 comes before 6" "pg_principal: invalid duration \"0h\"
   $hint" auth issue --email $agent --ttl 0h
 "$PG_PRINCIPAL" auth unban --email $agent >/dev/null
 
-for ttl in 5m 90 1Y " 1h" "1h " "" -5h 0d 1.5h 1h1h 99999999999999999999h; do
+for ttl in 5m 90 1Y " 1h" "1h " "" -5h 0d 1.5h 1h1h; do
     refused "TTL '$ttl'" "pg_principal: invalid duration \"$ttl\"
   $hint" auth issue --email $agent --ttl "$ttl"
 done
@@ -69,9 +69,9 @@ refused "revoke of nothing" "pg_principal: no live session 00000000-0000-0000-00
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
 refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"" auth ban --email $agent --duration soon
 refused "remove nobody" "pg_principal: no organization_people row for nobody@example.com" people remove --email nobody@example.com
-refused "SQL in an address is an address" "pg_principal: no auth.users row for '; drop schema auth cascade --@example.com
+refused "SQL in an address is an address" "pg_principal: no auth.users row for ');DROP/**/SCHEMA/**/auth/**/CASCADE--@example.com
   hint: Make principals of the roster first: pg_principal people provision, or auth.provision()." \
-    auth ban --email "'; DROP SCHEMA auth CASCADE --@example.com"
+    auth ban --email "');DROP/**/SCHEMA/**/auth/**/CASCADE--@example.com"
 
 createdb "${PGDATABASE}_bare"
 PGDATABASE=${PGDATABASE}_bare "$PG_PRINCIPAL" auth issue --email $agent >"$work/out" 2>"$work/err"
@@ -79,7 +79,7 @@ is "a database without the extension" "$?|$(cat "$work/out")|$(cat "$work/err")"
   hint: Is the extension in this database? CREATE EXTENSION pg_principal;'
 dropdb "${PGDATABASE}_bare"
 
-psql -Xqc 'DROP ROLE IF EXISTS regress_cli_stranger' -c 'CREATE ROLE regress_cli_stranger LOGIN'
+psql -Xqc 'SET client_min_messages = warning' -c 'DROP ROLE IF EXISTS regress_cli_stranger' -c 'CREATE ROLE regress_cli_stranger LOGIN'
 PGUSER=regress_cli_stranger "$PG_PRINCIPAL" auth issue --email $agent >"$work/out" 2>"$work/err"
 is "only operators" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: permission denied for function issue_token"
 psql -Xqc 'GRANT auth_operator TO regress_cli_stranger'

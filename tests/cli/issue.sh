@@ -71,11 +71,3 @@ done
 
 PGOPTIONS="-c pg_principal.token=$token" psql -XAtqc "SELECT auth.email()" >"$work/out"
 is "the token works through libpq alone" "$(cat "$work/out")" $agent
-is "connections name themselves" "$(
-    psql -Xq <<SQL
-ALTER DATABASE "$PGDATABASE" SET log_statement = 'none';
-CREATE FUNCTION public.seen() RETURNS text LANGUAGE sql AS 'SELECT current_setting(''application_name'')';
-SQL
-    PGOPTIONS="-c default_transaction_read_only=off" PGAPPNAME=other "$PG_PRINCIPAL" keys list >/dev/null &&
-        psql -XAtqc "SELECT 1"
-)" 1

@@ -91,7 +91,7 @@ release
 is "nothing was written" "$(ask "SELECT count(*) FROM auth.organization_people WHERE email = 'late@example.com'")" 0
 
 hold
-script -qec "'$PG_PRINCIPAL' people push '$work/late.yaml' >'$work/out'" "$work/terminal" </dev/null >/dev/null 7>&- &
+script -qefc "'$PG_PRINCIPAL' people push '$work/late.yaml' >'$work/out'" "$work/terminal" </dev/null >/dev/null 7>&- &
 push=$!
 wait_until "$pushing"
 wait_for_progress() {

@@ -42,7 +42,7 @@ is "service accounts have no level, manager, team" "$("$PG_PRINCIPAL" people ren
     kind: service_account"
 is "every person but one has a manager on the roster" "$("$PG_PRINCIPAL" people render $samples/story.terrain --output json |
     jq -c '.people | map(.email) as $all | map(select(.kind == "person")) |
-        [length, map(select(.manager_email)) | length, map(select(.manager_email and ([.manager_email] - $all == []))) | length]')" '[50,49,49]'
+        [length, (map(select(.manager_email)) | length), (map(select(.manager_email and ([.manager_email] - $all == []))) | length)]')" '[50,49,49]'
 is "levels are shared out exactly" "$("$PG_PRINCIPAL" people render $samples/story.terrain --output json |
     jq -c '.people | map(select(.kind == "person").level) | group_by(.) | map([.[0], length])')" \
     '[["L1",12],["L2",18],["L3",11],["L4",6],["L5",3]]'

@@ -32,4 +32,4 @@ def must(cond; what): if cond then empty else what end;
                   "no_index", "prereqs", "provides", "release_status", "resources", "tags", "version")
                or startswith("x_") or startswith("X_"); "unknown key " + .))
   ]
-| if . == [] then true else ("META.json: " + join("; ") | halt_error(1)) end
+| if . == [] then true else ("META.json: " + join("; ") + "\n" | halt_error(1)) end

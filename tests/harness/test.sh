@@ -50,7 +50,7 @@ count() { # LOG STATUS WHAT
     bad=$(grep -cE '^(not ok |test .* \.\.\. (FAILED|failed)|\[  FAILED  \] .* \([0-9]+ ms\)$)' "$1")
     if [ "$2" -gt 1 ] || [ "$2$bad" = 10 ] || [ $((good + bad)) = 0 ]; then
         bad=$((bad + 1))
-        tail -n 60 "$1"
+        tail -n 40 "$1"
         echo "$3 ended with status $2 after $good passes"
     fi
     passed=$((passed + good)) failed=$((failed + bad))
@@ -73,7 +73,7 @@ unit() {
             continue
         fi
         run_limited 300 "$log" "${calm[@]}" "build/unit/bin/$name" --gtest_color=no
-        count "$log" $? "unit $name" || grep -vE '^\[(       OK |----------| RUN      |==========)' "$log"
+        count "$log" $? "unit $name" || grep -vE '^\[(       OK |----------| RUN      |==========)' "$log" | head -n 200
     done
 }
 
@@ -121,7 +121,7 @@ cli() {
             continue
         fi
         run_limited 300 "$log" env PGDATABASE="cli_$name" bash "tests/cli/$name.sh"
-        count "$log" $? "cli $name" || grep -v '^ok' "$log"
+        count "$log" $? "cli $name" || grep -v '^ok' "$log" | head -n 200
         psql -Xqc "DROP DATABASE \"cli_$name\" WITH (FORCE)"
     done
 }
@@ -133,7 +133,7 @@ system() {
         log=$results/system-$name.log
         mkdir -p "$work/system/$name"
         run_limited 900 "$log" env work="$work/system/$name" bash "tests/system/$name.sh"
-        count "$log" $? "system $name" || grep -v '^ok' "$log"
+        count "$log" $? "system $name" || grep -v '^ok' "$log" | head -n 200
         cat "$work/system/$name"/*/log >"$results/system-$name-server.log" 2>/dev/null
     done
 }

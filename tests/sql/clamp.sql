@@ -239,7 +239,7 @@ SELECT a.what, regress_try(format('SELECT auth.clamp(%s, %L, %L)', a.tbl, a.col,
 SELECT state_of('odd');
 SELECT regress_try('SELECT auth.unclamp(''odd'')'), regress_try('SELECT auth.unclamp(NULL)'), regress_try('SELECT auth.unclamp(1::oid)');
 \set VERBOSITY sqlstate
-SELECT auth.clamp('pg_class', 'relname');
+SELECT auth.clamp('pg_seclabel', 'provider');
 \set VERBOSITY default
 -- a failed second clamp leaves the first
 SELECT auth.clamp('odd', 'owner', 'people');
@@ -283,7 +283,7 @@ BEGIN
         plan := plan || line || E'\n';
     END LOOP;
     RESET ROLE;
-    RETURN concat_ws(', ', CASE WHEN plan ~ 'Index Cond: \(' || col THEN 'index' ELSE 'no index' END, CASE WHEN plan ~ 'Seq Scan on plain' THEN 'seq scan' END);
+    RETURN concat_ws(', ', CASE WHEN plan ~ ('Index Cond: \(' || col) THEN 'index' ELSE 'no index' END, CASE WHEN plan ~ 'Seq Scan on plain' THEN 'seq scan' END);
 END $$;
 SET enable_seqscan = off;
 SELECT col, scope, uses_index(col, scope) FROM unnest(ARRAY['owner', 'owner_id']) AS col, unnest(ARRAY['self', 'self_and_reports']) AS scope ORDER BY 1, 2;

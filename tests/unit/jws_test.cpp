@@ -60,7 +60,9 @@ TEST_P(EveryAlg, SignsAndVerifies) {
 
 TEST_P(EveryAlg, FitsNoOther) {
     const auto alg = static_cast<Alg>(GetParam());
-    const std::string signature = generate_key(alg).sign(alg, "message");
+    const Key other =
+        alg_kty(alg) == Kty::RSA ? parse_jwk(rfc::rfc7520_4_1_key) : generate_key(alg);
+    const std::string signature = other.sign(alg, "message");
     const Key keys[] = {hs_key(), parse_jwk(rfc::a2_key), parse_jwk(rfc::a3_key),
                         parse_jwk(rfc::a4_key), parse_jwk(rfc::rfc8037_a4_key)};
     for (const Key &key : keys)
@@ -82,6 +84,47 @@ TEST(Jws, OneRsaKeyServesAllItsAlgorithms) {
         EXPECT_EQ(verified(token, key.with_alg(alg == Alg::RS256 ? Alg::PS256 : Alg::RS256)),
                   TokenFault::algorithm_refused);
     }
+}
+
+// "message" under the RSA key of RFC 7515 A.2, made by another implementation.
+struct PssSample {
+    int salt;
+    bool same_mgf_hash;
+    std::string_view signature;
+};
+constexpr PssSample pss_samples[] = {
+    {0, true,
+     "X3UA8-qX5Umrhm5vxwKUovyRtg02Y5hUq_7FJYOfetvBTjrm3s_nxS6E77LljY7yR30ulLuaqtHEbH4D"
+     "QkalvPqxGfUjLwN-ouEFjoTQBCfaq5sA24T8LPK_p6O7ftI5Jn0-n-K1QdhYj3_VNCHcwDZoos8LabXf"
+     "v_dq59ln07zM22dLH1Y4mtSDO0bd6-V2CMBQM7oIZsAXTTG5N52EktXl1HahHTgTcZ7eDPYpV-jHdSWP"
+     "QeLep_iyzgvB93iR2yAG7vjf2hfgrryeooONvHbrlB0_k0r2jtARPyse-0KB0sAsqK4BefNEEh4Ya3Iy"
+     "9SqgIpHwlxlOt85UUnA5vQ"},
+    {20, true,
+     "QWS7lyT8t3sQycWCgToW7Jc4WqbH6S1UZrAy-MTZlbwIomZqyL82K9L2tnQVwPa8bz07VmqW5ztsyeLO"
+     "kVNvS2wPkrJy_yBPNt-pLaE5MakUnI1JWQVRsg6fnzXoswbeacKRbTKJlCZqzkvRREHkJ_-6dke5KLQp"
+     "QzPxMuVATKNQjOkfE5jcFoK-wqOJ-sjNqscs6HvoSOGEGBS4w4iClZRSnzqsm6ZwnlUJywCFjQlGUf4v"
+     "9614eZXjPKZOTT0g-apDglkMeP-K3889AXxDWuqJiWhVqxTsmHgU8KuK2yBkR97BEdC23Oa93tZWpiFH"
+     "0t5N3mqMCN0y5AroMTLRAA"},
+    {32, true,
+     "WxAS0u5OD9uY3fm52pvpnUXVrltA2feHBL8fRJBdxaCHOztceQntFPWhGfFEBvgDkPW3yHohqLh_6CwS"
+     "kJLqW9UY4ZnwVqEzU3U15gBJhOna7LEb92WHDqs5w4eflQZbtBX-zGA9t2aGK9WtlEhGlbrr-ia6VDDT"
+     "L8_obTlwhINYhP8jObu53PwJbmbucaZOvrsGf-39TLCI640H5KeEKZ3-O3ftOHQGFSRkgPFXzTbHjQ6I"
+     "XJ4Frk2Zne6h_xp_yvEGDAaGeZbXoXbXRochLaD5bdXU1IydwqbmE8Q2YqJ5fXtvgzo1Co3KTeb4zafR"
+     "9Ny0m3awHFAig8fMZNehfw"},
+    {32, false,
+     "mq98cKAOmUmyt6DjXJ2TsklaPdLXeNpAWflXgpFAiyXyNmGIyTpjsSCjC-CqwsjxwMUXII17MbuuY7ls"
+     "Ok_a75z140JyTUMgoRK5f40o-H-F_2-j8X5mWqg_1K1yCNZbNGSR9mzy__wzog2_zlZNdVqsQTBSOOZm"
+     "Vro6JXmpqnMXdlBfR-0bTl-uWdjztf4DRw9r-YQRmRKo6FcUnod_NyTHUNPgKGGq74xhfrsDRjiP44Zk"
+     "Ehz5HLb2S7kHxKK39xwFqZNS29EeDwKsSTTLbOCwkNUakjIJxWsC32-_xoDRlCoVjwtAUUrwBHoY66Fw"
+     "cjvX2FcBbhPh4bNk02WRcA"},
+};
+
+TEST(Jws, PssSaltIsAsLongAsTheHash) {
+    const Key key = parse_jwk(rfc::a2_key);
+    for (const PssSample &sample : pss_samples)
+        EXPECT_EQ(verify_signature(Alg::PS256, key, "message", unbase64url(sample.signature)),
+                  sample.salt == 32 && sample.same_mgf_hash)
+            << sample.salt;
 }
 
 TEST(Jws, DerSignaturesAreRefused) {
@@ -228,6 +271,10 @@ TEST(Jws, AReusedParserForgetsTheLastToken) {
         EXPECT_EQ(jws.parse(std::string_view(refused)), TokenFault::algorithm_refused);
         EXPECT_EQ(jws.parse(std::string_view("..")), TokenFault::malformed);
         EXPECT_EQ(jws.parse(std::string_view("..")), TokenFault::malformed);
+        ASSERT_EQ(jws.parse(std::string_view(without)), TokenFault::none);
+        EXPECT_EQ(jws.parse(std::string_view(refused)), TokenFault::algorithm_refused);
+        ASSERT_EQ(jws.parse(std::string_view(without)), TokenFault::none);
+        EXPECT_EQ(jws.kid, std::nullopt); // not the refused one's
     }
 }
 

@@ -59,7 +59,8 @@ TEST(Pem, WhatMustNotBeUsedIsRefused) {
         {pem::rsa3_pkcs1, "two primes"},
         {pem::cert, "another kind"}};
     for (const auto &[text, why] : refused)
-        EXPECT_TRUE(contains(error_of(Errc::key_refused, [&] { parse_pem(text); }), why)) << why;
+        EXPECT_TRUE(contains(error_of(Errc::key_refused, [key = text] { parse_pem(key); }), why))
+            << why;
     error_of(Errc::key_refused, [] { parse_pem(both(pem::ec_spki, pem::ed_spki)); });
     error_of(Errc::key_refused, [] { parse_pem(both(pem::ec_spki, pem::cert)); });
 }

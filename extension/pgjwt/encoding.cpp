@@ -1,0 +1,58 @@
+#include "pgjwt/encoding.hpp"
+
+#include "core/bytes.hpp"
+#include "pg/bridge.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+#include <algorithm>
+#include <cstring>
+
+namespace pg_principal::pgjwt {
+
+namespace {
+
+// Verifies first, so that an invalid sequence is reported before a character without equivalent.
+std::string_view convert(std::string_view text, int from, int to) {
+    return guard([text, from, to] {
+        const int length = static_cast<int>(text.size());
+        pg_verify_mbstr(from, text.data(), length, false);
+        auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(text.data()));
+        const char *result =
+            reinterpret_cast<char *>(pg_do_encoding_conversion(source, length, from, to));
+        return result == text.data() ? text : std::string_view(result);
+    });
+}
+
+} // namespace
+
+void url_decode(std::string_view text, std::string &out) {
+    if (base64url_decode(text, out)) // the only spelling that tokens have in practice
+        return;
+    std::string base64(text);
+    std::replace(base64.begin(), base64.end(), '-', '+');
+    std::replace(base64.begin(), base64.end(), '_', '/');
+    // characters, not bytes, are counted
+    const int rest = guard(
+        [text] { return pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) % 4; });
+    base64.append(rest > 0 ? 4 - rest : 0, '=');
+    const ::text *input = to_text(base64);
+    const bytea *decoded = guard([input] {
+        return DatumGetByteaPP(DirectFunctionCall2(binary_decode, PointerGetDatum(input),
+                                                   CStringGetTextDatum("base64")));
+    });
+    out.assign(view_of(decoded));
+}
+
+std::string_view to_utf8(std::string_view text) {
+    const int server = GetDatabaseEncoding();
+    return server == PG_UTF8 ? text : convert(text, server, PG_UTF8);
+}
+
+std::string_view from_utf8(std::string_view utf8) {
+    return convert(utf8, PG_UTF8, GetDatabaseEncoding());
+}
+
+} // namespace pg_principal::pgjwt

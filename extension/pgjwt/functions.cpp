@@ -1,0 +1,102 @@
+// The SQL functions of pg_principal_pgjwt: unpack, one call, pack.
+#include "core/bytes.hpp"
+#include "pg/bridge.hpp"
+#include "pgjwt/claims.hpp"
+#include "pgjwt/encoding.hpp"
+#include "pgjwt/hmac.hpp"
+
+using namespace pg_principal;
+using namespace pg_principal::pgjwt;
+
+namespace {
+
+// The first three parts between dots; more are ignored, and one that is missing is NULL.
+struct Token {
+    std::string_view header, signed_text;
+    std::optional<std::string_view> payload, signature;
+
+    explicit Token(std::string_view token) noexcept {
+        const std::size_t first = token.find('.');
+        header = token.substr(0, first);
+        if (first == token.npos)
+            return;
+        const std::size_t second = token.find('.', first + 1);
+        payload = token.substr(first + 1, second == token.npos ? second : second - first - 1);
+        signed_text = token.substr(0, second);
+        if (second == token.npos)
+            return;
+        signature = token.substr(second + 1, token.substr(second + 1).find('.'));
+    }
+};
+
+std::string_view algorithm_argument(FunctionCallInfo fcinfo, int n) {
+    return PG_ARGISNULL(n) ? std::string_view() : text_argument(fcinfo, n);
+}
+
+} // namespace
+
+SQL_FUNCTION(pgjwt_url_encode) {
+    return PointerGetDatum(to_text(base64url_encode(text_argument(fcinfo, 0))));
+}
+
+SQL_FUNCTION(pgjwt_url_decode) {
+    std::string bytes;
+    url_decode(text_argument(fcinfo, 0), bytes);
+    return PointerGetDatum(to_text(bytes));
+}
+
+SQL_FUNCTION(pgjwt_algorithm_sign) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL(); // whatever the algorithm is
+    const Hash hash = require_hash(algorithm_argument(fcinfo, 2));
+    return PointerGetDatum(
+        to_text(signature(hash, text_argument(fcinfo, 1), text_argument(fcinfo, 0))));
+}
+
+SQL_FUNCTION(pgjwt_sign) {
+    const std::string_view algorithm = text_argument(fcinfo, 2);
+    const std::string_view payload = to_utf8(text_argument(fcinfo, 0));
+    const Hash hash = require_hash(algorithm);
+    std::string token =
+        base64url_encode(std::string(R"({"alg":")").append(algorithm).append(R"(","typ":"JWT"})"));
+    token += '.';
+    base64url_append(token, payload);
+    const std::string mac = signature(hash, text_argument(fcinfo, 1), token);
+    return PointerGetDatum(to_text(token.append(1, '.').append(mac)));
+}
+
+SQL_FUNCTION(pgjwt_try_cast_double) {
+    const std::optional<double> value = try_cast_double(text_argument(fcinfo, 0));
+    if (!value)
+        PG_RETURN_NULL();
+    return Float8GetDatum(*value);
+}
+
+SQL_FUNCTION(pgjwt_verify_part) {
+    const Token token(text_argument(fcinfo, 0));
+    const bool is_header = PG_GETARG_INT32(1) == 1;
+    if (!is_header && !token.payload)
+        PG_RETURN_NULL();
+    std::string bytes;
+    url_decode(is_header ? token.header : *token.payload, bytes);
+    return PointerGetDatum(to_text(bytes));
+}
+
+SQL_FUNCTION(pgjwt_verify_json) { return to_json(text_argument(fcinfo, 0)); }
+
+SQL_FUNCTION(pgjwt_verify_signature) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        PG_RETURN_NULL();
+    const Token token(text_argument(fcinfo, 0));
+    if (!token.payload)
+        PG_RETURN_NULL();
+    const Hash hash = require_hash(algorithm_argument(fcinfo, 2));
+    if (!token.signature)
+        PG_RETURN_NULL();
+    return BoolGetDatum(constant_time_equal(
+        *token.signature, signature(hash, text_argument(fcinfo, 1), token.signed_text)));
+}
+
+SQL_FUNCTION(pgjwt_verify_time) {
+    return BoolGetDatum(PG_ARGISNULL(0) || is_in_time(text_argument(fcinfo, 0)));
+}

@@ -1,0 +1,17 @@
+// A PEM key from a stranger: refused, or a sound key in all its forms.
+#include "fuzz.hpp"
+
+using namespace pg_principal;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    const std::string text = fuzz::text_of(data, size);
+    const auto key = fuzz::parsed([&] { return parse_pem(text); });
+    if (!key)
+        return 0;
+    fuzz::check_key(*key);
+    fuzz::check(looks_like_public_key(text), "a PEM never passes for a secret");
+    if (key->is_private())
+        fuzz::check(thumbprint(parse_pem(private_pem(*key).view())) == thumbprint(*key),
+                    "a private PEM comes back");
+    return 0;
+}

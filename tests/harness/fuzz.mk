@@ -1,0 +1,19 @@
+# One libFuzzer program per tests/fuzz/*.cpp, with the core compiled for it.
+FUZZ := $(BUILD)/fuzz
+FUZZ_CXX ?= clang++
+FUZZ_FLAGS := $(STRICT) -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Iextension
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
+
+fuzz-targets: $(FUZZ_TARGETS)
+
+$(FUZZ)/obj/%.o: %.cpp Makefile tests/harness/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+$(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(CORE_SRC:%.cpp=$(FUZZ)/obj/%.o)
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined $^ -lcrypto -o $@
+
+.PHONY: fuzz-targets
+.SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)
+-include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d)

@@ -1,0 +1,138 @@
+-- provision: principals follow the roster; four counters, dry run, bans and what they spare.
+\getenv here PG_ABS_SRCDIR
+\set setup :here /sql/include/setup.sql
+\set teardown :here /sql/include/teardown.sql
+\i :setup
+CREATE VIEW public.regress_users AS SELECT email, kind, app_role, on_roster AS roster, CASE WHEN banned_until >= now() + interval '99 years 364 days' THEN 'long' WHEN banned_until > now() THEN 'short' WHEN banned_until IS NOT NULL THEN 'over' END AS banned,
+    ban_origin AS by, ban_reason AS why, session_generation AS generation, raw_user_meta_data AS meta FROM auth.users ORDER BY email;
+-- the counters of a dry run and of the run after it, and whether the former changed anything
+CREATE FUNCTION public.regress_provision(OUT dry text, OUT dry_changed boolean, OUT wet text, OUT again text) LANGUAGE plpgsql AS $$
+DECLARE
+    was text := (SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM auth.users u);
+BEGIN
+    dry := (SELECT p::text FROM auth.provision(true) AS p);
+    dry_changed := was IS DISTINCT FROM (SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM auth.users u);
+    wet := (SELECT p::text FROM auth.provision() AS p);
+    was := (SELECT md5(string_agg(u::text || u.xmin::text || u.ctid::text, '' ORDER BY id)) FROM auth.users u);
+    again := (SELECT p::text FROM auth.provision(false) AS p) || CASE WHEN was IS DISTINCT FROM (SELECT md5(string_agg(u::text || u.xmin::text || u.ctid::text, '' ORDER BY id)) FROM auth.users u) THEN ' and changed' ELSE '' END;
+END $$;
+DELETE FROM auth.users;
+DELETE FROM auth.organization_people;
+
+-- Nothing, then a roster: created, with what the roster says.
+SELECT * FROM auth.provision();
+SELECT auth.push_people('[{"email": "boss@example.com", "name": "Boss"}, {"email": "ann@example.com", "name": "Ann", "manager_email": "boss@example.com"}, {"email": "agent@example.com", "name": "Agent", "kind": "service_account"}]');
+SELECT regress_try('SELECT auth.issue(''boss@example.com'')');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users;
+SELECT email, id AS was FROM auth.users WHERE email = 'ann@example.com' \gset ann_
+SELECT token AS ann, session_id AS ann_session FROM auth.issue_token('ann@example.com') \gset
+
+-- Row 31: the row goes, the principal is banned for a hundred years; its tokens end.
+SELECT auth.remove_person('ann@example.com');
+SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'ann'));
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users;
+SELECT banned_until >= clock_timestamp() + interval '100 years' - interval '1 hour' AS hundred_years FROM auth.users WHERE email = 'ann@example.com';
+SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'ann'));
+SELECT regress_try('SELECT auth.issue(''ann@example.com'')');
+
+-- Row 32: back on the roster, restored under the same id; the old token stays dead.
+SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann", "kind": "service_account"}]');
+SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\d', 'DATE');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users;
+SELECT id = :'ann_was' AS same_id FROM auth.users WHERE email = 'ann@example.com';
+SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'ann'));
+SELECT auth.authenticate(auth.issue('ann@example.com'))->>'email' AS fresh;
+
+-- A ban made by hand stays: on the roster, off it, and back on it.
+SELECT auth.ban('boss@example.com', '3 days', 'leaked');
+SELECT * FROM regress_provision();
+SELECT auth.remove_person('boss@example.com');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'boss@example.com';
+SELECT auth.push_people('[{"email": "boss@example.com", "name": "Boss"}]');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'boss@example.com';
+-- one that is over is none: gone from the roster, banned by provision; back, restored
+UPDATE auth.users SET banned_until = now() - interval '1 day' WHERE email = 'boss@example.com';
+SELECT auth.remove_person('boss@example.com');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'boss@example.com';
+SELECT auth.push_people('[{"email": "boss@example.com", "name": "Boss"}]');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'boss@example.com';
+-- the operator bans whom provision has banned already: that ban stays
+SELECT auth.remove_person('boss@example.com');
+SELECT decommissioned FROM auth.provision();
+SELECT auth.ban('boss@example.com', '200 years', 'and for good');
+SELECT auth.push_people('[{"email": "boss@example.com", "name": "Boss"}]');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'boss@example.com';
+SELECT auth.unban('boss@example.com');
+SELECT * FROM regress_provision();
+-- unbanned by hand while off the roster: the next run bans again
+SELECT auth.remove_person('boss@example.com');
+SELECT decommissioned FROM auth.provision();
+SELECT auth.unban('boss@example.com');
+SELECT * FROM regress_provision();
+SELECT auth.push_people('[{"email": "boss@example.com", "name": "Boss"}]');
+SELECT * FROM regress_provision();
+
+-- Users that never were on the roster are left alone, until they are.
+INSERT INTO auth.users (email, app_role, raw_user_meta_data) VALUES ('api@example.com', 'ADMIN', '{"firstName": "Api"}');
+INSERT INTO auth.users (email, banned_until, ban_reason) VALUES ('api-banned@example.com', now() + interval '1 year', 'spam');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email LIKE 'api%';
+SELECT auth.push_people('[{"email": "api@example.com", "name": "Api", "kind": "service_account"}, {"email": "api-banned@example.com", "name": "Api"}]');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email LIKE 'api%';
+SELECT auth.remove_person('api@example.com');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email LIKE 'api%';
+
+-- The kind follows the roster at once; names and roles in auth.users are nobody's but their own.
+SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann Other", "kind": "person"}]');
+SELECT * FROM regress_users WHERE email = 'ann@example.com';
+UPDATE auth.users SET app_role = 'AUDITOR' WHERE email = 'ann@example.com';
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users WHERE email = 'ann@example.com';
+-- one run that creates, restores, decommissions and leaves
+SELECT auth.remove_person('agent@example.com');
+SELECT decommissioned FROM auth.provision();
+SELECT auth.push_people('[{"email": "agent@example.com", "name": "Agent", "kind": "service_account"}, {"email": "new@example.com", "name": "New"}, {"email": "newer@example.com", "name": "Newer"}]');
+SELECT auth.remove_person('boss@example.com');
+SELECT * FROM regress_provision();
+SELECT * FROM regress_users;
+
+-- NULL is no licence to change: a dry run. What is rolled back has not happened.
+SELECT auth.remove_person('newer@example.com');
+SELECT * FROM auth.provision(NULL);
+SELECT count(*) FROM regress_users WHERE email = 'newer@example.com' AND banned IS NULL;
+BEGIN;
+SELECT * FROM auth.provision();
+ROLLBACK;
+SELECT * FROM auth.provision(dry_run => true);
+
+-- Changed addresses: a principal whose email changes is off the roster until the roster follows.
+UPDATE auth.users SET email = 'anna@example.com' WHERE email = 'ann@example.com';
+SELECT * FROM auth.provision(true);
+UPDATE auth.organization_people SET email = 'anna@example.com' WHERE email = 'ann@example.com';
+SELECT * FROM auth.provision(true);
+
+-- Five thousand in one statement each.
+DELETE FROM auth.users;
+DELETE FROM auth.organization_people;
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'p' || n || '@example.com', 'name', 'P' || n, 'kind', CASE n % 10 WHEN 0 THEN 'service_account' END)) FROM generate_series(1, 5000) AS n));
+SELECT * FROM regress_provision();
+SELECT count(*), count(*) FILTER (WHERE kind = 'service_account') AS accounts, count(*) FILTER (WHERE on_roster) AS on_roster, count(DISTINCT id) AS ids FROM auth.users;
+DELETE FROM auth.organization_people WHERE right(split_part(email, '@', 1), 1) IN ('1', '2');
+SELECT * FROM regress_provision();
+SELECT count(*) FILTER (WHERE banned_until > now() + interval '99 years') AS banned, count(*) FILTER (WHERE banned_until IS NULL) AS free FROM auth.users;
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'p' || n || '@example.com', 'name', 'P' || n, 'kind', CASE n % 10 WHEN 0 THEN 'service_account' END)) FROM generate_series(1, 5100) AS n));
+SELECT * FROM regress_provision();
+
+DROP VIEW public.regress_users;
+DROP FUNCTION public.regress_provision();
+\i :teardown

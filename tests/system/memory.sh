@@ -1,0 +1,190 @@
+#!/bin/bash
+# Every SQL function, a hundred thousand calls each and half of them failing, in one backend: its
+# memory stands still. Measured after a warm-up of the same calls, by the backend's own contexts and
+# by the memory that the kernel counts, which malloc by C++ and OpenSSL is in.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+if [ -z "${HARNESS_ROOT-}" ]; then
+    echo "run by: make test ONLY=system"
+    exit 2
+fi
+dir=$work/memory
+cluster_create "$dir" fsync=off autovacuum=off jit=off || exit 1
+cluster_start "$dir" || exit 1
+
+# A leak of 100 bytes shows as 10 MB after 100,000 calls. The costly functions (new keys, writes,
+# what plans anew at each call) are called less often and held to the same bytes a call.
+calls=${CALLS:-100000}
+bound() { # CALLS: kB, the little that a healthy process gains included
+    echo $((400 + $1 * 50 / 1024))
+}
+
+# name ~ calls, in thousandths of $calls ~ a call that succeeds ~ one that fails
+cases() {
+    cat <<'CASES'
+uid~1000~auth.uid()~
+email, role, kind, app_role, session_id~1000~concat(auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id())~
+jwt~1000~auth.jwt()~
+has_role, has_scope~1000~auth.has_role('ADMIN', 'ANALYST') AND auth.has_scope('read')~
+is_person, is_service_account~1000~auth.is_person() AND auth.is_service_account()~
+uid, dead token~1000~auth.uid()~auth.uid() FROM set_config('pg_principal.token', 'x.y.z', true)
+email, bad signature~1000~auth.email()~auth.email() FROM set_config('pg_principal.token', :bad, true)
+authenticate~1000~auth.authenticate(:token)~auth.authenticate(:bad)
+authenticate, malformed~1000~auth.authenticate(:token)~auth.authenticate(repeat('a', 1000) || '.b.c')
+pre_request~1000~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bearer ' || :token || '"}', true)~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bearer x.y.z"}', true)
+pre_request, malformed~1000~auth.pre_request() FROM set_config('request.headers', '{}', true)~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bea', true)
+normalise_email~1000~auth.normalise_email(' Ann@Example.com ')~auth.normalise_email('no at' || current_user)
+parse_ttl~1000~auth.parse_ttl('24h')~auth.parse_ttl('5m')
+raise_error~1000~1~auth.raise_error('user_missing', 'ann', 'detail')
+error_kinds~100~count(*) FROM auth.error_kinds()~
+owner_is~1000~auth.owner_is('ann@example.com'::text, 'person') AND auth.owner_is(gen_random_uuid(), 'person')~auth.owner_is('ann@example.com'::text, 'person') FROM set_config('pg_principal.token', 'x', true)
+jws_sign, jws_verify~500~auth.jws_verify(auth.jws_sign('payload', :jwk), :jwk)~auth.jws_sign('payload', '{"kty": "oct", "k": "c2hvcnQ"}')
+jwt_sign, jwt_verify~500~auth.jwt_verify(auth.jwt_sign('{"a": 1}', :jwk), :jwk)~auth.jwt_verify('a.b.c', :jwk)
+verify_signature~500~auth.verify_signature('HS256', :jwk, 'message', 'signature')~auth.verify_signature('nope', :jwk, 'message', current_user::bytea)
+jwk_thumbprint, public_jwk, public_pem~100~concat(auth.jwk_thumbprint(j), auth.public_jwk(j), auth.public_pem(j)) FROM (SELECT :okp || jsonb_build_object('kid', random()::text)) AS r (j)~auth.public_jwk('{"kty": "oct"}' || jsonb_build_object('kid', random()::text))
+pem_to_jwk~100~auth.pem_to_jwk(:pem || repeat(' ', (10 * random())::int))~auth.pem_to_jwk('-----BEGIN ' || random())
+generate_jwk~100~auth.generate_jwk('HS256')~auth.generate_jwk('nope')
+self_and_report_emails, self_and_report_ids~100~cardinality(auth.self_and_report_emails()) + cardinality(auth.self_and_report_ids())~auth.self_and_report_ids() FROM set_config('pg_principal.token', 'x', true)
+jwks, list_signing_keys~100~jsonb_array_length(auth.jwks()->'keys') FROM auth.list_signing_keys() LIMIT 1~
+sign_token~500~auth.sign_token('{"a": 1}')~auth.sign_token('[]')
+read_roster, push_people~50~auth.push_people('[{"email": "ann@example.com", "name": "Ann"}]')~auth.push_people('[{"email": "no at", "name": 1, "x": "y"}]')
+read_roster, many~5~count(*) FROM auth.read_roster(:roster)~auth.push_people(:roster || '[{}]')
+remove_person~50~auth.remove_person('nobody@example.com')~auth.remove_person('no at')
+provision~30~auth.provision(true)~
+issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
+issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
+issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')
+list_sessions, revoke_session~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
+ban, unban~50~auth.unban('ben@example.com')~auth.ban('nobody@example.com')
+generate_key_material, HS256~500~auth.generate_key_material('HS256')~auth.generate_key_material('nope')
+generate_key_material, ES256~30~auth.generate_key_material('ES256')~
+generate_key_material, EdDSA~100~auth.generate_key_material('EdDSA')~
+read_key_material, secret~500~auth.read_key_material(repeat('x', 40))~auth.read_key_material('short')
+read_key_material, JWK~50~auth.read_key_material(:okp::text)~auth.read_key_material('{"kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2E", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}')
+read_key_material, PEM~50~auth.read_key_material(:pem)~auth.read_key_material('-----BEGIN PRIVATE KEY-----')
+reseal_key_material~500~auth.reseal_key_material('{}', NULL, 'kid')~auth.reseal_key_material('x', 'x', 'kid')
+store_signing_key, create_signing_key, import_signing_key~30~auth.lock_signing_key(:kid)~auth.import_signing_key(:material::text)
+activate_signing_key, retire_signing_key, revoke_signing_key~30~auth.activate_signing_key(:kid)~auth.revoke_signing_key('nothing')
+lock_signing_key, seal_signing_keys~30~auth.seal_signing_keys()~auth.lock_signing_key('nothing')
+clamp, unclamp~3~auth.clamp('clamped', 'owner', 'self')~auth.unclamp('bare')
+a clamped query~100~clamped_rows()~clamped_rows() FROM set_config('pg_principal.token', 'x', true)
+CASES
+}
+
+psql -Xq -v ON_ERROR_STOP=1 >"$dir/setup.log" 2>&1 <<'SQL' || { cat "$dir/setup.log" && exit 1; }
+CREATE EXTENSION pg_principal;
+CREATE TABLE clamped (owner text PRIMARY KEY);
+INSERT INTO clamped VALUES ('ann@example.com'), ('ben@example.com');
+CREATE TABLE bare (owner text);
+CREATE ROLE reader;
+GRANT SELECT ON clamped TO reader;
+CREATE FUNCTION clamped_rows() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM clamped';
+ALTER FUNCTION clamped_rows() OWNER TO reader;
+SELECT auth.clamp('clamped', 'owner', 'self_and_reports');
+SELECT auth.create_signing_key();
+SELECT auth.import_signing_key('one that is there already, to be refused', false);
+SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann"}, {"email": "ben@example.com", "name": "Ben", "manager_email": "ann@example.com"}]');
+SELECT auth.provision();
+SQL
+token=$(psql -XqAt -c "SELECT auth.issue('ann@example.com', '1y', 'the test''s')")
+kid=$(psql -XqAt -c "SELECT kid FROM auth.list_signing_keys() WHERE state = 'in_use'")
+pem=$(printf -- '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n')
+
+# Substitutes what the cases call :token and so on, as SQL literals.
+filled() {
+    local text=$1
+    text=${text//:token/\'$token\'}
+    text=${text//:bad/\'${token%????}AAAA\'}
+    text=${text//:kid/\'$kid\'}
+    text=${text//:pem/\'$pem\'}
+    text=${text//:okp/\'\{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"d\": \"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\", \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\}\'::jsonb}
+    text=${text//:jwk/\'\{\"kty\": \"oct\", \"k\": \"c3VwZXItc2VjcmV0LWp3dC10b2tlbi13aXRoLWF0LWxlYXN0LTMyLWNoYXJzLTI\"\}\'::jsonb}
+    text=${text//:material/\'one that is there already, to be refused\'}
+    text=${text//:roster/(SELECT jsonb_agg(jsonb_build_object(\'email\', \'p\' || n || \'@example.com\', \'name\', \'P\')) FROM generate_series(1, 100) AS n)}
+    printf '%s' "$text"
+}
+
+# Between statements the backend measures itself: the memory of its own that the kernel counts
+# (shared buffers are not its own), and the bytes in use in its memory contexts.
+measure() {
+    cat <<'SQL'
+SELECT (regexp_match(pg_read_file('/proc/self/status'), 'RssAnon:\s+(\d+)'))[1] || ' ' || (SELECT (sum(used_bytes) / 1024)::int FROM pg_backend_memory_contexts);
+SQL
+}
+
+# A case is a function of its own, whose plans are made once; a failure is caught where it happens,
+# as a driver's savepoint does. Once to warm up, a tenth as long; then between two measurements.
+script() { # NUMBER: the cases of one session, every second one
+    local number=0 name share good bad n
+    echo "SET pg_principal.token = '$token'; SET client_min_messages = error;"
+    while IFS='~' read -r name share good bad; do
+        number=$((number + 1))
+        [ $((number % 2)) = "$1" ] || continue
+        n=$((calls * share / 1000))
+        cat <<SQL
+CREATE FUNCTION pg_temp.run_$number(calls int, OUT succeeded int, OUT failed int) LANGUAGE plpgsql AS \$run\$
+BEGIN
+    succeeded := 0;
+    failed := 0;
+    FOR i IN 1..calls LOOP
+        BEGIN
+            IF i % 2 = 0 AND ${#bad} > 0 THEN
+                PERFORM $(filled "${bad:-1}");
+            ELSE
+                PERFORM $(filled "$good");
+            END IF;
+            succeeded := succeeded + 1;
+        EXCEPTION WHEN OTHERS THEN
+            failed := failed + 1;
+        END;
+    END LOOP;
+END \$run\$;
+SELECT FROM pg_temp.run_$number($((n / 10 + 20)));
+DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s';
+$(measure)
+SELECT succeeded, failed FROM pg_temp.run_$number($n);
+DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s';
+$(measure)
+SQL
+    done < <(cases)
+}
+for session in 0 1; do
+    script $session >"$dir/script$session.sql"
+    psql -XqAt -F ' ' -v ON_ERROR_STOP=1 -f "$dir/script$session.sql" 2>"$dir/err$session" | grep -v '^$' >"$dir/out$session" &
+done
+wait
+is "both backends lived through it all" "$(head -n 5 "$dir/err0" "$dir/err1" | grep -v '^==>' | grep -v '^$')" ""
+
+exec 4<"$dir/out0" 5<"$dir/out1"
+number=0
+while IFS='~' read -r name share _ bad; do
+    number=$((number + 1))
+    {
+        read -r rss used && read -r succeeded failed && read -r rss_after used_after
+    } <&$((4 + number % 2)) || {
+        echo "not ok - $name: no answer"
+        continue
+    }
+    n=$((calls * share / 1000))
+    fails=$((${#bad} > 0 ? n / 2 : 0))
+    is "$name: $n calls, $fails of them to fail" "$succeeded $failed" "$((n - fails)) $fails"
+    grown=$((rss_after - rss)) grown_used=$((used_after - used))
+    if [ "$grown" -lt "$(bound "$n")" ] && [ "$grown_used" -lt 300 ]; then
+        echo "ok - $name: memory flat"
+    else
+        echo "not ok - $name: memory flat"
+        echo "    the process grew by $grown kB, its contexts by $grown_used kB"
+    fi
+    [ -z "${VERBOSE-}" ] || echo "    $name: $grown kB, contexts $grown_used kB"
+done < <(cases)
+
+# whoever adds a function adds it here
+missing=$(psql -XqAt -c "SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'auth'::regnamespace AND prorettype <> 'trigger'::regtype
+    AND \$cases\$$(cases)\$cases\$ !~ ('\\m' || proname || '\\M')")
+is "every function is called" "$missing" ""
+cluster_stop "$dir" fast

@@ -1,0 +1,151 @@
+// The command tree without a server: streams, exit codes, and the small things the verbs print
+// with.
+#include "app.hpp"
+#include "progress.hpp"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+using namespace pg_principal::cli;
+using namespace std::string_literals;
+
+namespace {
+
+struct Outcome {
+    int code;
+    std::string out, err;
+};
+
+Outcome call(std::vector<const char *> arguments, const std::string &input = "") {
+    arguments.insert(arguments.begin(), "pg_principal");
+    std::istringstream in(input);
+    std::ostringstream out, err;
+    Streams streams{in, out, err};
+    const int code = run(static_cast<int>(arguments.size()), arguments.data(), streams);
+    return {code, out.str(), err.str()};
+}
+
+} // namespace
+
+TEST(App, VersionAndHelp) {
+    EXPECT_EQ(call({"--version"}).out, "pg_principal "s + version + "\n");
+    const Outcome help = call({"auth", "issue", "--help"});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find("Usage: pg_principal auth issue"), std::string::npos);
+    EXPECT_NE(help.out.find("Examples:"), std::string::npos);
+    EXPECT_EQ(help.err, "");
+}
+
+TEST(App, WrongUsageIsTwo) {
+    for (const std::vector<const char *> &arguments :
+         std::vector<std::vector<const char *>>{{},
+                                                {"auth"},
+                                                {"frobnicate"},
+                                                {"auth", "issue", "--frobnicate"},
+                                                {"people", "push"},
+                                                {"auth", "key", "--role", "root"},
+                                                {"people", "validate", "x.txt"}}) {
+        const Outcome outcome = call(arguments);
+        EXPECT_EQ(outcome.code, 2);
+        EXPECT_EQ(outcome.out, "");
+        EXPECT_NE(outcome.err.find("\n  hint: "), std::string::npos) << outcome.err;
+    }
+}
+
+TEST(App, AMissingAddressOfAnIssueIsOne) {
+    for (const std::vector<const char *> &arguments :
+         std::vector<std::vector<const char *>>{{"auth", "issue"}, {"auth", "issue", "--email="}}) {
+        const Outcome outcome = call(arguments);
+        EXPECT_EQ(outcome.code, 1);
+        EXPECT_EQ(outcome.err, "pg_principal: --email is required\n");
+    }
+}
+
+TEST(App, ReadsStandardInput) {
+    EXPECT_EQ(call({"people", "validate", "--format", "json", "-"},
+                   R"([{"email": "a@x", "name": "A", "kind": "service_account"}])")
+                  .out,
+              "standard input: 1 row, all valid (0 persons, 1 service account)\n");
+    EXPECT_EQ(call({"people", "validate", "-"}).code, 2);
+    EXPECT_EQ(call({"people", "render", "--format", "json", "-", "--output", "csv"},
+                   R"([{"email": "a@x", "name": "A,B"}])")
+                  .out,
+              "email,name,github_username,discipline,level,track,manager_email,team,kind\n"
+              "a@x,\"A,B\",,,,,,,person\n");
+}
+
+TEST(App, TooMuchStandardInput) {
+    EXPECT_EQ(
+        call({"people", "validate", "--format", "csv", "-"}, std::string((64U << 20) + 1, 'x')).err,
+        "pg_principal: standard input: larger than 64 MiB\n");
+}
+
+TEST(Errors, AreIndentedAndHarmless) {
+    std::ostringstream err;
+    print_error(err, "first\nsecond\033[2J", "one\ntwo", "three");
+    EXPECT_EQ(err.str(), "pg_principal: first\n  detail: second?[2J\n  detail: one\n          two\n"
+                         "  hint: three\n");
+}
+
+TEST(Tables, AlignByCharacters) {
+    std::istringstream in;
+    std::ostringstream out, err;
+    Table table({"NAME", "X"});
+    table.add({"\xc3\xa9t\xc3\xa9 \033", std::nullopt});
+    table.add({"a", "b"});
+    table.print(Streams{in, out, err});
+    EXPECT_EQ(out.str(), "NAME   X\n\xc3\xa9t\xc3\xa9 ?  -\na      b\n");
+    out.str("");
+    table.print(Streams{in, out, err, true, false});
+    EXPECT_EQ(out.str().substr(0, 4), "\033[1m");
+}
+
+TEST(Parameters, ArraysAreQuoted) {
+    EXPECT_EQ(array_param({}), "{}");
+    EXPECT_EQ(array_param({"a", "b c", "{d,e}", "f\"g\\h", "NULL", ""}),
+              R"({"a","b c","{d,e}","f\"g\\h","NULL",""})");
+}
+
+TEST(Dsn, HoldsNoPassword) {
+    EXPECT_NO_THROW(check_dsn(""));
+    EXPECT_NO_THROW(check_dsn("host=localhost dbname=x"));
+    EXPECT_NO_THROW(check_dsn("postgresql://someone@localhost/x?sslmode=require"));
+    for (const char *dsn : {"password=hunter2", "postgresql://u:hunter2@h/d", "hunter2",
+                            "postgresql://h/d?password=hunter2", "host='hunter2"}) {
+        try {
+            check_dsn(dsn);
+            ADD_FAILURE() << dsn;
+        } catch (const UsageError &e) {
+            EXPECT_EQ(std::string(e.what() + e.hint).find("hunter2"), std::string::npos);
+        }
+    }
+}
+
+TEST(ProgressLine, IsErased) {
+    std::ostringstream err;
+    {
+        Progress progress(err, "push");
+        progress.sending(-1, 1'500'000);
+        progress.waiting(0.5);
+        progress.waiting(3.2);
+        progress.waiting(3.4);
+    }
+    EXPECT_EQ(err.str(),
+              "\r\033[Kpush: sending 1.5 MB\r\033[Kpush: the server is at work, 3 s\r\033[K");
+    std::ostringstream quiet;
+    { Progress progress(quiet, "push"); }
+    EXPECT_EQ(quiet.str(), "");
+}
+
+TEST(ProgressLine, BytesAreReadable) {
+    EXPECT_EQ(readable_bytes(999), "999 B");
+    EXPECT_EQ(readable_bytes(1000), "1.0 kB");
+    EXPECT_EQ(readable_bytes(999'999), "999.9 kB");
+    EXPECT_EQ(readable_bytes(12'345'678), "12.3 MB");
+}
+
+TEST(Times, AreUtc) {
+    EXPECT_EQ(utc_time_sql("x"), "pg_catalog.to_char(pg_catalog.timezone('UTC', x), "
+                                 "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+}
