@@ -14,7 +14,7 @@ PG_SRC := $(wildcard extension/pg/*.cpp)
 FRONTEND_SRC := $(wildcard frontend/*.cpp)
 CORE_OBJS := $(CORE_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
 OBJS = $(CORE_OBJS) $(PG_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
-SHLIB_LINK = -lcrypto -lstdc++ -Wl,--version-script=extension/exports.map
+SHLIB_LINK = -lcrypto -largon2 -lcrypt -lstdc++ -Wl,--version-script=extension/exports.map
 EXTRA_CLEAN = $(BUILD) .run
 
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
@@ -38,7 +38,7 @@ CORE_FLAGS := $(STRICT) $(HARDEN) -fvisibility=hidden -Iextension
 PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow -Wshadow=local -fno-strict-aliasing -fwrapv
 FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
 	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
-FRONTEND_LIBS := -lpq -lyaml-cpp -lcrypto -pthread
+FRONTEND_LIBS := -lpq -lyaml-cpp -lcrypto -largon2 -lcrypt -pthread
 
 # Objects are of one server version: another PG_CONFIG compiles them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)

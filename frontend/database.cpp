@@ -59,11 +59,11 @@ std::string field(const PGresult *result, int code) {
     return value ? value : "";
 }
 
-[[noreturn]] void throw_server_error(const PGresult *result, PGconn *connection) {
+[[noreturn]] void throw_server_error(const PGresult *result) {
     const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
     std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
     if (message.empty()) // libpq's own words, when the connection broke
-        message = std::string(trim_ascii(PQerrorMessage(connection)));
+        message = std::string(trim_ascii(PQresultErrorMessage(result)));
     std::string hint = field(result, PG_DIAG_MESSAGE_HINT);
     const bool missing = sqlstate == "3F000" || sqlstate == "42883";
     if (missing)
@@ -130,14 +130,14 @@ Rows Database::run(const std::string &sql, const std::vector<Param> &params, Obs
         throw Failure(std::string(trim_ascii(PQerrorMessage(connection))));
     flush(total, observer);
     await_answer(observer);
-    PGresult *result = last_result();
+    PGresult *result = decisive_result();
     Rows rows(result);
     const ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return rows;
     if (interrupted && field(result, PG_DIAG_SQLSTATE) == "57014")
         throw Failure("cancelled, nothing was written");
-    throw_server_error(result, connection);
+    throw_server_error(result);
 }
 
 void Database::flush(std::size_t total, Observer *observer) {
@@ -179,16 +179,21 @@ void Database::await_answer(Observer *observer) {
     }
 }
 
-PGresult *Database::last_result() {
-    PGresult *last = nullptr;
+// The first error says why, even if the connection breaks after it; without one, the last result
+// counts.
+PGresult *Database::decisive_result() {
+    PGresult *kept = nullptr;
     while (PGresult *next = PQgetResult(connection_.get())) {
-        if (last)
-            PQclear(last);
-        last = next;
+        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+            PQclear(next);
+            continue;
+        }
+        PQclear(kept);
+        kept = next;
     }
-    if (!last)
+    if (!kept)
         throw Failure("the server gave no answer");
-    return last;
+    return kept;
 }
 
 std::string array_param(const std::vector<std::string> &items) {

@@ -55,7 +55,7 @@ class Database {
   private:
     void flush(std::size_t total, Observer *observer);
     void await_answer(Observer *observer);
-    PGresult *last_result();
+    PGresult *decisive_result();
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 

@@ -36,7 +36,7 @@ std::string printable(std::string_view text) {
         if (c && *c >= 0x20 && (*c < 0x7f || *c >= 0xa0)) {
             out += text.substr(start, at - start);
         } else {
-            out += '?';
+            out += c == U'\t' ? ' ' : '?';
             at = std::max(at, start + 1);
         }
     }

@@ -5,6 +5,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 }
 
 #include <cstring>
@@ -22,6 +23,13 @@ struct Failure {
     char hint[1024];
 };
 
+// Texts of core/ are UTF-8. Converting them could itself fail, so elsewhere only ASCII is shown.
+void keep_ascii(char *text) noexcept {
+    for (; *text != '\0'; ++text)
+        if ((static_cast<unsigned char>(*text) & 0x80) != 0)
+            *text = '?';
+}
+
 void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
     std::size_t length = from.size() < size ? from.size() : size - 1;
     // never half a UTF-8 character
@@ -30,6 +38,8 @@ void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
         --length;
     std::memcpy(to, from.data(), length);
     to[length] = '\0';
+    if (GetDatabaseEncoding() != PG_UTF8)
+        keep_ascii(to);
 }
 
 int sqlstate_of(std::string_view code) noexcept {
@@ -115,6 +125,25 @@ std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
 
 std::string_view view_of(const text *value) noexcept {
     return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+std::string_view to_utf8(std::string_view server_text) {
+    if (GetDatabaseEncoding() == PG_UTF8)
+        return server_text;
+    return guard([server_text] {
+        char *copy = pnstrdup(server_text.data(), server_text.size());
+        const char *utf8 = pg_server_to_any(copy, static_cast<int>(server_text.size()), PG_UTF8);
+        return std::string_view(utf8);
+    });
+}
+
+text *to_server_text(std::string_view utf8) {
+    if (GetDatabaseEncoding() == PG_UTF8)
+        return to_text(utf8);
+    return guard([utf8] {
+        char *copy = pnstrdup(utf8.data(), utf8.size());
+        return cstring_to_text(pg_any_to_server(copy, static_cast<int>(utf8.size()), PG_UTF8));
+    });
 }
 
 Datum record_result(FunctionCallInfo fcinfo, Datum *values, bool *nulls) {

@@ -67,6 +67,9 @@ text *to_text(std::string_view bytes);
 // A detoasted copy-free view where the value is not toasted; valid as long as the datum.
 std::string_view text_argument(FunctionCallInfo fcinfo, int n);
 std::string_view view_of(const text *value) noexcept;
+// core/ speaks UTF-8, the server the database's encoding. Both live in the current context.
+std::string_view to_utf8(std::string_view server_text);
+text *to_server_text(std::string_view utf8);
 // A composite result: as many values as the function has OUT columns.
 Datum record_result(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 

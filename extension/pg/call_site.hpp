@@ -7,6 +7,8 @@ extern "C" {
 #include "access/xact.h"
 }
 
+#include <algorithm>
+
 namespace pg_principal {
 
 // Lives in fn_extra. Fresh while the identity epoch and the statement are those of the last look.
@@ -30,7 +32,7 @@ struct CallSite {
         constexpr std::uint32_t longest = 1024;
         epoch = identity_epoch;
         statement = GetCurrentStatementStartTimestamp();
-        interval = interval == 0 ? 2 : std::min(2 * interval, longest);
+        interval = identity_is_unwatched() ? 1 : std::clamp(2 * interval, 2U, longest);
         calls_left = interval;
     }
 };

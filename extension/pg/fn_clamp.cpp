@@ -19,7 +19,8 @@ class OwnerKinds {
 
     // Whether there is a calling principal, as of this statement.
     bool caller_is_principal() {
-        if (epoch_ != identity_epoch || statement_ != GetCurrentStatementStartTimestamp()) {
+        if (identity_is_unwatched() || epoch_ != identity_epoch ||
+            statement_ != GetCurrentStatementStartTimestamp()) {
             const Identity *identity = current_identity();
             principal_ = identity != nullptr && identity->has_principal;
             kinds_.clear();

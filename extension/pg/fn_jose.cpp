@@ -51,9 +51,14 @@ SQL_FUNCTION(jws_verify) {
 SQL_FUNCTION(jwt_sign) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
+    // not jwt_sign(): jsonb is well-formed already
+    if (!is_jsonb_object(fcinfo, 0))
+        throw Error(Errc::claims_not_an_object);
     const std::optional<Alg> alg = alg_argument(fcinfo, 2);
+    JwsHeader header;
+    header.typ = "JWT";
     return PointerGetDatum(
-        to_text(jwt_sign(jsonb_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
+        to_text(jws_sign(jsonb_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg, header)));
 }
 
 SQL_FUNCTION(jwt_verify) {

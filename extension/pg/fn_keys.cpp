@@ -8,6 +8,8 @@ using namespace pg_principal;
 
 namespace {
 
+constexpr std::size_t max_kid_bytes = 255; // as the table has it
+
 // kid, key_alg, public_jwk, material, sealed_under
 Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
     const std::string_view alg = alg_name(key.default_alg());
@@ -36,10 +38,14 @@ Key read_key(std::string_view source) {
 } // namespace
 
 SQL_FUNCTION(generate_key_material) {
+    if (PG_ARGISNULL(0))
+        (void)require_alg("NULL");
     return key_record(fcinfo, generate_key(require_alg(text_argument(fcinfo, 0))));
 }
 
 SQL_FUNCTION(read_key_material) {
+    if (PG_ARGISNULL(0))
+        throw Error(Errc::key_malformed, {"it is NULL"});
     Key key = read_key(text_argument(fcinfo, 0));
     const Alg alg = key.default_alg();
     if (const std::string_view why = key.refusal(alg, KeyOperation::sign); !why.empty())
@@ -47,10 +53,14 @@ SQL_FUNCTION(read_key_material) {
     key = key.with_alg(alg);
     if (key.kid().empty())
         key = key.with_kid(thumbprint(key));
+    if (key.kid().size() > max_kid_bytes)
+        throw Error(Errc::key_refused, {"its kid is longer than 255 bytes"});
     return key_record(fcinfo, key);
 }
 
 SQL_FUNCTION(reseal_key_material) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+        throw Error(Errc::key_malformed, {"it is NULL"});
     const std::string_view kid = text_argument(fcinfo, 2);
     const Secret jwk = open_material(text_argument(fcinfo, 0), !PG_ARGISNULL(1), kid);
     const StoredMaterial stored = store_material(jwk.view(), kid);

@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include <cstring>
+#include <unordered_set>
 
 using namespace pg_principal;
 
@@ -107,16 +108,19 @@ SQL_FUNCTION(read_roster) {
 
     std::vector<RosterRow> rows;
     std::vector<RosterProblem> problems;
+    std::unordered_set<std::size_t> no_rows; // what is no object misses nothing else
     rows.reserve(document.root().size());
-    for (const json::Value value : document.root().elements())
+    for (const json::Value value : document.root().elements()) {
+        if (!value.is_object())
+            no_rows.insert(rows.size() + 1);
         rows.push_back(read_row(value, rows.size() + 1, problems));
+    }
     for (RosterProblem &problem : check_roster(rows))
-        problems.push_back(std::move(problem));
+        if (no_rows.count(problem.row) == 0)
+            problems.push_back(std::move(problem));
 
-    if (problems.empty())
-        for (std::size_t i = 0; i < rows.size(); ++i)
-            table.put(i + 1, rows[i], nullptr);
-    // a bad roster is never written, so its problems are all that is worth returning
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        table.put(i + 1, rows[i], nullptr);
     for (const RosterProblem &problem : problems)
         table.put(problem.row, RosterRow(), &problem.reason);
     return 0;

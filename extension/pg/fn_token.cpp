@@ -49,7 +49,7 @@ SQL_FUNCTION(pre_request) {
     std::string_view token;
     json::Document document;
     if (headers != nullptr && *headers != '\0') {
-        json::parse_into(document, headers);
+        json::parse_into(document, to_utf8(headers));
         const json::Value header = document.root().find("authorization");
         if (header.is_string())
             token = bearer_token(header.as_string());
@@ -82,8 +82,8 @@ SQL_FUNCTION(parse_ttl) {
 }
 
 SQL_FUNCTION(normalise_email) {
-    const std::string email = normalise_email(text_argument(fcinfo, 0));
+    const std::string email = normalise_email(to_utf8(text_argument(fcinfo, 0)));
     if (const auto problem = check_email(email))
         throw Error(Errc::email_malformed, {quote_for_message(email), *problem});
-    return PointerGetDatum(to_text(email));
+    return PointerGetDatum(to_server_text(email));
 }

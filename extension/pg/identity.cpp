@@ -58,14 +58,13 @@ const Identity *current_identity() {
     Known &state = known();
     accept_revocations();
     const std::string_view token = settings::token();
-    if (token.empty() && settings::trust_request_claims()) {
-        // not our setting, so nothing tells when it changes
+    if (identity_is_unwatched()) {
         const char *claims =
             guard([] { return GetConfigOption("request.jwt.claims", true, false); });
         state.current_epoch = 0;
         state.current.reset();
         if (claims != nullptr && *claims != '\0')
-            state.current = std::make_shared<Identity>(prove_claims(claims));
+            state.current = std::make_shared<Identity>(prove_claims(to_utf8(claims)));
     } else if (state.current_epoch == identity_epoch) {
         if (state.current)
             check_alive(*state.current);
@@ -78,6 +77,11 @@ const Identity *current_identity() {
 }
 
 const Identity *known_identity() noexcept { return known().current.get(); }
+
+// request.jwt.claims is not our setting, so nothing tells when it changes.
+bool identity_is_unwatched() noexcept {
+    return settings::token().empty() && settings::trust_request_claims();
+}
 
 const Identity &verify_identity(std::string_view token) {
     Known &state = known();

@@ -32,6 +32,8 @@ struct Identity {
 const Identity *current_identity();
 // What current_identity() last returned: only while identity_epoch has not changed since.
 const Identity *known_identity() noexcept;
+// True while it may change without identity_epoch telling: ask at every call.
+bool identity_is_unwatched() noexcept;
 const Identity &verify_identity(std::string_view token);
 
 } // namespace pg_principal

@@ -18,6 +18,11 @@ std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n) {
     });
 }
 
+bool is_jsonb_object(FunctionCallInfo fcinfo, int n) {
+    return guard(
+        [fcinfo, n] { return static_cast<bool>(JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(n))); });
+}
+
 Datum make_jsonb(std::string_view utf8) {
     char *copy = pnstrdup(utf8.data(), utf8.size());
     char *local = pg_any_to_server(copy, static_cast<int>(utf8.size()), PG_UTF8);

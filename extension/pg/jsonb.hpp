@@ -8,6 +8,7 @@ namespace pg_principal {
 
 // The text of an argument; lives in the current memory context.
 std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n);
+bool is_jsonb_object(FunctionCallInfo fcinfo, int n);
 // For use inside guard(): may ereport.
 Datum make_jsonb(std::string_view utf8);
 Datum to_jsonb(std::string_view utf8);

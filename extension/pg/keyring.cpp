@@ -40,7 +40,8 @@ constexpr std::size_t max_master_key_file = 64 * 1024;
 
 struct FileDescriptor {
     int fd;
-    explicit FileDescriptor(const char *path) : fd(open(path, O_RDONLY | O_CLOEXEC)) {}
+    explicit FileDescriptor(const char *path)
+        : fd(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) /* a FIFO would wait */) {}
     ~FileDescriptor() {
         if (fd >= 0)
             close(fd);

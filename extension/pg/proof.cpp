@@ -96,6 +96,9 @@ void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rule
     identity.role = string_claim(claims, "role");
     identity.scope = string_claim(claims, "scope");
     const std::string_view subject = string_claim(claims, "sub");
+    const json::Value session_claim = claims.find("session_id");
+    if (session_claim && !session_claim.is_string())
+        refuse_token(describe(TokenFault::malformed));
     const std::string_view session = string_claim(claims, "session_id");
     if (!session.empty() || session_required) {
         const std::optional<pg_uuid_t> id = parse_uuid(session);

@@ -62,7 +62,7 @@ COMMENT ON COLUMN auth.users.on_roster IS 'Created or adopted by auth.provision(
 
 CREATE TABLE auth.sessions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid REFERENCES auth.users ON DELETE CASCADE,
+    user_id uuid,
     role text NOT NULL DEFAULT 'authenticated' CHECK (role IN ('authenticated', 'anon', 'service_role')),
     generation integer NOT NULL DEFAULT 0,
     label text CHECK (octet_length(label) <= 255),
@@ -74,7 +74,7 @@ CREATE TABLE auth.sessions (
     CONSTRAINT sessions_principal CHECK ((role = 'authenticated') = (user_id IS NOT NULL))
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
-COMMENT ON TABLE auth.sessions IS 'One row for each token issued: a token lives only while its session does. user_id is NULL for the project keys anon and service_role.';
+COMMENT ON TABLE auth.sessions IS 'One row for each token issued: a token lives only while its session does. user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a parallel restore may load sessions first; deleting a principal deletes its sessions by trigger.';
 
 -- Holds nothing: its relcache invalidation is the signal that a token may have died.
 CREATE TABLE auth.revocation_marker ();

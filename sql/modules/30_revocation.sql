@@ -35,6 +35,23 @@ CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
     FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until)
     EXECUTE FUNCTION auth.mark_ban();
 
+CREATE OR REPLACE FUNCTION auth.delete_sessions() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM auth.sessions s WHERE s.user_id IS NOT NULL;
+    ELSE
+        DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes the sessions of deleted principals.';
+CREATE OR REPLACE TRIGGER delete_sessions AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
+CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
+
 -- ENABLE ALWAYS, so that a logical subscriber signals too; for each row, because that is what its
 -- apply worker fires.
 CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.users
@@ -50,8 +67,9 @@ ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_delete;
 ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_truncate;
 
 CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.sessions
-    FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.expires_at, OLD.revoked_at)
-        IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.expires_at, NEW.revoked_at))
+    FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.revoked_at)
+        IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.revoked_at)
+        OR NEW.expires_at < OLD.expires_at)
     EXECUTE FUNCTION auth.signal_revocation();
 CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.sessions
     FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();

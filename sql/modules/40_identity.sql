@@ -56,12 +56,12 @@ COMMENT ON FUNCTION auth.is_person() IS
 'Whether the caller is a person. False without a token, never NULL; 28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS jsonb
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_authenticate';
+LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_authenticate';
 COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
 'Verifies the token now, binds it as pg_principal.token for the transaction (is_local) or the session, and returns its claims. NULL or an empty token unbinds and returns NULL. 28000 with the reason as DETAIL when it is dead, and nothing is bound.';
 
 CREATE OR REPLACE FUNCTION auth.pre_request() RETURNS void
-LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_pre_request';
+LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_pre_request';
 COMMENT ON FUNCTION auth.pre_request() IS
 'For PostgREST''s db-pre-request: binds the bearer token (RFC 6750) of request.headers to the transaction, or no token where there is none. 28000 when it is dead.';
 

@@ -1,12 +1,12 @@
 -- Signing keys: four states, one in use, changed without a restart.
 
 CREATE OR REPLACE FUNCTION auth.generate_key_material(alg text, OUT kid text, OUT key_alg text, OUT public_jwk jsonb, OUT material bytea, OUT sealed_under text) RETURNS record
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_generate_key_material';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_generate_key_material';
 COMMENT ON FUNCTION auth.generate_key_material(text) IS
 'Internal: a new key for the algorithm (RFC 7518, RFC 8037), its private half sealed when a master key is configured.';
 
 CREATE OR REPLACE FUNCTION auth.read_key_material(source text, OUT kid text, OUT key_alg text, OUT public_jwk jsonb, OUT material bytea, OUT sealed_under text) RETURNS record
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_key_material';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_key_material';
 COMMENT ON FUNCTION auth.read_key_material(text) IS
 'Internal: a private JWK (RFC 7517), or any other text as the secret of HS256, its private half sealed when a master key is configured.';
 
@@ -52,10 +52,14 @@ COMMENT ON FUNCTION auth.import_signing_key(text, boolean) IS
 'Stores a private JWK (RFC 7517), or a Supabase JWT secret as plain text (HS256, at least 32 bytes), and returns its kid. 22023 names what is wrong with the key; 42710 when it is there already.';
 
 CREATE OR REPLACE FUNCTION auth.import_signing_key(material jsonb, activate boolean DEFAULT true) RETURNS text
-LANGUAGE sql SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT auth.import_signing_key(import_signing_key.material::text, import_signing_key.activate);
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(material) IS DISTINCT FROM 'object' THEN
+        PERFORM auth.raise_error('key_malformed', 'a JWK is a JSON object');
+    END IF;
+    RETURN auth.import_signing_key(material::text, activate);
+END
+$$;
 COMMENT ON FUNCTION auth.import_signing_key(jsonb, boolean) IS 'The same for a private JWK that is jsonb already.';
 
 CREATE OR REPLACE FUNCTION auth.lock_signing_key(kid text) RETURNS text

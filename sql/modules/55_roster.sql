@@ -3,7 +3,7 @@
 CREATE TYPE auth.roster_row AS (
     row_number integer, email text, name text, github_username text, discipline text, level text, track text,
     manager_email text, team text, kind text, problem text);
-COMMENT ON TYPE auth.roster_row IS 'Internal: a row of a pushed roster, normalised, or what is wrong with it.';
+COMMENT ON TYPE auth.roster_row IS 'Internal: a row of a pushed roster, normalised, or, with problem and row_number alone, what is wrong with it.';
 
 CREATE OR REPLACE FUNCTION auth.read_roster(rows jsonb) RETURNS SETOF auth.roster_row
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_roster';
@@ -30,6 +30,7 @@ BEGIN
         WHERE r.manager_email IS NOT NULL
           AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = r.manager_email)
           AND r.manager_email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
+          AND position('@' IN r.manager_email) > 0
         UNION ALL
         SELECT r.row_number, format('github_username "%s" belongs to %s', r.github_username, o.email)
         FROM unnest(pushed) AS r JOIN auth.organization_people o USING (github_username)
@@ -44,7 +45,7 @@ BEGIN
         || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
     INTO bad, problems FROM numbered;
     IF bad > 0 THEN
-        PERFORM auth.raise_error('roster_refused', bad::text, cardinality(pushed)::text, problems);
+        PERFORM auth.raise_error('roster_refused', bad::text, jsonb_array_length(rows)::text, problems);
     END IF;
 
     INSERT INTO auth.organization_people AS o
@@ -93,28 +94,39 @@ COMMENT ON FUNCTION auth.follow_kind() IS 'Internal: trigger that carries a chan
 CREATE OR REPLACE TRIGGER follow_kind AFTER UPDATE ON auth.organization_people
     FOR EACH ROW WHEN (OLD.kind <> NEW.kind) EXECUTE FUNCTION auth.follow_kind();
 
+CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text, OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT u.id, o.email, o.name, o.kind, NOT u.on_roster OR u.kind <> o.kind,
+        CASE
+            WHEN u.id IS NULL THEN 'create'
+            WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
+            WHEN o.email IS NOT NULL THEN 'keep'
+            WHEN coalesce(u.banned_until > now(), false) THEN 'keep'
+            ELSE 'decommission'
+        END
+    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
+    WHERE o.email IS NOT NULL OR u.on_roster;
+END;
+COMMENT ON FUNCTION auth.provision_plan() IS
+'Internal: what auth.provision() would do with each principal and each row of the roster.';
+
 CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer, OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT coalesce(dry_run, true) THEN
-        -- the roster stands still and two runs wait for each other
-        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    IF coalesce(dry_run, true) THEN
+        SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
+               count(*) FILTER (WHERE p.action = 'decommission'), count(*) FILTER (WHERE p.action = 'keep')
+        INTO created, restored, decommissioned, unchanged FROM auth.provision_plan() p;
+        RETURN;
     END IF;
+    -- the roster stands still and two runs wait for each other
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     WITH plan AS MATERIALIZED (
-        SELECT u.id, o.email, o.name, o.kind, u.on_roster,
-            CASE
-                WHEN u.id IS NULL THEN 'create'
-                WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
-                WHEN o.email IS NOT NULL THEN 'keep'
-                WHEN coalesce(u.banned_until > now(), false) THEN 'keep'
-                ELSE 'decommission'
-            END AS action
-        FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
-        WHERE o.email IS NOT NULL OR u.on_roster
+        SELECT * FROM auth.provision_plan()
     ), made AS (
         INSERT INTO auth.users (email, kind, on_roster, raw_user_meta_data)
-        SELECT p.email, p.kind, true, jsonb_build_object('name', p.name)
-        FROM plan p WHERE p.action = 'create' AND NOT dry_run
+        SELECT p.email, p.kind, true, jsonb_build_object('name', p.name) FROM plan p WHERE p.action = 'create'
     ), changed AS (
         UPDATE auth.users u SET
             on_roster = true,
@@ -124,7 +136,7 @@ BEGIN
             ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
             updated_at = now()
         FROM plan p
-        WHERE u.id = p.id AND NOT dry_run AND (p.action IN ('restore', 'decommission') OR NOT p.on_roster)
+        WHERE u.id = p.id AND (p.action IN ('restore', 'decommission') OR p.adopted)
     )
     SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
            count(*) FILTER (WHERE p.action = 'decommission'), count(*) FILTER (WHERE p.action = 'keep')

@@ -21,7 +21,7 @@ BEGIN
         PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
     END IF;
     PERFORM auth.raise_error('scope_malformed', coalesce(s, 'NULL'))
-    FROM unnest(scopes) AS s WHERE (s ~ '^[!#-\[\]-~]{1,255}$') IS NOT TRUE LIMIT 1;
+    FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE LIMIT 1;
     session_id := gen_random_uuid();
     expires_at := to_timestamp(issued_at + ttl_seconds);
     INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)

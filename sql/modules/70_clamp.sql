@@ -20,11 +20,11 @@ END;
 COMMENT ON FUNCTION auth.self_and_report_ids() IS 'The same as ids of auth.users.';
 
 CREATE OR REPLACE FUNCTION auth.owner_is(owner text, kind text) RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_owner_email_is';
+LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_owner_email_is';
 COMMENT ON FUNCTION auth.owner_is(text, text) IS
 'Whether the principal with that email is a person or a service_account. False without a live token of a principal, for an unknown owner and for NULL.';
 CREATE OR REPLACE FUNCTION auth.owner_is(owner uuid, kind text) RETURNS boolean
-LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_owner_id_is';
+LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_owner_id_is';
 COMMENT ON FUNCTION auth.owner_is(uuid, text) IS 'The same for the id of a principal.';
 
 CREATE OR REPLACE FUNCTION auth.clamp(tbl regclass, owner_column name, scope text DEFAULT 'self', writes boolean DEFAULT false) RETURNS void
@@ -34,7 +34,7 @@ DECLARE
     owner record;
     was text;
     condition text;
-    command text := CASE WHEN writes THEN 'ALL' ELSE 'SELECT' END;
+    policy name;
 BEGIN
     SELECT c.oid, c.relkind, c.relrowsecurity, c.relforcerowsecurity, format('%I.%I', n.nspname, c.relname) AS name
     INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tbl;
@@ -44,9 +44,13 @@ BEGIN
         PERFORM auth.raise_error('clamp_not_a_table', relation.name);
     END IF;
 
-    SELECT a.attnum, a.attname, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS type
-    INTO owner FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = tbl AND a.attname = owner_column AND a.attnum > 0 AND NOT a.attisdropped;
+    WITH RECURSIVE base AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_attribute a
+        WHERE a.attrelid = tbl AND a.attname = owner_column AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT b.attnum, b.attname, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+    )
+    SELECT b.attnum, b.attname, b.type INTO owner FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype <> 'd';
     IF NOT FOUND THEN
         PERFORM auth.raise_error('clamp_no_column', coalesce(owner_column::text, 'NULL'), relation.name);
     ELSIF owner.type NOT IN ('text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
@@ -68,16 +72,19 @@ BEGIN
     condition := format(condition, owner.attname);
 
     -- what unclamp() puts back; a second clamp keeps what the first one found
-    SELECT substring(obj_description(p.oid, 'pg_policy') FROM 'before: (.*)$') INTO was
+    SELECT substring(obj_description(p.oid, 'pg_policy') FROM '.*before: (.*)$') INTO was
     FROM pg_policy p WHERE p.polrelid = tbl AND p.polname = 'pg_principal_clamp';
     was := coalesce(was, concat_ws(' ', 'row security', CASE WHEN relation.relrowsecurity THEN 'on' ELSE 'off' END,
         CASE WHEN relation.relforcerowsecurity THEN 'forced' ELSE 'not forced' END));
 
-    EXECUTE format('DROP POLICY IF EXISTS pg_principal_clamp ON %s', relation.name);
-    EXECUTE format('DROP POLICY IF EXISTS pg_principal_permit ON %s', relation.name);
-    -- restrictive, so that no other policy widens it; permissive too, because something has to permit
-    EXECUTE format('CREATE POLICY pg_principal_clamp ON %s AS RESTRICTIVE FOR %s USING (%s)', relation.name, command, condition);
-    EXECUTE format('CREATE POLICY pg_principal_permit ON %s AS PERMISSIVE FOR %s USING (%s)', relation.name, command, condition);
+    FOR policy IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = tbl AND p.polname IN ('pg_principal_clamp', 'pg_principal_permit') LOOP
+        EXECUTE format('DROP POLICY %I ON %s', policy, relation.name);
+    END LOOP;
+    -- restrictive, so that no other policy widens it, for reads or writes; permissive too, because
+    -- something has to permit
+    EXECUTE format('CREATE POLICY pg_principal_clamp ON %s AS RESTRICTIVE FOR ALL USING (%s)', relation.name, condition);
+    EXECUTE format('CREATE POLICY pg_principal_permit ON %s AS PERMISSIVE FOR %s USING (%s)', relation.name,
+        CASE WHEN writes THEN 'ALL' ELSE 'SELECT' END, condition);
     EXECUTE format('COMMENT ON POLICY pg_principal_clamp ON %s IS %L', relation.name,
         format('auth.clamp: scope %s on %I, %s; before: %s', scope, owner.attname,
             CASE WHEN writes THEN 'reads and writes' ELSE 'reads' END, was));
@@ -92,7 +99,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.clamp(regclass, name, text, boolean) IS
-'Binds the rows of a table to the caller''s identity by row-level security, for its owner too (FORCE). owner_column holds the owner''s email (text, lower case) or id (uuid). scope says whose rows a caller sees: self; self_and_reports (and of those whose manager the caller is on the roster); service_accounts; people; everyone (any live principal). writes: the same rows may also be inserted, updated and deleted. A second call replaces the first. 42P01, 42703, 42804 or 22023 for a wrong table, column, type or scope. Superusers and BYPASSRLS roles are never clamped.';
+'Binds the rows of a table to the caller''s identity by row-level security, for its owner too (FORCE). owner_column holds the owner''s email (text, lower case) or id (uuid). scope says whose rows a caller sees: self; self_and_reports (and of those whose manager the caller is on the roster); service_accounts; people; everyone (any live principal). writes: the same rows may also be inserted, updated and deleted; without it only other policies permit that, and never beyond the scope. A second call replaces the first. 42P01, 42703, 42804 or 22023 for a wrong table, column, type or scope. Superusers and BYPASSRLS roles are never clamped.';
 
 CREATE OR REPLACE FUNCTION auth.unclamp(tbl regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -100,7 +107,7 @@ DECLARE
     table_name text;
     was text;
 BEGIN
-    SELECT format('%I.%I', n.nspname, c.relname), substring(obj_description(p.oid, 'pg_policy') FROM 'before: (.*)$')
+    SELECT format('%I.%I', n.nspname, c.relname), substring(obj_description(p.oid, 'pg_policy') FROM '.*before: (.*)$')
     INTO table_name, was
     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE p.polrelid = tbl AND p.polname = 'pg_principal_clamp';

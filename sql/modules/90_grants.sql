@@ -2,6 +2,27 @@
 
 REVOKE ALL ON ALL TABLES IN SCHEMA auth FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA auth FROM PUBLIC;
+REVOKE ALL ON SCHEMA auth FROM PUBLIC;
+
+-- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
+DO $$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT a.grantee::regrole AS grantee, o.what
+        FROM (SELECT relacl AS acl, 'ALL TABLES IN SCHEMA auth' AS what FROM pg_class WHERE relnamespace = 'auth'::regnamespace
+              UNION ALL SELECT proacl, 'ALL FUNCTIONS IN SCHEMA auth' FROM pg_proc WHERE pronamespace = 'auth'::regnamespace
+              UNION ALL SELECT typacl, 'TYPE auth.' || quote_ident(typname) FROM pg_type WHERE typnamespace = 'auth'::regnamespace AND typelem = 0
+                  AND (typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND c.relkind = 'c'))
+              UNION ALL SELECT nspacl, 'SCHEMA auth' FROM pg_namespace WHERE nspname = 'auth') AS o,
+            aclexplode(o.acl) AS a
+        WHERE a.grantee NOT IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', granted.what, granted.grantee);
+    END LOOP;
+END
+$$;
 GRANT USAGE ON SCHEMA auth TO PUBLIC;
 
 -- Everybody: what tells the caller who they are, and what installs policies on one's own tables.

@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     fuzz::check(!key->alg() || member("alg") == alg_name(*key->alg()), "the alg is what alg says");
     fuzz::check(key->is_private() == (doc.root().find("d") || key->is_symmetric()),
                 "a key with d is private");
-    fuzz::check(member("use").empty() || member("use") == "sig", "a key to encrypt with is refused");
+    fuzz::check(member("use").empty() || member("use") == "sig",
+                "a key to encrypt with is refused");
     for (std::size_t i = 0; i < alg_count; ++i) {
         const auto alg = static_cast<Alg>(i);
         fuzz::check(!key->allows(alg, KeyOperation::sign) || key->is_private(),

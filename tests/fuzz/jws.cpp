@@ -31,8 +31,8 @@ struct Pair {
 const std::vector<Pair> &keys() {
     static const std::vector<Pair> made = [] {
         std::vector<Pair> pairs;
-        for (const std::string_view jwk : {rfc::a1_key, rfc::a2_key, rfc::a3_key, p384_key,
-                                           rfc::a4_key, rfc::rfc8037_a4_key}) {
+        for (const std::string_view jwk :
+             {rfc::a1_key, rfc::a2_key, rfc::a3_key, p384_key, rfc::a4_key, rfc::rfc8037_a4_key}) {
             const Key key = parse_jwk(jwk);
             pairs.push_back({key, key.is_symmetric() ? key : parse_jwk(public_jwk(key))});
         }
@@ -58,8 +58,8 @@ bool is_deterministic(Alg alg) {
 
 void check_fields(const CompactJws &jws, std::string_view token) {
     const std::string dot = ".";
-    fuzz::check(jws.signing_input == std::string(jws.header_b64) + dot +
-                                         std::string(jws.payload_b64) &&
+    fuzz::check(jws.signing_input ==
+                        std::string(jws.header_b64) + dot + std::string(jws.payload_b64) &&
                     token == std::string(jws.signing_input) + dot + std::string(jws.signature_b64),
                 "a token is its three parts");
     fuzz::check(base64url_encode(jws.header) == jws.header_b64 &&
@@ -101,20 +101,23 @@ void check_foreign(std::string_view token) {
         check_verdict(jws, pair);
 }
 
-// The last four bytes choose the key and what is done to its token.
+// The last four bytes choose the key and what is done to its token; texts, which end otherwise, are
+// spared the cost.
 void check_own(std::string_view text) {
-    if (text.size() < 4)
+    if (text.size() < 4 || static_cast<unsigned char>(text.back()) < 0x80)
         return;
     const auto at = [&](std::size_t from_end) {
         return static_cast<std::size_t>(static_cast<unsigned char>(text[text.size() - from_end]));
     };
-    const Pair &pair = keys()[at(1) % keys().size()];
+    // secrets and Ed25519 more often than what is slow
+    constexpr std::size_t often[] = {0, 5, 0, 5, 0, 5, 0, 5, 0, 5, 0, 1, 2, 3, 4, 6};
+    const Pair &pair = keys()[often[at(1) % std::size(often)]];
     const std::string payload(text.substr(0, std::min(text.size() - 4, std::size_t{2048})));
     std::vector<Alg> algs;
     for (std::size_t i = 0; i < alg_count; ++i)
         if (pair.sign.allows(static_cast<Alg>(i), KeyOperation::sign))
             algs.push_back(static_cast<Alg>(i));
-    const Alg alg = algs[at(1) / keys().size() % algs.size()];
+    const Alg alg = algs[at(1) / std::size(often) % algs.size()];
     const std::string token = jws_sign(payload, pair.sign, alg);
     CompactJws jws;
     fuzz::check(jws.parse(std::string_view(token)) == TokenFault::none && jws.payload == payload &&
@@ -141,7 +144,8 @@ void check_own(std::string_view text) {
         std::swap(changed[place], changed[(place + 1 + at(4)) % token.size()]);
     }
     if (changed != token && jws.parse(std::string_view(changed)) == TokenFault::none)
-        fuzz::check(verify(jws, pair.verify) != TokenFault::none, "a changed token does not verify");
+        fuzz::check(verify(jws, pair.verify) != TokenFault::none,
+                    "a changed token does not verify");
 }
 
 } // namespace

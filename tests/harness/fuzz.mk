@@ -10,7 +10,11 @@ $(FUZZ)/obj/%.o: %.cpp Makefile tests/harness/fuzz.mk
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
-$(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(CORE_SRC:%.cpp=$(FUZZ)/obj/%.o)
+$(FUZZ)/libcore.a: $(CORE_SRC:%.cpp=$(FUZZ)/obj/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined $^ -lcrypto -o $@
 

@@ -83,6 +83,17 @@ SELECT c, regress_code(format('SELECT auth.email() FROM set_config(''request.jwt
 SELECT regress_code(format('SELECT auth.email() FROM set_config(''request.jwt.claims'', %L, true)', repeat('[', 70000))) AS deep, regress_code(format('SELECT auth.email() FROM set_config(''request.jwt.claims'', %L, true)', '{"a": "' || repeat('x', 5000000) || '"}')) AS large;
 RESET pg_principal.trust_request_claims;
 
+-- Nor does a session's way of reading strings change what is accepted.
+\connect :"db" :admin
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SELECT regress_code('SELECT length(auth.issue(''boss@example.com'', ''1h'', NULL, ''{a b}'')) > 100') AS bad;
+BEGIN;
+SELECT regress_code('SELECT length(auth.issue(''boss@example.com'', ''1h'', NULL, ''{read:rows}'')) > 100') AS good;
+ROLLBACK;
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+
 -- Nothing of all this was written.
 SELECT regress_all() = :'was' AS unchanged;
 

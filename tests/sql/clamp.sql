@@ -166,7 +166,7 @@ CREATE POLICY widen ON t_text USING (true);
 SELECT auth.clamp('t_text', 'owner');
 SET ROLE regress_app;
 SELECT * FROM everybody_sees('t_text');
--- where only reads are clamped it permits the writes that it permits: of any row, when the statement reads none
+-- writes that somebody else's policy permits stay within the scope, also of a statement that reads no row
 SELECT writes(token, 'INSERT INTO t_text VALUES (20, ''boss@example.com'')') AS insert, writes(token, 'UPDATE t_text SET note = ''x''') AS update, writes(token, 'DELETE FROM t_text WHERE id > 0') AS delete FROM caller WHERE name = 'ann';
 RESET ROLE;
 SELECT auth.clamp('t_text', 'owner', writes => true);

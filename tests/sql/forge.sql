@@ -198,6 +198,8 @@ CREATE FUNCTION regress_evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT
 CREATE DOMAIN regress_evil.uuid AS text;
 CREATE DOMAIN regress_evil.text AS pg_catalog.int4;
 CREATE TYPE regress_evil.jsonb AS (x int);
+-- in a backend that has read nothing yet, so that all is looked up from here
+\connect :"db" regress_mallory
 CREATE TEMP TABLE users AS SELECT :'boss_id'::uuid AS id, 'mallory@example.com' AS email, 'person' AS kind, 'ADMIN' AS app_role, NULL::timestamptz AS banned_until, 0 AS session_generation, true AS on_roster;
 CREATE TEMP TABLE sessions AS SELECT :'mallory_session'::uuid AS id, :'boss_id'::uuid AS user_id, 'service_role' AS role, 0 AS generation, NULL::text AS label, NULL::text[] AS scopes, now() AS created_at, 'infinity'::timestamptz AS expires_at, NULL::timestamptz AS revoked_at;
 CREATE TEMP TABLE signing_keys AS SELECT 'evil' AS kid, 'HS256' AS alg, 'in_use' AS state, NULL::pg_catalog.jsonb AS public_jwk, '{"kty": "oct", "kid": "evil", "alg": "HS256", "k": "ZXZpbGV2aWxldmlsZXZpbGV2aWxldmlsZXZpbGV2aWw"}'::bytea AS material, NULL::text AS sealed_under, now() AS created_at;
@@ -205,6 +207,12 @@ CREATE TEMP TABLE organization_people AS SELECT 'boss@example.com' AS email, 'ma
 CREATE TEMP TABLE revocation_marker ();
 CREATE FUNCTION pg_temp.email() RETURNS pg_catalog.text LANGUAGE sql AS $$ SELECT 'boss@example.com' $$;
 CREATE FUNCTION pg_temp.raise_error(pg_catalog.text, VARIADIC pg_catalog.text[]) RETURNS void LANGUAGE sql AS '';
+SET search_path = pg_temp, regress_evil, pg_catalog, auth;
+SET pg_principal.token = :'mallory';
+SELECT public.regress_who(), auth.app_role(), auth.role();
+-- a token signed by the key that lies in the temporary table, of a session and a principal that do
+SELECT auth.authenticate(i.input || '.' || public.regress_url(public.hmac(i.input, 'evilevilevilevilevilevilevilevil', 'sha256'))) AS forged
+FROM (SELECT public.regress_url(pg_catalog.convert_to('{"alg": "HS256", "kid": "evil"}', 'UTF8')) || '.' || public.regress_url(pg_catalog.convert_to((public.regress_part(:'mallory', 2)::pg_catalog.jsonb || pg_catalog.jsonb_build_object('sub', :'boss_id', 'role', 'service_role'))::pg_catalog.text, 'UTF8'))) AS i (input);
 SELECT p AS search_path, set_config('search_path', p, false) = p AS set, public.regress_who(), auth.uid() OPERATOR(pg_catalog.=) :'mallory_id' AS self, auth.app_role(), auth.role(), auth.self_and_report_emails(),
        pg_catalog.cardinality(auth.self_and_report_ids()) AS ids, auth.normalise_email('Eve@Example.com '), auth.owner_is('boss@example.com'::pg_catalog.text, 'service_account') AS owner, auth.parse_ttl('1h')
 FROM pg_catalog.unnest(ARRAY['regress_evil, pg_catalog, auth', 'pg_temp, regress_evil, pg_catalog, auth', 'auth, regress_evil, pg_temp', 'pg_catalog, regress_evil', '', 'regress_nowhere']) AS p;

@@ -32,7 +32,7 @@ SELECT k->>'kty' AS kty, k->>'kid' = regress_url(digest(CASE k->>'kty'
 FROM jsonb_array_elements(auth.jwks()->'keys') AS k ORDER BY 1, k->>'alg';
 
 -- The published set: public halves of what verifies, and no member that is private or that nobody listed.
-SELECT k->>'alg' AS alg, string_agg(m, ' ' ORDER BY m COLLATE "C") AS members FROM jsonb_array_elements(auth.jwks()->'keys') WITH ORDINALITY AS a (k, n), jsonb_object_keys(k) AS m GROUP BY a.n, k->>'alg' ORDER BY a.n;
+SELECT k->>'alg' AS alg, string_agg(m, ' ' ORDER BY m COLLATE "C") AS members FROM jsonb_array_elements(auth.jwks()->'keys') WITH ORDINALITY AS a (k, n), jsonb_object_keys(k) AS m GROUP BY a.n, k->>'alg' ORDER BY k->>'alg';
 SELECT count(*) AS private_members FROM jsonb_array_elements(auth.jwks()->'keys') AS k, jsonb_object_keys(k) AS m WHERE m IN ('d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth');
 SELECT count(*) AS symmetric FROM jsonb_array_elements(auth.jwks()->'keys') AS k WHERE k->>'kty' = 'oct' OR k->>'alg' LIKE 'HS%';
 SELECT count(*) AS material_shown FROM jsonb_array_elements(auth.jwks()->'keys') AS k, auth.signing_keys s

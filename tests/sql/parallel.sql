@@ -71,7 +71,7 @@ BEGIN
 END $$;
 SET client_min_messages = warning;
 SELECT c.col, s.scope, b.* FROM (VALUES (1, 'owner'), (2, 'owner_id')) AS c (n, col), unnest(ARRAY['self', 'self_and_reports', 'service_accounts', 'everyone']) WITH ORDINALITY AS s (scope, n),
-    LATERAL (SELECT auth.clamp('public.regress_big', c.col, s.scope)::text OFFSET 0) AS clamped (done), LATERAL regress_both((SELECT query FROM regress_queries WHERE regress_queries.n = 1 AND clamped.done IS NOT NULL)) AS b;
+    LATERAL (SELECT auth.clamp('public.regress_big', c.col, s.scope)::text OFFSET 0) AS clamped (done), LATERAL regress_both((SELECT query FROM regress_queries WHERE regress_queries.n = 1 AND clamped.done IS NOT NULL)) AS b WHERE c.n = 1 OR s.n < 3 ORDER BY s.n, c.n;
 SELECT auth.unclamp('public.regress_big');
 ALTER TABLE public.regress_big ENABLE ROW LEVEL SECURITY;
 CREATE POLICY bare ON public.regress_big USING (owner_id = auth.uid());

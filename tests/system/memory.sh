@@ -17,11 +17,11 @@ dir=$work/memory
 cluster_create "$dir" fsync=off autovacuum=off jit=off || exit 1
 cluster_start "$dir" || exit 1
 
-# A leak of 100 bytes shows as 10 MB after 100,000 calls. The costly functions (new keys, writes,
+# A leak of 100 bytes at each failure shows as 5 MB after 100,000 calls. The costly functions (new keys, writes,
 # what plans anew at each call) are called less often and held to the same bytes a call.
 calls=${CALLS:-100000}
 bound() { # CALLS: kB, the little that a healthy process gains included
-    echo $((400 + $1 * 50 / 1024))
+    echo $((400 + $1 * 25 / 1024))
 }
 
 # name ~ calls, in thousandths of $calls ~ a call that succeeds ~ one that fails

@@ -105,10 +105,10 @@ TEST(Yaml, AnAliasIsATextAndNothingElse) {
     EXPECT_EQ(yaml("- {email: a@x, name: &n A}\n- {email: b@x, name: *n}"), "a@x=A@1;b@x=A@2;");
     EXPECT_EQ(yaml("- &r {email: a@x, name: A}\n- *r"),
               "row 2: must be an object of fields, not an alias to a list or a mapping");
-    EXPECT_EQ(
+    EXPECT_NE(
         yaml("- {email: a@x, name: &n " + std::string(1001, 'y') + "}\n- {email: b@x, name: *n}")
-            .substr(0, 10),
-        "row 1: nam");
+            .find("row 2: name must be a string, not an alias to a long text"),
+        std::string::npos);
     EXPECT_EQ(yaml("a: &a [1, 1]\nb: &b [*a, *a]\npeople: *b"),
               "line 3: a list of people is expected here, not an alias to a list or a mapping");
 }

@@ -1,6 +1,6 @@
 -- Compares pg_principal_pgjwt (schema pgjwt_new) with the same steps in SQL over pgcrypto (schema
 -- pgjwt_old): result or SQLSTATE, message, detail, hint and JSON context. Pure ASCII, for any encoding.
-SET client_min_messages = warning;
+-- :nth says how many of the largest sets to take: each, or each nth.
 CREATE SCHEMA pgjwt_old;
 CREATE SCHEMA pgjwt_new;
 CREATE EXTENSION pgcrypto SCHEMA pgjwt_old;
@@ -25,12 +25,14 @@ END $$;
 
 CREATE TABLE outcomes (area text, statement text, args text[], old text, new text);
 -- $1 is an array of the arguments, constants to the planner; c.a is the same array from a table.
-CREATE PROCEDURE compare(area text, statements text[], query text) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE compare(area text, statements text[], query text, nth int DEFAULT 1) LANGUAGE plpgsql AS $$
 DECLARE
-    statement text; args text[];
+    statement text; args text[]; i int := 0;
 BEGIN
     FOREACH statement IN ARRAY statements LOOP
         FOR args IN EXECUTE query LOOP
+            i := i + 1;
+            CONTINUE WHEN i % nth <> 0;
             INSERT INTO outcomes VALUES (area, statement, args, outcome('pgjwt_old', statement, args), outcome('pgjwt_new', statement, args));
         END LOOP;
     END LOOP;
@@ -88,32 +90,33 @@ INSERT INTO token (token) SELECT unnest(ARRAY[NULL, '', '.', '..', '...', 'x', '
     signed(h || '.' || p, 'secret', 'sha512'), 'e30.' || p || '.' || s, h || '.e30.' || s, repeat('a', 100000), repeat('.', 100000), repeat('a.', 1000), signed(h || '.' || p) || chr(233)])
 FROM good, LATERAL (SELECT split_part(t, '.', 1), split_part(t, '.', 2), split_part(t, '.', 3)) AS parts (h, p, s);
 
-CREATE TABLE shape (n serial, statement text);
-INSERT INTO shape (statement) SELECT format(q, f) FROM unnest(ARRAY['SELECT concat_ws(''|'', header, payload, coalesce(valid::text, ''null'')) FROM %s', 'SELECT valid FROM %s', 'SELECT header FROM %s', 'SELECT payload FROM %s',
-    'SELECT count(*) FROM %s', 'SELECT payload FROM %s WHERE valid', 'SELECT payload FROM %s WHERE NOT valid', 'SELECT count(payload) FROM %s WHERE valid IS NULL', 'SELECT concat_ws(''|'', valid, payload, header) FROM %s']) AS q,
-    unnest(ARRAY['verify($1[1], $1[2], $1[3])', '(SELECT $1 OFFSET 0) AS c (a), verify(a[1], a[2], a[3])']) AS f;
-INSERT INTO shape (statement) VALUES ('SELECT verify($1[1], $1[2], $1[3])::text'), ('SELECT verify(a[1], a[2], a[3])::text FROM (SELECT $1 OFFSET 0) AS c (a)'), ('SELECT verify($1[1], $1[2])::text'),
-    ('SELECT (verify(a[1], a[2], a[3])).valid FROM (SELECT $1 OFFSET 0) AS c (a)'), ('SELECT valid FROM verify((SELECT $1[1]), $1[2], algorithm => $1[3])');
-
-SELECT array_agg(statement ORDER BY n) AS every, array_agg(statement ORDER BY n) FILTER (WHERE n IN (3, 4)) AS valid, min(statement) FILTER (WHERE n = 4) AS times,
-       array_agg(statement ORDER BY n) FILTER (WHERE n IN (1, 2, 4, 6, 19, 20)) AS some FROM shape \gset
+-- Each query with constant arguments and with columns of a table.
+CREATE TABLE shape (name text, source text, statement text);
+INSERT INTO shape SELECT name, source, format('SELECT %s FROM %s%s', result, call, condition)
+FROM (VALUES ('constant', 'verify($1[1], $1[2], $1[3])'), ('column', '(SELECT $1 OFFSET 0) AS c (a), verify(a[1], a[2], a[3])')) AS s (source, call), (VALUES
+    ('all', 'concat_ws(''|'', header, payload, coalesce(valid::text, ''null''))', ''), ('valid', 'valid', ''), ('header', 'header', ''), ('payload', 'payload', ''), ('rows', 'count(*)', ''),
+    ('if valid', 'payload', ' WHERE valid'), ('unless valid', 'payload', ' WHERE NOT valid'), ('if unknown', 'count(payload)', ' WHERE valid IS NULL'), ('reversed', 'concat_ws(''|'', valid, payload, header)', '')) AS q (name, result, condition);
+INSERT INTO shape VALUES ('record', 'constant', 'SELECT verify($1[1], $1[2], $1[3])::text'), ('record', 'column', 'SELECT verify(a[1], a[2], a[3])::text FROM (SELECT $1 OFFSET 0) AS c (a)'), ('default', 'constant', 'SELECT verify($1[1], $1[2])::text'),
+    ('field', 'column', 'SELECT (verify(a[1], a[2], a[3])).valid FROM (SELECT $1 OFFSET 0) AS c (a)'), ('subselect', 'constant', 'SELECT valid FROM verify((SELECT $1[1]), $1[2], algorithm => $1[3])');
+SELECT array_agg(statement) AS every, array_agg(statement) FILTER (WHERE name = 'valid') AS valid, array_agg(statement) FILTER (WHERE name = 'valid' AND source = 'column') AS valid_column,
+       array_agg(statement) FILTER (WHERE name IN ('all', 'valid', 'if valid', 'record')) AS some FROM shape \gset
 
 BEGIN;
-CALL compare('verify: tokens', :'every', $$SELECT ARRAY[token, 'secret', 'HS256'] FROM token ORDER BY n$$);
+CALL compare('verify: tokens', :'every', $$SELECT ARRAY[token, 'secret', 'HS256'] FROM token ORDER BY n$$, :nth);
 CALL compare('verify: wrong secret', :'every', $$SELECT ARRAY[token, 'other', 'HS256'] FROM token WHERE n % 3 = 0 ORDER BY n$$);
 CALL compare('verify: algorithms', :'some', $$SELECT ARRAY[token, secret, algorithm]
-    FROM (SELECT token FROM token WHERE token IS NULL OR length(token) < 200 ORDER BY n DESC LIMIT 60) AS t, (SELECT secret FROM secret WHERE n IN (1, 14)) AS s, (SELECT algorithm FROM algorithm WHERE n IN (2, 5, 6, 12)) AS a$$);
+    FROM (SELECT token FROM token WHERE token IS NULL OR length(token) < 200 ORDER BY n DESC LIMIT 60) AS t, (SELECT secret FROM secret WHERE n IN (1, 14)) AS s, (SELECT algorithm FROM algorithm WHERE n IN (2, 5, 6, 12)) AS a$$, :nth);
 CALL compare('verify: secrets', :'valid', $$SELECT ARRAY[signed(b64('{}') || '.' || b64('{"a":1}'), s.secret, hash), o.secret, 'HS' || substr(hash, 4)]
     FROM secret AS s, secret AS o, unnest(ARRAY['sha256', 'sha384', 'sha512']) AS hash$$);
-CALL compare('verify: times', ARRAY[:'times'], $$SELECT ARRAY[signed(b64('{}') || '.' || b64(format('{%s}', concat_ws(',', nbf, exp)))), 'secret', 'HS256']
-    FROM (SELECT n, claim('nbf', value) AS nbf FROM claim_value) AS a, (SELECT n, claim('exp', value) AS exp FROM claim_value) AS b ORDER BY a.n, b.n$$);
+CALL compare('verify: times', :'valid_column', $$SELECT ARRAY[signed(b64('{}') || '.' || b64(format('{%s}', concat_ws(',', nbf, exp)))), 'secret', 'HS256']
+    FROM (SELECT n, claim('nbf', value) AS nbf FROM claim_value) AS a, (SELECT n, claim('exp', value) AS exp FROM claim_value) AS b ORDER BY a.n, b.n$$, :nth);
 CALL compare('verify: times, exp first and an escape', :'valid', $$SELECT ARRAY[signed(b64('{}') || '.' || b64(format('{%s}', concat_ws(',', claim('exp', value), '"a":"\n"')))), 'secret', 'HS256']
     FROM claim_value ORDER BY n$$);
 CALL compare('sign', ARRAY['SELECT sign($1[1]::json, $1[2], $1[3])', 'SELECT sign(a[1]::json, a[2], a[3]) FROM (SELECT $1 OFFSET 0) AS c (a)'], $$SELECT ARRAY[payload, secret, algorithm] FROM secret, algorithm,
-    unnest(ARRAY['{}', ' { "b" : 1, "a" : [ ] , "b":2 } ', '"' || chr(233) || '"', '"\u20ac"', '1', '{', NULL, '"' || repeat('x', 1000) || '"']) AS payload$$);
+    unnest(ARRAY['{}', ' { "b" : 1, "a" : [ ] , "b":2 } ', '"' || chr(233) || '"', '"\u20ac"', '1', '{', NULL, '"' || repeat('x', 1000) || '"']) AS payload$$, :nth);
 CALL compare('sign: default', ARRAY['SELECT sign($1[1]::json, $1[2])', 'SELECT sign(payload => $1[1]::json, secret => $1[2])'], $$SELECT ARRAY['{"a":1}', secret] FROM secret$$);
 CALL compare('algorithm_sign', ARRAY['SELECT algorithm_sign($1[1], $1[2], $1[3])', 'SELECT algorithm_sign(a[1], a[2], a[3]) FROM (SELECT $1 OFFSET 0) AS c (a)'], $$SELECT ARRAY[text, secret, algorithm] FROM secret, algorithm,
-    unnest(ARRAY['', 'a.b', chr(233), repeat('x', 100000), NULL]) AS text$$);
+    unnest(ARRAY['', 'a.b', chr(233), repeat('x', 100000), NULL]) AS text$$, :nth);
 CALL compare('url_encode', ARRAY['SELECT url_encode($1[1]::bytea)', 'SELECT url_encode(a[1]::bytea) FROM (SELECT $1 OFFSET 0) AS c (a)'], $$SELECT ARRAY[substr(sha512(i::text::bytea) || sha512(i::text::bytea) ||
     sha512('x'), 1, i)::text] FROM generate_series(0, 190) AS i UNION ALL SELECT ARRAY[repeat('\xff'::text, 1) || repeat('fb', 100000)] UNION ALL SELECT ARRAY[NULL]$$);
 CALL compare('url_decode', ARRAY['SELECT url_decode($1[1])', 'SELECT url_decode(a[1]) FROM (SELECT $1 OFFSET 0) AS c (a)'], $$SELECT ARRAY[left(text, i)] FROM generate_series(0, 14) AS i, unnest(ARRAY['-_-_abcdABCD09', '+/+/abcdABCD09',
@@ -122,6 +125,11 @@ CALL compare('url_decode', ARRAY['SELECT url_decode($1[1])', 'SELECT url_decode(
 CALL compare('try_cast_double', ARRAY['SELECT try_cast_double($1[1])', 'SELECT try_cast_double(a[1]) FROM (SELECT $1 OFFSET 0) AS c (a)'], $$SELECT ARRAY[trim('"' FROM value)] FROM claim_value UNION ALL
     SELECT ARRAY[unnest(ARRAY['', ' ', '1 ', E'\t1\n', '1 1', '1e', 'e1', '.5', '5.', '.', '+1', '--1', 'Infinity', '+inf', '-nan', '1d', '0x1p3', '1e308', '1e309', '1e-323', '1e-324', repeat('9', 400), chr(233), repeat(' ', 1000) || '1'])]$$);
 COMMIT;
-SELECT area, count(*), count(*) FILTER (WHERE old = 'NULL') AS nulls, count(*) FILTER (WHERE old ~ '^[0-9A-Z]{5} ') AS errors, count(*) FILTER (WHERE old IS DISTINCT FROM new) AS differ FROM outcomes GROUP BY area ORDER BY area;
-SELECT substring(old FROM '^[0-9A-Z]{5} [|] [^"]*') AS error, count(*) > 0 AS seen FROM outcomes WHERE old ~ '^[0-9A-Z]{5} ' GROUP BY 1 ORDER BY 1;
+SELECT area, count(*), count(*) FILTER (WHERE old ~ '^= ') > 0 AS results, count(*) FILTER (WHERE old ~ '^[0-9A-Z]{5} [|]') > 0 AS errors, count(*) FILTER (WHERE old IS DISTINCT FROM new) AS differ
+FROM outcomes GROUP BY area ORDER BY area;
+SELECT DISTINCT substring(old FROM '^([0-9A-Z]{5}) [|]') AS sqlstate FROM outcomes WHERE old ~ '^[0-9A-Z]{5} [|]' ORDER BY 1;
 SELECT area, statement, left(args::text, 150) AS args, left(old, 200) AS old, left(new, 200) AS new FROM outcomes WHERE old IS DISTINCT FROM new LIMIT 20;
+-- the same declarations, so that whatever was built on the old functions can be built on the new
+SELECT proname, provolatile, proretset, pg_get_function_arguments(oid), pg_get_function_result(oid), prosecdef FROM pg_proc
+WHERE pronamespace = 'pgjwt_old'::regnamespace AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+EXCEPT SELECT proname, provolatile, proretset, pg_get_function_arguments(oid), pg_get_function_result(oid), prosecdef FROM pg_proc WHERE pronamespace = 'pgjwt_new'::regnamespace;
