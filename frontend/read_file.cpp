@@ -1,5 +1,6 @@
 #include "read_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>

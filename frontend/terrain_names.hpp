@@ -13,8 +13,8 @@ struct PersonName {
     std::string name, email, github_username;
 };
 
-// The lists in terrain_names.cpp and their order are part of the output for a given seed: only
-// append to this file's behaviour with a new major version.
+// The same seed gives the same names for ever: the lists in terrain_names.cpp and their order stay
+// as they are until a new major version.
 class NameSource {
   public:
     NameSource(std::uint64_t seed, std::string domain);

@@ -88,11 +88,11 @@ Ptr<EVP_PKEY> read_block(const Block &block, bool &is_private) {
 }
 
 Curve curve_of(const EVP_PKEY *pkey) {
-    if (EVP_PKEY_is_a(pkey, "ED25519"))
+    if (EVP_PKEY_is_a(pkey, "ED25519") == 1)
         return Curve::Ed25519;
-    if (EVP_PKEY_is_a(pkey, "ED448"))
+    if (EVP_PKEY_is_a(pkey, "ED448") == 1)
         return Curve::Ed448;
-    if (!EVP_PKEY_is_a(pkey, "EC"))
+    if (EVP_PKEY_is_a(pkey, "EC") != 1)
         refuse("its type is none of RSA, EC and Ed25519");
     int is_explicit = 0;
     char name[64] = "";

@@ -82,11 +82,15 @@ Ptr<EVP_PKEY> from_params(const char *type, OSSL_PARAM_BLD *builder, bool is_pri
     const Ptr<EVP_PKEY_CTX> ctx(
         require(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), "key context"));
     require(EVP_PKEY_fromdata_init(ctx.get()), "key context");
-    EVP_PKEY *pkey = nullptr;
-    if (EVP_PKEY_fromdata(ctx.get(), &pkey, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
-                          params.get()) != 1)
+    EVP_PKEY *made = nullptr;
+    const bool fits =
+        EVP_PKEY_fromdata(ctx.get(), &made, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+                          params.get()) == 1;
+    Ptr<EVP_PKEY> pkey(made);
+    if (!fits)
         refuse(fault);
-    return Ptr<EVP_PKEY>(require(pkey, "key"));
+    require(pkey.get(), "key");
+    return pkey;
 }
 
 void check_rsa_numbers(const KeyParts &parts) {
@@ -251,8 +255,10 @@ Ptr<BIGNUM> openssl::to_secret_number(std::string_view big_endian) {
 
 PKey PKey::adopt(OpensslPtr<EVP_PKEY> pkey, Kty kty, Curve curve, bool is_private) {
     PKey key;
-    key.signature_size_ = kty == Kty::RSA ? static_cast<std::size_t>(EVP_PKEY_get_size(pkey.get()))
-                                          : 2 * field_size(curve);
+    const int rsa_size = kty == Kty::RSA ? EVP_PKEY_get_size(pkey.get()) : 1;
+    require(rsa_size > 0, "key size");
+    key.signature_size_ =
+        kty == Kty::RSA ? static_cast<std::size_t>(rsa_size) : 2 * field_size(curve);
     key.pkey_ = std::move(pkey);
     key.kty_ = kty;
     key.curve_ = curve;
@@ -296,7 +302,10 @@ KeyParts PKey::parts() const {
         parts.e = required_bytes(pkey, OSSL_PKEY_PARAM_RSA_E).view();
         if (is_private_)
             parts.d = required_bytes(pkey, OSSL_PKEY_PARAM_RSA_D);
-        if (is_private_ && number_of(pkey, OSSL_PKEY_PARAM_RSA_FACTOR1)) {
+        const auto first = number_of(pkey, OSSL_PKEY_PARAM_RSA_FACTOR1),
+                   second = number_of(pkey, OSSL_PKEY_PARAM_RSA_FACTOR2);
+        require(!first == !second, "key export"); // one alone was not found by mistake
+        if (is_private_ && first) {
             parts.p = required_bytes(pkey, OSSL_PKEY_PARAM_RSA_FACTOR1);
             parts.q = required_bytes(pkey, OSSL_PKEY_PARAM_RSA_FACTOR2);
             parts.dp = required_bytes(pkey, OSSL_PKEY_PARAM_RSA_EXPONENT1);

@@ -9,10 +9,31 @@ extern "C" {
 
 namespace pg_principal {
 
+namespace {
+
+// The server writes a space after each colon and comma; a token would carry them for life.
+void drop_spaces(char *json) {
+    char *to = json;
+    bool in_string = false;
+    for (const char *from = json; *from != '\0'; ++from) {
+        if (*from == ' ' && !in_string)
+            continue;
+        if (*from == '\\') // never outside a string, never the last character
+            *to++ = *from++;
+        else if (*from == '"')
+            in_string = !in_string;
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
+} // namespace
+
 std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n) {
     return guard([fcinfo, n] {
         Jsonb *json = PG_GETARG_JSONB_P(n);
         char *local = JsonbToCString(nullptr, &json->root, VARSIZE(json));
+        drop_spaces(local);
         const char *utf8 = pg_server_to_any(local, static_cast<int>(std::strlen(local)), PG_UTF8);
         return std::string_view(utf8);
     });

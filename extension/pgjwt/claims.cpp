@@ -14,14 +14,26 @@ namespace pg_principal::pgjwt {
 
 namespace {
 
+// The text that was read last: verify() reads a payload once for its time and once for its column.
+struct LastRead {
+    std::string text;
+    json::Document document;
+    bool is_read = false;
+};
+
 // Our own reader is several times faster and stricter than the server's: what it accepts in a
 // UTF-8 database the server reads alike. nullptr: the server is to read it, or to refuse it.
 const json::Document *read_strictly(std::string_view utf8) {
-    static auto *const document = new json::Document; // never destroyed: keeps its buffers
-    json::Limits limits;
-    limits.max_bytes = 64u << 10;
-    const bool read = GetDatabaseEncoding() == PG_UTF8 && try_parse(*document, utf8, limits);
-    return read ? document : nullptr;
+    static auto *const last = new LastRead; // never destroyed: keeps its buffers
+    constexpr std::size_t max_size = 64u << 10;
+    if (GetDatabaseEncoding() != PG_UTF8 || utf8.size() > max_size)
+        return nullptr;
+    if (!last->is_read || last->text != utf8) {
+        last->is_read = false;
+        last->text = utf8;
+        last->is_read = static_cast<bool>(try_parse(last->document, last->text, {}));
+    }
+    return last->is_read ? &last->document : nullptr;
 }
 
 Datum read_by_server(std::string_view utf8) {
@@ -45,18 +57,14 @@ const text *member(Datum json, const char *name) {
     });
 }
 
-// False unless the claim is missing or a whole number that a double holds as it is.
+// False unless the claim is missing or a whole number; of that both readers make the same double.
 bool read_plain(json::Value claim, std::optional<double> &seconds) {
-    constexpr std::int64_t max_exact = std::int64_t{1} << 53;
     if (!claim || claim.is_null())
         return true;
-    if (!claim.is_number())
-        return false;
-    const std::optional<std::int64_t> whole = claim.as_int64();
-    if (!whole || *whole > max_exact || *whole < -max_exact)
-        return false;
-    seconds = static_cast<double>(*whole);
-    return true;
+    const std::optional<std::int64_t> whole = claim.is_number() ? claim.as_int64() : std::nullopt;
+    if (whole)
+        seconds = static_cast<double>(*whole);
+    return whole.has_value();
 }
 
 std::optional<double> claim_by_server(Datum json, const char *name) {

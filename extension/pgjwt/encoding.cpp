@@ -8,25 +8,8 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <cstring>
 
 namespace pg_principal::pgjwt {
-
-namespace {
-
-// Verifies first, so that an invalid sequence is reported before a character without equivalent.
-std::string_view convert(std::string_view text, int from, int to) {
-    return guard([text, from, to] {
-        const int length = static_cast<int>(text.size());
-        pg_verify_mbstr(from, text.data(), length, false);
-        auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(text.data()));
-        const char *result =
-            reinterpret_cast<char *>(pg_do_encoding_conversion(source, length, from, to));
-        return result == text.data() ? text : std::string_view(result);
-    });
-}
-
-} // namespace
 
 void url_decode(std::string_view text, std::string &out) {
     if (base64url_decode(text, out)) // the only spelling that tokens have in practice
@@ -46,13 +29,16 @@ void url_decode(std::string_view text, std::string &out) {
     out.assign(view_of(decoded));
 }
 
-std::string_view to_utf8(std::string_view text) {
-    const int server = GetDatabaseEncoding();
-    return server == PG_UTF8 ? text : convert(text, server, PG_UTF8);
-}
-
 std::string_view from_utf8(std::string_view utf8) {
-    return convert(utf8, PG_UTF8, GetDatabaseEncoding());
+    return guard([utf8] {
+        const int length = static_cast<int>(utf8.size());
+        // first, so that an invalid sequence is reported before a character without equivalent
+        pg_verify_mbstr(PG_UTF8, utf8.data(), length, false);
+        auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(utf8.data()));
+        const char *result = reinterpret_cast<char *>(
+            pg_do_encoding_conversion(source, length, PG_UTF8, GetDatabaseEncoding()));
+        return result == utf8.data() ? utf8 : std::string_view(result);
+    });
 }
 
 } // namespace pg_principal::pgjwt

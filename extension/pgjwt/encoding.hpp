@@ -9,9 +9,8 @@ namespace pg_principal::pgjwt {
 // Accepts what decode(..., 'base64') does: either alphabet, padding, whitespace.
 void url_decode(std::string_view text, std::string &out);
 
-// Between the database's encoding and UTF-8. The result is the argument itself where nothing had to
-// be converted, else memory of the current context that ends with a zero byte.
-std::string_view to_utf8(std::string_view text);
+// To the database's encoding. The result is the argument itself where nothing had to be converted,
+// else memory of the current context that ends with a zero byte.
 std::string_view from_utf8(std::string_view utf8);
 
 } // namespace pg_principal::pgjwt

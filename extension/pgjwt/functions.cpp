@@ -54,14 +54,17 @@ SQL_FUNCTION(pgjwt_algorithm_sign) {
 }
 
 SQL_FUNCTION(pgjwt_sign) {
-    const std::string_view algorithm = text_argument(fcinfo, 2);
-    const std::string_view payload = to_utf8(text_argument(fcinfo, 0));
-    const Hash hash = require_hash(algorithm);
-    std::string token =
-        base64url_encode(std::string(R"({"alg":")").append(algorithm).append(R"(","typ":"JWT"})"));
+    const std::string_view algorithm = algorithm_argument(fcinfo, 2);
+    const std::string header =
+        std::string(R"({"alg":")").append(algorithm).append(R"(","typ":"JWT"})");
+    // a character that cannot be converted is an error even where something else is NULL
+    std::string token = base64url_encode(to_utf8(header));
     token += '.';
-    base64url_append(token, payload);
-    const std::string mac = signature(hash, text_argument(fcinfo, 1), token);
+    if (!PG_ARGISNULL(0))
+        base64url_append(token, to_utf8(text_argument(fcinfo, 0)));
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+        PG_RETURN_NULL();
+    const std::string mac = signature(require_hash(algorithm), text_argument(fcinfo, 1), token);
     return PointerGetDatum(to_text(token.append(1, '.').append(mac)));
 }
 

@@ -19,7 +19,7 @@ COMMENT ON FUNCTION algorithm_sign(text, text, text) IS
 'base64url of the HMAC of a text. algorithm: HS256, HS384 or HS512, 22023 for any other and for NULL.';
 
 CREATE FUNCTION sign(payload json, secret text, algorithm text DEFAULT 'HS256') RETURNS text
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_pgjwt_sign';
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_pgjwt_sign';
 COMMENT ON FUNCTION sign(json, text, text) IS
 'A JWT of the payload as it is spelled, signed with a secret of any length. 22023 for an algorithm other than HS256, HS384, HS512. New code: auth.jwt_sign() of pg_principal.';
 

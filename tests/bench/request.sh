@@ -61,7 +61,7 @@ SELECT pg_backend_pid() AS pid \gset
 SQL
 }
 
-for round in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
     for way in ours theirs; do
         head -n 200 "$scripts/$way.sql" >"$scripts/warm.sql"
         mapfile -t ticks < <(cpu_of "$scripts/$way.sql")

@@ -16,7 +16,7 @@ $(FUZZ)/libcore.a: $(CORE_SRC:%.cpp=$(FUZZ)/obj/%.o)
 
 $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined $^ -lcrypto -o $@
+	$(FUZZ_CXX) -fsanitize=fuzzer,address,undefined $^ -lcrypto -largon2 -lcrypt -o $@
 
 .PHONY: fuzz-targets
 .SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)

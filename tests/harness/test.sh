@@ -1,5 +1,5 @@
 #!/bin/bash
-# make test [ONLY=unit|regress|isolation|cli|system] [TESTS=name]: name may hold wildcards.
+# make test [ONLY=unit|fuzz|regress|isolation|cli|system] [TESTS=name]: name may hold wildcards.
 # The last line is `N passed, N failed`; the exit status is 0 when none failed and some passed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -46,8 +46,8 @@ names() { # GLOB: names without folder and suffix
 # Adds up `ok` and `not ok` lines; a crash or a silent end, told of by no line, is a failure more.
 count() { # LOG STATUS WHAT
     local good bad
-    good=$(grep -cE '^(ok |test .* \.\.\. ok |\[       OK \] )' "$1")
-    bad=$(grep -cE '^(not ok |test .* \.\.\. (FAILED|failed)|\[  FAILED  \] .* \([0-9]+ ms\)$)' "$1")
+    good=$(grep -acE '^(ok |test .* \.\.\. ok |\[       OK \] )' "$1")
+    bad=$(grep -acE '^(not ok |test .* \.\.\. (FAILED|failed)|\[  FAILED  \] .* \([0-9]+ ms\)$)' "$1")
     if [ "$2" -gt 1 ] || [ "$2$bad" = 10 ] || [ $((good + bad)) = 0 ]; then
         bad=$((bad + 1))
         tail -n 40 "$1"
@@ -73,7 +73,19 @@ unit() {
             continue
         fi
         run_limited 300 "$log" "${calm[@]}" "build/unit/bin/$name" --gtest_color=no
-        count "$log" $? "unit $name" || grep -vE '^\[(       OK |----------| RUN      |==========)' "$log" | head -n 200
+        count "$log" $? "unit $name" || grep -avE '^\[(       OK |----------| RUN      |==========)' "$log" | head -n 200
+    done
+}
+
+# Each fuzz target for a few seconds, all of its seeds first; `make fuzz` takes its time.
+fuzz() {
+    local name log
+    flock build/.lock make -s -k -j"$(nproc)" fuzz-targets >"$results/fuzz-build.log" 2>&1 ||
+        cat "$results/fuzz-build.log"
+    for name in $(names "tests/fuzz/$tests.cpp"); do
+        log=$results/fuzz-$name.log
+        run_limited 300 "$log" env FUZZ_SECONDS="${FUZZ_SECONDS:-3}" TESTS="$name" tests/harness/fuzz.sh
+        count "$log" $? "fuzz $name" || grep -av '^ok' "$log" | head -n 200
     done
 }
 
@@ -92,7 +104,7 @@ compare_outputs() { # STAGE PROGRAM DATABASE INPUTDIR NAME..
         --bindir="$PG_BIN" --inputdir="$work/$stage" --outputdir="$out" --dbname="$database" \
         --load-extension=pg_principal --host="$PGHOST" --port="$PGPORT" --user="$PGUSER" "$@"
     if ! count "$out.log" $? "$stage"; then
-        grep -E '^(not ok|test .* \.\.\. (FAILED|failed))' "$out.log"
+        grep -aE '^(not ok|test .* \.\.\. (FAILED|failed))' "$out.log"
         sed -i "s|$work/$stage|$inputs|" "$out/regression.diffs" 2>/dev/null
         head -n 400 "$out/regression.diffs" 2>/dev/null
         echo "(what the tests printed: $results/$stage/results)"
@@ -121,7 +133,7 @@ cli() {
             continue
         fi
         run_limited 300 "$log" env PGDATABASE="cli_$name" bash "tests/cli/$name.sh"
-        count "$log" $? "cli $name" || grep -v '^ok' "$log" | head -n 200
+        count "$log" $? "cli $name" || grep -av '^ok' "$log" | head -n 200
         psql -Xqc "DROP DATABASE \"cli_$name\" WITH (FORCE)"
     done
 }
@@ -133,22 +145,23 @@ system() {
         log=$results/system-$name.log
         mkdir -p "$work/system/$name"
         run_limited 900 "$log" env work="$work/system/$name" bash "tests/system/$name.sh"
-        count "$log" $? "system $name" || grep -v '^ok' "$log" | head -n 200
+        count "$log" $? "system $name" || grep -av '^ok' "$log" | head -n 200
         cat "$work/system/$name"/*/log >"$results/system-$name-server.log" 2>/dev/null
     done
 }
 
 case $only in
-all | unit | regress | isolation | cli | system) ;;
-*) echo "ONLY=$only: not one of unit, regress, isolation, cli, system" >&2 && exit 2 ;;
+all | unit | fuzz | regress | isolation | cli | system) ;;
+*) echo "ONLY=$only: not one of unit, fuzz, regress, isolation, cli, system" >&2 && exit 2 ;;
 esac
 mkdir -p "$results"
 workspace build/test || exit 1
-if [ "$only" != unit ] && ! build_and_install; then
+if [[ $only != unit && $only != fuzz ]] && ! build_and_install; then
     echo "0 passed, 1 failed"
     exit 1
 fi
 if stage unit; then unit; fi
+if stage fuzz; then fuzz; fi
 if stage regress || stage isolation || stage cli; then
     if cluster_create "$work/main" fsync=off cron.database_name=regression &&
         cluster_start "$work/main"; then

@@ -1,6 +1,7 @@
 # One program per tests/unit/*.cpp, so that a crash or a compile error costs only its own file.
 UNIT := $(BUILD)/unit
-UNIT_FLAGS := $(STRICT) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+# Unoptimised and with line numbers alone: compiling is most of the time that the unit tests take.
+UNIT_FLAGS := $(STRICT) -O0 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all $(FRONTEND_INCLUDES)
 UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(UNIT)/bin/%,$(wildcard tests/unit/$(or $(TESTS),*).cpp))
 UNIT_OBJS := $(patsubst %.cpp,$(UNIT)/%.o,$(CORE_SRC) $(filter-out frontend/main.cpp,$(FRONTEND_SRC)))

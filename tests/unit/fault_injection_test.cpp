@@ -21,13 +21,15 @@ using fault::Mode;
 using Answer = std::optional<std::string>; // nothing: an error was thrown
 
 constexpr std::string_view message = "message";
+const std::vector<Mode> every_mode = {Mode::zero, Mode::negative, Mode::late};
 
 // Runs the operation with its first, second, ... OpenSSL call failing, until it makes no more.
 // prepare() makes what the operation works on anew; judge() sees each answer and what was worked
 // on.
 template <class Prepare, class Operation, class Judge>
-void each_fault(std::string_view what, Prepare prepare, Operation operation, Judge judge) {
-    for (const Mode mode : {Mode::zero, Mode::negative, Mode::late}) {
+void each_fault(std::string_view what, Prepare prepare, Operation operation, Judge judge,
+                const std::vector<Mode> &modes = every_mode) {
+    for (const Mode mode : modes) {
         bool failed = true;
         for (long n = 1; failed; ++n) {
             ASSERT_LT(n, 1000) << what;
@@ -47,10 +49,11 @@ void each_fault(std::string_view what, Prepare prepare, Operation operation, Jud
             fault::state().left = 0;
             failed = fault::state().failed;
             EXPECT_EQ(ERR_peek_error(), 0u);
-            if (thrown)
+            if (thrown) {
                 EXPECT_TRUE(*thrown == Errc::crypto_failed || *thrown == Errc::key_malformed ||
                             *thrown == Errc::key_refused)
                     << error_kind(static_cast<std::size_t>(*thrown)).id;
+            }
             judge(answer, subject);
             EXPECT_EQ(ERR_peek_error(), 0u);
         }
@@ -63,10 +66,11 @@ void right_or_error(std::string_view what, const std::function<std::string()> &o
     each_fault(
         what, [] { return 0; }, [&](int) { return Answer(operation()); },
         [&](const Answer &answer, int) {
-            if (answer)
-                EXPECT_EQ(*answer, right);
-            EXPECT_EQ(operation(), right) << "afterwards";
+            if (answer) {
+                EXPECT_TRUE(*answer == right) << "another answer";
+            }
         });
+    EXPECT_TRUE(operation() == right) << "afterwards";
 }
 
 // For what must be refused.
@@ -103,8 +107,9 @@ TEST(FaultInjection, HashMacAndRandom) {
     each_fault(
         "random", [] { return 0; }, [](int) { return Answer(random_bytes(32)); },
         [](const Answer &answer, int) {
-            if (answer)
+            if (answer) {
                 EXPECT_NE(*answer, std::string(32, '\0'));
+            }
         });
 }
 
@@ -123,8 +128,9 @@ TEST(FaultInjection, APreparedHmacKeyRecovers) {
                 },
                 [&](auto &key) { return Answer(key->sign(hash, message, out)); },
                 [&](const Answer &answer, auto &key) {
-                    if (answer)
+                    if (answer) {
                         EXPECT_EQ(*answer, right);
+                    }
                     EXPECT_EQ(key->sign(hash, message, out), right) << "afterwards";
                 });
     }
@@ -141,8 +147,9 @@ TEST(FaultInjection, Sealing) {
             return Answer(plain ? std::string(plain->view()) : "refused");
         },
         [&](const Answer &answer, int) {
-            if (answer)
+            if (answer) {
                 EXPECT_TRUE(*answer == text || *answer == "refused") << *answer;
+            }
         });
     for (std::string altered : {sealed, sealed, std::string(16, '\0')}) {
         altered.back() = static_cast<char>(altered.back() ^ 1);
@@ -160,8 +167,9 @@ TEST(FaultInjection, Sealing) {
     each_fault(
         "seal", [] { return 0; }, [&](int) { return Answer(keys.seal(text, "aad")); },
         [&](const Answer &answer, int) {
-            if (answer)
+            if (answer) {
                 EXPECT_EQ(keys.open(*answer, "aad").view(), text);
+            }
         });
     const std::string blob = keys.seal(text, "aad");
     right_or_error("open", [&] { return std::string(keys.open(blob, "aad").view()); });
@@ -182,11 +190,15 @@ TEST(FaultInjection, Generating) {
                 EXPECT_EQ(thumbprint(*key), *answer);
                 const Key again = parse_jwk(private_jwk(*key).view());
                 EXPECT_TRUE(again.verify(alg, message, key->sign(alg, message)));
-            });
+            },
+            // RSA takes its time, and what follows is tested below
+            alg == Alg::RS256 ? std::vector{Mode::zero} : every_mode);
 }
 
 TEST(FaultInjection, ReadingKeys) {
     for (const Sample &sample : samples()) {
+        if (sample.alg == Alg::PS384) // RS256's
+            continue;
         const Key key = parse_jwk(sample.jwk);
         right_or_error("private JWK", [&] { return thumbprint(parse_jwk(sample.jwk)); });
         if (key.is_symmetric())
@@ -249,8 +261,9 @@ TEST(FaultInjection, Signing) {
                 },
                 [&](Key &key) { return Answer(key.sign(sample.alg, message)); },
                 [&](const Answer &answer, Key &key) {
-                    if (answer)
+                    if (answer) {
                         EXPECT_TRUE(open.verify(sample.alg, message, *answer));
+                    }
                     EXPECT_TRUE(open.verify(sample.alg, message, key.sign(sample.alg, message)))
                         << "afterwards";
                 });
@@ -259,13 +272,14 @@ TEST(FaultInjection, Signing) {
 
 // The key as it comes, and with everything prepared that a first use prepares.
 void each_verification(const Sample &sample, std::string_view signature, bool is_good) {
-    const std::string right = parse_jwk(sample.jwk).sign(sample.alg, message);
+    const Key whole = parse_jwk(sample.jwk);
+    const std::string right = whole.sign(sample.alg, message);
+    const std::string open(whole.is_symmetric() ? sample.jwk : public_jwk(whole));
     for (const bool prepared : {false, true})
         each_fault(
             alg_name(sample.alg),
             [&] {
-                const Key whole = parse_jwk(sample.jwk);
-                Key key = whole.is_symmetric() ? whole : parse_jwk(public_jwk(whole));
+                Key key = parse_jwk(open);
                 if (prepared)
                     key.verify(sample.alg, "another message", right);
                 return key;
@@ -274,8 +288,9 @@ void each_verification(const Sample &sample, std::string_view signature, bool is
                 return Answer(yes_or_no(verify_signature(sample.alg, key, message, signature)));
             },
             [&](const Answer &answer, Key &key) {
-                if (!is_good)
+                if (!is_good) {
                     EXPECT_NE(answer, "yes");
+                }
                 EXPECT_TRUE(key.verify(sample.alg, message, right)) << "afterwards";
                 EXPECT_FALSE(key.verify(sample.alg, "massage", right)) << "afterwards";
             });
@@ -316,8 +331,9 @@ TEST(FaultInjection, WholeTokens) {
                     return Answer(describe(verify_token(text, keys, rules, scratch)));
                 },
                 [&, right = right, &text = text](const Answer &answer, KeySet &keys) {
-                    if (answer)
+                    if (answer) {
                         EXPECT_TRUE(*answer == describe(right) || *answer == "bad signature");
+                    }
                     TokenScratch scratch;
                     EXPECT_EQ(verify_token(text, keys, rules, scratch), right) << "afterwards";
                 });

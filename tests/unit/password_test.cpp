@@ -276,10 +276,10 @@ TEST(Bcrypt, MalformedHashesAndOtherCostsNeverFit) {
     expect_refused(good + '\0', "U*U");
     for (std::size_t size = 0; size < good.size(); size += 4)
         EXPECT_FALSE(is_password_hash(good.substr(0, size))) << size;
-    for (const std::size_t at : {6u, 7u, 28u, 29u, 59u})
+    for (const std::size_t at : {7u, 28u, 29u, 59u})
         for (const char c : {'$', ':', '-', '_', '=', ' ', '\n', '\0', '\x80', '@', '[', '`', '{'})
-            if (at != 6 || c != '$')
-                EXPECT_FALSE(is_password_hash(std::string(good).replace(at, 1, 1, c))) << at << c;
+            EXPECT_FALSE(is_password_hash(std::string(good).replace(at, 1, 1, c))) << at << c;
+    EXPECT_FALSE(is_password_hash(std::string(good).replace(6, 1, 1, '.')));
 }
 
 TEST(Bcrypt, ReadsSeventyTwoBytes) {
