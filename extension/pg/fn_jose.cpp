@@ -6,6 +6,10 @@
 #include "pg/settings.hpp"
 #include "pg/time.hpp"
 
+extern "C" {
+#include "access/xact.h"
+}
+
 using namespace pg_principal;
 
 namespace {
@@ -65,7 +69,7 @@ SQL_FUNCTION(jwt_verify) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     ClaimRules rules;
-    rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
+    rules.time = {unix_microseconds(GetCurrentStatementStartTimestamp()), settings::clock_skew()};
     rules.audience = optional_text(fcinfo, 2);
     rules.issuer = optional_text(fcinfo, 3);
     TokenScratch &token = reused<TokenScratch>();

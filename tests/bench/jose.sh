@@ -90,3 +90,46 @@ SQL
         line("ES256, signature verified", us["sql ES256"], us["bare ES256"], " (goal: at most 1.1)")
         line("EdDSA, signature verified", us["sql EdDSA"], us["bare EdDSA"], " (goal: at most 1.1)")
     }'
+
+# A stranger's 16 KiB against a token that verifies: what has no header costs less than one of 350
+# bytes, what is read or even hashed to its end no more than one of its own length.
+psql -X -qAt -F ' ' -v ON_ERROR_STOP=1 <<'SQL' | awk '
+    { us[$1] = $2 > 0 ? $2 : 0 }
+    function line(what, valid, limit) {
+        printf "ratio jose_garbage_%s %.2f (at most %s): %.2f us, valid %.2f us\n", what, us[what] / us[valid], limit, us[what], us[valid]
+        failed += us[what] > limit * us[valid]
+    }
+    END {
+        line("letters", "short", 1)
+        line("dots", "short", 1)
+        line("header", "long", 1)
+        line("signature", "long", 1.1)
+        exit failed > 0
+    }'
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+CREATE TEMP TABLE garbage AS SELECT name, token, jwk FROM bench_key, LATERAL (SELECT auth.jws_sign(convert_to(repeat('x', 12100), 'UTF8'), jwk), (SELECT token FROM bench_hs256 LIMIT 1)) AS v (long, short),
+    LATERAL (VALUES ('short', short), ('long', long), ('letters', repeat('A', length(long))), ('dots', repeat('.', length(long))),
+        ('header', replace(encode(convert_to('{"alg":"none","x":["' || repeat('x', 12001) || '"]}', 'UTF8'), 'base64'), E'\n', '') || '..'), ('signature', left(long, -4) || 'AAAA')) AS t (name, token) WHERE alg = 'HS256';
+CREATE TEMP TABLE spent (name text, us double precision);
+DO $$
+DECLARE
+    g record;
+    since timestamptz;
+    idle double precision;
+    n bigint;
+BEGIN
+    FOR g IN SELECT garbage.* FROM garbage, generate_series(1, 30) AS round ORDER BY round LOOP
+        since := clock_timestamp();
+        EXECUTE 'SELECT count(octet_length(t) + i) FROM (SELECT $1 AS t OFFSET 0) AS s, generate_series(1, 2000) AS i' INTO n USING g.token;
+        idle := extract(epoch FROM clock_timestamp() - since);
+        since := clock_timestamp();
+        EXECUTE 'SELECT count(auth.jws_verify(t, $2)) FROM (SELECT $1 AS t OFFSET 0) AS s, generate_series(1, 2000) AS i' INTO n USING g.token, g.jwk;
+        INSERT INTO spent VALUES (g.name, 1e6 * (extract(epoch FROM clock_timestamp() - since) - idle) / 2000);
+        IF n <> (CASE WHEN g.name IN ('short', 'long') THEN 2000 ELSE 0 END) THEN
+            RAISE EXCEPTION '%: % verified', g.name, n;
+        END IF;
+    END LOOP;
+END $$;
+SELECT name, min(us) FROM spent GROUP BY name;
+SQL

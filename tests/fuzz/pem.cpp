@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
         return 0;
     fuzz::check_key(*key);
     fuzz::check(looks_like_public_key(text), "a PEM never passes for a secret");
+    fuzz::check(text.find(key->is_private() ? "PRIVATE KEY-----" : "PUBLIC KEY-----") != text.npos,
+                "a key is what its label says");
     if (key->is_private())
         fuzz::check(thumbprint(parse_pem(private_pem(*key).view())) == thumbprint(*key),
                     "a private PEM comes back");

@@ -31,10 +31,12 @@ builds_without_warning() { flock build/.lock make -s -j"$(nproc)" all; }
 
 # Only what the server looks up by name may be visible: no C++ symbol, nothing to clash with.
 exports_only_sql_functions() {
-    local wanted
-    wanted=$(nm -D --defined-only pg_principal.so | sed -n 's/.* T pg_finfo_//p' | paste -sd '|')
-    ! nm -D --defined-only pg_principal.so |
-        grep -vE " [A-Za-z] (Pg_magic_func|_PG_init|pg_finfo_.*|${wanted:-none})\$"
+    local library wanted
+    for library in pg_principal.so build/pg_principal_pgjwt.so; do
+        wanted=$(nm -D --defined-only "$library" | sed -n 's/.* T pg_finfo_//p' | paste -sd '|')
+        ! nm -D --defined-only "$library" |
+            grep -vE " [A-Za-z] (Pg_magic_func|_PG_init|pg_finfo_.*|${wanted:-none})\$" || return 1
+    done
 }
 
 core_is_pure() {
