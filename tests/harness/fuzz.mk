@@ -1,7 +1,9 @@
 # One libFuzzer program per tests/fuzz/*.cpp, with the core compiled for it.
 FUZZ := $(BUILD)/fuzz
 FUZZ_CXX ?= clang++
-FUZZ_FLAGS := $(STRICT) -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Iextension
+# STRICT may name warnings that only gcc knows.
+FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all -Iextension
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
 
 fuzz-targets: $(FUZZ_TARGETS)

@@ -56,6 +56,7 @@ read_roster, push_people~50~auth.push_people('[{"email": "ann@example.com", "nam
 read_roster, many~5~count(*) FROM auth.read_roster(:roster)~auth.push_people(:roster || '[{}]')
 remove_person~50~auth.remove_person('nobody@example.com')~auth.remove_person('no at')
 provision~30~auth.provision(true)~
+provision_plan~300~(SELECT count(*) FROM auth.provision_plan())~
 issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
 issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
 issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')

@@ -129,7 +129,8 @@ TEST(Allocation, HostileTokens) {
 
 TEST(Allocation, LongerTokensAreNotEvenLookedAt) {
     for (const std::size_t size : {max_token_bytes + 1, std::size_t{1} << 24}) {
-        const std::string token(size, 'A');
+        std::string token(size, 'A');
+        token[1000] = token[2000] = '.';
         CompactJws jws;
         EXPECT_EQ(used_by([&] { jws.parse(std::string_view(token)); }).count, 0u);
     }

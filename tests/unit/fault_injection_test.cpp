@@ -65,11 +65,7 @@ void right_or_error(std::string_view what, const std::function<std::string()> &o
     const std::string right = operation();
     each_fault(
         what, [] { return 0; }, [&](int) { return Answer(operation()); },
-        [&](const Answer &answer, int) {
-            if (answer) {
-                EXPECT_TRUE(*answer == right) << "another answer";
-            }
-        });
+        [&](const Answer &answer, int) { EXPECT_TRUE(!answer || *answer == right); });
     EXPECT_TRUE(operation() == right) << "afterwards";
 }
 
@@ -106,11 +102,7 @@ TEST(FaultInjection, HashMacAndRandom) {
     right_or_error("hmac_sha256", [] { return hmac_sha256("key", message); });
     each_fault(
         "random", [] { return 0; }, [](int) { return Answer(random_bytes(32)); },
-        [](const Answer &answer, int) {
-            if (answer) {
-                EXPECT_NE(*answer, std::string(32, '\0'));
-            }
-        });
+        [](const Answer &answer, int) { EXPECT_NE(answer, std::string(32, '\0')); });
 }
 
 TEST(FaultInjection, APreparedHmacKeyRecovers) {
@@ -128,9 +120,7 @@ TEST(FaultInjection, APreparedHmacKeyRecovers) {
                 },
                 [&](auto &key) { return Answer(key->sign(hash, message, out)); },
                 [&](const Answer &answer, auto &key) {
-                    if (answer) {
-                        EXPECT_EQ(*answer, right);
-                    }
+                    EXPECT_TRUE(!answer || *answer == right);
                     EXPECT_EQ(key->sign(hash, message, out), right) << "afterwards";
                 });
     }
@@ -261,9 +251,7 @@ TEST(FaultInjection, Signing) {
                 },
                 [&](Key &key) { return Answer(key.sign(sample.alg, message)); },
                 [&](const Answer &answer, Key &key) {
-                    if (answer) {
-                        EXPECT_TRUE(open.verify(sample.alg, message, *answer));
-                    }
+                    EXPECT_TRUE(!answer || open.verify(sample.alg, message, *answer));
                     EXPECT_TRUE(open.verify(sample.alg, message, key.sign(sample.alg, message)))
                         << "afterwards";
                 });
