@@ -12,26 +12,27 @@ COMMENT ON FUNCTION auth.sign_token(jsonb) IS
 
 CREATE OR REPLACE FUNCTION auth.mint_token(
     principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text[], method text, signed_in_at bigint) RETURNS text
-LANGUAGE sql
-BEGIN ATOMIC
-    SELECT auth.sign_token(jsonb_strip_nulls(jsonb_build_object(
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN auth.sign_token(jsonb_strip_nulls(jsonb_build_object(
         'iss', current_setting('pg_principal.issuer'),
         'aud', current_setting('pg_principal.audience'),
-        'role', mint_token.role,
-        'sub', (mint_token.principal).id,
-        'email', (mint_token.principal).email,
-        'session_id', mint_token.session_id,
+        'role', role,
+        'sub', principal.id,
+        'email', principal.email,
+        'session_id', session_id,
         'jti', gen_random_uuid(),
-        'iat', mint_token.issued_at,
-        'exp', mint_token.issued_at + mint_token.ttl_seconds,
-        'scope', array_to_string(mint_token.scopes, ' '),
-        'app_metadata', coalesce((mint_token.principal).raw_app_meta_data, '{}') || jsonb_build_object(
-            'provider', 'pg_principal', 'kind', (mint_token.principal).kind, 'role', (mint_token.principal).app_role),
-        'user_metadata', coalesce((mint_token.principal).raw_user_meta_data, '{}'),
+        'iat', issued_at,
+        'exp', issued_at + ttl_seconds,
+        'scope', array_to_string(scopes, ' '),
+        'app_metadata', coalesce(principal.raw_app_meta_data, '{}') || jsonb_build_object(
+            'provider', 'pg_principal', 'kind', principal.kind, 'role', principal.app_role),
+        'user_metadata', coalesce(principal.raw_user_meta_data, '{}'),
         'aal', 'aal1',
-        'amr', jsonb_build_array(jsonb_build_object('method', mint_token.method, 'timestamp', mint_token.signed_in_at)),
+        'amr', jsonb_build_array(jsonb_build_object('method', method, 'timestamp', signed_in_at)),
         'is_anonymous', false)));
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.mint_token(auth.users, text, uuid, bigint, bigint, text[], text, bigint) IS
 'Internal: a token with Supabase''s claims for a session that is there; times in seconds since 1970. The principal is NULL for a project key.';
 

@@ -275,7 +275,9 @@ DECLARE
     reason text;
     metadata jsonb;
 BEGIN
-    PERFORM auth.set_request_context(context);
+    IF context IS NOT NULL THEN
+        PERFORM auth.set_request_context(context);
+    END IF;
     -- without a server key no token was ever made
     IF NOT EXISTS (SELECT FROM auth.server_keys k WHERE k.name = 'refresh_token') THEN
         RETURN auth.refuse_refresh(NULL, 'verification-failed', '{}');
