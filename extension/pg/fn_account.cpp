@@ -52,8 +52,8 @@ SQL_FUNCTION(is_password_hash) {
 // fields, problems
 SQL_FUNCTION(read_profile) {
     ProfileRules rules;
-    rules.allowed = words(text_argument(fcinfo, 1));
-    rules.required = words(text_argument(fcinfo, 2));
+    rules.allowed = PG_ARGISNULL(1) ? rules.allowed : words(text_argument(fcinfo, 1));
+    rules.required = PG_ARGISNULL(2) ? rules.required : words(text_argument(fcinfo, 2));
     rules.password = settings::password_policy();
     const json::Document document(PG_ARGISNULL(0) ? "null" : jsonb_argument(fcinfo, 0));
     Profile profile = read_profile(document.root(), rules);

@@ -1,6 +1,7 @@
 #include "pg/token_use.hpp"
 
 extern "C" {
+#include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -72,13 +73,14 @@ void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
         TokenUse &at = shared->slots[(hash + i) % slot_count];
         if (at.used_at == 0 && slot == nullptr)
             slot = &at; // goes on: it may stand further on, behind one that was drained
-        if (at.used_at != 0 && std::memcmp(at.session.data, session.data, UUID_LEN) == 0) {
+        if (at.used_at != 0 && at.database == MyDatabaseId &&
+            std::memcmp(at.session.data, session.data, UUID_LEN) == 0) {
             slot = &at;
             break;
         }
     }
     if (slot != nullptr)
-        *slot = {session, now};
+        *slot = {MyDatabaseId, session, now};
     else
         shared->overflowed = true;
     LWLockRelease(shared->lock);
@@ -90,7 +92,7 @@ int drain_token_use(TokenUse *out, int size) noexcept {
     int count = 0;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     for (TokenUse &slot : shared->slots)
-        if (slot.used_at != 0 && count < size) {
+        if (slot.used_at != 0 && slot.database == MyDatabaseId && count < size) {
             out[count++] = slot;
             slot.used_at = 0;
         }

@@ -21,10 +21,12 @@ bool token_use_overflowed() noexcept;
 void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept;
 
 struct TokenUse {
+    Oid database;
     pg_uuid_t session;
     TimestampTz used_at;
 };
-// Takes out what was noted: at most `size` of them, the rest stays for the next call.
+// Takes out what was noted in this database: at most `size` of them, the rest stays for the next
+// call.
 int drain_token_use(TokenUse *out, int size) noexcept;
 
 } // namespace pg_principal

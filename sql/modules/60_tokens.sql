@@ -154,6 +154,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     owner_id uuid;
 BEGIN
+    -- before sessions, in the order of who changes a password
+    PERFORM auth.lock_audit_head(coalesce(s.user_id, auth.nobody())) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
     UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'revoked', revoke_reason = reason
     WHERE s.id = revoke_session.id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
     IF NOT FOUND THEN

@@ -79,7 +79,7 @@ BEGIN
     VALUES (fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
             auth.hash_password(fields->>'password'), CASE WHEN fields ? 'password' THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
-            coalesce(profile->'userMetadata', '{}'), coalesce(profile->'appMetadata', '{}'),
+            coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(nullif(profile->'appMetadata', 'null'), '{}'),
             CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END)
     ON CONFLICT (email) DO NOTHING
     RETURNING * INTO made;
@@ -200,8 +200,10 @@ BEGIN
         last_name = CASE WHEN fields ? 'lastName' THEN fields->>'lastName' ELSE u.last_name END,
         job_title = CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE u.job_title END,
         phone_number = CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE u.phone_number END,
-        raw_user_meta_data = jsonb_strip_nulls(u.raw_user_meta_data || coalesce(nullif(profile->'userMetadata', 'null'), '{}')),
-        raw_app_meta_data = jsonb_strip_nulls(u.raw_app_meta_data || coalesce(nullif(profile->'appMetadata', 'null'), '{}')),
+        raw_user_meta_data = CASE WHEN jsonb_typeof(profile->'userMetadata') = 'object'
+            THEN jsonb_strip_nulls(u.raw_user_meta_data || (profile->'userMetadata')) ELSE u.raw_user_meta_data END,
+        raw_app_meta_data = CASE WHEN jsonb_typeof(profile->'appMetadata') = 'object'
+            THEN jsonb_strip_nulls(u.raw_app_meta_data || (profile->'appMetadata')) ELSE u.raw_app_meta_data END,
         email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
             WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
         encrypted_password = coalesce(new_hash, u.encrypted_password),
@@ -211,13 +213,17 @@ BEGIN
     RETURNING * INTO changed;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
-    ELSIF octet_length(changed.raw_user_meta_data::text) > 8192 OR octet_length(changed.raw_app_meta_data::text) > 8192 THEN
-        -- merged, so judged afterwards; the error takes the change back
-        PERFORM auth.raise_error('profile_refused', 'the metadata would have more than 8192 bytes');
+    ELSIF profile ? 'userMetadata' AND octet_length(changed.raw_user_meta_data::text) > 4096
+        OR profile ? 'appMetadata' AND octet_length(changed.raw_app_meta_data::text) > 4096 THEN
+        -- merged, so judged afterwards: the error, caught below, takes the change back
+        RAISE program_limit_exceeded;
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(changed)))::auth.auth_result;
-EXCEPTION WHEN unique_violation THEN
-    RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
+EXCEPTION
+    WHEN unique_violation THEN
+        RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
+    WHEN program_limit_exceeded THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The metadata would have more than 4096 bytes');
 END
 $$;
 COMMENT ON FUNCTION auth.change_user(uuid, jsonb, jsonb) IS
@@ -289,13 +295,14 @@ BEGIN
         PERFORM auth.raise_error('profile_refused',
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
+    -- the counted sign-ins first, in the order of who signs in
+    DELETE FROM auth.sign_in_attempts a USING auth.users u WHERE u.email = auth.normalise_email(set_password.email) AND a.user_id = u.id;
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
     IF NOT FOUND THEN
         PERFORM auth.raise_error('user_missing', coalesce(set_password.email, 'NULL'));
     END IF;
     PERFORM auth.end_sessions(target, 'password_rotated', NULL);
-    DELETE FROM auth.sign_in_attempts a WHERE a.user_id = target;
 END
 $$;
 COMMENT ON FUNCTION auth.set_password(text, text) IS

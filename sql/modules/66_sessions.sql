@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION auth.tokens_json(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     issued_at numeric := extract(epoch FROM clock_timestamp());
-    refresh_seconds bigint := floor(extract(epoch FROM refresh_expires_at) - issued_at);
+    refresh_seconds bigint := round(extract(epoch FROM refresh_expires_at) - issued_at);
     access_seconds bigint := greatest(1, least(auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), refresh_seconds));
 BEGIN
     RETURN jsonb_build_object(
@@ -101,7 +101,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     address inet := (auth.request_context()).ip;
 BEGIN
-    RETURN CASE WHEN address IS NULL THEN 'local' WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text ELSE host(address) END;
+    RETURN CASE WHEN address IS NULL THEN 'local'
+        WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:', '') -- IPv4 as a dual-stack socket tells it
+        WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text ELSE host(address) END;
 END
 $$;
 COMMENT ON FUNCTION auth.sign_in_source() IS
@@ -172,7 +174,7 @@ COMMENT ON FUNCTION auth.refuse_sign_in(auth.users, text, integer, text) IS
 CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    given_email text := lower(btrim(sign_in.email, E' \t\r\n\f\v') COLLATE "C");
+    given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\v') COLLATE "C"), '');
     principal auth.users;
     verified auth.users;
     checked record;
@@ -218,7 +220,8 @@ BEGIN
         IF NOT EXISTS (SELECT FROM auth.users) THEN
             LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
         END IF;
-        IF EXISTS (SELECT FROM auth.users) THEN
+        -- nor is a snapshot from before the lock believed
+        IF EXISTS (SELECT FROM auth.users) OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
             mode := 'off';
         END IF;
     END IF;
@@ -314,6 +317,7 @@ BEGIN
         END;
         IF reason = 'refresh-id-mismatch' AND known THEN
             -- A used token again: whoever shows it, one of two holders is a thief.
+            PERFORM auth.lock_audit_head(coalesce(principal.id, auth.nobody())); -- before sessions, as everywhere
             UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
             WHERE s.id = session.id AND s.revoked_at IS NULL;
             metadata := metadata || '{"reuse": true, "sessionEnded": true}';
@@ -344,6 +348,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     caller uuid := auth.uid();
+    caller_email text := auth.email();
     current_session uuid := auth.session_id();
     ended uuid[];
 BEGIN
@@ -353,6 +358,7 @@ BEGIN
         PERFORM auth.raise_error('sign_out_scope_unknown', coalesce(scope, 'NULL'));
     END IF;
     PERFORM auth.set_request_context(context);
+    PERFORM auth.lock_audit_head(caller); -- before sessions, in the order of who changes a password
     WITH gone AS (
         UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
         WHERE s.user_id = caller AND s.revoked_at IS NULL
@@ -362,7 +368,8 @@ BEGIN
     SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone g;
     DELETE FROM auth.refresh_tokens r WHERE r.session_id = ANY (ended);
     IF cardinality(ended) > 0 THEN
-        PERFORM auth.audit(caller, auth.email(), '{"session": {"previous": "active", "current": "signed out"}}', NULL,
+        -- by now the caller's token may be dead
+        PERFORM auth.audit_as(caller, caller_email, caller, caller_email, '{"session": {"previous": "active", "current": "signed out"}}', NULL,
             jsonb_build_object('scope', scope, 'sessions', cardinality(ended), 'sessionId', current_session));
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;

@@ -116,7 +116,7 @@ COMMENT ON FUNCTION auth.collect_incidents(text) IS
 CREATE OR REPLACE FUNCTION auth.scan_agent_health(
     schedule_id text DEFAULT NULL, OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
     OUT metadata jsonb, OUT created_at timestamptz) RETURNS SETOF record
-LANGUAGE c VOLATILE SECURITY DEFINER AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
+LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
 COMMENT ON FUNCTION auth.scan_agent_health(text) IS
 'Reports the incidents of agents since the last scan, each exactly once however often or concurrently it runs: a row, a line of JSON in the server log at WARNING (agent.refresh.failure.detected, ...), the counter agent.refresh.failures, the gauges agent.findings. schedule_id goes into the lines.';
 
