@@ -29,10 +29,9 @@ void add_verify(CLI::App &group, Session &session) {
         "  pg_principal audit verify\n"
         "  pg_principal audit verify --seal-file seal-2026-11.jws",
         [&session, options] {
-            const Rows rows =
-                session.connect().run("SELECT user_id, seq, fault FROM "
-                                      "auth.audit_verify($1::pg_catalog.text)",
-                                      {read_seal(options->seal_file)});
+            const Rows rows = session.connect().run("SELECT user_id, seq, fault FROM "
+                                                    "auth.audit_verify($1::pg_catalog.text)",
+                                                    {read_seal(options->seal_file)});
             Json list = Json::array();
             Table table({"PRINCIPAL", "ENTRY", "FAULT"});
             for (int row = 0; row < rows.size(); ++row) {
@@ -60,16 +59,15 @@ void add_verify(CLI::App &group, Session &session) {
 
 void add_seal(CLI::App &group, Session &session) {
     const auto output = std::make_shared<std::string>();
-    CLI::App *verb = add_command(
-        group, session, "seal", "Sign a digest over every audit chain and print it",
-        "  pg_principal audit seal > seal-2026-11.jws",
-        [&session, output] {
-            const Rows rows = session.connect().run("SELECT auth.audit_seal()");
-            if (*output == "json")
-                print_json(session.streams.out, {{"seal", rows.text(0, 0)}});
-            else
-                session.streams.out << rows.text(0, 0) << '\n';
-        });
+    CLI::App *verb =
+        add_command(group, session, "seal", "Sign a digest over every audit chain and print it",
+                    "  pg_principal audit seal > seal-2026-11.jws", [&session, output] {
+                        const Rows rows = session.connect().run("SELECT auth.audit_seal()");
+                        if (*output == "json")
+                            print_json(session.streams.out, {{"seal", rows.text(0, 0)}});
+                        else
+                            session.streams.out << rows.text(0, 0) << '\n';
+                    });
     add_output(verb, *output, {"text", "json"});
 }
 

@@ -13,12 +13,9 @@ void add_scan(CLI::App &group, Session &session) {
         "  pg_principal health scan\n"
         "  pg_principal health scan --output json",
         [&session, output] {
-            Database database = session.connect();
-            // what the server logs is what is printed here
-            database.run("SET client_min_messages = error");
-            const Rows rows = database.run("SELECT kind, email, reason, metadata, " +
-                                           utc_time_sql("created_at") +
-                                           " FROM auth.scan_agent_health()");
+            const Rows rows = session.connect().run("SELECT kind, email, reason, metadata, " +
+                                                    utc_time_sql("created_at") +
+                                                    " FROM auth.scan_agent_health()");
             Json list = Json::array();
             Table table({"TIME", "EMAIL", "KIND", "REASON"});
             for (int row = 0; row < rows.size(); ++row) {
@@ -27,8 +24,7 @@ void add_scan(CLI::App &group, Session &session) {
                                 {"reason", rows.text(row, 2)},
                                 {"metadata", Json::parse(rows.text(row, 3))},
                                 {"createdAt", rows.text(row, 4)}});
-                table.add(
-                    {rows.get(row, 4), rows.get(row, 1), rows.get(row, 0), rows.get(row, 2)});
+                table.add({rows.get(row, 4), rows.get(row, 1), rows.get(row, 0), rows.get(row, 2)});
             }
             if (*output == "json")
                 print_json(session.streams.out, list);

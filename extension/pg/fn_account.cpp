@@ -45,9 +45,7 @@ SQL_FUNCTION(verify_password) {
     return record_result(fcinfo, values, nulls);
 }
 
-SQL_FUNCTION(is_password_hash) {
-    return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0)));
-}
+SQL_FUNCTION(is_password_hash) { return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0))); }
 
 // fields, problems
 SQL_FUNCTION(read_profile) {

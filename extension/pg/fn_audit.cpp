@@ -26,9 +26,7 @@ std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
     return to_utf8(text_argument(fcinfo, n));
 }
 
-Uuid uuid_argument(FunctionCallInfo fcinfo, int n) {
-    return uuid_from(PG_GETARG_UUID_P(n)->data);
-}
+Uuid uuid_argument(FunctionCallInfo fcinfo, int n) { return uuid_from(PG_GETARG_UUID_P(n)->data); }
 
 bool is_ip_address(const std::string &text) {
     unsigned char address[sizeof(in6_addr)];

@@ -57,7 +57,8 @@ SQL_FUNCTION(drain_token_use) {
         auto *uses = static_cast<TokenUse *>(palloc(max_uses * sizeof(TokenUse)));
         const int count = drain_token_use(uses, max_uses);
         for (int i = 0; i < count; ++i) {
-            Datum values[2] = {UUIDPGetDatum(&uses[i].session), TimestampTzGetDatum(uses[i].used_at)};
+            Datum values[2] = {UUIDPGetDatum(&uses[i].session),
+                               TimestampTzGetDatum(uses[i].used_at)};
             bool nulls[2] = {false, false};
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         }

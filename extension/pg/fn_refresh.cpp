@@ -55,9 +55,19 @@ SQL_FUNCTION(first_refresh_token) {
 // rest
 SQL_FUNCTION(read_refresh_token) {
     RefreshToken token;
-    const RefreshTokenFault fault =
-        PG_ARGISNULL(0) ? RefreshTokenFault::verification_failed
-                        : parse_refresh_token(text_argument(fcinfo, 0), token);
+    RefreshTokenFault fault = PG_ARGISNULL(0)
+                                  ? RefreshTokenFault::verification_failed
+                                  : parse_refresh_token(text_argument(fcinfo, 0), token);
+    std::string_view key;
+    if (fault == RefreshTokenFault::none) {
+        try {
+            key = refresh_token_key();
+        } catch (const Error &error) {
+            if (error.code() != Errc::server_key_missing)
+                throw;
+            fault = RefreshTokenFault::verification_failed; // no token was ever made here
+        }
+    }
     Datum values[7] = {};
     bool nulls[7] = {true, true, true, true, true, true, true};
     if (fault != RefreshTokenFault::none) {
@@ -65,7 +75,6 @@ SQL_FUNCTION(read_refresh_token) {
         nulls[0] = false;
         return record_result(fcinfo, values, nulls);
     }
-    const std::string_view key = refresh_token_key();
     const bool is_ours = is_our_id(key, token);
     values[1] = uuid_datum(token.session_id);
     values[2] = Int32GetDatum(static_cast<int32>(generation_of(token)));

@@ -1,6 +1,7 @@
 #include "pg/keyring.hpp"
 
 #include "core/error.hpp"
+#include "core/jwt.hpp"
 #include "core/sealing.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
@@ -153,6 +154,14 @@ const Key &signing_key() {
         if (stored.in_use)
             return opened(stored);
     throw Error(Errc::token_not_signed);
+}
+
+std::string sign_claims(std::string_view claims) {
+    std::string token = jwt_sign(claims, signing_key());
+    if (token.size() > max_token_bytes)
+        throw Error(Errc::token_too_long,
+                    {std::to_string(token.size()), std::to_string(max_token_bytes)});
+    return token;
 }
 
 std::string_view refresh_token_key() {

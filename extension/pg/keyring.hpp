@@ -17,6 +17,8 @@ struct VerificationKey {
 VerificationKey verification_key(std::string_view kid);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
+// The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.
+std::string sign_claims(std::string_view claims);
 
 // What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
 std::string_view refresh_token_key();

@@ -148,6 +148,7 @@ std::string_view master_key_file() noexcept { return view(master_key_file_value)
 std::int64_t max_token_ttl() noexcept { return max_token_ttl_value; }
 int clock_skew() noexcept { return clock_skew_value; }
 bool trust_request_claims() noexcept { return trust_request_claims_value; }
+std::int64_t access_token_ttl() noexcept { return access_token_ttl_value; }
 std::string_view request_context() noexcept { return view(request_context_value); }
 
 PasswordPolicy password_policy() {

@@ -1,5 +1,5 @@
-// The settings pg_principal.*; what each is for stands in settings.cpp. Those that only SQL reads have
-// no function here.
+// The settings pg_principal.*; what each is for stands in settings.cpp. Those that only SQL reads
+// have no function here.
 #pragma once
 
 #include "core/password.hpp"
@@ -18,6 +18,7 @@ std::string_view master_key_file() noexcept;
 std::int64_t max_token_ttl() noexcept; // seconds
 int clock_skew() noexcept;             // seconds
 bool trust_request_claims() noexcept;
+std::int64_t access_token_ttl() noexcept;    // seconds
 std::string_view request_context() noexcept; // JSON as somebody typed it, or empty
 PasswordPolicy password_policy();
 

@@ -11,30 +11,10 @@ COMMENT ON FUNCTION auth.sign_token(jsonb) IS
 'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever may call this may be anybody.';
 
 CREATE OR REPLACE FUNCTION auth.mint_token(
-    principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text[], method text, signed_in_at bigint) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN auth.sign_token(jsonb_strip_nulls(jsonb_build_object(
-        'iss', current_setting('pg_principal.issuer'),
-        'aud', current_setting('pg_principal.audience'),
-        'role', role,
-        'sub', principal.id,
-        'email', principal.email,
-        'session_id', session_id,
-        'jti', gen_random_uuid(),
-        'iat', issued_at,
-        'exp', issued_at + ttl_seconds,
-        'scope', array_to_string(scopes, ' '),
-        'app_metadata', coalesce(principal.raw_app_meta_data, '{}') || jsonb_build_object(
-            'provider', 'pg_principal', 'kind', principal.kind, 'role', principal.app_role),
-        'user_metadata', coalesce(principal.raw_user_meta_data, '{}'),
-        'aal', 'aal1',
-        'amr', jsonb_build_array(jsonb_build_object('method', method, 'timestamp', signed_in_at)),
-        'is_anonymous', false)));
-END
-$$;
-COMMENT ON FUNCTION auth.mint_token(auth.users, text, uuid, bigint, bigint, text[], text, bigint) IS
-'Internal: a token with Supabase''s claims for a session that is there; times in seconds since 1970. The principal is NULL for a project key.';
+    principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text, method text, signed_in_at bigint) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_mint_token';
+COMMENT ON FUNCTION auth.mint_token(auth.users, text, uuid, bigint, bigint, text, text, bigint) IS
+'Internal: a token with Supabase''s claims for a session that is there; scopes separated by spaces, times in seconds since 1970. The principal is NULL for a project key.';
 
 CREATE OR REPLACE FUNCTION auth.open_session(
     principal auth.users, role text, ttl_seconds bigint, label text, scopes text[],
@@ -52,7 +32,7 @@ BEGIN
     expires_at := to_timestamp(issued_at + ttl_seconds);
     INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)
     VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label, scopes, clock_timestamp(), expires_at);
-    token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds, scopes, 'issued', issued_at);
+    token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds, array_to_string(scopes, ' '), 'issued', issued_at);
     PERFORM auth.audit(coalesce(principal.id, auth.nobody()), principal.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label, 'scopes', scopes,

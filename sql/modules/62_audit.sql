@@ -404,6 +404,7 @@ BEGIN
     IF older_than IS NULL OR older_than <= interval '0' THEN
         PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
     END IF;
+    LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     FOR head IN
         SELECT h.* FROM auth.audit_heads h
         WHERE EXISTS (SELECT FROM auth.audit_log l WHERE l.user_id = h.user_id AND l.seq = h.pruned_seq + 1 AND l.created_at < cutoff)

@@ -34,17 +34,7 @@ END;
 COMMENT ON FUNCTION auth.iso_time(timestamptz) IS 'Internal: RFC 3339 in UTC with milliseconds; NULL for NULL and infinity.';
 
 CREATE OR REPLACE FUNCTION auth.user_json(u auth.users) RETURNS jsonb
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT jsonb_build_object(
-        'id', (user_json.u).id, 'email', (user_json.u).email, 'kind', (user_json.u).kind, 'role', (user_json.u).app_role,
-        'firstName', (user_json.u).first_name, 'lastName', (user_json.u).last_name, 'jobTitle', (user_json.u).job_title,
-        'phoneNumber', (user_json.u).phone_number, 'userMetadata', (user_json.u).raw_user_meta_data,
-        'appMetadata', (user_json.u).raw_app_meta_data, 'emailConfirmedAt', auth.iso_time((user_json.u).email_confirmed_at),
-        'bannedUntil', auth.iso_time((user_json.u).banned_until), 'passwordChangedAt', auth.iso_time((user_json.u).password_changed_at),
-        'lastSignInAt', auth.iso_time((user_json.u).last_sign_in_at), 'createdAt', auth.iso_time((user_json.u).created_at),
-        'updatedAt', auth.iso_time((user_json.u).updated_at));
-END;
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_principal_user_json';
 COMMENT ON FUNCTION auth.user_json(auth.users) IS 'Internal: a principal as the account functions show it; never its password.';
 
 CREATE OR REPLACE FUNCTION auth.refusal(status integer, reason text, message text, errors jsonb DEFAULT NULL) RETURNS auth.auth_result
@@ -296,6 +286,8 @@ BEGIN
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
     -- the counted sign-ins first, in the order of who signs in
+    PERFORM FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id
+    WHERE u.email = auth.normalise_email(set_password.email) ORDER BY a.source FOR UPDATE OF a;
     DELETE FROM auth.sign_in_attempts a USING auth.users u WHERE u.email = auth.normalise_email(set_password.email) AND a.user_id = u.id;
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;

@@ -37,24 +37,11 @@ $$;
 COMMENT ON FUNCTION auth.requested_ttl(jsonb, text, text) IS
 'Internal: the seconds that the request context asks for where they are fewer than the setting, else the setting.';
 
-CREATE OR REPLACE FUNCTION auth.tokens_json(
-    principal auth.users, session_id uuid, signed_in_at timestamptz, refresh_token text, refresh_expires_at timestamptz, context jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    issued_at numeric := extract(epoch FROM clock_timestamp());
-    refresh_seconds bigint := round(extract(epoch FROM refresh_expires_at) - issued_at);
-    access_seconds bigint := greatest(1, least(auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), refresh_seconds));
-BEGIN
-    RETURN jsonb_build_object(
-        'accessToken', auth.mint_token(principal, 'authenticated', session_id, floor(issued_at)::bigint, access_seconds, NULL,
-            'password', floor(extract(epoch FROM signed_in_at))::bigint),
-        'accessTokenExpiresIn', access_seconds,
-        'refreshToken', refresh_token,
-        'refreshTokenExpiresIn', refresh_seconds);
-END
-$$;
-COMMENT ON FUNCTION auth.tokens_json(auth.users, uuid, timestamptz, text, timestamptz, jsonb) IS
-'Internal: a new access token beside a refresh token; it never outlives that.';
+CREATE OR REPLACE FUNCTION auth.session_payload(
+    principal auth.users, session_id uuid, signed_in_at timestamptz, refresh_token text, refresh_expires_at timestamptz, access_ttl bigint) RETURNS jsonb
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_session_payload';
+COMMENT ON FUNCTION auth.session_payload(auth.users, uuid, timestamptz, text, timestamptz, bigint) IS
+'Internal: {user, tokens} with a new access token beside a refresh token, which it never outlives. access_ttl: seconds, NULL for the setting.';
 
 CREATE OR REPLACE FUNCTION auth.start_session(principal auth.users, context jsonb) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -64,7 +51,7 @@ DECLARE
     ends timestamptz := at_time + auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') * interval '1 second';
     request record := auth.request_context();
     first record;
-    tokens jsonb;
+    payload jsonb;
 BEGIN
     -- made when first needed, so that a restore never meets one of its own
     IF NOT EXISTS (SELECT FROM auth.server_keys k WHERE k.name = 'refresh_token') THEN
@@ -75,10 +62,11 @@ BEGIN
     INSERT INTO auth.sessions (id, user_id, generation, origin, created_at, expires_at, ip, user_agent)
     VALUES (new_id, principal.id, principal.session_generation, 'sign_in', at_time, 'infinity', request.ip, request.user_agent);
     INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at) VALUES (new_id, first.hash, at_time, ends);
-    tokens := auth.tokens_json(principal, new_id, at_time, first.token, ends, context);
+    payload := auth.session_payload(principal, new_id, at_time, first.token, ends,
+        auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
     PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
         '{"session": {"previous": null, "current": "signed in"}}', NULL, jsonb_build_object('sessionId', new_id));
-    RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(principal), 'tokens', tokens))::auth.auth_result;
+    RETURN ROW(true, 200, NULL, payload)::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.start_session(auth.users, jsonb) IS 'Internal: a session of a principal that has just proven who it is.';
@@ -267,77 +255,63 @@ COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb) IS
 CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    given record;
     seen record;
-    session auth.sessions;
-    stored auth.refresh_tokens;
-    principal auth.users;
-    at_time timestamptz;
     ends timestamptz;
-    known boolean;  -- the secret is that of the present token or of the one before
-    reason text;
     metadata jsonb;
 BEGIN
     IF context IS NOT NULL THEN
         PERFORM auth.set_request_context(context);
     END IF;
-    -- without a server key no token was ever made
-    IF NOT EXISTS (SELECT FROM auth.server_keys k WHERE k.name = 'refresh_token') THEN
-        RETURN auth.refuse_refresh(NULL, 'verification-failed', '{}');
-    END IF;
-    given := auth.read_refresh_token(refresh_token);
-    IF given.fault IS NOT NULL THEN
-        RETURN auth.refuse_refresh(NULL, given.fault, '{}');
-    END IF;
     LOOP
-        SELECT s AS session, r AS stored, u AS principal INTO seen
-        FROM auth.sessions s LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id LEFT JOIN auth.users u ON u.id = s.user_id
-        WHERE s.id = given.session_id;
-        session := seen.session;
-        stored := seen.stored;
-        principal := seen.principal;
-        at_time := clock_timestamp();
-        metadata := jsonb_build_object('sessionId', given.session_id, 'generation', given.generation);
-        known := given.is_ours AND CASE given.generation
-            WHEN stored.generation THEN auth.equal_secrets(given.hash, stored.hash)
-            WHEN stored.generation - 1 THEN auth.equal_secrets(given.hash, stored.previous_hash)
-            ELSE given.generation < stored.generation END;
-        reason := CASE
-            WHEN session.id IS NULL THEN 'verification-failed'
-            WHEN stored.session_id IS NULL THEN 'missing-refresh-state'
-            WHEN NOT given.is_ours OR given.generation > stored.generation THEN 'refresh-id-mismatch'
-            WHEN NOT known THEN 'hash-mismatch'
-            WHEN principal.banned_until > at_time THEN 'banned'
-            WHEN session.revoked_as = 'password_rotated' OR stored.invalidated_as = 'password_rotated' THEN 'password-rotated'
-            WHEN session.revoked_at IS NOT NULL OR session.generation <> principal.session_generation THEN 'token-invalidated'
-            WHEN stored.expires_at <= at_time THEN 'expired'
-            WHEN given.generation < stored.generation - 1
-              OR given.generation = stored.generation - 1
-                 AND at_time >= stored.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' THEN 'refresh-id-mismatch'
-        END;
-        IF reason = 'refresh-id-mismatch' AND known THEN
-            -- A used token again: whoever shows it, one of two holders is a thief.
-            PERFORM auth.lock_audit_head(coalesce(principal.id, auth.nobody())); -- before sessions, as everywhere
-            UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
-            WHERE s.id = session.id AND s.revoked_at IS NULL;
-            metadata := metadata || '{"reuse": true, "sessionEnded": true}';
+        -- known: the secret is that of the present token or of the one before; of older ones the id must do
+        SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.expires_at, t.at_time, k.known, CASE
+            WHEN given.fault IS NOT NULL THEN given.fault
+            WHEN s.id IS NULL THEN 'verification-failed'
+            WHEN r.session_id IS NULL THEN 'missing-refresh-state'
+            WHEN NOT given.is_ours OR given.generation > r.generation THEN 'refresh-id-mismatch'
+            WHEN NOT k.known THEN 'hash-mismatch'
+            WHEN u.banned_until > t.at_time THEN 'banned'
+            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated' THEN 'password-rotated'
+            WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation THEN 'token-invalidated'
+            WHEN r.expires_at <= t.at_time THEN 'expired'
+            WHEN given.generation < r.generation - 1
+              OR given.generation < r.generation
+                 AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' THEN 'refresh-id-mismatch'
+        END AS reason INTO seen
+        FROM auth.read_refresh_token(refresh_token) AS given CROSS JOIN (SELECT clock_timestamp() AS at_time) AS t
+            LEFT JOIN auth.sessions s ON s.id = given.session_id
+            LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+            LEFT JOIN auth.users u ON u.id = s.user_id
+            CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
+                WHEN r.generation THEN auth.equal_secrets(given.hash, r.hash)
+                WHEN r.generation - 1 THEN auth.equal_secrets(given.hash, r.previous_hash)
+                ELSE given.generation < r.generation END AS known) AS k;
+        IF seen.reason IS NOT NULL THEN
+            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', seen.session_id, 'generation', seen.generation));
+            IF seen.reason = 'refresh-id-mismatch' AND seen.known THEN
+                -- A used token again: whoever shows it, one of two holders is a thief.
+                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = seen.session_id; -- before sessions, as everywhere
+                UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
+                WHERE s.id = seen.session_id AND s.revoked_at IS NULL;
+                metadata := metadata || '{"reuse": true, "sessionEnded": true}';
+            END IF;
+            RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata);
         END IF;
-        IF reason IS NOT NULL THEN
-            RETURN auth.refuse_refresh(principal, reason, metadata);
-        END IF;
-        IF given.generation < stored.generation THEN
-            ends := stored.expires_at; -- a retry: the same successor once more
+        IF seen.generation < seen.stored_generation THEN
+            ends := seen.expires_at; -- a retry: the same successor once more
             EXIT;
         END IF;
-        ends := at_time + auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') * interval '1 second';
         UPDATE auth.refresh_tokens r
-        SET generation = r.generation + 1, hash = given.successor_hash, previous_hash = r.hash, created_at = at_time, expires_at = ends
-        WHERE r.session_id = session.id AND r.generation = given.generation AND r.hash = given.hash AND r.invalidated_as IS NULL;
+        SET generation = r.generation + 1, hash = seen.successor_hash, previous_hash = r.hash, created_at = seen.at_time,
+            expires_at = seen.at_time + CASE WHEN context IS NULL THEN auth.seconds('refresh_token_ttl')
+                ELSE auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') END * interval '1 second'
+        WHERE r.session_id = seen.session_id AND r.generation = seen.generation AND r.hash = seen.hash AND r.invalidated_as IS NULL
+        RETURNING r.expires_at INTO ends;
         EXIT WHEN FOUND;
         -- somebody was faster: judge again by what is there now
     END LOOP;
-    RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(principal), 'tokens',
-        auth.tokens_json(principal, session.id, session.created_at, given.successor, ends, context)))::auth.auth_result;
+    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, seen.session_id, seen.signed_in_at, seen.successor, ends,
+        CASE WHEN context IS NOT NULL THEN auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl') END))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
@@ -358,7 +332,12 @@ BEGIN
         PERFORM auth.raise_error('sign_out_scope_unknown', coalesce(scope, 'NULL'));
     END IF;
     PERFORM auth.set_request_context(context);
-    PERFORM auth.lock_audit_head(caller); -- before sessions, in the order of who changes a password
+    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins meanwhile),
+    -- refresh tokens (one that lost a race is held when it comes to be audited), the audit chain, sessions.
+    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
+    PERFORM FROM auth.sessions s JOIN auth.refresh_tokens r ON r.session_id = s.id
+    WHERE s.user_id = caller AND s.revoked_at IS NULL ORDER BY r.session_id FOR UPDATE OF r;
+    PERFORM auth.lock_audit_head(caller);
     WITH gone AS (
         UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
         WHERE s.user_id = caller AND s.revoked_at IS NULL
@@ -404,6 +383,9 @@ BEGIN
         RETURN auth.refusal(400, 'validation-failed', 'The new password was refused',
             '[{"field": "newPassword", "message": "newPassword must differ from the current password"}]');
     END IF;
+    -- in the order that auth.sign_out() tells of
+    PERFORM FROM auth.users u WHERE u.id = principal.id FOR NO KEY UPDATE;
+    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = auth.session_id() FOR UPDATE;
     UPDATE auth.users u
     SET encrypted_password = auth.hash_password(new_password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.id = principal.id AND u.encrypted_password = principal.encrypted_password;

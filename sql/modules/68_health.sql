@@ -73,8 +73,13 @@ DECLARE
     at_time timestamptz := clock_timestamp();
     failures bigint;
 BEGIN
-    UPDATE auth.sessions s SET last_used_at = greatest(s.last_used_at, d.used_at)
-    FROM auth.drain_token_use() AS d WHERE s.id = d.session_id;
+    -- What somebody is just ending is passed over: waiting for it could be waiting in a circle.
+    WITH used AS MATERIALIZED (
+        SELECT * FROM auth.drain_token_use()
+    ), free AS (
+        SELECT s.id, d.used_at FROM used d JOIN auth.sessions s ON s.id = d.session_id FOR NO KEY UPDATE OF s SKIP LOCKED
+    )
+    UPDATE auth.sessions s SET last_used_at = greatest(s.last_used_at, f.used_at) FROM free f WHERE s.id = f.id;
 
     RETURN QUERY
     WITH taken AS (
@@ -116,9 +121,10 @@ COMMENT ON FUNCTION auth.collect_incidents(text) IS
 CREATE OR REPLACE FUNCTION auth.scan_agent_health(
     schedule_id text DEFAULT NULL, OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
     OUT metadata jsonb, OUT created_at timestamptz) RETURNS SETOF record
-LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
+LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
 COMMENT ON FUNCTION auth.scan_agent_health(text) IS
-'Reports the incidents of agents since the last scan, each exactly once however often or concurrently it runs: a row, a line of JSON in the server log at WARNING (agent.refresh.failure.detected, ...), the counter agent.refresh.failures, the gauges agent.findings. schedule_id goes into the lines.';
+'Reports the incidents of agents since the last scan, each exactly once however often or concurrently it runs: a row, a line of JSON at WARNING in the server log, not sent to the client (agent.refresh.failure.detected, ...), the counter agent.refresh.failures, the gauges agent.findings. schedule_id goes into the lines.';
 
 CREATE OR REPLACE FUNCTION auth.agent_health(
     OUT email text, OUT app_role text, OUT banned boolean, OUT issued_tokens bigint, OUT signed_in_sessions bigint,
