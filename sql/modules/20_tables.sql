@@ -144,7 +144,7 @@ CREATE TABLE auth.audit_log (
     PRIMARY KEY (user_id, seq)
 );
 CREATE INDEX audit_log_created_at ON auth.audit_log (created_at, user_id, seq);
-COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known. Row security: one''s own entries, all of them for AUDITOR and ADMIN.';
+COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known, ffffffff-ffff-ffff-ffff-ffffffffffff for the audit itself: its seals and prunings. Row security: one''s own entries, all of them for AUDITOR and ADMIN.';
 COMMENT ON COLUMN auth.audit_log.user_id IS 'Whose entry it is: the principal it happened to.';
 COMMENT ON COLUMN auth.audit_log.seq IS 'Position in the chain of that principal: 1, 2, 3, ... without gaps.';
 COMMENT ON COLUMN auth.audit_log.actor_id IS 'Who did it, by a verified token; NULL: an operator (metadata.databaseRole) or nobody proven.';
@@ -182,6 +182,15 @@ CREATE TABLE auth.audit_sealed_heads (
     PRIMARY KEY (seal_id, user_id)
 );
 COMMENT ON TABLE auth.audit_sealed_heads IS 'The heads that each seal covers: those that had changed since the one before.';
+
+CREATE TABLE auth.audit_prunes (
+    entry bigint,
+    user_id uuid,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (entry, user_id)
+);
+COMMENT ON TABLE auth.audit_prunes IS 'Up to where each chain was pruned, by the entry of the audit''s own chain that tells of it and holds a digest of these rows.';
 
 CREATE TABLE auth.incidents (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -229,6 +238,7 @@ ALTER TABLE auth.audit_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_heads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_sealed_heads ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_prunes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.incidents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
@@ -244,5 +254,6 @@ SELECT pg_extension_config_dump('auth.audit_log', '');
 SELECT pg_extension_config_dump('auth.audit_heads', '');
 SELECT pg_extension_config_dump('auth.audit_seals', '');
 SELECT pg_extension_config_dump('auth.audit_sealed_heads', '');
+SELECT pg_extension_config_dump('auth.audit_prunes', '');
 SELECT pg_extension_config_dump('auth.incidents', '');
 SELECT pg_extension_config_dump('auth.metrics', '');

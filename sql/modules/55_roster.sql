@@ -122,6 +122,7 @@ BEGIN
     END IF;
     -- the roster stands still and two runs wait for each other
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (

@@ -129,13 +129,63 @@ END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
 'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, or sign_in, whose expires_at moves with each refresh.';
 
+CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SETOF integer
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
+COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
+
+CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid) RETURNS SETOF integer
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT DISTINCT h.pid
+    FROM (SELECT 'auth.users'::regclass AS tbl, u.ctid FROM auth.users u WHERE u.id = lock_holders.target
+          UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
+          UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
+        LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
+        JOIN pg_stat_activity a ON a.pid = h.pid JOIN pg_roles o ON o.oid = a.usesysid
+    WHERE NOT o.rolsuper;
+END;
+COMMENT ON FUNCTION auth.lock_holders(uuid) IS
+'Internal: backends of roles that are no superuser whose open transactions hold rows of a principal.';
+
+CREATE OR REPLACE FUNCTION auth.take_hold(target uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    patient_until timestamptz := clock_timestamp() + interval '1 second';
+    holder integer;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE NOWAIT;
+            PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE NOWAIT;
+            PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL FOR NO KEY UPDATE NOWAIT;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+        IF clock_timestamp() > patient_until THEN
+            FOR holder IN SELECT h FROM auth.lock_holders(target) AS h LOOP
+                PERFORM pg_terminate_backend(holder);
+                RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
+            END LOOP;
+            IF NOT FOUND THEN
+                RETURN; -- a superuser holds them: wait, as any UPDATE does
+            END IF;
+            patient_until := clock_timestamp() + interval '1 second';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.take_hold(uuid) IS
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s.';
+
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     owner_id uuid;
 BEGIN
     -- before sessions, in the order of who changes a password
-    PERFORM auth.lock_audit_head(coalesce(s.user_id, auth.nobody())) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
+    PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
     UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'revoked', revoke_reason = reason
     WHERE s.id = revoke_session.id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
     IF NOT FOUND THEN
@@ -155,6 +205,7 @@ BEGIN
     IF duration IS NULL OR duration <= interval '0' THEN
         PERFORM auth.raise_error('ban_duration_invalid', coalesce(duration::text, 'NULL'));
     END IF;
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(ban.email);
     UPDATE auth.users u
     SET banned_until = clock_timestamp() + duration, ban_origin = 'operator', ban_reason = reason, updated_at = now()
     WHERE u.email = auth.normalise_email(ban.email);
@@ -164,7 +215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.ban(text, interval, text) IS
-'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. 42704 when there is no such principal, 22023 when duration is not above zero.';
+'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
 
 CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

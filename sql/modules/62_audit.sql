@@ -7,6 +7,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.nobody() IS 'Internal: whose audit chain holds what happened to no known principal.';
 
+CREATE OR REPLACE FUNCTION auth.audit_itself() RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
+END;
+COMMENT ON FUNCTION auth.audit_itself() IS 'Internal: whose audit chain tells of seals and prunings; it is never pruned.';
+
 CREATE OR REPLACE FUNCTION auth.audit_genesis(user_id uuid) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_audit_genesis';
 COMMENT ON FUNCTION auth.audit_genesis(uuid) IS 'Internal: what the first entry of a chain is linked to.';
@@ -34,7 +41,7 @@ COMMENT ON FUNCTION auth.log_event(jsonb) IS 'Internal: one line of JSON in the 
 CREATE OR REPLACE FUNCTION auth.set_request_context(context jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF context IS NOT NULL THEN
+    IF jsonb_typeof(context) <> 'null' THEN
         IF jsonb_typeof(context) <> 'object' THEN
             PERFORM auth.raise_error('context_malformed', jsonb_typeof(context));
         END IF;
@@ -313,6 +320,8 @@ BEGIN
         'iss', current_setting('pg_principal.issuer'), 'aud', 'pg_principal audit', 'iat', floor(extract(epoch FROM at_time))::bigint,
         'seal', number, 'chains', changed, 'digest', encode(digest, 'hex')));
     INSERT INTO auth.audit_seals (id, sealed_at, chains, digest, seal) VALUES (number, at_time, changed, digest, seal);
+    PERFORM auth.audit(auth.audit_itself(), NULL, '{"audit": {"previous": null, "current": "sealed"}}', NULL,
+        jsonb_build_object('seal', number, 'digest', encode(digest, 'hex')));
     RETURN seal;
 END
 $$;
@@ -347,6 +356,28 @@ BEGIN
         THEN NOT EXISTS (SELECT FROM auth.audit_log l WHERE l.user_id = h.user_id AND l.seq = h.seq AND l.hash = h.hash)
         ELSE h.hash <> coalesce(h.pruned_hash, auth.audit_genesis(h.user_id)) END
     ORDER BY h.user_id;
+
+    -- What is gone by a pruning is told of by the audit's own chain.
+    RETURN QUERY
+    SELECT h.user_id, h.pruned_seq, 'pruned, and no pruning is recorded' FROM auth.audit_heads h
+    WHERE h.pruned_seq > 0
+      AND NOT EXISTS (SELECT FROM auth.audit_prunes p WHERE p.user_id = h.user_id AND p.seq = h.pruned_seq AND p.hash = h.pruned_hash)
+    ORDER BY h.user_id;
+
+    RETURN QUERY
+    SELECT auth.audit_itself(), coalesce(t.seq, r.entry), 'the record of this pruning is missing or altered'
+    FROM (SELECT l.seq, l.metadata->>'digest' AS digest FROM auth.audit_log l
+          WHERE l.user_id = auth.audit_itself() AND l.changes->'audit'->>'current' = 'pruned') AS t
+    FULL JOIN (SELECT p.entry, encode(auth.fold_chain_heads(p.user_id, p.seq, p.hash ORDER BY p.user_id), 'hex') AS digest
+               FROM auth.audit_prunes p GROUP BY p.entry) AS r ON r.entry = t.seq
+    WHERE r.digest IS DISTINCT FROM t.digest
+    ORDER BY 2;
+
+    RETURN QUERY
+    SELECT l.user_id, l.seq, format('seal %s is missing or was replaced', l.metadata->>'seal') FROM auth.audit_log l
+    WHERE l.user_id = auth.audit_itself() AND l.changes->'audit'->>'current' = 'sealed'
+      AND NOT EXISTS (SELECT FROM auth.audit_seals s WHERE s.id::text = l.metadata->>'seal' AND encode(s.digest, 'hex') = l.metadata->>'digest')
+    ORDER BY l.seq;
 
     RETURN QUERY
     SELECT s.user_id, s.seq, format('seal %s covers an entry that is missing or altered', s.seal_id)
@@ -400,6 +431,8 @@ DECLARE
     last_hash bytea;
     removed bigint := 0;
     n bigint;
+    entry_number bigint;
+    digest bytea;
 BEGIN
     IF older_than IS NULL OR older_than <= interval '0' THEN
         PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
@@ -407,7 +440,8 @@ BEGIN
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     FOR head IN
         SELECT h.* FROM auth.audit_heads h
-        WHERE EXISTS (SELECT FROM auth.audit_log l WHERE l.user_id = h.user_id AND l.seq = h.pruned_seq + 1 AND l.created_at < cutoff)
+        WHERE h.user_id <> auth.audit_itself()
+          AND EXISTS (SELECT FROM auth.audit_log l WHERE l.user_id = h.user_id AND l.seq = h.pruned_seq + 1 AND l.created_at < cutoff)
         ORDER BY h.user_id
     LOOP
         EXIT WHEN removed >= max_entries;
@@ -423,10 +457,14 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         removed := removed + n;
         UPDATE auth.audit_heads h SET pruned_seq = last, pruned_hash = last_hash WHERE h.user_id = head.user_id;
+        entry_number := coalesce(entry_number, (auth.lock_audit_head(auth.audit_itself())).seq + 1);
+        INSERT INTO auth.audit_prunes (entry, user_id, seq, hash) VALUES (entry_number, head.user_id, last, last_hash);
     END LOOP;
     IF removed > 0 THEN
-        PERFORM auth.audit(auth.nobody(), NULL, jsonb_build_object('audit', jsonb_build_object('previous', NULL, 'current', 'pruned')),
-            NULL, jsonb_build_object('entries', removed, 'before', cutoff));
+        SELECT auth.fold_chain_heads(p.user_id, p.seq, p.hash ORDER BY p.user_id) INTO digest
+        FROM auth.audit_prunes p WHERE p.entry = entry_number;
+        PERFORM auth.audit(auth.audit_itself(), NULL, '{"audit": {"previous": null, "current": "pruned"}}', NULL,
+            jsonb_build_object('entries', removed, 'before', auth.iso_time(cutoff), 'digest', encode(digest, 'hex')));
     END IF;
     RETURN removed;
 END

@@ -110,6 +110,9 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
         counted_under := here;
+    ELSE
+        -- there to be locked: guesses that come at once are counted one after the other
+        INSERT INTO auth.sign_in_attempts (user_id, source) VALUES (target, '') ON CONFLICT DO NOTHING;
     END IF;
     SELECT * INTO attempts FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under FOR UPDATE;
     IF attempts.locked_until > clock_timestamp() THEN
@@ -129,13 +132,11 @@ BEGIN
         END IF;
         RETURN true;
     END IF;
-    INSERT INTO auth.sign_in_attempts AS a (user_id, source, failures, last_failure_at) VALUES (target, counted_under, 1, clock_timestamp())
-    ON CONFLICT (user_id, source) DO UPDATE SET
-        failures = CASE WHEN a.last_failure_at < excluded.last_failure_at - interval '1 day' THEN 1 ELSE a.failures + 1 END,
-        last_failure_at = excluded.last_failure_at;
-    UPDATE auth.sign_in_attempts a
-    SET locked_until = clock_timestamp() + auth.seconds('lockout_duration') * interval '1 second' * 2 ^ least(a.failures - most, 6)
-    WHERE a.user_id = target AND a.source = counted_under AND a.failures >= most;
+    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '1 day' THEN 1 ELSE attempts.failures + 1 END;
+    UPDATE auth.sign_in_attempts a SET failures = attempts.failures, last_failure_at = clock_timestamp(),
+        locked_until = CASE WHEN attempts.failures >= most THEN clock_timestamp()
+            + auth.seconds('lockout_duration') * interval '1 second' * 2 ^ least(attempts.failures - most, 6) END
+    WHERE a.user_id = target AND a.source = counted_under;
     RETURN false;
 END
 $$;
