@@ -1,0 +1,55 @@
+#!/bin/bash
+# Whoever is banned cannot hold up the ban by a transaction left open: not by what their token lets them write,
+# not from a subtransaction, not asleep in a single statement. A superuser's transaction is waited for.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+if [ -z "${HARNESS_ROOT-}" ]; then
+    echo "run by: make test ONLY=system"
+    exit 2
+fi
+cluster_create "$work/held" fsync=off || exit 1
+cluster_start "$work/held" || exit 1
+sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
+sql "CREATE EXTENSION pg_principal; CREATE ROLE app LOGIN"
+sql "SELECT auth.create_signing_key(); SELECT auth.push_people('[{\"email\": \"agent@example.com\", \"name\": \"A\", \"kind\": \"service_account\"}]'); SELECT auth.provision()" >/dev/null
+
+# SQL under a new token of the agent, until it sleeps in an open transaction.
+hold() { # USER SQL
+    token=$(sql "SELECT auth.issue('agent@example.com')")
+    PGUSER=$1 PGOPTIONS="-c pg_principal.token=$token" timeout 60 psql -X -c "$2" >"$work/held/out" 2>&1 &
+    holder=$!
+    for _ in {1..100}; do
+        [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] && return
+        sleep 0.1
+    done
+    cat "$work/held/out"
+}
+
+for way in "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(50)" \
+    "BEGIN; SELECT auth.change_password('no', 'no'); SELECT pg_sleep(50)" \
+    "BEGIN; SAVEPOINT s; SELECT auth.update_profile('{\"lastName\": \"x\"}'); RELEASE s; SELECT pg_sleep(50)" \
+    "SELECT auth.update_profile('{\"jobTitle\": \"x\"}'), pg_sleep(50)" \
+    "BEGIN; SELECT auth.sign_out('others'); SELECT auth.sign_out('local'); SELECT pg_sleep(50)"; do
+    hold app "$way"
+    said=$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)
+    like "the ban is made: $way" "$said" '^NOTICE: +ended backend [0-9]+'
+    wait "$holder"
+    like "its connection is gone" "$(cat "$work/held/out")" 'terminating connection'
+    is "and its change with it" "$(sql "SELECT coalesce(first_name, last_name, job_title) IS NULL, banned_until > now() FROM auth.users")" "t|t"
+    sql "SELECT auth.unban('agent@example.com')" >/dev/null
+done
+
+hold app "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(50)"
+id=$(sql "SELECT id FROM auth.list_sessions('agent@example.com') WHERE state = 'live' ORDER BY created_at DESC LIMIT 1")
+like "revoking one session is not held up either" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.revoke_session('$id')" 2>&1)" 'ended backend [0-9]+.*t$'
+wait "$holder"
+
+hold postgres "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(5)"
+is "a superuser's transaction is waited for" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)" ""
+wait "$holder"
+is "the audit holds" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0
