@@ -139,6 +139,13 @@ SET ROLE regress_app;
 SET pg_principal.token = :'ann';
 SELECT id FROM rows ORDER BY id;
 RESET ROLE;
+-- the audit hashes what it says, not how it is written
+UPDATE auth.users SET first_name = 'Änn' WHERE email = 'ann@example.com';
+SELECT reason FROM auth.sign_in('jürgen@example.com', 'für', '{"userAgent": "Ünicode é"}');
+SELECT subject, user_agent, reason FROM auth.audit_log WHERE user_agent IS NOT NULL;
+SELECT payload->'user'->>'firstName' AS first_name FROM auth.update_profile('{"firstName": " Änne "}');
+SELECT changes->'firstName' AS change FROM auth.audit_log WHERE changes ? 'firstName' ORDER BY seq;
+SELECT * FROM auth.audit_verify();
 \pset format aligned
 \connect regression_ascii :admin
 \encoding UTF8
@@ -161,9 +168,18 @@ SELECT auth.authenticate(auth.issue('jürgen@example.com', '1h', 'für'))->'user
 SELECT regress_code($$SELECT auth.push_people((E'[{"email": "x@example.com", "name": "J\xfcrgen"}]')::jsonb)$$) AS push, regress_code($$SELECT auth.normalise_email(E'j\xfcrgen@example.com')$$) AS email, regress_code($$SELECT auth.issue(E'j\xfcrgen@example.com')$$) AS issue,
        regress_code($$SELECT auth.authenticate(E'\xff.\xff.\xff')$$) AS token, regress_code($$SELECT auth.parse_ttl(E'\xff')$$) AS ttl, regress_code($$SELECT length(auth.import_signing_key(repeat(E'\xff', 40), false))$$) AS secret, regress_code($$SELECT auth.import_signing_key(E'{"kty": "\xff"}'::text)$$) AS jwk,
        regress_code($$SELECT auth.pre_request() FROM set_config('request.headers', E'{"x": "\xff"}', true)$$) AS headers, regress_code($$SELECT auth.raise_error('user_missing', E'\xff')$$) AS error;
-SELECT auth.issue('jürgen@example.com', '1h', E'\xff') IS NOT NULL AS label;
+-- nor can the audit tell of them
+SELECT regress_code($$SELECT auth.issue('jürgen@example.com', '1h', E'\xff') IS NOT NULL$$) AS label, regress_code($$WITH changed AS (UPDATE auth.users SET raw_user_meta_data = jsonb_build_object('name', E'\xff') RETURNING 1) SELECT count(*) FROM changed$$) AS change;
+ALTER TABLE auth.users DISABLE TRIGGER audit_update;
 UPDATE auth.users SET raw_user_meta_data = jsonb_build_object('name', E'\xff');
+ALTER TABLE auth.users ENABLE TRIGGER audit_update;
 SELECT regress_code($$SELECT length(auth.issue('jürgen@example.com')) > 100$$) AS metadata;
+-- whoever is refused is refused with an answer
+SELECT reason, payload FROM auth.sign_in(E'j\xfcrgen@example.com', 'x', NULL);
+SELECT regress_code($$SELECT reason FROM auth.sign_in('jürgen@example.com', E'\xff', NULL)$$) AS password;
+SELECT reason, payload FROM auth.refresh(E'ppr_\xff');
+SELECT auth.ban('jürgen@example.com');
+SELECT * FROM auth.audit_verify();
 SELECT count(*) FROM auth.organization_people;
 \connect :"db" :admin
 SET client_min_messages = warning;

@@ -21,7 +21,7 @@ SELECT id, f[1] AS no_such_setting FROM auth.error_kinds(), LATERAL regexp_match
 -- raise_error raises each as it stands there: SQLSTATE, message and hint.
 CREATE FUNCTION pg_temp.raised(id text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM auth.raise_error(id, '<0>', '<1>', '<2>', '<3>');
+    PERFORM auth.raise_error(id, '<0>', '<1>', '<2>', '<3>', '<4>');
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 END $$;

@@ -106,7 +106,9 @@ SELECT n, v, public.regress_code(format('SET %s = %L', n, v)) AS set, public.reg
        public.regress_code(format('CREATE FUNCTION regress_evil.f() RETURNS text LANGUAGE sql SET %s = %L AS ''SELECT auth.email()''', n, v)) AS function, public.regress_code(format('GRANT SET ON PARAMETER %s TO regress_mallory', n)) AS granted,
        public.regress_code(format('UPDATE pg_settings SET setting = %L WHERE name = %L', v, n)) AS pg_settings
 FROM (VALUES ('pg_principal.trust_request_claims', 'on'), ('pg_principal.issuer', 'mallory'), ('pg_principal.audience', 'mallory'), ('pg_principal.clock_skew', '300'),
-             ('pg_principal.max_token_ttl', '1000000h'), ('pg_principal.master_key_file', '/dev/null'), ('pg_principal.no_such_setting', 'x')) AS s (n, v);
+             ('pg_principal.max_token_ttl', '1000000h'), ('pg_principal.master_key_file', '/dev/null'), ('pg_principal.no_such_setting', 'x'), ('pg_principal.registration', 'open'), ('pg_principal.access_token_ttl', '1d'),
+             ('pg_principal.refresh_token_ttl', '1000d'), ('pg_principal.refresh_reuse_interval', '1h'), ('pg_principal.password_min_length', '1'), ('pg_principal.password_classes', ''), ('pg_principal.max_failed_sign_ins', '0'),
+             ('pg_principal.lockout_duration', '1s'), ('pg_principal.max_failure_entries', '1'), ('pg_principal.agent_password_max_age', '0')) AS s (n, v);
 \set VERBOSITY sqlstate
 ALTER SYSTEM SET pg_principal.trust_request_claims = on;
 ALTER SYSTEM SET pg_principal.master_key_file = '/dev/null';
@@ -121,13 +123,13 @@ SELECT public.regress_who();
 -- are listed in full.
 SELECT f.signature, CASE WHEN code = '42501' THEN code ELSE 'open' END AS door
 FROM (SELECT value #>> '{}' AS signature FROM jsonb_array_elements(:'functions')) AS f,
-     LATERAL (SELECT p.oid, p.proname, p.proargtypes::oid[] AS types, p.prokind, p.prorettype FROM pg_proc p WHERE p.oid = f.signature::regprocedure) AS p,
-     LATERAL public.regress_code(format('SELECT (auth.%I(%s))::text', p.proname, (SELECT string_agg(format('%s(SELECT NULL::%s)', CASE WHEN t::regtype::text = 'text[]' AND p.proname IN ('has_role', 'raise_error') THEN 'VARIADIC ' END, t::regtype), ', ' ORDER BY n)
+     LATERAL (SELECT p.oid, p.proname, p.proargtypes::oid[] AS types, p.prokind, p.prorettype, p.provariadic FROM pg_proc p WHERE p.oid = f.signature::regprocedure) AS p,
+     LATERAL public.regress_code(format('SELECT (auth.%I(%s))::text', p.proname, (SELECT string_agg(format('%s(SELECT NULL::%s)', CASE WHEN t::regtype::text = 'text[]' AND p.provariadic <> 0 AND n = cardinality(p.types) THEN 'VARIADIC ' END, t::regtype), ', ' ORDER BY n)
          FROM unnest(p.types) WITH ORDINALITY AS a (t, n)))) AS code
 ORDER BY f.signature COLLATE "C";
 -- none of those that are closed by way of a function, a trigger, an operator, an aggregate or a cast of one's own
 CREATE TABLE regress_evil.bait (id uuid, email text, kind text, banned_until timestamptz);
-SELECT t, public.regress_code(format('CREATE TRIGGER t BEFORE INSERT ON regress_evil.bait FOR EACH ROW EXECUTE FUNCTION auth.%s()', t)) FROM unnest(ARRAY['mark_ban', 'follow_kind', 'signal_revocation']) AS t;
+SELECT t, public.regress_code(format('CREATE TRIGGER t BEFORE INSERT ON regress_evil.bait FOR EACH ROW EXECUTE FUNCTION auth.%s()', t)) FROM unnest(ARRAY['mark_ban', 'follow_kind', 'signal_revocation', 'audit_principal', 'keep_audit', 'delete_sessions', 'delete_refresh_tokens']) AS t;
 SELECT public.regress_code('CREATE OPERATOR regress_evil.@@@ (FUNCTION = auth.sign_token, RIGHTARG = jsonb)'),
        public.regress_code('CREATE CAST (jsonb AS text) WITH FUNCTION auth.sign_token(jsonb)'),
        public.regress_code('CREATE AGGREGATE regress_evil.a (jsonb) (SFUNC = auth.sign_token, STYPE = text)'),
@@ -149,7 +151,7 @@ SELECT t, public.regress_code('SELECT count(*) FROM auth.' || t) AS read, public
        public.regress_code('ALTER TABLE auth.' || t || ' OWNER TO regress_mallory') AS owner, public.regress_code('CREATE PUBLICATION regress_p FOR TABLE auth.' || t) AS publication,
        public.regress_code('COPY auth.' || t || ' FROM ''/dev/null''') AS copied, public.regress_code('CREATE POLICY p ON auth.' || t || ' USING (true)') AS policy,
        public.regress_code('CREATE TABLE regress_evil.c () INHERITS (auth.' || t || ')') AS child, public.regress_code('CREATE TABLE regress_evil.l (LIKE auth.' || t || ' INCLUDING ALL)') AS "like"
-FROM unnest(ARRAY['organization_people', 'revocation_marker', 'sessions', 'signing_keys', 'users']) AS t;
+FROM unnest(ARRAY['organization_people', 'revocation_marker', 'sessions', 'signing_keys', 'users', 'refresh_tokens', 'server_keys', 'sign_in_attempts', 'audit_log', 'audit_heads', 'audit_seals', 'audit_sealed_heads', 'audit_prunes', 'incidents', 'metrics']) AS t;
 SELECT public.regress_code('CREATE TABLE regress_evil.fk (id uuid REFERENCES auth.users)'), public.regress_code('CREATE INDEX ON auth.users (email)'), public.regress_code('CREATE STATISTICS regress_evil.s ON id, email FROM auth.users');
 SELECT count(*) FROM pg_class WHERE relacl::text ~ 'regress_mallory' AND relnamespace = 'auth'::regnamespace;
 CREATE VIEW regress_evil.people AS SELECT id, email FROM auth.users;
@@ -231,8 +233,16 @@ SELECT owner FROM regress_evil.mine;
 SELECT auth.clamp('regress_evil.mine', 'owner_id', 'self_and_reports');
 SELECT owner FROM regress_evil.mine;
 RESET client_min_messages;
+-- the functions that judge the caller by themselves, from here
+SELECT (auth.create_user('{"email": "made@example.com"}')).status AS create_user, (auth.get_user(:'boss_id')).status AS get_user, (auth.list_users()).status AS list_users, (auth.update_user(:'boss_id', '{"role": "ADMIN"}')).status AS update_user,
+       (auth.update_user(:'mallory_id', '{"role": "ADMIN"}')).status AS own, (auth.set_app_role(:'mallory_id', 'ADMIN')).status AS set_app_role, (auth.change_password('x', 'Th1sIsAStrong!Pass')).status AS change_password;
+SELECT e->>'message' AS refused FROM pg_catalog.jsonb_array_elements((auth.update_profile('{"role": "ADMIN", "email": "boss@example.com", "id": "x", "app_role": "ADMIN", "kind": "service_account", "password": "x", "appMetadata": {"role": "ADMIN"}, "emailConfirmed": true, "encrypted_password": "x", "banned_until": null}')).payload->'errors') AS e;
+SELECT (auth.get_user()).payload->'user'->>'email' AS email, (auth.get_user()).payload->'user'->>'role' AS role;
+SELECT changes FROM auth.audits();
+SELECT changes FROM auth.audit_log ORDER BY seq;
 RESET search_path;
 DISCARD TEMP;
+SELECT public.regress_code('SELECT * FROM auth.audits(20, NULL, ' || pg_catalog.quote_literal(:'boss_id') || ')') AS of_the_boss, public.regress_code('SELECT * FROM auth.audits(everyone => true)') AS of_all;
 
 -- Policies, views and functions that leak what a clamp hides before it hides it. No index, so that
 -- what is peeked at comes in the order of the table.
@@ -427,7 +437,9 @@ CREATE ROLE regress_operator LOGIN IN ROLE auth_operator;
 \connect :"db" regress_operator
 SELECT auth.issue('boss@example.com', '1h', 'by the operator') AS minted \gset
 SELECT auth.authenticate(:'minted')->>'email' AS minted_for;
-SELECT public.regress_code(s) FROM unnest(ARRAY['SELECT auth.sign_token(''{}'')', 'SELECT auth.open_session(NULL, ''service_role'', 0, NULL, NULL, NULL, 1, NULL, NULL, NULL)', 'SELECT material FROM auth.signing_keys', 'SELECT encrypted_password FROM auth.users',
+SELECT public.regress_code(s) FROM unnest(ARRAY['SELECT auth.sign_token(''{}'')', 'SELECT auth.open_session(NULL, ''service_role'', 1, NULL, NULL)', 'SELECT auth.mint_token(NULL, ''service_role'', NULL, 0, 1, NULL, ''x'', 0)', 'SELECT auth.start_session(NULL, NULL)', 'SELECT auth.session_payload(NULL, NULL, NULL, NULL, NULL, NULL)', 'SELECT auth.first_refresh_token(gen_random_uuid())',
+    'SELECT auth.read_refresh_token(''x'')', 'SELECT auth.make_server_key()', 'SELECT material FROM auth.server_keys', 'SELECT hash FROM auth.refresh_tokens', 'SELECT changes FROM auth.audit_log', 'SELECT auth.audit(auth.nobody(), NULL, ''{}'')', 'SELECT auth.audit_as(NULL, NULL, NULL, NULL, ''{}'')', 'SELECT auth.count_up(''x'')', 'SELECT auth.log_event(''{}'')',
+    'SELECT auth.change_user(NULL, ''{}'', ''{}'')', 'SELECT auth.hash_password(''x'')', 'SELECT auth.end_sessions(NULL, ''reuse'', NULL)', 'SELECT auth.collect_incidents(NULL)', 'SELECT auth.drain_token_use()', 'DELETE FROM auth.sign_in_attempts', 'SET pg_principal.registration = open', 'SET pg_principal.max_failure_entries = 1', 'SET session_replication_role = replica', 'SELECT material FROM auth.signing_keys', 'SELECT encrypted_password FROM auth.users',
     'SELECT auth.generate_key_material(''HS256'')', 'SELECT auth.read_key_material(''x'')', 'SELECT auth.reseal_key_material(''x'', ''x'', ''x'')', 'SELECT auth.store_signing_key(''x'', ''x'', NULL, ''x'', NULL, true)', 'SELECT auth.lock_signing_key(''x'')',
     'DELETE FROM auth.organization_people', 'SET pg_principal.max_token_ttl = ''1000000h''', 'SET pg_principal.trust_request_claims = on', 'SELECT auth.issue(''boss@example.com'', ''9000h'')']) WITH ORDINALITY AS t (s, n) ORDER BY n;
 

@@ -14,14 +14,15 @@ if [ -z "${HARNESS_ROOT-}" ]; then
     exit 2
 fi
 dir=$work/memory
-cluster_create "$dir" fsync=off autovacuum=off jit=off || exit 1
+cluster_create "$dir" fsync=off autovacuum=off jit=off pg_principal.access_token_ttl=1d \
+    pg_principal.refresh_reuse_interval=1h || exit 1
 cluster_start "$dir" || exit 1
 
 # A leak of 100 bytes at each failure shows as 5 MB after 100,000 calls. The costly functions (new keys, writes,
 # what plans anew at each call) are called less often and held to the same bytes a call.
 calls=${CALLS:-100000}
 bound() { # CALLS: kB, the little that a healthy process gains included
-    echo $((400 + $1 * 25 / 1024))
+    echo $((600 + $1 * 25 / 1024))
 }
 
 # name ~ calls, in thousandths of $calls ~ a call that succeeds ~ one that fails
@@ -74,6 +75,50 @@ activate_signing_key, retire_signing_key, revoke_signing_key~30~auth.activate_si
 lock_signing_key, seal_signing_keys~30~auth.seal_signing_keys()~auth.lock_signing_key('nothing')
 clamp, unclamp~3~auth.clamp('clamped', 'owner', 'self')~auth.unclamp('bare')
 a clamped query~100~clamped_rows()~clamped_rows() FROM set_config('pg_principal.token', 'x', true)
+nobody, audit_itself, audit_genesis, audit_hash~300~auth.audit_hash(auth.audit_itself(), 1, now(), NULL, 'a', 'b', '{"a": 1}', 'r', '{}', 'i', 'u', auth.audit_genesis(auth.nobody()))~
+fold_chain_head, fold_chain_heads, seal_digest~300~(SELECT auth.seal_digest('', auth.fold_chain_heads(r.u, 1, 'x'), 1) FROM (SELECT gen_random_uuid() AS u) AS r)~auth.fold_chain_head(NULL, NULL, 1, 'x')
+read_seal~100~auth.read_seal(:seal)~
+set_request_context, request_context, sign_in_source~300~auth.sign_in_source() FROM (SELECT auth.set_request_context('{"ip": "2001:db8::1", "userAgent": "é"}')) AS c, auth.request_context()~auth.set_request_context('[]')
+audit_actor~300~auth.audit_actor()~
+log_event~50~auth.log_event('{"event": "x"}')~
+count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
+lock_audit_head, audit_as, audit~10~auth.audit(auth.uid(), 'me', '{"a": 1}')~auth.audit(NULL, NULL, '{}')
+audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
+take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid())) AS t~
+refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
+audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
+audit_seal, audit_verify~1~(SELECT count(*) FROM auth.audit_verify()) FROM (SELECT auth.audit_seal()) AS s~auth.audit_verify('x')
+audit_prune~1~auth.audit_prune('1 year')~auth.audit_prune('0')
+hash_password, verify_password~1~auth.verify_password(auth.hash_password('x'), 'x')~
+verify_password, bcrypt~5~auth.verify_password(:bcrypt, 'x')~
+is_password_hash~500~auth.is_password_hash(:bcrypt)~
+read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c", "x": 1, "password": "x"}', 'email password', 'email'), auth.oversized_metadata('{"userMetadata": {"a": 1}}'))~
+user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~
+add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid() || '@example.com', 'userMetadata', '{"a": 1}'::jsonb))~auth.add_user('{}', '[]')
+create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user('{}') FROM set_config('pg_principal.token', 'x', true)
+get_user, list_users~50~concat(auth.get_user(), auth.list_users(1, 5))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
+update_profile, change_user~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
+update_user, set_app_role~3~auth.set_app_role(auth.uid(), 'ADMIN')~auth.update_user(NULL, '{}') FROM set_config('pg_principal.token', 'x', true)
+import_users~20~auth.import_users('[]')~auth.import_users('[{"email": "x"}, 1]')
+seconds, requested_ttl~300~auth.requested_ttl('{"a": 5}', 'a', 'access_token_ttl')~auth.seconds('nothing')
+make_server_key~300~auth.make_server_key()~
+first_refresh_token, read_refresh_token, equal_secrets~300~auth.equal_secrets('a', 'b') FROM auth.read_refresh_token((SELECT f.token FROM auth.first_refresh_token(gen_random_uuid()) AS f))~
+admit_sign_in~10~auth.admit_sign_in(auth.uid(), true)~auth.admit_sign_in(NULL, false)
+sign_in, start_session, session_payload, mint_token~1~auth.sign_in(:other, 'Th1sIsAStrong!Pass')~auth.sign_in(:other, 'x', '[]')
+sign_in, refused~1~auth.sign_in('nobody@example.com', 'x')~
+sign_up~50~auth.sign_up('{}')~auth.sign_up('{}', '[]')
+refresh~50~auth.refresh(:refresh)~auth.refresh(:refresh, '[]')
+refresh, rotating~5~refreshed(:me)~
+refresh, refuse_refresh~10~auth.refresh('ppr_' || random())~
+sign_out~10~auth.sign_out('others') FROM set_config('pg_principal.token', :elsewhere, true)~auth.sign_out('x')
+change_password~1~auth.change_password('wrong', 'x')~auth.change_password('x', 'y') FROM set_config('pg_principal.token', 'x', true)
+prune_sessions, session_state~5~(SELECT auth.prune_sessions('1 year') + count(*) FROM auth.list_sessions(:me))~auth.prune_sessions('0')
+drain_token_use, token_use_is_known~10~auth.token_use_is_known() FROM (SELECT count(*) FROM auth.drain_token_use()) AS d~
+scan_agent_health, collect_incidents, agent_findings~10~(SELECT count(*) FROM auth.scan_agent_health('memory'))~
+agent_health, list_incidents, incident_line~50~(SELECT count(auth.incident_line('x', NULL)) FROM auth.agent_health(), auth.list_incidents())~
+require_cron, schedule_health_scan~100~1~auth.schedule_health_scan()
+require_cron, unschedule_health_scan~100~1~auth.unschedule_health_scan()
+set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
 CASES
 }
 
@@ -91,14 +136,37 @@ SELECT auth.create_signing_key();
 SELECT auth.import_signing_key('one that is there already, to be refused', false);
 SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann"}, {"email": "ben@example.com", "name": "Ben", "manager_email": "ann@example.com"}]');
 SELECT auth.provision();
+UPDATE auth.users SET app_role = 'ADMIN';
+SELECT auth.add_user(jsonb_build_object('email', 'other-' || w || '@example.com', 'password', 'Th1sIsAStrong!Pass')) FROM unnest(ARRAY['ann', 'ben']) AS w;
+CREATE TABLE refresh_tokens AS SELECT w || '@example.com' AS who, s.payload->'tokens'->>'refreshToken' AS token, false AS is_used FROM unnest(ARRAY['ann', 'ben']) AS w, auth.sign_in('other-' || w || '@example.com', 'Th1sIsAStrong!Pass') AS s;
+INSERT INTO refresh_tokens SELECT 'other-' || who, s.payload->'tokens'->>'refreshToken', true FROM refresh_tokens, auth.sign_in('other-' || who, 'Th1sIsAStrong!Pass') AS s;
+SELECT auth.refresh(token) FROM refresh_tokens WHERE is_used;
+UPDATE auth.sessions SET label = 'the test''s' WHERE origin = 'sign_in';
+CREATE FUNCTION refreshed(text) RETURNS void LANGUAGE sql AS 'UPDATE refresh_tokens SET token = (auth.refresh(token)).payload->''tokens''->>''refreshToken'' WHERE who = $1';
 SQL
-token=$(psql -XqAt -c "SELECT auth.issue('ann@example.com', '1y', 'the test''s')")
+# shellcheck disable=SC2016 # a hash
+bcrypt='$2a$04$abcdefghijklmnopqrstuuxKk5Zp/ywkv.2T2gOSHljkrfsl.zCKu'
 kid=$(psql -XqAt -c "SELECT kid FROM auth.list_signing_keys() WHERE state = 'in_use'")
 pem=$(printf -- '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n')
+
+# Each of the two sessions is somebody else, so that they seldom wait for each other.
+be() { # NAME
+    me=$1@example.com other=other-$1@example.com
+    token=$(psql -XqAt -c "SELECT auth.issue('$me', '1y', 'the test''s')")
+    elsewhere=$(psql -XqAt -c "SELECT s.payload->'tokens'->>'accessToken' FROM auth.sign_in('$other', 'Th1sIsAStrong!Pass') AS s")
+    psql -Xqc "UPDATE auth.sessions SET label = 'the test''s' WHERE origin = 'sign_in'"
+    refresh=$(psql -XqAt -c "SELECT token FROM refresh_tokens WHERE who = 'other-$me'")
+}
 
 # Substitutes what the cases call :token and so on, as SQL literals.
 filled() {
     local text=$1
+    text=${text//:me/\'$me\'}
+    text=${text//:other/\'$other\'}
+    text=${text//:elsewhere/\'$elsewhere\'}
+    text=${text//:refresh/\'$refresh\'}
+    text=${text//:bcrypt/\'$bcrypt\'}
+    text=${text//:seal/\'$seal\'}
     text=${text//:token/\'$token\'}
     text=${text//:bad/\'${token%????}AAAA\'}
     text=${text//:kid/\'$kid\'}
@@ -154,7 +222,9 @@ $(measure)
 SQL
     done < <(cases)
 }
+seal=$(psql -XqAt -c 'SELECT auth.audit_seal()')
 for session in 0 1; do
+    be "$([ $session = 0 ] && echo ann || echo ben)"
     script $session >"$dir/script$session.sql"
     psql -XqAt -F ' ' -v ON_ERROR_STOP=1 -f "$dir/script$session.sql" 2>"$dir/err$session" | grep -v '^$' >"$dir/out$session" &
 done

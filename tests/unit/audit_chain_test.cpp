@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <tuple>
+#include <vector>
 
 namespace pg_principal {
 namespace {
@@ -35,13 +36,10 @@ TEST(AuditChain, BytesOfAnEntry) {
 }
 
 TEST(AuditChain, HashesOfAChain) {
-    const ChainHead head = chain_genesis(principal);
-    EXPECT_EQ(head.principal_id, principal);
-    EXPECT_EQ(head.sequence, 0);
-    EXPECT_EQ(head.hash, genesis);
+    EXPECT_EQ(chain_genesis(principal), genesis);
     EXPECT_EQ(audit_entry_hash(created(), genesis), hash_1);
     EXPECT_EQ(audit_entry_hash(expired(), hash_1), hash_2);
-    EXPECT_NE(chain_genesis(id_of(0x31)).hash, genesis);
+    EXPECT_NE(chain_genesis(id_of(0x31)), genesis);
 }
 
 // An entry that owns its texts.
@@ -208,6 +206,106 @@ TEST(AuditChain, NothingIsNotEmptyAndFieldsDoNotRunTogether) {
     add([](AuditEntry &e) { e.reason = "", e.metadata = "ab"; });
     EXPECT_NE(audit_entry_hash({}, genesis), audit_entry_hash({}, hash_1));
     EXPECT_NE(audit_entry_hash({}, ""), audit_entry_hash({}, genesis));
+}
+
+struct Head {
+    Uuid principal_id;
+    std::int64_t sequence;
+    std::string hash;
+};
+
+std::string folded(const std::vector<Head> &heads) {
+    std::string state;
+    for (const Head &head : heads)
+        state = fold_chain_head(state, head.principal_id, head.sequence, head.hash);
+    return state;
+}
+
+Uuid highest() {
+    Uuid id;
+    id.fill(0xff);
+    return id;
+}
+
+// Computed apart, with another implementation.
+TEST(AuditSeal, Bytes) {
+    const std::string one = folded({{principal, 2, hash_2}});
+    EXPECT_EQ(hex_encode(one), "31004ea58b83f55e88c6a9927d8326b3a9ae2a9e1c72517296b625ad51fe90ab");
+    const std::string two = fold_chain_head(one, highest(), 1, hash_1);
+    EXPECT_EQ(hex_encode(two), "a9d30e9c74cc077237a88a2e95d9252b88ecce7d2d02894895c0ec7e4b1ddad1");
+    EXPECT_EQ(hex_encode(seal_digest("", "", 0)),
+              "37d3f6dfbbfcee151c1c3369660a304c0ddca602a21207735fb743a8c9b158ea");
+    const std::string first = seal_digest("", two, 2);
+    EXPECT_EQ(hex_encode(first),
+              "b7fca8ffd1a7c6be9f4386e064fec3f4d1bb8be1ddbc781eb012787929d27880");
+    EXPECT_EQ(hex_encode(seal_digest(first, "", 0)),
+              "443434d8154157e19291b5d8d3d95d0e428f12cbf430053a2942cc2e6d6d859c");
+}
+
+TEST(AuditSeal, EveryChangeOfAHeadShows) {
+    const std::vector<Head> heads = {
+        {id_of(1), 5, hash_1}, {id_of(2), 6, hash_2}, {id_of(3), 7, genesis}};
+    std::map<std::string, int> seen{{folded(heads), 0}};
+    const auto add = [&](const std::vector<Head> &other) {
+        EXPECT_TRUE(seen.emplace(folded(other), 1).second);
+    };
+    for (std::size_t i = 0; i < heads.size(); ++i) {
+        std::vector<Head> other = heads;
+        other.erase(other.begin() + static_cast<std::ptrdiff_t>(i)); // a chain that is gone
+        add(other);
+        other = heads;
+        --other[i].sequence;
+        add(other);
+        other = heads;
+        other[i].hash[31] = static_cast<char>(other[i].hash[31] ^ 1);
+        add(other);
+        other = heads;
+        other[i].hash.pop_back();
+        add(other);
+        other = heads;
+        other[i].principal_id[15] = static_cast<unsigned char>(other[i].principal_id[15] + 1);
+        add(other);
+        other = heads;
+        other.insert(other.begin() + static_cast<std::ptrdiff_t>(i), heads[i]); // twice
+        add(other);
+    }
+    add({});
+    std::vector<Head> more = heads;
+    more.push_back({highest(), 0, ""});
+    add(more);
+    std::vector<Head> swapped = heads;
+    std::swap(swapped[0].hash, swapped[1].hash);
+    add(swapped);
+    std::swap(swapped[0], swapped[1]);
+    add(swapped);
+    add({heads[1], heads[0], heads[2]}); // the order counts
+    // a state can be no head, whatever its bytes
+    EXPECT_NE(fold_chain_head(hash_1, principal, 1, hash_2),
+              fold_chain_head(hash_2, principal, 1, hash_1));
+    EXPECT_NE(fold_chain_head(hash_1 + hash_2, principal, 1, ""),
+              fold_chain_head(hash_1, principal, 1, hash_2));
+}
+
+TEST(AuditSeal, EveryInputOfADigestMatters) {
+    std::map<std::string, int> seen;
+    const auto add = [&](std::string_view previous, std::string_view state, std::int64_t count) {
+        EXPECT_TRUE(seen.emplace(seal_digest(previous, state, count), 1).second);
+    };
+    add("", "", 0);
+    add("", "", 1);
+    add("", "", -1);
+    add("", "", std::int64_t{1} << 56);
+    add(hash_1, "", 0);
+    add("", hash_1, 0);
+    add(hash_1, hash_2, 0);
+    add(hash_2, hash_1, 0);
+    add(hash_1 + hash_2, "", 0);
+    add("", hash_1 + hash_2, 0);
+    add(hash_1.substr(1), "", 0);
+    // no digest is an entry's hash, a head's or a genesis
+    EXPECT_NE(seal_digest("", "", 0), fold_chain_head("", Uuid{}, 0, ""));
+    EXPECT_NE(seal_digest("", "", 0), audit_entry_hash({}, ""));
+    EXPECT_NE(fold_chain_head("", Uuid{}, 0, ""), chain_genesis(Uuid{}));
 }
 
 } // namespace

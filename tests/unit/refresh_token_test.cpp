@@ -16,11 +16,10 @@ std::string counting(int from, int size) {
 }
 
 const std::string server_key = counting(0, 32);
-const Uuid session = uuid_from(counting(0x10, 16).data()),
-           first_id = uuid_from(counting(0x20, 16).data());
+const Uuid session = uuid_from(counting(0x10, 16).data());
 const std::string random32 = counting(0x80, 32);
 
-RefreshToken first() { return derive_first(server_key, session, first_id, random32); }
+RefreshToken first() { return derive_first(server_key, session, random32); }
 
 std::string text_of(std::string_view payload) { return "ppr_" + base64url_encode(payload); }
 
@@ -33,25 +32,79 @@ RefreshTokenFault fault_of(std::string_view text) {
 TEST(RefreshToken, BytesOfTheFirst) {
     const RefreshToken token = first();
     EXPECT_EQ(token.session_id, session);
-    EXPECT_EQ(token.id, first_id);
+    EXPECT_EQ(generation_of(token), 1u);
+    EXPECT_EQ(hex_encode(bytes_of(token.id)), "000000016e4238cdc6a01e56af96c2c8");
+    EXPECT_EQ(hex_encode(token.secret.view()),
+              "d9ec83967113e733cfac7e926898c805df7e9f6f25a16a9f0d0593526080847b");
     EXPECT_EQ(refresh_token_text(token),
-              "ppr_ARAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vpbjYryETIiF0xIjg72wOsyKsXvYiEJbcB0F"
-              "O2pGCFZs");
+              "ppr_ARAREhMUFRYXGBkaGxwdHh8AAAABbkI4zcagHlavlsLI2eyDlnET5zPPrH6SaJjIBd9-n28loWqfDQW"
+              "TUmCAhHs");
     EXPECT_EQ(hex_encode(refresh_token_hash(token)),
-              "78b0af6b407640caa3309f0de1b0b36672a1962eae6903e930653416fc6f8913");
+              "ba428007798a785bc09469004ac9ccacd282cb44ecdfac0da12e668d9649e6c2");
 }
 
 TEST(RefreshToken, BytesOfTheSuccessor) {
     const RefreshToken token = derive_successor(server_key, first());
     EXPECT_EQ(token.session_id, session);
-    EXPECT_EQ(hex_encode(bytes_of(token.id)), "614c4aebb7a1836e845d358e65af43be");
+    EXPECT_EQ(generation_of(token), 2u);
+    EXPECT_EQ(hex_encode(bytes_of(token.id)), "00000002ce9471c43eb5743ab0e3595a");
     EXPECT_EQ(hex_encode(token.secret.view()),
-              "77722d79feeed71f93efbc27b1730939e3725b298be63277d8124c92b773a4a1");
+              "ab22ae8147d675ca52d54b4cc48c97868a15ca925928485c4ede2f38552bebac");
     EXPECT_EQ(refresh_token_text(token),
-              "ppr_ARAREhMUFRYXGBkaGxwdHh9hTErrt6GDboRdNY5lr0O-d3Itef7u1x-T77wnsXMJOeNyWymL5jJ32BJ"
-              "MkrdzpKE");
+              "ppr_ARAREhMUFRYXGBkaGxwdHh8AAAACzpRxxD61dDqw41laqyKugUfWdcpS1UtMxIyXhooVypJZKEhcTt4"
+              "vOFUr66w");
     EXPECT_EQ(hex_encode(refresh_token_hash(token)),
-              "fa904de235f8f6ef3b091400aee30efc112b80aa6df56828dd43b05b5df3b11d");
+              "e754ae37672f5e623376d9dd2b4a935d8ad1f33d990f99718e527d18dba87206");
+}
+
+RefreshToken with_id(std::string_view hex) {
+    return {session, uuid_from(unhex(hex).data()), Secret(random32)};
+}
+
+TEST(RefreshToken, GenerationsAreBigEndian) {
+    EXPECT_EQ(generation_of(with_id("01020304cd1edc515d5c1eb7450e7140")), 0x01020304u);
+    EXPECT_EQ(generation_of(with_id("ffffffff000000000000000000000000")), 0xffffffffu);
+    EXPECT_EQ(generation_of(with_id("00000000ffffffffffffffffffffffff")), 0u);
+}
+
+TEST(RefreshToken, OurIdsAreKnownWhateverTheSecret) {
+    RefreshToken token = first();
+    EXPECT_TRUE(is_our_id(server_key, token));
+    token.secret = Secret(random32);
+    EXPECT_TRUE(is_our_id(server_key, token));
+    EXPECT_TRUE(is_our_id(server_key, derive_successor(server_key, token)));
+    EXPECT_TRUE(is_our_id(server_key, with_id("01020304cd1edc515d5c1eb7450e7140")));
+    EXPECT_TRUE(is_our_id(server_key, with_id("7fffffffe4bf16b5fe5d7108e95fae85")));
+}
+
+TEST(RefreshToken, NoOtherIdIsOurs) {
+    for (std::size_t bit = 0; bit < 128; ++bit) {
+        RefreshToken token = first();
+        const auto mask = static_cast<unsigned char>(1 << bit % 8);
+        token.id[bit / 8] = static_cast<unsigned char>(token.id[bit / 8] ^ mask);
+        EXPECT_FALSE(is_our_id(server_key, token)) << bit;
+        token = first();
+        token.session_id[bit / 8] = static_cast<unsigned char>(token.session_id[bit / 8] ^ mask);
+        EXPECT_FALSE(is_our_id(server_key, token)) << bit;
+    }
+    EXPECT_FALSE(is_our_id(server_key + 'x', first()));
+    EXPECT_FALSE(is_our_id(counting(1, 32), first()));
+    RefreshToken renumbered = first(); // the mark of one generation under the number of another
+    renumbered.id[3] = 2;
+    EXPECT_FALSE(is_our_id(server_key, renumbered));
+    error_of(Errc::crypto_failed,
+             [&] { (void)is_our_id(std::string_view(server_key).substr(1), first()); });
+}
+
+TEST(RefreshToken, GenerationsEnd) {
+    const RefreshToken last_but_one = with_id("7ffffffe000000000000000000000000");
+    const RefreshToken last = derive_successor(server_key, last_but_one);
+    EXPECT_EQ(hex_encode(bytes_of(last.id)), "7fffffffe4bf16b5fe5d7108e95fae85");
+    EXPECT_EQ(fault_of(refresh_token_text(last)), RefreshTokenFault::none);
+    EXPECT_EQ(error_of(Errc::crypto_failed, [&] { derive_successor(server_key, last); }),
+              "cryptographic operation failed: refresh token generation");
+    error_of(Errc::crypto_failed,
+             [] { derive_successor(server_key, with_id("ffffffff000000000000000000000000")); });
 }
 
 TEST(RefreshToken, RoundTripAndARetryGivesTheSameSuccessor) {
@@ -70,8 +123,8 @@ TEST(RefreshToken, RoundTripAndARetryGivesTheSameSuccessor) {
         EXPECT_EQ(refresh_token_text(derive_successor(server_key, again)), text);
         RefreshToken next;
         ASSERT_EQ(parse_refresh_token(text, next), RefreshTokenFault::none);
-        EXPECT_EQ(next.id[6] >> 4, 8);
-        EXPECT_EQ(next.id[8] >> 6, 2);
+        EXPECT_EQ(generation_of(next), generation_of(token) + 1);
+        EXPECT_TRUE(is_our_id(server_key, next));
     }
 }
 
@@ -90,28 +143,30 @@ TEST(RefreshToken, EveryInputMatters) {
     const auto parent = [&](const Uuid &session_id, const Uuid &id, std::string_view secret) {
         return RefreshToken{session_id, id, Secret(secret)};
     };
-    add(first());
-    add(derive_successor(server_key, parent(session, first_id, random32)));
-    add(derive_first(server_key + 'x', session, first_id, random32));
+    const RefreshToken origin = first();
+    const Uuid &id = origin.id;
+    add(origin);
+    add(derive_successor(server_key, parent(session, id, random32)));
+    add(derive_first(server_key + 'x', session, random32));
     for (std::size_t bit = 0; bit < 256; ++bit) {
-        add(derive_first(flipped(server_key, bit), session, first_id, random32));
-        add(derive_first(server_key, session, first_id, flipped(random32, bit)));
-        add(derive_successor(flipped(server_key, bit), parent(session, first_id, random32)));
-        add(derive_successor(server_key, parent(session, first_id, flipped(random32, bit))));
+        add(derive_first(flipped(server_key, bit), session, random32));
+        add(derive_first(server_key, session, flipped(random32, bit)));
+        add(derive_successor(flipped(server_key, bit), parent(session, id, random32)));
+        add(derive_successor(server_key, parent(session, id, flipped(random32, bit))));
     }
     for (std::size_t bit = 0; bit < 128; ++bit) {
-        add(derive_first(server_key, flipped_id(session, bit), first_id, random32));
-        add(derive_first(server_key, session, flipped_id(first_id, bit), random32));
-        add(derive_successor(server_key, parent(flipped_id(session, bit), first_id, random32)));
-        add(derive_successor(server_key, parent(session, flipped_id(first_id, bit), random32)));
+        add(derive_first(server_key, flipped_id(session, bit), random32));
+        add(derive_successor(server_key, parent(flipped_id(session, bit), id, random32)));
+        if (bit != 7) // the topmost, which no generation has
+            add(derive_successor(server_key, parent(session, flipped_id(id, bit), random32)));
     }
-    EXPECT_EQ(seen.size(), 3 + 4 * 256u + 4 * 128u);
+    EXPECT_EQ(seen.size(), 3 + 4 * 256u + 3 * 128u - 1);
 }
 
 // Who has the server key and what is stored cannot take a stored hash for the secret.
 TEST(RefreshToken, StoredHashIsNoSecret) {
     const RefreshToken token = first();
-    const RefreshToken guess{session, first_id, Secret(refresh_token_hash(token))};
+    const RefreshToken guess{session, token.id, Secret(refresh_token_hash(token))};
     EXPECT_NE(refresh_token_text(derive_successor(server_key, guess)),
               refresh_token_text(derive_successor(server_key, token)));
     EXPECT_NE(refresh_token_hash(token), std::string(token.secret.view()));
@@ -124,7 +179,11 @@ TEST(RefreshToken, HashCoversEveryBit) {
         std::string altered = payload;
         altered[bit / 8] = static_cast<char>(altered[bit / 8] ^ (1 << bit % 8));
         RefreshToken token;
-        ASSERT_EQ(parse_refresh_token(text_of(altered), token), RefreshTokenFault::none);
+        const bool whole = bit != 17 * 8 + 7 && bit != 20 * 8; // a generation there can be
+        ASSERT_EQ(parse_refresh_token(text_of(altered), token),
+                  whole ? RefreshTokenFault::none : RefreshTokenFault::invalid_payload);
+        if (!whole)
+            continue;
         EXPECT_EQ(refresh_token_text(token), text_of(altered));
         EXPECT_TRUE(hashes.insert(refresh_token_hash(token)).second) << bit;
     }
@@ -156,8 +215,9 @@ TEST(RefreshToken, WhatIsNoRefreshToken) {
                                     std::string("ppr_A"),
                                     good + "AA"}) // an impossible length of base64
         EXPECT_EQ(fault_of(text), RefreshTokenFault::verification_failed) << text;
-    // another spelling of the same bytes
+    // another spelling of the same bytes would need spare bits in the last character
     std::string bits = good;
+    ASSERT_EQ(bits.size(), 4u + 87);
     ASSERT_EQ(bits.back(), 's');
     bits.back() = 't';
     EXPECT_EQ(fault_of(bits), RefreshTokenFault::verification_failed);
@@ -180,6 +240,19 @@ TEST(RefreshToken, WhatIsOursButNotWhole) {
     }
 }
 
+TEST(RefreshToken, GenerationsThatThereAreNot) {
+    const std::string payload = unbase64url(refresh_token_text(first()).substr(4));
+    const auto numbered = [&](std::string_view bytes) {
+        return fault_of(text_of(std::string(payload).replace(17, 4, bytes)));
+    };
+    using namespace std::string_view_literals;
+    EXPECT_EQ(numbered("\0\0\0\0"sv), RefreshTokenFault::invalid_payload);
+    EXPECT_EQ(numbered("\x80\0\0\0"sv), RefreshTokenFault::invalid_payload);
+    EXPECT_EQ(numbered("\xff\xff\xff\xff"sv), RefreshTokenFault::invalid_payload);
+    EXPECT_EQ(numbered("\0\0\0\1"sv), RefreshTokenFault::none);
+    EXPECT_EQ(numbered("\x7f\xff\xff\xff"sv), RefreshTokenFault::none);
+}
+
 TEST(RefreshToken, Reasons) {
     EXPECT_EQ(refresh_fault_reason(RefreshTokenFault::none), "");
     EXPECT_EQ(refresh_fault_reason(RefreshTokenFault::verification_failed), "verification-failed");
@@ -188,13 +261,12 @@ TEST(RefreshToken, Reasons) {
 
 TEST(RefreshToken, SizesAreChecked) {
     const std::string_view key = server_key, random = random32;
-    EXPECT_EQ(error_of(Errc::crypto_failed,
-                       [&] { derive_first(key.substr(1), session, first_id, random); }),
+    EXPECT_EQ(error_of(Errc::crypto_failed, [&] { derive_first(key.substr(1), session, random); }),
               "cryptographic operation failed: refresh token key size");
     error_of(Errc::crypto_failed, [&] { derive_successor(key.substr(1), first()); });
     error_of(Errc::crypto_failed, [&] { derive_successor("", first()); });
-    error_of(Errc::crypto_failed, [&] { derive_first(key, session, first_id, random.substr(1)); });
-    error_of(Errc::crypto_failed, [&] { derive_first(key, session, first_id, random32 + 'x'); });
+    error_of(Errc::crypto_failed, [&] { derive_first(key, session, random.substr(1)); });
+    error_of(Errc::crypto_failed, [&] { derive_first(key, session, random32 + 'x'); });
     error_of(Errc::crypto_failed, [&] { derive_successor(key, RefreshToken{}); });
     error_of(Errc::crypto_failed, [&] { refresh_token_hash(RefreshToken{}); });
     error_of(Errc::crypto_failed, [&] { refresh_token_text(RefreshToken{}); });
