@@ -32,7 +32,7 @@ Datum uuid_datum(const Uuid &id) {
 SQL_FUNCTION(make_server_key) {
     const Secret key(random_bytes(32));
     const StoredMaterial stored =
-        store_material(key.view(), std::string("server key ") + refresh_token_key_name);
+        store_material(key.view(), std::string(server_key_prefix) + refresh_token_key_name);
     Datum values[2] = {PointerGetDatum(to_text(stored.bytes)),
                        PointerGetDatum(to_text(stored.sealed_under))};
     bool nulls[2] = {false, stored.sealed_under.empty()};

@@ -176,7 +176,7 @@ std::string_view refresh_token_key() {
     if (!row.found)
         throw Error(Errc::server_key_missing, {refresh_token_key_name});
     kept->key = open_material(view_of(row.material), row.sealed,
-                              std::string("server key ") + refresh_token_key_name);
+                              std::string(server_key_prefix) + refresh_token_key_name);
     wipe(row.material, VARSIZE_ANY(row.material));
     note_own_transaction();
     kept->epoch = epoch;
@@ -193,7 +193,9 @@ StoredMaterial store_material(std::string_view plain, std::string_view name) {
 Secret open_material(std::string_view bytes, bool sealed, std::string_view name) {
     if (!sealed)
         return Secret(bytes);
-    return master_keys().open(bytes, additional_data(name), name);
+    const bool is_kid = name.substr(0, server_key_prefix.size()) != server_key_prefix;
+    return master_keys().open(bytes, additional_data(name),
+                              is_kid ? "signing key " + std::string(name) : std::string(name));
 }
 
 } // namespace pg_principal

@@ -23,6 +23,7 @@ std::string sign_claims(std::string_view claims);
 // What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
 std::string_view refresh_token_key();
 inline constexpr const char *refresh_token_key_name = "refresh_token";
+inline constexpr std::string_view server_key_prefix = "server key "; // of what it is sealed for
 
 // Private material as it is stored: sealed when a master key is configured, for this name (a kid, a
 // server key) alone.

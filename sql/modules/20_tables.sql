@@ -161,9 +161,11 @@ CREATE TABLE auth.audit_heads (
     sealed_seq bigint NOT NULL DEFAULT 0,
     failure_hour timestamptz,
     failures integer NOT NULL DEFAULT 0,
+    proven_failures integer NOT NULL DEFAULT 0,
     suppressed bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 60);
 COMMENT ON TABLE auth.audit_heads IS 'How far the chain of each principal has got, and from where on it is kept: what auth.audit_verify() compares the entries with. Its row lock is what one principal''s writers wait for.';
+COMMENT ON COLUMN auth.audit_heads.failures IS 'Refusals written in failure_hour of whoever proved nothing; proven_failures: of holders of a real refresh token. Each has its own allowance, so that guessing does not silence the other.';
 COMMENT ON COLUMN auth.audit_heads.suppressed IS 'Refusals that were counted and not written, since ever: more than pg_principal.max_failure_entries in an hour.';
 
 CREATE TABLE auth.audit_seals (

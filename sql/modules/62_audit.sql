@@ -131,7 +131,8 @@ $$;
 COMMENT ON FUNCTION auth.audit(uuid, text, jsonb, text, jsonb) IS
 'Internal: the same by the caller: the principal whose token is bound, else the database role.';
 
-CREATE OR REPLACE FUNCTION auth.audit_failure(user_id uuid, subject text, changes jsonb, reason text, metadata jsonb) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth.audit_failure(
+    user_id uuid, subject text, changes jsonb, reason text, metadata jsonb, proven boolean DEFAULT false, unbounded boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     allowed integer := current_setting('pg_principal.max_failure_entries');
@@ -145,20 +146,25 @@ BEGIN
         RETURN false;
     END IF;
     head := auth.lock_audit_head(user_id);
-    IF head.failure_hour = this_hour AND head.failures >= allowed THEN
+    IF head.failure_hour IS DISTINCT FROM this_hour THEN
+        head.failures := 0;
+        head.proven_failures := 0;
+    END IF;
+    IF NOT unbounded AND (CASE WHEN proven THEN head.proven_failures ELSE head.failures END) >= allowed THEN
         UPDATE auth.audit_heads h SET suppressed = h.suppressed + 1 WHERE h.user_id = audit_failure.user_id;
         PERFORM auth.count_up('auth.audit.suppressed');
         RETURN false;
     END IF;
     PERFORM auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata);
-    UPDATE auth.audit_heads h
-    SET failure_hour = this_hour, failures = CASE WHEN head.failure_hour = this_hour THEN head.failures + 1 ELSE 1 END
+    UPDATE auth.audit_heads h SET failure_hour = this_hour,
+        failures = head.failures + CASE WHEN proven THEN 0 ELSE 1 END,
+        proven_failures = head.proven_failures + CASE WHEN proven THEN 1 ELSE 0 END
     WHERE h.user_id = audit_failure.user_id;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION auth.audit_failure(uuid, text, jsonb, text, jsonb) IS
-'Internal: appends the entry of a refusal, or only counts it and returns false when this principal had pg_principal.max_failure_entries of them within the hour.';
+COMMENT ON FUNCTION auth.audit_failure(uuid, text, jsonb, text, jsonb, boolean, boolean) IS
+'Internal: appends the entry of a refusal, or only counts it and returns false when this principal had pg_principal.max_failure_entries of its sort within the hour. proven: it was refused to the holder of a real refresh token; unbounded: it ended a session, which none does twice.';
 
 -- Changes of a principal are audited whoever makes them and however. What is created is audited by
 -- who creates it: a restore copies rows in, and must not audit them again.
@@ -167,7 +173,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes jsonb;
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM auth.audit(auth.nobody(), NULL, '{"principals": {"previous": null, "current": "truncated"}}');
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
         PERFORM auth.audit(OLD.id, OLD.email, '{"deleted": {"previous": null, "current": "deleted"}}');
         RETURN NULL;
     END IF;
@@ -206,6 +215,9 @@ CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE ON auth.users
     EXECUTE FUNCTION auth.audit_principal();
 CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.audit_principal();
+
+CREATE OR REPLACE TRIGGER audit_truncate AFTER TRUNCATE ON auth.users
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_principal();
 
 CREATE OR REPLACE FUNCTION auth.keep_audit() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -275,7 +287,7 @@ BEGIN
             AND (cursor IS NULL OR (o.created_at, o.user_id, o.seq) < (after_time, after_user, after_seq))
          ORDER BY o.created_at DESC, o.user_id DESC, o.seq DESC LIMIT entries)) AS l
     LEFT JOIN auth.users a ON a.id = l.actor_id
-    ORDER BY l.created_at DESC, l.user_id DESC, l.seq DESC;
+    ORDER BY CASE WHEN whose IS NULL THEN l.created_at END DESC, l.user_id DESC, l.seq DESC;
 END
 $$;
 COMMENT ON FUNCTION auth.audits(integer, text, uuid, boolean) IS

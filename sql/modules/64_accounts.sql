@@ -300,6 +300,17 @@ $$;
 COMMENT ON FUNCTION auth.set_password(text, text) IS
 'For operators: a new password for a principal; ends all its sessions and lifts a lock of its sign-in. Pass it as a parameter, so that it stays out of logs. 22023 naming what the policy misses, 42704 when there is no such principal.';
 
+CREATE OR REPLACE FUNCTION auth.is_point_in_time(given text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- not "yesterday", nor what depends on DateStyle
+    RETURN given ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$' AND isfinite(given::timestamptz);
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION auth.is_point_in_time(text) IS 'Internal: whether the text is a point in time as ISO 8601 and PostgreSQL write it; NULL for NULL.';
+
 CREATE OR REPLACE FUNCTION auth.import_users(rows jsonb, OUT imported integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -330,7 +341,10 @@ BEGIN
         UNION ALL
         SELECT g.n, f.name || ' is no point in time' FROM given g,
             (VALUES ('created_at'), ('banned_until'), ('email_confirmed_at'), ('last_sign_in_at')) AS f (name)
-        WHERE g.row->>f.name !~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$'
+        WHERE NOT auth.is_point_in_time(g.row->>f.name)
+        UNION ALL
+        SELECT g.n, f.name || ' has more than 8192 bytes, too many for a token' FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
+        WHERE octet_length((g.row->f.name)::text) > 8192
         UNION ALL
         SELECT g.n, format('email %s is taken', g.email) FROM given g
         WHERE EXISTS (SELECT FROM auth.users u WHERE u.email = g.email)

@@ -221,6 +221,9 @@ BEGIN
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    ELSIF mode = 'open' AND EXISTS (SELECT FROM auth.organization_people o WHERE o.email = checked.fields->>'email') THEN
+        -- theirs once auth.provision() runs, and with it what the roster lets them see
+        RETURN auth.refusal(409, 'email-taken', 'Email is already registered');
     END IF;
     made := auth.store_user(checked.fields, profile, CASE mode WHEN 'bootstrap' THEN 'ADMIN' ELSE 'ANALYST' END, 'registered', true);
     IF made.id IS NULL THEN
@@ -233,14 +236,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.sign_up(jsonb, jsonb) IS
-'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no principal; the first becomes ADMIN), open (always ANALYST), off. 201 with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, 409 Email is already registered.';
+'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no principal; the first becomes ADMIN), open (always ANALYST, and no email of the roster), off. 201 with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, 409 Email is already registered.';
 
-CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb, proven boolean DEFAULT false) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.count_up('auth.refresh.failures', reason);
     IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email, jsonb_build_object('refreshToken',
-        jsonb_build_object('previous', 'active', 'current', 'invalidated', 'reason', reason, 'metadata', metadata)), reason, metadata) THEN
+        jsonb_build_object('previous', 'active', 'current', 'invalidated', 'reason', reason, 'metadata', metadata)), reason, metadata,
+        proven, metadata ? 'sessionEnded') THEN
         PERFORM auth.log_event(jsonb_build_object('event', 'auth.refresh.failure', 'userId', principal.id, 'reason', reason, 'metadata', metadata));
         IF auth.is_agent(principal.kind, principal.email) THEN
             INSERT INTO auth.incidents (kind, user_id, email, reason, metadata, created_at)
@@ -250,8 +254,8 @@ BEGIN
     RETURN auth.refusal(401, reason, 'Unable to refresh session');
 END
 $$;
-COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb) IS
-'Internal: counts, audits and logs a refused refresh; an agent''s becomes an incident for the next health scan.';
+COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) IS
+'Internal: counts, audits and logs a refused refresh, proven when the token was once a real one; an agent''s becomes an incident for the next health scan.';
 
 CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -268,8 +272,9 @@ BEGIN
         SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.expires_at, t.at_time, k.known, CASE
             WHEN given.fault IS NOT NULL THEN given.fault
             WHEN s.id IS NULL THEN 'verification-failed'
+            WHEN NOT given.is_ours THEN 'refresh-id-mismatch'
             WHEN r.session_id IS NULL THEN 'missing-refresh-state'
-            WHEN NOT given.is_ours OR given.generation > r.generation THEN 'refresh-id-mismatch'
+            WHEN given.generation > r.generation THEN 'refresh-id-mismatch'
             WHEN NOT k.known THEN 'hash-mismatch'
             WHEN u.banned_until > t.at_time THEN 'banned'
             WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated' THEN 'password-rotated'
@@ -296,7 +301,11 @@ BEGIN
                 WHERE s.id = seen.session_id AND s.revoked_at IS NULL;
                 metadata := metadata || '{"reuse": true, "sessionEnded": true}';
             END IF;
-            RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata);
+            -- Ids of sessions are no secret: who knows one must not be able to write into its owner's audit.
+            IF seen.is_ours IS NOT TRUE THEN
+                seen.principal := NULL;
+            END IF;
+            RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata, seen.known);
         END IF;
         IF seen.generation < seen.stored_generation THEN
             ends := seen.expires_at; -- a retry: the same successor once more

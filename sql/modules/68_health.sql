@@ -20,7 +20,7 @@ BEGIN ATOMIC
             LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
         WHERE s.revoked_at IS NULL AND s.expires_at > now()
     )
-    SELECT 'token_expiring', l.user_id, l.email, format('%s within %s d', l.id, d.days), format('expires within %s days', d.days),
+    SELECT 'token_expiring', l.user_id, l.email, format('%s within %s d', l.id, d.days), 'expires within ' || CASE d.days WHEN 1 THEN '1 day' ELSE d.days || ' days' END,
         jsonb_build_object('sessionId', l.id, 'label', l.label, 'expiresAt', auth.iso_time(l.expires_at))
     FROM live l CROSS JOIN LATERAL (
         SELECT min(t.days) AS days FROM (VALUES (1), (7), (30)) AS t (days)

@@ -37,6 +37,10 @@ SELECT regress_answer(auth.sign_up('{"email": "second@example.com", "password": 
 SELECT regress_answer(auth.sign_up('{"email": "second@example.com", "password": "Th1sIsAStrong!Pass"}'));
 SELECT role FROM regress_profile('second@example.com');
 SELECT regress_answer(auth.sign_up('{"email": "SECOND@example.com ", "password": "An0ther!Password"}'));
+-- nobody takes the email of somebody on the roster, whose rows provision would hand over
+SELECT auth.push_people('[{"email": "chief@example.com", "name": "Chief"}]');
+SELECT regress_answer(auth.sign_up('{"email": "Chief@example.com", "password": "An0ther!Password"}'));
+SELECT auth.remove_person('chief@example.com');
 SELECT count(*) FROM auth.users;
 RESET pg_principal.registration;
 \i :setup
@@ -175,7 +179,7 @@ RESET pg_principal.token;
 -- import_users: ids and hashes kept; all or none, every problem named.
 SELECT regress_try(format('SELECT auth.import_users(%L)', rows)) FROM (VALUES (NULL::jsonb), ('{}'), ('null'), ('"x"'), ('[]'),
     ('[{"email": "root@example.com"}, 7, null, {}, {"email": "no at"}, {"email": "a@b.c", "id": "x"}, {"email": "A@b.c "}, {"email": "b@b.c", "encrypted_password": "secret"}, {"email": "c@b.c", "encrypted_password": "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
-      {"email": "d@b.c", "raw_user_meta_data": [], "raw_app_meta_data": "x"}, {"email": "e@b.c", "created_at": "yesterday", "banned_until": 5}, {"email": "f@b.c", "id": "00000000-0000-4000-8000-00000000000a"}, {"email": "g@b.c", "id": "00000000-0000-4000-8000-00000000000A"}]')) AS t (rows);
+      {"email": "d@b.c", "raw_user_meta_data": [], "raw_app_meta_data": "x"}, {"email": "e@b.c", "created_at": "yesterday", "banned_until": 5, "last_sign_in_at": "2024-02-30", "email_confirmed_at": "infinity"}, {"email": "f@b.c", "id": "00000000-0000-4000-8000-00000000000a"}, {"email": "g@b.c", "id": "00000000-0000-4000-8000-00000000000A"}]')) AS t (rows);
 SELECT regress_try(format('SELECT auth.import_users(%L)', jsonb_build_array(jsonb_build_object('email', 'new1@b.c'), jsonb_build_object('email', 'new2@b.c', 'id', :'boss_id'))::text)) ~ '1 problems in an import of 2 users.*row 2: id .* is taken' AS id_taken;
 SELECT regress_try(format('SELECT auth.import_users(%L)', (SELECT jsonb_agg(jsonb_build_object('email', n)) FROM generate_series(1, 25) AS n))) ~ 'row 20: [^\n]*\nand 5 more$' AS cut;
 SELECT count(*) FROM auth.users WHERE email LIKE '%@b.c';

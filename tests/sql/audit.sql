@@ -176,6 +176,11 @@ SELECT name, label, value FROM auth.read_metrics();
 -- what is no refusal is written all the same
 SELECT status FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass');
 SELECT changes FROM auth.audit_log WHERE user_id = :'ann_id' ORDER BY seq DESC LIMIT 1;
+-- guesses do not silence what happens to a real token: it has an allowance of its own, and a session's end none
+SELECT payload->'tokens'->>'refreshToken' AS budget_token FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT (auth.refresh((auth.refresh(:'budget_token')).payload->'tokens'->>'refreshToken')).status;
+SELECT reason FROM generate_series(1, 4) AS n, auth.refresh(CASE n WHEN n THEN :'budget_token' END);
+SELECT seq - min(seq) OVER () AS nth, reason, metadata->>'sessionEnded' AS session_ended FROM auth.audit_log WHERE user_id = :'ann_id' AND changes ? 'refreshToken' ORDER BY seq;
 -- the next hour
 UPDATE auth.audit_heads SET failure_hour = failure_hour - interval '1 hour';
 SELECT status FROM auth.sign_in('ann@example.com', 'wrong');
@@ -184,6 +189,12 @@ SELECT * FROM regress_budget;
 RESET pg_principal.max_failure_entries;
 RESET pg_principal.max_failed_sign_ins;
 SELECT regress_faults();
+
+-- all principals gone at once leaves an entry too
+BEGIN;
+TRUNCATE auth.users;
+SELECT changes FROM auth.audit_log WHERE user_id = auth.nobody() ORDER BY seq DESC LIMIT 1;
+ROLLBACK;
 
 -- Tampering, without a seal. ann's chain has many entries; the third is falsified in each column.
 \pset format unaligned

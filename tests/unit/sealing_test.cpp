@@ -66,7 +66,7 @@ TEST(Sealing, TheFirstKeySealsAndAllOpen) {
     const std::string blob = new_keys.seal("text", "k");
     EXPECT_EQ(sealed_key_id(blob), new_keys.sealing_key_id());
     EXPECT_EQ(error_of(Errc::master_key_missing, [&] { old_keys.open(blob, "k", "kid-1"); }),
-              "signing key kid-1 is sealed and no master key opens it");
+              "kid-1 is sealed and no master key opens it");
     EXPECT_TRUE(contains(error_of(Errc::master_key_missing, [&] { old_keys.open(blob, "k"); }),
                          new_keys.sealing_key_id()));
     error_of(Errc::master_key_missing, [&] { MasterKeys().open(blob, "k"); });
