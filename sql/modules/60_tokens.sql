@@ -168,7 +168,10 @@ BEGIN
                 RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
             END LOOP;
             IF NOT FOUND THEN
-                RETURN; -- a superuser holds them: wait, as any UPDATE does
+                -- a superuser holds them: wait, in the order that auth.sign_out() tells of
+                PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+                PERFORM auth.lock_audit_head(target);
+                RETURN;
             END IF;
             patient_until := clock_timestamp() + interval '1 second';
         END IF;

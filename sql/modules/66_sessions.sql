@@ -102,19 +102,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most integer := current_setting('pg_principal.max_failed_sign_ins');
     here text := auth.sign_in_source();
-    counted_under text := '';
+    counted_under text;
     attempts auth.sign_in_attempts;
 BEGIN
     IF most = 0 THEN
         RETURN right_password;
     END IF;
-    IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
-        counted_under := here;
-    ELSE
-        -- there to be locked: guesses that come at once are counted one after the other
-        INSERT INTO auth.sign_in_attempts (user_id, source) VALUES (target, '') ON CONFLICT DO NOTHING;
-    END IF;
-    SELECT * INTO attempts FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under FOR UPDATE;
+    LOOP
+        IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
+            counted_under := here;
+        ELSE
+            -- there to be locked: guesses that come at once are counted one after the other
+            counted_under := '';
+            INSERT INTO auth.sign_in_attempts (user_id, source) VALUES (target, '') ON CONFLICT DO NOTHING;
+        END IF;
+        SELECT * INTO attempts FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under FOR UPDATE;
+        EXIT WHEN FOUND; -- not deleted meanwhile
+    END LOOP;
     IF attempts.locked_until > clock_timestamp() THEN
         RETURN false; -- also for the right password; trying does not make it longer
     END IF;

@@ -173,10 +173,10 @@ class Model {
         const Session &session = sessions[token.session];
         if (token.forged == Forged::text || token.forged == Forged::session)
             return "verification-failed"; // nothing of ours, or of no session
-        if (!session.has_refresh)
-            return "missing-refresh-state";
         if (token.forged == Forged::id)
             return "refresh-id-mismatch";
+        if (!session.has_refresh)
+            return "missing-refresh-state";
         const int age = session.generation - token.generation;
         if (token.forged == Forged::secret && age <= 1)
             return "hash-mismatch"; // of older ones no hash is kept
@@ -191,6 +191,13 @@ class Model {
         if (age == 0 || (age == 1 && now < session.rotated_at + reuse_interval))
             return "ok";
         return "refresh-id-mismatch";
+    }
+
+    // Whether who shows it has, or had, a real one.
+    [[nodiscard]] bool is_proven(const Refresh &token) const {
+        const Session &session = sessions[token.session];
+        return token.forged != Forged::id && session.has_refresh &&
+               (token.forged != Forged::secret || session.generation - token.generation > 1);
     }
 
     // Whether a refused refresh token shows that it was stolen.
@@ -304,15 +311,16 @@ class Run {
         trace += "    +" + std::to_string(model.now) + " " + text + "\n";
     }
 
-    // A refusal: counted, and audited unless the principal had too many within the hour.
-    void refused(const std::string &counter, const std::string &principal_id) {
+    // A refusal: counted, and audited unless there were too many within the hour, which are counted
+    // apart for real refresh tokens. What ends a session is always audited.
+    void refused(const std::string &counter, const std::string &whose, bool ends_session = false) {
         ++counts.refused[counter];
-        auto &[hour, entries] = audited_hours[principal_id];
+        auto &[hour, entries] = audited_hours[whose];
         if (hour != model.now / 3600) {
             hour = model.now / 3600;
             entries = 0;
         }
-        if (entries >= audited_in_an_hour) {
+        if (entries >= audited_in_an_hour && !ends_session) {
             ++counts.suppressed;
             return;
         }
@@ -468,7 +476,7 @@ class Run {
              std::to_string(token.generation) + " of " + std::to_string(session.generation) +
              names[static_cast<int>(token.forged)]);
         const std::string wanted = model.verdict(token);
-        const bool reuse = model.is_reuse(token);
+        const bool reuse = model.is_reuse(token), proven = model.is_proven(token);
         const Texts answer =
             server.ask("SELECT unnest(refresh($1, $2))", {token.text, std::to_string(ttl)});
         agree("refresh", answer.at(0), wanted);
@@ -482,8 +490,11 @@ class Run {
             take_tokens(answer, token.session, session.refresh_ends - model.now);
             return session.owner;
         }
-        const bool nobodys = token.forged == Forged::text || token.forged == Forged::session;
-        refused("refreshToken " + wanted, nobodys ? "nobody" : model.principals[session.owner].id);
+        const bool nobodys = token.forged == Forged::text || token.forged == Forged::session ||
+                             token.forged == Forged::id;
+        refused("refreshToken " + wanted,
+                nobodys ? "nobody" : model.principals[session.owner].id + (proven ? " proven" : ""),
+                reuse);
         if (reuse && session.ended_by.empty())
             session.ended_by = "reuse";
         return session.owner;

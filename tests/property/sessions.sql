@@ -11,13 +11,13 @@ CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT 
 LANGUAGE sql VOLATILE COST 10000 AS $$ SELECT coalesce(stored = '$argon2id$' || password, false), false $$;
 
 -- What is only tried is taken back at once, so its record, slow to write, is not even begun.
-ALTER FUNCTION auth.refuse_refresh(auth.users, text, jsonb) RENAME TO record_refusal;
-CREATE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb) RETURNS auth.auth_result LANGUAGE plpgsql AS $$
+ALTER FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) RENAME TO record_refusal;
+CREATE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb, proven boolean DEFAULT false) RETURNS auth.auth_result LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('property.trying', true) = 'yes' THEN
         RETURN auth.refusal(401, reason, '');
     END IF;
-    RETURN auth.record_refusal(principal, reason, metadata);
+    RETURN auth.record_refusal(principal, reason, metadata, proven);
 END
 $$;
 

@@ -99,7 +99,7 @@ create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user
 get_user, list_users~50~concat(auth.get_user(), auth.list_users(1, 5))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
 update_profile, change_user~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
 update_user, set_app_role~3~auth.set_app_role(auth.uid(), 'ADMIN')~auth.update_user(NULL, '{}') FROM set_config('pg_principal.token', 'x', true)
-import_users~20~auth.import_users('[]')~auth.import_users('[{"email": "x"}, 1]')
+import_users, is_point_in_time~20~auth.import_users('[]')~auth.import_users('[{"email": "x"}, 1]')
 seconds, requested_ttl~300~auth.requested_ttl('{"a": 5}', 'a', 'access_token_ttl')~auth.seconds('nothing')
 make_server_key~300~auth.make_server_key()~
 first_refresh_token, read_refresh_token, equal_secrets~300~auth.equal_secrets('a', 'b') FROM auth.read_refresh_token((SELECT f.token FROM auth.first_refresh_token(gen_random_uuid()) AS f))~
