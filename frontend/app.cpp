@@ -60,6 +60,7 @@ void build(CLI::App &root, Session &session) {
     add_people_commands(root, session);
     add_keys_commands(root, session);
     add_whoami_command(root, session);
+    add_serve_command(root, session);
 }
 
 // CLI11 takes --email= for a flag without a value; it is a value that is empty.

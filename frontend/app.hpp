@@ -39,6 +39,7 @@ void add_auth_commands(CLI::App &root, Session &session);
 void add_people_commands(CLI::App &root, Session &session);
 void add_keys_commands(CLI::App &root, Session &session);
 void add_whoami_command(CLI::App &root, Session &session);
+void add_serve_command(CLI::App &root, Session &session);
 
 // The whole program; returns its exit code: 0 done, 1 refused or failed, 2 wrong usage.
 int run(int argc, const char *const *argv, Streams &streams);
