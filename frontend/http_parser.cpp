@@ -58,7 +58,7 @@ bool RequestParser::refuse(int status, const char *reason) {
 RequestParser::Progress RequestParser::advance(std::string &buffer) {
     while (step(buffer)) {
     }
-    if (chunked_ && body_end_ < at_) { // only the data stays
+    if (chunked_ && body_from_ > 0 && body_end_ < at_) { // only the data stays
         buffer.erase(body_end_, at_ - body_end_);
         scanned_ -= std::min(scanned_, at_ - body_end_);
         at_ = line_from_ = body_end_;

@@ -80,14 +80,18 @@ void Pool::Member::close() noexcept {
     prepared.clear();
 }
 
+// Something to read may be a notice, or a farewell with the end behind it.
 bool Pool::Member::alive() const {
-    if (!connection || PQstatus(connection.get()) != CONNECTION_OK)
-        return false;
-    pollfd poller = {PQsocket(connection.get()), POLLIN, 0};
-    if (poll(&poller, 1, 0) == 0)
-        return true;
-    // Something came: a notice, or the end.
-    return PQconsumeInput(connection.get()) == 1 && PQstatus(connection.get()) == CONNECTION_OK;
+    PGconn *const raw = connection.get();
+    for (int look = 0; look < 3 && raw && PQstatus(raw) == CONNECTION_OK; ++look) {
+        pollfd poller = {PQsocket(raw), POLLIN, 0};
+        if (poll(&poller, 1, 0) == 0)
+            return true;
+        if (PQconsumeInput(raw) != 1)
+            return false;
+        PQisBusy(raw); // takes in what was read
+    }
+    return false;
 }
 
 void Pool::Member::lose(const char *what) {

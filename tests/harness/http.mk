@@ -9,7 +9,8 @@ $(BUILD)/http/bare_httplib: tests/bench/bare_httplib.cpp Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(STRICT) -O2 $(FRONTEND_INCLUDES) $(filter %.cpp,$^) -lcpp-httplib -lpq -pthread -o $@
 
-http-programs: $(BUILD)/http/demo_server $(BUILD)/http/bare_httplib
+http-programs: $(BUILD)/http/demo_server
+http-peers: $(BUILD)/http/bare_httplib
 
-.PHONY: http-programs
+.PHONY: http-programs http-peers
 -include $(wildcard $(BUILD)/http/*.d)
