@@ -187,6 +187,8 @@ bool RequestParser::read_header(std::string_view buffer) {
     header_bytes_ += line.size() + 2;
     if (line.empty())
         return finish_head(buffer);
+    if (header_bytes_ > limits_->header_bytes)
+        return refuse(431, "headers too large");
     if (fields_.size() >= limits_->headers)
         return refuse(431, "too many headers");
     const std::size_t colon = line.find(':');

@@ -63,6 +63,8 @@ bool RequestParser::read_trailer(std::string_view buffer) {
     header_bytes_ += line.size() + 2;
     if (line.empty())
         return next(State::done);
+    if (header_bytes_ > limits_->header_bytes)
+        return refuse(431, "headers too large");
     const std::size_t colon = line.find(':');
     if (colon == line.npos || colon == 0 || !all_in(token_bytes, line.substr(0, colon)) ||
         !all_in(value_bytes, line.substr(colon + 1)))
