@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -151,6 +152,10 @@ void Server::work() noexcept {
             return;
         if (Connection *connection = floor_.connections.claim(event.data.u64))
             desk.serve(*connection);
+        // Under load a thread never sleeps and would use up its time slice, while another one that
+        // was preempted holds a connection: yielding costs a tenth of the throughput and makes
+        // the slowest of 100 requests several times faster.
+        sched_yield();
     }
 }
 
