@@ -160,8 +160,8 @@ void Desk::send(Connection &connection) {
             return drop(connection);
         at += io.bytes;
         if (io.bytes == 0) {
-            connection.out.assign(output_, at, output_.npos);
-            connection.out_at = 0;
+            connection.out.swap(output_);
+            connection.out_at = at;
             if (!account(connection))
                 return drop(connection);
             return arm(connection, io.wait, Clock::now() + floor_.limits.write_time);

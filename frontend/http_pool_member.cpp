@@ -160,7 +160,8 @@ bool Pool::Member::wait(int events, Clock::time_point until) {
         char reason[256];
         if (pooled && canceller) // nobody else ends the statement: it came without a time limit
             PQcancel(canceller.get(), reason, sizeof reason);
-        lose("the database does not answer");
+        broken = true;
+        throw DbError("57014", "the database does not answer");
     }
     if (ready < 0)
         return errno == EINTR;

@@ -119,8 +119,18 @@ def several_hosts():
     dsn = f"host=/nonexistent,{os.environ['PGHOST']} target_session_attrs=read-write"
     with Server("--dsn", dsn) as server:
         equal("the host that answers is found", ask(server.port, "/select")[0], 200)
-    with Server("--transaction-pooler") as server:
-        equal("without prepared statements", ask(server.port, "/select")[2], "42")
 
 
-main(answers, busy, stale, restarted, several_hosts)
+def pooled():
+    dsn = os.environ["POOLER_DSN"]
+    with Server("--dsn", dsn, "--transaction-pooler", "--statement-timeout", "0.5") as server:
+        responses, _ = talk(server.port, request("/select") * 200 + request(headers=["Connection: close"]))
+        equal("through a pooler in transaction mode", {response[2] for response in responses[:200]}, {"42"})
+        equal("an error", ask(server.port, "/fails")[0], 500)
+        equal("a statement that takes too long", ask(server.port, "/nap/20000")[0], 504)
+        ok("is ended", until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE "
+                                         "'SELECT pg_sleep%'") == "0"))
+        equal("and the next one runs", ask(server.port, "/select")[0], 200)
+
+
+main(answers, busy, stale, restarted, several_hosts, pooled)
