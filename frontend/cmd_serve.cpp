@@ -23,6 +23,9 @@ void add_serve_command(CLI::App &root, Session &session) {
         "the\ncertificate again.",
         [&session, flags] { serve(*flags, session.dsn, session.streams.err, add_routes); });
     add_serve_flags(*verb, *flags);
+    // With this CLI11 looks at the variables only when the verb is given: a bad one is no concern
+    // of the others.
+    verb->parse_complete_callback([] {});
 }
 
 } // namespace pg_principal::cli
