@@ -59,6 +59,8 @@ void build(CLI::App &root, Session &session) {
     add_auth_commands(root, session);
     add_people_commands(root, session);
     add_keys_commands(root, session);
+    add_health_commands(root, session);
+    add_audit_commands(root, session);
     add_whoami_command(root, session);
     add_serve_command(root, session);
 }

@@ -38,6 +38,8 @@ void add_output(CLI::App *verb, std::string &output, const std::vector<std::stri
 void add_auth_commands(CLI::App &root, Session &session);
 void add_people_commands(CLI::App &root, Session &session);
 void add_keys_commands(CLI::App &root, Session &session);
+void add_health_commands(CLI::App &root, Session &session);
+void add_audit_commands(CLI::App &root, Session &session);
 void add_whoami_command(CLI::App &root, Session &session);
 void add_serve_command(CLI::App &root, Session &session);
 

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 
 #include <array>
+#include <cstring>
 
 namespace pg_principal {
 
@@ -15,11 +16,13 @@ constexpr std::string_view prefix = "ppr_";
 constexpr char version = 1;
 constexpr std::size_t id_size = sizeof(Uuid), secret_size = 32, min_key_size = 32;
 constexpr std::size_t payload_size = 1 + 2 * id_size + secret_size;
+constexpr std::size_t generation_size = 4;
+constexpr std::uint32_t max_generation = 0x7fffffff;
 
 // The last character, NUL, keeps any of them from being the start of another.
 constexpr std::string_view hash_domain = "pg_principal refresh token hash\0"sv;
 constexpr std::string_view first_domain = "pg_principal refresh token first\0"sv;
-constexpr std::string_view id_domain = "pg_principal refresh token successor id\0"sv;
+constexpr std::string_view id_domain = "pg_principal refresh token id\0"sv;
 constexpr std::string_view secret_domain = "pg_principal refresh token successor secret\0"sv;
 
 void require_size(bool fits, const char *what) {
@@ -53,14 +56,33 @@ Secret derive(HmacKey &key, std::string_view domain, const Uuid &session_id, con
     return derived;
 }
 
-Uuid version_8(std::string_view bytes) noexcept {
-    Uuid id = uuid_from(bytes.data());
-    id[6] = static_cast<unsigned char>(0x80 | (id[6] & 0x0f));
-    id[8] = static_cast<unsigned char>(0x80 | (id[8] & 0x3f));
+Uuid make_id(HmacKey &key, const Uuid &session_id, std::uint32_t generation) {
+    Uuid id{};
+    for (std::size_t i = 0; i < generation_size; ++i)
+        id[i] = static_cast<unsigned char>(generation >> (8 * (generation_size - 1 - i)));
+    std::string message(id_domain);
+    message.append(1, version).append(bytes_of(session_id));
+    message.append(bytes_of(id).substr(0, generation_size));
+    std::array<char, 64> out;
+    const std::string_view mac = key.sign(Hash::sha256, message, out);
+    std::memcpy(id.data() + generation_size, mac.data(), id_size - generation_size);
     return id;
 }
 
 } // namespace
+
+std::uint32_t generation_of(const RefreshToken &token) noexcept {
+    std::uint32_t generation = 0;
+    for (std::size_t i = 0; i < generation_size; ++i)
+        generation = generation << 8 | token.id[i];
+    return generation;
+}
+
+bool is_our_id(std::string_view server_key, const RefreshToken &token) {
+    HmacKey key = server_hmac(server_key);
+    return constant_time_equal(bytes_of(make_id(key, token.session_id, generation_of(token))),
+                               bytes_of(token.id));
+}
 
 std::string_view refresh_fault_reason(RefreshTokenFault fault) noexcept {
     switch (fault) {
@@ -85,6 +107,9 @@ RefreshTokenFault parse_refresh_token(std::string_view text, RefreshToken &token
     token.session_id = uuid_from(&bytes[1]);
     token.id = uuid_from(&bytes[1 + id_size]);
     token.secret = Secret(std::string_view(bytes).substr(1 + 2 * id_size));
+    const std::uint32_t generation = generation_of(token);
+    if (generation == 0 || generation > max_generation)
+        return RefreshTokenFault::invalid_payload;
     return RefreshTokenFault::none;
 }
 
@@ -103,18 +128,18 @@ std::string refresh_token_hash(const RefreshToken &token) {
     return sha256(bytes);
 }
 
-RefreshToken derive_first(std::string_view server_key, const Uuid &session_id, const Uuid &id,
+RefreshToken derive_first(std::string_view server_key, const Uuid &session_id,
                           std::string_view random) {
     HmacKey key = server_hmac(server_key);
+    const Uuid id = make_id(key, session_id, 1);
     return {session_id, id, derive(key, first_domain, session_id, id, random)};
 }
 
 RefreshToken derive_successor(std::string_view server_key, const RefreshToken &parent) {
+    require_size(generation_of(parent) < max_generation, "refresh token generation");
     HmacKey key = server_hmac(server_key);
-    const auto derived = [&](std::string_view domain) {
-        return derive(key, domain, parent.session_id, parent.id, parent.secret.view());
-    };
-    return {parent.session_id, version_8(derived(id_domain).view()), derived(secret_domain)};
+    return {parent.session_id, make_id(key, parent.session_id, generation_of(parent) + 1),
+            derive(key, secret_domain, parent.session_id, parent.id, parent.secret.view())};
 }
 
 } // namespace pg_principal

@@ -62,11 +62,7 @@ SQL_FUNCTION(pre_request) {
 }
 
 SQL_FUNCTION(sign_token) {
-    const std::string token = jwt_sign(jsonb_argument(fcinfo, 0), signing_key());
-    if (token.size() > max_token_bytes)
-        throw Error(Errc::token_too_long,
-                    {std::to_string(token.size()), std::to_string(max_token_bytes)});
-    return PointerGetDatum(to_text(token));
+    return PointerGetDatum(to_text(sign_claims(jsonb_argument(fcinfo, 0))));
 }
 
 SQL_FUNCTION(parse_ttl) {

@@ -3,6 +3,7 @@
 #include "pg/identity_cache.hpp"
 #include "pg/proof.hpp"
 #include "pg/settings.hpp"
+#include "pg/token_use.hpp"
 
 extern "C" {
 #include "utils/guc.h"
@@ -25,8 +26,16 @@ Known &known() {
 }
 
 void check_alive(const Identity &identity) {
-    if (GetCurrentTimestamp() >= identity.dies_at)
+    const TimestampTz now = GetCurrentTimestamp();
+    if (now >= identity.dies_at)
         refuse_token("expired");
+    if (!identity.is_agent)
+        return;
+    const std::int64_t day = now / USECS_PER_DAY;
+    if (day != identity.noted_day) {
+        identity.noted_day = day;
+        note_token_use(identity.session_id, now);
+    }
 }
 
 std::shared_ptr<const Identity> identity_of(Known &state, std::string_view token) {
@@ -44,6 +53,7 @@ std::shared_ptr<const Identity> identity_of(Known &state, std::string_view token
         auto identity = std::make_shared<Identity>(prove_token(token));
         if (epoch == proof_epoch) {
             note_own_transaction();
+            check_alive(*identity);
             state.cache.insert(identity);
             return identity;
         }

@@ -25,6 +25,8 @@ struct Identity {
     pg_uuid_t uid{};
     std::string email, kind, app_role; // as the database has them
     TimestampTz dies_at = 0;
+    bool is_agent = false;
+    mutable std::int64_t noted_day = 0; // when its use was last noted
 };
 
 // nullptr without a token. Throws Error(token_refused) with the reason as detail. Valid until the

@@ -30,8 +30,12 @@ void drop_spaces(char *json) {
 } // namespace
 
 std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n) {
-    return guard([fcinfo, n] {
-        Jsonb *json = PG_GETARG_JSONB_P(n);
+    return jsonb_text(PG_GETARG_DATUM(n));
+}
+
+std::string_view jsonb_text(Datum jsonb) {
+    return guard([jsonb] {
+        Jsonb *json = DatumGetJsonbP(jsonb);
         char *local = JsonbToCString(nullptr, &json->root, VARSIZE(json));
         drop_spaces(local);
         const char *utf8 = pg_server_to_any(local, static_cast<int>(std::strlen(local)), PG_UTF8);

@@ -6,7 +6,8 @@
 
 namespace pg_principal {
 
-// The text of an argument, without spaces between its parts; lives in the current memory context.
+// Its text without spaces between its parts; lives in the current memory context.
+std::string_view jsonb_text(Datum jsonb);
 std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n);
 bool is_jsonb_object(FunctionCallInfo fcinfo, int n);
 // For use inside guard(): may ereport.

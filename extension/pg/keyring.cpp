@@ -1,6 +1,7 @@
 #include "pg/keyring.hpp"
 
 #include "core/error.hpp"
+#include "core/jwt.hpp"
 #include "core/sealing.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
@@ -87,6 +88,11 @@ std::string additional_data(std::string_view kid) {
     return "pg_principal signing key " + std::string(kid);
 }
 
+struct ServerKey {
+    Secret key;
+    std::uint64_t epoch = 0;
+};
+
 struct RawKey {
     SigningKeyRow row;
     RawKey *next;
@@ -150,17 +156,44 @@ const Key &signing_key() {
     throw Error(Errc::token_not_signed);
 }
 
-StoredMaterial store_material(std::string_view private_jwk, std::string_view kid) {
-    const MasterKeys keys = master_keys();
-    if (keys.empty())
-        return {std::string(private_jwk), {}};
-    return {keys.seal(private_jwk, additional_data(kid)), keys.sealing_key_id()};
+std::string sign_claims(std::string_view claims) {
+    std::string token = jwt_sign(claims, signing_key());
+    if (token.size() > max_token_bytes)
+        throw Error(Errc::token_too_long,
+                    {std::to_string(token.size()), std::to_string(max_token_bytes)});
+    return token;
 }
 
-Secret open_material(std::string_view bytes, bool sealed, std::string_view kid) {
+std::string_view refresh_token_key() {
+    static auto *const kept = new ServerKey; // never destroyed, as the ring
+    accept_revocations();
+    if (kept->epoch == proof_epoch)
+        return kept->key.view();
+    kept->epoch = 0;
+    find_marker();
+    const std::uint64_t epoch = proof_epoch;
+    const ServerKeyRow row = read_server_key(refresh_token_key_name);
+    if (!row.found)
+        throw Error(Errc::server_key_missing, {refresh_token_key_name});
+    kept->key = open_material(view_of(row.material), row.sealed,
+                              std::string("server key ") + refresh_token_key_name);
+    wipe(row.material, VARSIZE_ANY(row.material));
+    note_own_transaction();
+    kept->epoch = epoch;
+    return kept->key.view();
+}
+
+StoredMaterial store_material(std::string_view plain, std::string_view name) {
+    const MasterKeys keys = master_keys();
+    if (keys.empty())
+        return {std::string(plain), {}};
+    return {keys.seal(plain, additional_data(name)), keys.sealing_key_id()};
+}
+
+Secret open_material(std::string_view bytes, bool sealed, std::string_view name) {
     if (!sealed)
         return Secret(bytes);
-    return master_keys().open(bytes, additional_data(kid), kid);
+    return master_keys().open(bytes, additional_data(name), name);
 }
 
 } // namespace pg_principal

@@ -17,13 +17,20 @@ struct VerificationKey {
 VerificationKey verification_key(std::string_view kid);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
+// The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.
+std::string sign_claims(std::string_view claims);
 
-// Private material as it is stored: sealed when a master key is configured.
+// What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
+std::string_view refresh_token_key();
+inline constexpr const char *refresh_token_key_name = "refresh_token";
+
+// Private material as it is stored: sealed when a master key is configured, for this name (a kid, a
+// server key) alone.
 struct StoredMaterial {
     std::string bytes;
     std::string sealed_under; // empty: in the clear
 };
-StoredMaterial store_material(std::string_view private_jwk, std::string_view kid);
-Secret open_material(std::string_view bytes, bool sealed, std::string_view kid);
+StoredMaterial store_material(std::string_view plain, std::string_view name);
+Secret open_material(std::string_view bytes, bool sealed, std::string_view name);
 
 } // namespace pg_principal

@@ -2,6 +2,7 @@
 #include "pg/bridge.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
+#include "pg/token_use.hpp"
 
 extern "C" {
 PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
@@ -11,5 +12,7 @@ PG_PRINCIPAL_EXPORT void _PG_init(void);
 void _PG_init(void) {
     pg_principal::settings::define();
     pg_principal::watch_revocations();
+    if (process_shared_preload_libraries_in_progress)
+        pg_principal::request_token_use_memory();
 }
 }

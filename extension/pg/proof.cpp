@@ -42,6 +42,11 @@ std::string_view string_claim(json::Value claims, std::string_view name) {
     return value.is_string() ? value.as_string() : std::string_view();
 }
 
+// As auth.is_agent().
+bool is_agent(std::string_view kind, std::string_view email) noexcept {
+    return kind == "service_account" || email.find("-agent@") != std::string_view::npos;
+}
+
 void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int> generation,
                      TimestampTz now) {
     const PrincipalRow principal = read_principal(id, now);
@@ -56,6 +61,7 @@ void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int>
     identity.email = principal.email;
     identity.kind = principal.kind;
     identity.app_role = principal.app_role;
+    identity.is_agent = identity.has_session && is_agent(identity.kind, identity.email);
 }
 
 void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view subject,
@@ -65,7 +71,9 @@ void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view sub
         refuse_token("unknown session");
     if (session.revoked)
         refuse_token("session revoked");
-    const TimestampTz ends = session.expires_at + settings::clock_skew() * us_per_s;
+    const TimestampTz ends = TIMESTAMP_NOT_FINITE(session.expires_at)
+                                 ? session.expires_at
+                                 : session.expires_at + settings::clock_skew() * us_per_s;
     if (ends <= now)
         refuse_token("expired");
     identity.dies_at = std::min(identity.dies_at, ends);

@@ -19,6 +19,18 @@ char *master_key_file_value = nullptr;
 int max_token_ttl_value = 0;
 int clock_skew_value = 0;
 bool trust_request_claims_value = false;
+char *request_context_value = nullptr;
+int password_min_length_value = 0;
+char *password_classes_value = nullptr;
+int registration_value = 0;
+// Read by SQL alone.
+int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
+    max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
+    agent_password_max_age_value;
+
+constexpr int day = 86400;
+constexpr config_enum_entry registration_modes[] = {
+    {"bootstrap", 0, false}, {"open", 1, false}, {"off", 2, false}, {nullptr, 0, false}};
 
 std::string_view view(const char *value) noexcept {
     return value == nullptr ? std::string_view() : std::string_view(value);
@@ -32,6 +44,64 @@ void forget_on_assign_bool(bool, void *) { forget_proofs(); }
 
 // Says whether there is a token, never which.
 const char *show_token() { return view(token_value).empty() ? "" : "********"; }
+
+// A setting that only a superuser changes.
+void define_int(const char *name, const char *what, const char *more, int *value, int fallback,
+                int least, int most, int flags) {
+    DefineCustomIntVariable(name, what, more, value, fallback, least, most, PGC_SUSET, flags,
+                            nullptr, nullptr, nullptr);
+}
+
+bool check_password_classes(char **value, void **, GucSource) {
+    try {
+        (void)parse_password_classes(*value);
+        return true;
+    } catch (const std::exception &) {
+    }
+    GUC_check_errdetail("Name classes of lower, upper, digit and symbol, separated by commas.");
+    return false;
+}
+
+void define_account_settings() {
+    define_int("pg_principal.access_token_ttl", "Life of the access token of a sign-in or refresh.",
+               nullptr, &access_token_ttl_value, 900, 1, day, GUC_UNIT_S);
+    define_int("pg_principal.refresh_token_ttl",
+               "Life of a refresh token; each refresh starts it anew.", nullptr,
+               &refresh_token_ttl_value, 7 * day, 1, INT_MAX, GUC_UNIT_S);
+    define_int("pg_principal.refresh_reuse_interval",
+               "For how long a used refresh token still gives the successor it gave.",
+               "Later it is taken for stolen, which ends its session. 0: at once.",
+               &refresh_reuse_interval_value, 10, 0, 3600, GUC_UNIT_S);
+    define_int("pg_principal.password_min_length", "The fewest characters of a new password.",
+               nullptr, &password_min_length_value, 12, 1, 128, 0);
+    DefineCustomStringVariable(
+        "pg_principal.password_classes",
+        "Classes of characters a new password must have: lower, upper, digit, symbol.", nullptr,
+        &password_classes_value, "lower, upper, digit, symbol", PGC_SUSET, 0,
+        check_password_classes, nullptr, nullptr);
+    DefineCustomEnumVariable(
+        "pg_principal.registration", "Who may register: bootstrap, open or off.",
+        "bootstrap: only while there is no principal; the first becomes ADMIN.",
+        &registration_value, 0, registration_modes, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    define_int("pg_principal.max_failed_sign_ins",
+               "Wrong passwords in a row that lock a principal's sign-in.", "0: none does.",
+               &max_failed_sign_ins_value, 5, 0, 1000, 0);
+    define_int("pg_principal.lockout_duration", "How long the first lock lasts.",
+               "Each wrong password after it doubles the next, up to 64 times this.",
+               &lockout_duration_value, 60, 1, day, GUC_UNIT_S);
+    define_int("pg_principal.max_failure_entries",
+               "Refusals that are audited for each principal in an hour.",
+               "Those beyond are counted and not written, so that nobody can fill the disk.",
+               &max_failure_entries_value, 60, 1, 1000000, 0);
+    define_int("pg_principal.agent_password_max_age",
+               "Age at which the health scan reports an agent's password.", "0: never.",
+               &agent_password_max_age_value, 90 * day, 0, INT_MAX, GUC_UNIT_S);
+    DefineCustomStringVariable(
+        "pg_principal.request_context",
+        "What the audit tells of the request: a JSON object of ip and userAgent.",
+        "As the calling application reports it: no proof of anything.", &request_context_value, "",
+        PGC_USERSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+}
 
 } // namespace
 
@@ -67,6 +137,7 @@ void define() {
         "pg_principal.trust_request_claims", "Believe request.jwt.claims where no token is bound.",
         "Whoever can run SQL can set them: turn it on only where nobody but PostgREST can.",
         &trust_request_claims_value, false, PGC_SUSET, 0, nullptr, forget_on_assign_bool, nullptr);
+    define_account_settings();
     MarkGUCPrefixReserved("pg_principal");
 }
 
@@ -77,6 +148,15 @@ std::string_view master_key_file() noexcept { return view(master_key_file_value)
 std::int64_t max_token_ttl() noexcept { return max_token_ttl_value; }
 int clock_skew() noexcept { return clock_skew_value; }
 bool trust_request_claims() noexcept { return trust_request_claims_value; }
+std::int64_t access_token_ttl() noexcept { return access_token_ttl_value; }
+std::string_view request_context() noexcept { return view(request_context_value); }
+
+PasswordPolicy password_policy() {
+    PasswordPolicy policy;
+    policy.min_length = static_cast<std::size_t>(password_min_length_value);
+    policy.classes = parse_password_classes(view(password_classes_value));
+    return policy;
+}
 
 void bind_token(const char *token, bool local) {
     guard([token, local] {

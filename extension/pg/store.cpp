@@ -189,6 +189,19 @@ void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argum
     });
 }
 
+ServerKeyRow read_server_key(const char *name) {
+    return guard([name] {
+        ServerKeyRow result{};
+        const Datum key = PointerGetDatum(cstring_to_text(name));
+        scan("server_keys", "name", F_TEXTEQ, key, [&result](const Row &row) {
+            result.found = true;
+            result.sealed = !row.is_null("sealed_under");
+            result.material = DatumGetByteaPCopy(row.get("material"));
+        });
+        return result;
+    });
+}
+
 Oid revocation_marker() {
     return guard([] { return relation_named("revocation_marker"); });
 }

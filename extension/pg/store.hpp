@@ -45,6 +45,13 @@ struct SigningKeyRow {
 // Calls visit(row) for every signing key, inside the guard: it must not throw.
 void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument);
 
+struct ServerKeyRow {
+    bool found;
+    bool sealed;
+    bytea *material; // palloc'd in the current context
+};
+ServerKeyRow read_server_key(const char *name);
+
 // The relation that carries revocation signals, or InvalidOid without the extension.
 Oid revocation_marker();
 

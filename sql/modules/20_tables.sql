@@ -49,15 +49,25 @@ CREATE TABLE auth.users (
     ban_origin text CHECK (ban_origin IN ('operator', 'provision')),
     session_generation integer NOT NULL DEFAULT 0,
     on_roster boolean NOT NULL DEFAULT false,
+    first_name text CHECK (char_length(first_name) <= 64),
+    last_name text CHECK (char_length(last_name) <= 64),
+    job_title text CHECK (char_length(job_title) <= 128),
+    phone_number text CHECK (char_length(phone_number) <= 32),
     raw_user_meta_data jsonb NOT NULL DEFAULT '{}',
+    raw_app_meta_data jsonb NOT NULL DEFAULT '{}',
+    email_confirmed_at timestamptz,
+    password_changed_at timestamptz,
+    last_sign_in_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
 );
 COMMENT ON TABLE auth.users IS 'Principals: people and service accounts that tokens are minted for. id is the claim sub.';
+COMMENT ON COLUMN auth.users.encrypted_password IS 'Argon2id as a PHC string, or bcrypt from an import until the next sign-in; NULL: no password signs in.';
 COMMENT ON COLUMN auth.users.banned_until IS 'While in the future every token is refused. Setting it ends all sessions for good: lifting the ban does not bring them back.';
 COMMENT ON COLUMN auth.users.ban_origin IS 'Who banned: provision lifts its own bans only.';
 COMMENT ON COLUMN auth.users.session_generation IS 'Counts the bans. A session of an earlier generation is dead, also one whose transaction ran beside the ban.';
+COMMENT ON COLUMN auth.users.password_changed_at IS 'When the password was last set; replacing the hash by a better one of the same password leaves it.';
 COMMENT ON COLUMN auth.users.on_roster IS 'Created or adopted by auth.provision(): leaving the roster bans. Others are left alone.';
 
 CREATE TABLE auth.sessions (
@@ -67,14 +77,150 @@ CREATE TABLE auth.sessions (
     generation integer NOT NULL DEFAULT 0,
     label text CHECK (octet_length(label) <= 255),
     scopes text[],
+    origin text NOT NULL DEFAULT 'issued' CHECK (origin IN ('issued', 'sign_in')),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
+    last_used_at timestamptz,
+    ip text,
+    user_agent text,
     revoked_at timestamptz,
+    revoked_as text CHECK (revoked_as IN ('revoked', 'signed_out', 'password_rotated', 'reuse')),
     revoke_reason text,
     CONSTRAINT sessions_principal CHECK ((role = 'authenticated') = (user_id IS NOT NULL))
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
-COMMENT ON TABLE auth.sessions IS 'One row for each token issued: a token lives only while its session does. user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a parallel restore may load sessions first; deleting a principal deletes its sessions by trigger.';
+COMMENT ON TABLE auth.sessions IS 'One row for each token issued and for each sign-in: a token lives only while its session does. user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a parallel restore may load sessions first; deleting a principal deletes its sessions by trigger.';
+COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up.';
+COMMENT ON COLUMN auth.sessions.expires_at IS 'infinity after a sign-in: the session lasts as long as its refresh token is renewed.';
+COMMENT ON COLUMN auth.sessions.last_used_at IS 'When an agent last used a token of the session, to within a day and as of the last health scan; NULL: not seen.';
+COMMENT ON COLUMN auth.sessions.revoked_as IS 'What ended the session; NULL or revoked: an operator.';
+
+-- One row for each signed-in session, rewritten in place by each refresh: the table does not grow.
+CREATE TABLE auth.refresh_tokens (
+    session_id uuid PRIMARY KEY,
+    generation integer NOT NULL DEFAULT 1,
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    previous_hash bytea CHECK (octet_length(previous_hash) = 32),
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    invalidated_as text CHECK (invalidated_as = 'password_rotated')
+) WITH (fillfactor = 60);
+COMMENT ON TABLE auth.refresh_tokens IS 'The refresh token of each signed-in session: its SHA-256 and its generation, never the token. Older generations are known by the HMAC that every token carries.';
+COMMENT ON COLUMN auth.refresh_tokens.previous_hash IS 'Of the token that was exchanged for this one: within pg_principal.refresh_reuse_interval of created_at it gives this one again.';
+
+CREATE TABLE auth.server_keys (
+    name text PRIMARY KEY,
+    material bytea NOT NULL,
+    sealed_under text,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE auth.server_keys IS 'Keys that the server uses by itself; refresh_token derives refresh tokens. Sealed like auth.signing_keys.';
+
+CREATE TABLE auth.sign_in_attempts (
+    user_id uuid,
+    source text,
+    failures integer NOT NULL DEFAULT 0,
+    last_failure_at timestamptz,
+    locked_until timestamptz,
+    last_success_at timestamptz,
+    PRIMARY KEY (user_id, source)
+);
+COMMENT ON TABLE auth.sign_in_attempts IS 'Wrong passwords, counted apart for each address a principal has signed in from before; the source '''' stands for all others together, so that a stranger''s guesses lock out strangers only.';
+
+CREATE TABLE auth.audit_log (
+    user_id uuid,
+    seq bigint CHECK (seq > 0),
+    created_at timestamptz NOT NULL,
+    actor_id uuid,
+    actor_email text,
+    subject text,
+    changes jsonb NOT NULL,
+    reason text,
+    metadata jsonb,
+    ip text,
+    user_agent text,
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (user_id, seq)
+);
+CREATE INDEX audit_log_created_at ON auth.audit_log (created_at, user_id, seq);
+COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known, ffffffff-ffff-ffff-ffff-ffffffffffff for the audit itself: its seals and prunings. Row security: one''s own entries, all of them for AUDITOR and ADMIN.';
+COMMENT ON COLUMN auth.audit_log.user_id IS 'Whose entry it is: the principal it happened to.';
+COMMENT ON COLUMN auth.audit_log.seq IS 'Position in the chain of that principal: 1, 2, 3, ... without gaps.';
+COMMENT ON COLUMN auth.audit_log.actor_id IS 'Who did it, by a verified token; NULL: an operator (metadata.databaseRole) or nobody proven.';
+COMMENT ON COLUMN auth.audit_log.subject IS 'The email of the principal at that time.';
+COMMENT ON COLUMN auth.audit_log.changes IS 'By field: {"role": {"previous": "ANALYST", "current": "ADMIN"}}. Never a secret.';
+COMMENT ON COLUMN auth.audit_log.ip IS 'As the calling application reported it.';
+
+CREATE TABLE auth.audit_heads (
+    user_id uuid PRIMARY KEY,
+    seq bigint NOT NULL DEFAULT 0,
+    hash bytea NOT NULL,
+    pruned_seq bigint NOT NULL DEFAULT 0,
+    pruned_hash bytea,
+    sealed_seq bigint NOT NULL DEFAULT 0,
+    failure_hour timestamptz,
+    failures integer NOT NULL DEFAULT 0,
+    suppressed bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 60);
+COMMENT ON TABLE auth.audit_heads IS 'How far the chain of each principal has got, and from where on it is kept: what auth.audit_verify() compares the entries with. Its row lock is what one principal''s writers wait for.';
+COMMENT ON COLUMN auth.audit_heads.suppressed IS 'Refusals that were counted and not written, since ever: more than pg_principal.max_failure_entries in an hour.';
+
+CREATE TABLE auth.audit_seals (
+    id bigint PRIMARY KEY,
+    sealed_at timestamptz NOT NULL,
+    chains bigint NOT NULL,
+    digest bytea NOT NULL,
+    seal text NOT NULL
+);
+COMMENT ON TABLE auth.audit_seals IS 'Signed digests over all chains; each covers the one before.';
+CREATE TABLE auth.audit_sealed_heads (
+    seal_id bigint,
+    user_id uuid,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (seal_id, user_id)
+);
+COMMENT ON TABLE auth.audit_sealed_heads IS 'The heads that each seal covers: those that had changed since the one before.';
+
+CREATE TABLE auth.audit_prunes (
+    entry bigint,
+    user_id uuid,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (entry, user_id)
+);
+COMMENT ON TABLE auth.audit_prunes IS 'Up to where each chain was pruned, by the entry of the audit''s own chain that tells of it and holds a digest of these rows.';
+
+CREATE TABLE auth.incidents (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    kind text NOT NULL CHECK (kind IN ('refresh_failure', 'token_expiring', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing')),
+    user_id uuid NOT NULL,
+    email text NOT NULL,
+    subject text NOT NULL DEFAULT '',
+    reason text NOT NULL,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    detected_at timestamptz,
+    resolved_at timestamptz
+);
+CREATE INDEX incidents_undetected ON auth.incidents (created_at) WHERE detected_at IS NULL;
+CREATE INDEX incidents_created_at ON auth.incidents (created_at);
+CREATE UNIQUE INDEX incidents_open_finding ON auth.incidents (kind, user_id, subject) WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+COMMENT ON TABLE auth.incidents IS 'What is wrong with agents. A refused refresh is written with its audit entry and reported by the next auth.scan_agent_health(), once; the other kinds are findings of that scan, open until resolved_at.';
+COMMENT ON COLUMN auth.incidents.subject IS 'What tells two findings of a kind apart: a session, and how near its end is.';
+COMMENT ON COLUMN auth.incidents.detected_at IS 'When a health scan reported it; NULL: the next one will.';
+
+CREATE TABLE auth.metrics (
+    name text,
+    label text DEFAULT '',
+    shard smallint DEFAULT 0,
+    kind text NOT NULL DEFAULT 'counter' CHECK (kind IN ('counter', 'gauge')),
+    value bigint NOT NULL DEFAULT 0,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (name, label, shard)
+) WITH (fillfactor = 60);
+COMMENT ON TABLE auth.metrics IS 'Counters and gauges, transactional like everything else. A counter is the sum of its shards, which keep writers from waiting for each other: auth.read_metrics().';
 
 -- Holds nothing: its relcache invalidation is the signal that a token may have died.
 CREATE TABLE auth.revocation_marker ();
@@ -85,9 +231,29 @@ COMMENT ON TABLE auth.revocation_marker IS 'Empty. Naming it in an invalidation 
 ALTER TABLE auth.signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.refresh_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.server_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.sign_in_attempts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_heads ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_seals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_sealed_heads ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_prunes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.incidents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.signing_keys', '');
 SELECT pg_extension_config_dump('auth.organization_people', '');
 SELECT pg_extension_config_dump('auth.users', '');
 SELECT pg_extension_config_dump('auth.sessions', '');
+SELECT pg_extension_config_dump('auth.refresh_tokens', '');
+SELECT pg_extension_config_dump('auth.server_keys', '');
+SELECT pg_extension_config_dump('auth.sign_in_attempts', '');
+SELECT pg_extension_config_dump('auth.audit_log', '');
+SELECT pg_extension_config_dump('auth.audit_heads', '');
+SELECT pg_extension_config_dump('auth.audit_seals', '');
+SELECT pg_extension_config_dump('auth.audit_sealed_heads', '');
+SELECT pg_extension_config_dump('auth.audit_prunes', '');
+SELECT pg_extension_config_dump('auth.incidents', '');
+SELECT pg_extension_config_dump('auth.metrics', '');

@@ -40,17 +40,36 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.sessions s WHERE s.user_id IS NOT NULL;
+        DELETE FROM auth.sign_in_attempts;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
+        DELETE FROM auth.sign_in_attempts a USING gone g WHERE a.user_id = g.id;
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes the sessions of deleted principals.';
+COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, their counted sign-ins.';
 CREATE OR REPLACE TRIGGER delete_sessions AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
 CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
+
+CREATE OR REPLACE FUNCTION auth.delete_refresh_tokens() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM auth.refresh_tokens;
+    ELSE
+        DELETE FROM auth.refresh_tokens r USING gone g WHERE r.session_id = g.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.delete_refresh_tokens() IS 'Internal: trigger that deletes the refresh tokens of deleted sessions.';
+CREATE OR REPLACE TRIGGER delete_refresh_tokens AFTER DELETE ON auth.sessions REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_refresh_tokens();
+CREATE OR REPLACE TRIGGER delete_all_refresh_tokens AFTER TRUNCATE ON auth.sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_refresh_tokens();
 
 -- ENABLE ALWAYS, so that a logical subscriber signals too; for each row, because that is what its
 -- apply worker fires.
@@ -85,3 +104,10 @@ CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.signing_keys
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_change;
 ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_truncate;
+
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.server_keys
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.server_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.server_keys ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.server_keys ENABLE ALWAYS TRIGGER signal_truncate;

@@ -133,11 +133,14 @@ BEGIN
     FROM auth.signing_keys o, LATERAL auth.reseal_key_material(o.material, o.sealed_under, o.kid) AS r
     WHERE k.kid = o.kid AND r.sealed_under IS DISTINCT FROM o.sealed_under;
     GET DIAGNOSTICS changed = ROW_COUNT;
+    UPDATE auth.server_keys k SET material = r.material, sealed_under = r.sealed_under
+    FROM auth.server_keys o, LATERAL auth.reseal_key_material(o.material, o.sealed_under, 'server key ' || o.name) AS r
+    WHERE k.name = o.name AND r.sealed_under IS DISTINCT FROM o.sealed_under;
     RETURN changed;
 END
 $$;
 COMMENT ON FUNCTION auth.seal_signing_keys() IS
-'Brings every stored key under the first key of pg_principal.master_key_file: those stored in the clear before it was set, and those under an older master key that the file still lists. Returns how many changed. 55000 when a key cannot be opened.';
+'Brings every stored key, those of the server itself included, under the first key of pg_principal.master_key_file: those stored in the clear before it was set, and those under an older master key that the file still lists. Returns how many signing keys changed. 55000 when a key cannot be opened.';
 
 CREATE OR REPLACE FUNCTION auth.list_signing_keys(OUT kid text, OUT alg text, OUT state text, OUT sealed boolean, OUT created_at timestamptz, OUT activated_at timestamptz) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER

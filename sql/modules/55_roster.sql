@@ -122,11 +122,31 @@ BEGIN
     END IF;
     -- the roster stands still and two runs wait for each other
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (
         INSERT INTO auth.users (email, kind, on_roster, raw_user_meta_data)
         SELECT p.email, p.kind, true, jsonb_build_object('name', p.name) FROM plan p WHERE p.action = 'create'
+        RETURNING id, email
+    ), audited AS (
+        -- what auth.audit() does for one, for all at once: none of them has a chain yet
+        SELECT m.id, m.email, clock_timestamp() AS at_time, a.id AS actor_id, a.email AS actor_email, c.ip, c.user_agent,
+            CASE WHEN a.id IS NULL THEN jsonb_build_object('databaseRole', session_user) END AS metadata,
+            auth.audit_genesis(m.id) AS genesis
+        FROM made m, auth.audit_actor() AS a, auth.request_context() AS c
+    ), hashed AS MATERIALIZED (
+        SELECT e.*, '{"created": {"previous": null, "current": "provisioned"}}'::jsonb AS changes,
+            auth.audit_hash(e.id, 1, e.at_time, e.actor_id, e.actor_email, e.email,
+                '{"created": {"previous": null, "current": "provisioned"}}', NULL, e.metadata, e.ip, e.user_agent, e.genesis) AS hash
+        FROM audited e
+    ), logged AS (
+        INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject, changes, metadata, ip, user_agent,
+                                    previous_hash, hash)
+        SELECT h.id, 1, h.at_time, h.actor_id, h.actor_email, h.email, h.changes, h.metadata, h.ip, h.user_agent, h.genesis, h.hash
+        FROM hashed h
+    ), chained AS (
+        INSERT INTO auth.audit_heads (user_id, seq, hash) SELECT h.id, 1, h.hash FROM hashed h
     ), changed AS (
         UPDATE auth.users u SET
             on_roster = true,

@@ -10,8 +10,14 @@ LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_sign_token';
 COMMENT ON FUNCTION auth.sign_token(jsonb) IS
 'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever may call this may be anybody.';
 
+CREATE OR REPLACE FUNCTION auth.mint_token(
+    principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text, method text, signed_in_at bigint) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_mint_token';
+COMMENT ON FUNCTION auth.mint_token(auth.users, text, uuid, bigint, bigint, text, text, bigint) IS
+'Internal: a token with Supabase''s claims for a session that is there; scopes separated by spaces, times in seconds since 1970. The principal is NULL for a project key.';
+
 CREATE OR REPLACE FUNCTION auth.open_session(
-    user_id uuid, role text, generation integer, email text, kind text, user_metadata jsonb, ttl_seconds bigint, label text, scopes text[], app_role text,
+    principal auth.users, role text, ttl_seconds bigint, label text, scopes text[],
     OUT token text, OUT session_id uuid, OUT expires_at timestamptz) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -25,27 +31,16 @@ BEGIN
     session_id := gen_random_uuid();
     expires_at := to_timestamp(issued_at + ttl_seconds);
     INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)
-    VALUES (session_id, user_id, role, generation, label, scopes, clock_timestamp(), expires_at);
-    token := auth.sign_token(jsonb_strip_nulls(jsonb_build_object(
-        'iss', current_setting('pg_principal.issuer'),
-        'aud', current_setting('pg_principal.audience'),
-        'role', role,
-        'sub', user_id,
-        'email', email,
-        'session_id', session_id,
-        'jti', gen_random_uuid(),
-        'iat', issued_at,
-        'exp', issued_at + ttl_seconds,
-        'scope', array_to_string(scopes, ' '),
-        'app_metadata', jsonb_build_object('provider', 'pg_principal', 'kind', kind, 'role', app_role),
-        'user_metadata', coalesce(user_metadata, '{}'),
-        'aal', 'aal1',
-        'amr', jsonb_build_array(jsonb_build_object('method', 'issued', 'timestamp', issued_at)),
-        'is_anonymous', false)));
+    VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label, scopes, clock_timestamp(), expires_at);
+    token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds, array_to_string(scopes, ' '), 'issued', issued_at);
+    PERFORM auth.audit(coalesce(principal.id, auth.nobody()), principal.email,
+        '{"token": {"previous": null, "current": "issued"}}', NULL,
+        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label, 'scopes', scopes,
+            'expiresAt', auth.iso_time(expires_at))));
 END
 $$;
-COMMENT ON FUNCTION auth.open_session(uuid, text, integer, text, text, jsonb, bigint, text, text[], text) IS
-'Internal: a session and its token with Supabase''s claims.';
+COMMENT ON FUNCTION auth.open_session(auth.users, text, bigint, text, text[]) IS
+'Internal: a session with the one token that is issued for it, and the audit entry of both. The principal is NULL for a project key.';
 
 CREATE OR REPLACE FUNCTION auth.issue_token(
     INOUT email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL,
@@ -73,8 +68,7 @@ BEGIN
     END IF;
     kind := principal.kind;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
-    FROM auth.open_session(principal.id, 'authenticated', principal.session_generation, email, kind,
-        principal.raw_user_meta_data, ttl_seconds, label, scopes, principal.app_role) AS s;
+    FROM auth.open_session(principal, 'authenticated', ttl_seconds, label, scopes) AS s;
 END
 $$;
 COMMENT ON FUNCTION auth.issue_token(text, text, text, text[]) IS
@@ -99,43 +93,111 @@ BEGIN
     ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
     kind := role;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
-    FROM auth.open_session(NULL, role, 0, NULL, NULL, NULL, ttl_seconds, label, NULL, NULL) AS s;
+    FROM auth.open_session(NULL, role, ttl_seconds, label, NULL) AS s;
 END
 $$;
 COMMENT ON FUNCTION auth.issue_key(text, text, text) IS
 'Mints a project key: a token for the role anon or service_role, of no principal, listed (auth.list_sessions(NULL)) and revoked like any other.';
 
+CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer, banned_until timestamptz, r auth.refresh_tokens) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE
+        WHEN (session_state.s).revoked_at IS NOT NULL THEN coalesce((session_state.s).revoked_as, 'revoked')
+        WHEN session_state.session_generation <> (session_state.s).generation OR session_state.banned_until > clock_timestamp() THEN 'banned'
+        WHEN least((session_state.s).expires_at, (session_state.r).expires_at) <= clock_timestamp() THEN 'expired'
+        ELSE 'live'
+    END;
+END;
+COMMENT ON FUNCTION auth.session_state(auth.sessions, integer, timestamptz, auth.refresh_tokens) IS
+'Internal: live, or what ended a session; given its principal''s generation and ban, and its refresh token if it has one.';
+
 CREATE OR REPLACE FUNCTION auth.list_sessions(
     email text, OUT id uuid, OUT label text, OUT scopes text[], OUT role text, OUT created_at timestamptz, OUT expires_at timestamptz,
-    OUT revoked_at timestamptz, OUT revoke_reason text, OUT state text) RETURNS SETOF record
+    OUT revoked_at timestamptz, OUT revoke_reason text, OUT state text, OUT origin text, OUT last_used_at timestamptz, OUT ip text,
+    OUT user_agent text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT s.id, s.label, s.scopes, s.role, s.created_at, s.expires_at, s.revoked_at, s.revoke_reason,
-        CASE
-            WHEN s.revoked_at IS NOT NULL THEN 'revoked'
-            WHEN u.session_generation <> s.generation THEN 'banned'
-            WHEN u.banned_until > now() THEN 'banned'
-            WHEN s.expires_at <= now() THEN 'expired'
-            ELSE 'live'
-        END
-    FROM auth.sessions s LEFT JOIN auth.users u ON u.id = s.user_id
+    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at), s.revoked_at, s.revoke_reason,
+        auth.session_state(s, u.session_generation, u.banned_until, r), s.origin,
+        greatest(s.last_used_at, CASE WHEN r.generation > 1 THEN r.created_at END), s.ip, s.user_agent
+    FROM auth.sessions s LEFT JOIN auth.users u ON u.id = s.user_id LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
     WHERE (u.email = lower(btrim(list_sessions.email) COLLATE "C"))
        OR (list_sessions.email IS NULL AND s.user_id IS NULL)
     ORDER BY s.created_at, s.id;
 END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
-'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, revoked, or banned (ended by a ban, lifted or not).';
+'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, or sign_in, whose expires_at moves with each refresh.';
+
+CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SETOF integer
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
+COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
+
+CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid) RETURNS SETOF integer
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT DISTINCT h.pid
+    FROM (SELECT 'auth.users'::regclass AS tbl, u.ctid FROM auth.users u WHERE u.id = lock_holders.target
+          UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
+          UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
+        LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
+        JOIN pg_stat_activity a ON a.pid = h.pid JOIN pg_roles o ON o.oid = a.usesysid
+    WHERE NOT o.rolsuper;
+END;
+COMMENT ON FUNCTION auth.lock_holders(uuid) IS
+'Internal: backends of roles that are no superuser whose open transactions hold rows of a principal.';
+
+CREATE OR REPLACE FUNCTION auth.take_hold(target uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    patient_until timestamptz := clock_timestamp() + interval '1 second';
+    holder integer;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE NOWAIT;
+            PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE NOWAIT;
+            PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL FOR NO KEY UPDATE NOWAIT;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+        IF clock_timestamp() > patient_until THEN
+            FOR holder IN SELECT h FROM auth.lock_holders(target) AS h LOOP
+                PERFORM pg_terminate_backend(holder);
+                RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
+            END LOOP;
+            IF NOT FOUND THEN
+                RETURN; -- a superuser holds them: wait, as any UPDATE does
+            END IF;
+            patient_until := clock_timestamp() + interval '1 second';
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.take_hold(uuid) IS
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s.';
 
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner_id uuid;
 BEGIN
-    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoke_reason = reason
-    WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
-    RETURN FOUND;
+    -- before sessions, in the order of who changes a password
+    PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
+    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'revoked', revoke_reason = reason
+    WHERE s.id = revoke_session.id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM auth.audit(coalesce(owner_id, auth.nobody()), (SELECT u.email FROM auth.users u WHERE u.id = owner_id),
+        '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION auth.revoke_session(uuid, text) IS
-'Ends one session and its token at the next statement everywhere. False when there is none, or it was revoked before.';
+'Ends one session and its tokens at the next statement everywhere. False when there is none, or it was ended before.';
 
 CREATE OR REPLACE FUNCTION auth.ban(email text, duration interval DEFAULT '100 years', reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -143,6 +205,7 @@ BEGIN
     IF duration IS NULL OR duration <= interval '0' THEN
         PERFORM auth.raise_error('ban_duration_invalid', coalesce(duration::text, 'NULL'));
     END IF;
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(ban.email);
     UPDATE auth.users u
     SET banned_until = clock_timestamp() + duration, ban_origin = 'operator', ban_reason = reason, updated_at = now()
     WHERE u.email = auth.normalise_email(ban.email);
@@ -152,7 +215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.ban(text, interval, text) IS
-'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. 42704 when there is no such principal, 22023 when duration is not above zero.';
+'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
 
 CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -25,7 +25,8 @@ END
 $$;
 GRANT USAGE ON SCHEMA auth TO PUBLIC;
 
--- Everybody: what tells the caller who they are, and what installs policies on one's own tables.
+-- Everybody: what tells the caller who they are, what judges the caller by itself, and what installs
+-- policies on one's own tables.
 GRANT EXECUTE ON FUNCTION
     auth.uid(), auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id(), auth.jwt(),
     auth.has_role(text[]), auth.has_scope(text), auth.is_service_account(), auth.is_person(),
@@ -35,8 +36,17 @@ GRANT EXECUTE ON FUNCTION
     auth.jws_sign(bytea, jsonb, text), auth.jws_verify(text, jsonb), auth.jwt_sign(jsonb, jsonb, text),
     auth.jwt_verify(text, jsonb, text, text), auth.verify_signature(text, jsonb, bytea, bytea), auth.jwk_thumbprint(jsonb),
     auth.generate_jwk(text), auth.public_jwk(jsonb), auth.public_pem(jsonb), auth.pem_to_jwk(text),
-    auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass)
+    auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass),
+    auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.list_users(integer, integer), auth.update_profile(jsonb, jsonb),
+    auth.update_user(uuid, jsonb, jsonb), auth.set_app_role(uuid, text, jsonb), auth.sign_out(text, jsonb),
+    auth.change_password(text, text, jsonb), auth.audits(integer, text, uuid, boolean), auth.is_agent(text, text)
 TO PUBLIC;
+
+-- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
+-- rollback, and name any address.
+GRANT EXECUTE ON FUNCTION
+    auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics()
+TO authenticator, auth_operator;
 
 -- Operators: everything that mints, ends or manages.
 GRANT EXECUTE ON FUNCTION
@@ -45,8 +55,14 @@ GRANT EXECUTE ON FUNCTION
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
     auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),
-    auth.seal_signing_keys(), auth.list_signing_keys()
+    auth.seal_signing_keys(), auth.list_signing_keys(),
+    auth.add_user(jsonb, jsonb), auth.set_password(text, text), auth.import_users(jsonb), auth.prune_sessions(interval),
+    auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
+    auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
+    auth.schedule_health_scan(text), auth.unschedule_health_scan()
 TO auth_operator;
+
+GRANT SELECT ON auth.audit_log TO authenticated;
 
 -- The roster is clamped like any table: own row and reports.
 GRANT SELECT ON auth.organization_people TO authenticated;

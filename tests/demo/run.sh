@@ -212,6 +212,74 @@ fresh=$(pg_principal auth issue --email "$agent" --output token) || die "no fres
 as_app "$fresh" "SELECT auth.email(), count(*) FROM activity"
 expect "fresh token" "$out" "$agent | 3"
 
+say "An agent with a password of its own signs in, like a person would"
+agent_login=invoice-agent@example.com
+agent_password=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')-Aa1!
+account() { # SQL with \$1, SECRET: prints the statement and, with the tokens cut short, the answer
+    printf '   %sdemo=# %s%s\n' "$faint" "$1" "$plain"
+    out=$(SECRET=$2 PGOPTIONS="-c client_min_messages=error" psql -XAtq -v ON_ERROR_STOP=1 2>&1 <<END
+\\getenv secret SECRET
+PREPARE given (text) AS $1;
+EXECUTE given (:'secret');
+END
+    ) || die "$1"$'\n'"$out"
+    sed -E 's/("(accessToken|refreshToken)": *")([^"]{12})[^"]*/\1\3.../g' <<<"$out" | indent
+}
+account "SELECT ok, status, payload->'user'->>'email' FROM auth.add_user(jsonb_build_object(
+                  'email', '$agent_login', 'password', \$1, 'firstName', 'Invoice', 'lastName', 'Agent', 'role', 'ANALYST'))" "$agent_password"
+expect "account" "$out" "t|201|$agent_login"
+account "SELECT ok, status, payload->'tokens' FROM auth.sign_in('$agent_login', \$1, '{\"ip\": \"192.0.2.7\"}')" "$agent_password"
+matches "sign-in" "$out" '^t\|200\|'
+token_of() { jq -r ".$1" <<<"${out#*|*|}"; }
+access=$(token_of accessToken) first_refresh=$(token_of refreshToken)
+spoken["the agent's access token"]=$access
+as_app "$access" "SELECT auth.email(), auth.app_role()"
+expect "signed-in agent" "$out" "$agent_login | ANALYST"
+
+say "It refreshes, again and again; each token is good for one exchange"
+account "SELECT ok, status, payload->'tokens' FROM auth.refresh(\$1)" "$first_refresh"
+matches "first refresh" "$out" '^t\|200\|'
+second_refresh=$(token_of refreshToken)
+account "SELECT ok, status, payload->'tokens' FROM auth.refresh(\$1)" "$second_refresh"
+matches "second refresh" "$out" '^t\|200\|'
+
+say "Somebody replays the first one: refused, and the whole session ends"
+account "SELECT ok, status, reason, payload FROM auth.refresh(\$1)" "$first_refresh"
+matches "replay" "$out" '^f\|401\|refresh-id-mismatch\|'
+as_app "$access" "SELECT auth.email()"
+matches "access token after the replay" "$out" '28000: .*DETAIL: .*session revoked'
+operator "SELECT subject, changes->'refreshToken' FROM auth.audit_log WHERE reason IS NOT NULL ORDER BY created_at DESC LIMIT 1"
+matches "audit entry" "$out" 'refresh-id-mismatch.*invalidated'
+show pg_principal audit verify
+expect "audit" "$out" "the audit holds"
+
+if [[ $(ask "SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'") = 1 ]]; then
+    say "The health scan, run by pg_cron, tells of it within a minute"
+    operator "SELECT auth.schedule_health_scan('* * * * *')"
+    job=$out
+    for _ in {1..75}; do
+        line=$(grep -a -o '{.*"agent.refresh.failure.detected".*}' "$work/main/log") && break
+        sleep 1
+    done
+    matches "the one line in the server log" "$line" '^[^'$'\n'']+$'
+    echo "   in the server log: $line"
+    # the job's row is written after the job has committed
+    for _ in {1..20}; do
+        [ "$(ask "SELECT count(*) FROM cron.job_run_details WHERE jobid = $job AND status = 'succeeded'")" = 0 ] || break
+        sleep 0.5
+    done
+    operator "SELECT jobid, status, return_message FROM cron.job_run_details WHERE jobid = $job ORDER BY start_time LIMIT 1"
+    matches "cron job" "$out" 'succeeded'
+    operator "SELECT auth.schedule_health_scan()"
+else
+    say "The health scan (no pg_cron for this server, so by hand)"
+    show pg_principal health scan
+    matches "health scan" "$out" 'refresh-id-mismatch'
+fi
+operator "SELECT name, value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'"
+expect "counter" "$out" "agent.refresh.failures | 1"
+show pg_principal health report
+
 say "Try it yourself"
 service_key=$(pg_principal auth key --role service_role --output token) || die "no service_role key"
 anon_key=$(pg_principal auth key --role anon --output token) || die "no anon key"

@@ -1,0 +1,64 @@
+// Passwords and profiles, by the rules of core/.
+#include "core/crypto.hpp"
+#include "core/error.hpp"
+#include "core/profile.hpp"
+#include "pg/jsonb.hpp"
+#include "pg/settings.hpp"
+
+using namespace pg_principal;
+
+namespace {
+
+// A longer password than any policy allows is never hashed: it fits nothing.
+constexpr std::size_t max_password_bytes = 1024;
+
+std::vector<std::string_view> words(std::string_view text) {
+    std::vector<std::string_view> out;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        if (end > 0)
+            out.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
+} // namespace
+
+SQL_FUNCTION(hash_password) {
+    const std::string_view password = to_utf8(text_argument(fcinfo, 0));
+    return PointerGetDatum(to_text(hash_password(password, random_bytes(password_salt_size))));
+}
+
+// ok, needs_upgrade
+SQL_FUNCTION(verify_password) {
+    std::string_view password;
+    if (!PG_ARGISNULL(1))
+        password = to_utf8(text_argument(fcinfo, 1));
+    PasswordCheck check;
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || password.size() > max_password_bytes)
+        verify_password_decoy(password.substr(0, max_password_bytes));
+    else
+        check = verify_password(text_argument(fcinfo, 0), password);
+    Datum values[2] = {BoolGetDatum(check.ok), BoolGetDatum(check.needs_upgrade)};
+    bool nulls[2] = {false, false};
+    return record_result(fcinfo, values, nulls);
+}
+
+SQL_FUNCTION(is_password_hash) { return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0))); }
+
+// fields, problems
+SQL_FUNCTION(read_profile) {
+    ProfileRules rules;
+    rules.allowed = PG_ARGISNULL(1) ? rules.allowed : words(text_argument(fcinfo, 1));
+    rules.required = PG_ARGISNULL(2) ? rules.required : words(text_argument(fcinfo, 2));
+    rules.password = settings::password_policy();
+    const json::Document document(PG_ARGISNULL(0) ? "null" : jsonb_argument(fcinfo, 0));
+    Profile profile = read_profile(document.root(), rules);
+    const WipeOnExit guard(profile.fields);
+    const bool good = profile.problems.empty();
+    Datum values[2] = {good ? to_jsonb(profile.fields) : 0,
+                       good ? 0 : to_jsonb(problems_json(profile.problems))};
+    bool nulls[2] = {!good, good};
+    return record_result(fcinfo, values, nulls);
+}

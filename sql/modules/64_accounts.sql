@@ -1,0 +1,371 @@
+-- Accounts: profiles, passwords, roles.
+
+CREATE TYPE auth.auth_result AS (ok boolean, status integer, reason text, payload jsonb);
+COMMENT ON TYPE auth.auth_result IS
+'What the account functions answer, refusals included, so that what a refusal leaves behind is committed. status: an HTTP status; reason: why, for the operator, NULL when ok; payload: what the caller may see, {"message": ...} of a refusal.';
+
+CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
+LANGUAGE c VOLATILE STRICT COST 10000 AS 'MODULE_PATHNAME', 'pg_principal_hash_password';
+COMMENT ON FUNCTION auth.hash_password(text) IS 'Internal: Argon2id (RFC 9106) with 19 MiB, 2 passes and 1 lane, as a PHC string.';
+CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
+LANGUAGE c VOLATILE COST 10000 AS 'MODULE_PATHNAME', 'pg_principal_verify_password';
+COMMENT ON FUNCTION auth.verify_password(text, text) IS
+'Internal: whether the password fits an Argon2id or bcrypt hash; without a hash the same work and false.';
+CREATE OR REPLACE FUNCTION auth.is_password_hash(stored text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_is_password_hash';
+COMMENT ON FUNCTION auth.is_password_hash(text) IS 'Internal: whether it is an Argon2id or bcrypt hash of bearable cost.';
+CREATE OR REPLACE FUNCTION auth.read_profile(profile jsonb, allowed text, required text, OUT fields jsonb, OUT problems jsonb) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_profile';
+COMMENT ON FUNCTION auth.read_profile(jsonb, text, text) IS
+'Internal: the fields of a profile, normalised, or every problem of it. allowed and required: names of fields, separated by spaces.';
+
+CREATE OR REPLACE FUNCTION auth.is_agent(kind text, email text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT is_agent.kind = 'service_account' OR is_agent.email LIKE '%-agent@%';
+END;
+COMMENT ON FUNCTION auth.is_agent(text, text) IS 'Whether the health scan looks after a principal: a service account, or an email that contains -agent@.';
+
+CREATE OR REPLACE FUNCTION auth.iso_time(t timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN isfinite(iso_time.t) THEN to_char(iso_time.t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END;
+END;
+COMMENT ON FUNCTION auth.iso_time(timestamptz) IS 'Internal: RFC 3339 in UTC with milliseconds; NULL for NULL and infinity.';
+
+CREATE OR REPLACE FUNCTION auth.user_json(u auth.users) RETURNS jsonb
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_principal_user_json';
+COMMENT ON FUNCTION auth.user_json(auth.users) IS 'Internal: a principal as the account functions show it; never its password.';
+
+CREATE OR REPLACE FUNCTION auth.refusal(status integer, reason text, message text, errors jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT ROW(false, refusal.status, refusal.reason,
+        jsonb_strip_nulls(jsonb_build_object('message', refusal.message, 'errors', refusal.errors)))::auth.auth_result;
+END;
+COMMENT ON FUNCTION auth.refusal(integer, text, text, jsonb) IS 'Internal: an auth_result that is not ok.';
+
+CREATE OR REPLACE FUNCTION auth.refusal_of_caller(VARIADIC roles text[] DEFAULT '{}') RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF auth.uid() IS NULL THEN
+        RETURN auth.refusal(401, 'unauthenticated', 'Authentication required');
+    ELSIF cardinality(roles) > 0 AND NOT auth.has_role(VARIADIC roles) THEN
+        RETURN auth.refusal(403, 'forbidden', 'Insufficient role');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.refusal_of_caller(text[]) IS
+'Internal: NULL when the caller has a live token and one of these app roles (none named: any will do), else 401 or 403. 28000 when the token is dead.';
+
+CREATE OR REPLACE FUNCTION auth.store_user(fields jsonb, profile jsonb, app_role text, audited_as text, self_made boolean DEFAULT false) RETURNS auth.users
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made auth.users;
+BEGIN
+    INSERT INTO auth.users (email, kind, app_role, encrypted_password, password_changed_at, first_name, last_name, job_title,
+                            phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at)
+    VALUES (fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
+            auth.hash_password(fields->>'password'), CASE WHEN fields ? 'password' THEN clock_timestamp() END,
+            fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
+            coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(nullif(profile->'appMetadata', 'null'), '{}'),
+            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END)
+    ON CONFLICT (email) DO NOTHING
+    RETURNING * INTO made;
+    IF made.id IS NULL THEN
+        RETURN NULL;
+    ELSIF self_made THEN
+        PERFORM auth.audit_as(made.id, made.email, made.id, made.email,
+            jsonb_build_object('created', jsonb_build_object('previous', NULL, 'current', audited_as)));
+    ELSE
+        PERFORM auth.audit(made.id, made.email,
+            jsonb_build_object('created', jsonb_build_object('previous', NULL, 'current', audited_as)));
+    END IF;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION auth.store_user(jsonb, jsonb, text, text, boolean) IS
+'Internal: the last step of creating a principal; NULL when the email is taken.';
+
+CREATE OR REPLACE FUNCTION auth.oversized_metadata(profile jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT jsonb_agg(jsonb_build_object('field', f.name, 'message', f.name || ' has more than 4096 bytes'))
+    FROM (VALUES ('userMetadata'), ('appMetadata')) AS f (name)
+    WHERE octet_length((oversized_metadata.profile->f.name)::text) > 4096;
+END;
+COMMENT ON FUNCTION auth.oversized_metadata(jsonb) IS
+'Internal: problems with metadata that would make tokens too long; NULL when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.add_user(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    checked record;
+    made auth.users;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    checked := auth.read_profile(profile,
+        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed', 'email');
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    END IF;
+    made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role', 'ANALYST'), 'created');
+    IF made.id IS NULL THEN
+        RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
+    END IF;
+    RETURN ROW(true, 201, NULL, jsonb_build_object('user', auth.user_json(made)))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.add_user(jsonb, jsonb) IS
+'For operators: makes a principal from email, password, firstName, lastName, jobTitle, phoneNumber, role (default ANALYST), kind (person or service_account), userMetadata, appMetadata and emailConfirmed; only the email is required. 201 with the profile, 400 naming every bad field, 409 when the email is taken.';
+
+CREATE OR REPLACE FUNCTION auth.create_user(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller('ADMIN');
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    RETURN auth.add_user(profile, context);
+END
+$$;
+COMMENT ON FUNCTION auth.create_user(jsonb, jsonb) IS
+'For callers with the app role ADMIN: the same as auth.add_user(), audited under their name. 401 without a token, 403 with a smaller role.';
+
+CREATE OR REPLACE FUNCTION auth.get_user(user_id uuid DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted uuid := coalesce(user_id, auth.uid());
+    refused auth.auth_result;
+    found_user auth.users;
+BEGIN
+    refused := CASE WHEN wanted = auth.uid() THEN auth.refusal_of_caller() ELSE auth.refusal_of_caller('AUDITOR', 'ADMIN') END;
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    SELECT * INTO found_user FROM auth.users u WHERE u.id = wanted;
+    IF NOT FOUND THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(found_user)))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.get_user(uuid) IS
+'A profile: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 401, 403, 404 otherwise.';
+
+CREATE OR REPLACE FUNCTION auth.list_users(page integer DEFAULT 1, per_page integer DEFAULT 50) RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller('AUDITOR', 'ADMIN');
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF page IS NULL OR page < 1 OR per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
+        RETURN auth.refusal(400, 'validation-failed', 'page must be 1 or more, and per_page between 1 and 1000');
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object(
+        'users', (SELECT coalesce(jsonb_agg(auth.user_json(p) ORDER BY p.created_at, p.id), '[]')
+                  FROM (SELECT * FROM auth.users u ORDER BY u.created_at, u.id
+                        LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
+        'total', (SELECT count(*) FROM auth.users)))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.list_users(integer, integer) IS
+'For AUDITOR and ADMIN: profiles, oldest first, and how many there are in all. page counts from 1; per_page: 1 to 1000.';
+
+CREATE OR REPLACE FUNCTION auth.change_user(target uuid, fields jsonb, profile jsonb) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed auth.users;
+    new_hash text := auth.hash_password(fields->>'password');
+BEGIN
+    UPDATE auth.users u SET
+        email = coalesce(fields->>'email', u.email),
+        app_role = coalesce(fields->>'role', u.app_role),
+        kind = coalesce(fields->>'kind', u.kind),
+        first_name = CASE WHEN fields ? 'firstName' THEN fields->>'firstName' ELSE u.first_name END,
+        last_name = CASE WHEN fields ? 'lastName' THEN fields->>'lastName' ELSE u.last_name END,
+        job_title = CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE u.job_title END,
+        phone_number = CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE u.phone_number END,
+        raw_user_meta_data = CASE WHEN jsonb_typeof(profile->'userMetadata') = 'object'
+            THEN jsonb_strip_nulls(u.raw_user_meta_data || (profile->'userMetadata')) ELSE u.raw_user_meta_data END,
+        raw_app_meta_data = CASE WHEN jsonb_typeof(profile->'appMetadata') = 'object'
+            THEN jsonb_strip_nulls(u.raw_app_meta_data || (profile->'appMetadata')) ELSE u.raw_app_meta_data END,
+        email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
+            WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
+        encrypted_password = coalesce(new_hash, u.encrypted_password),
+        password_changed_at = CASE WHEN new_hash IS NULL THEN u.password_changed_at ELSE clock_timestamp() END,
+        updated_at = clock_timestamp()
+    WHERE u.id = target
+    RETURNING * INTO changed;
+    IF NOT FOUND THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    ELSIF profile ? 'userMetadata' AND octet_length(changed.raw_user_meta_data::text) > 4096
+        OR profile ? 'appMetadata' AND octet_length(changed.raw_app_meta_data::text) > 4096 THEN
+        -- merged, so judged afterwards: the error, caught below, takes the change back
+        RAISE program_limit_exceeded;
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(changed)))::auth.auth_result;
+EXCEPTION
+    WHEN unique_violation THEN
+        RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
+    WHEN program_limit_exceeded THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The metadata would have more than 4096 bytes');
+END
+$$;
+COMMENT ON FUNCTION auth.change_user(uuid, jsonb, jsonb) IS
+'Internal: writes the fields given, metadata merged with what is there; the trigger on auth.users audits each.';
+
+CREATE OR REPLACE FUNCTION auth.update_profile(changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    checked record;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    checked := auth.read_profile(changes, 'firstName lastName jobTitle phoneNumber userMetadata', '');
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    END IF;
+    RETURN auth.change_user(auth.uid(), checked.fields, changes);
+END
+$$;
+COMMENT ON FUNCTION auth.update_profile(jsonb, jsonb) IS
+'Changes the caller''s own firstName, lastName, jobTitle, phoneNumber (null takes one away) and userMetadata (merged). 200 with the profile, 400 naming every bad field, 401 without a token.';
+
+CREATE OR REPLACE FUNCTION auth.update_user(user_id uuid, changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller('ADMIN');
+    checked record;
+    result auth.auth_result;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    checked := auth.read_profile(changes,
+        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed', '');
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    END IF;
+    result := auth.change_user(update_user.user_id, checked.fields, changes);
+    IF result.ok AND checked.fields ? 'password' THEN
+        PERFORM auth.end_sessions(update_user.user_id, 'password_rotated', NULL);
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
+'For callers with the app role ADMIN: changes any field of a profile. A new password ends all sessions of that principal. 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken.';
+
+CREATE OR REPLACE FUNCTION auth.set_app_role(user_id uuid, app_role text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE sql SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT auth.update_user(set_app_role.user_id, jsonb_build_object('role', coalesce(set_app_role.app_role, '')), set_app_role.context);
+END;
+COMMENT ON FUNCTION auth.set_app_role(uuid, text, jsonb) IS
+'For callers with the app role ADMIN: READ_ONLY, ANALYST, AUDITOR or ADMIN for a principal, in force at its next statement whatever its tokens say. 200, 400, 401, 403, 404.';
+
+CREATE OR REPLACE FUNCTION auth.set_password(email text, password text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    checked record := auth.read_profile(jsonb_build_object('password', coalesce(password, '')), 'password', 'password');
+    target uuid;
+BEGIN
+    IF checked.problems IS NOT NULL THEN
+        PERFORM auth.raise_error('profile_refused',
+            (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
+    END IF;
+    -- the counted sign-ins first, in the order of who signs in
+    PERFORM FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id
+    WHERE u.email = auth.normalise_email(set_password.email) ORDER BY a.source FOR UPDATE OF a;
+    DELETE FROM auth.sign_in_attempts a USING auth.users u WHERE u.email = auth.normalise_email(set_password.email) AND a.user_id = u.id;
+    UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('user_missing', coalesce(set_password.email, 'NULL'));
+    END IF;
+    PERFORM auth.end_sessions(target, 'password_rotated', NULL);
+END
+$$;
+COMMENT ON FUNCTION auth.set_password(text, text) IS
+'For operators: a new password for a principal; ends all its sessions and lifts a lock of its sign-in. Pass it as a parameter, so that it stays out of logs. 22023 naming what the policy misses, 42704 when there is no such principal.';
+
+CREATE OR REPLACE FUNCTION auth.import_users(rows jsonb, OUT imported integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    problems text;
+    bad bigint;
+BEGIN
+    IF rows IS NULL OR jsonb_typeof(rows) <> 'array' THEN
+        PERFORM auth.raise_error('import_not_an_array', coalesce(jsonb_typeof(rows), 'NULL'));
+    END IF;
+    WITH given AS MATERIALIZED (
+        SELECT r.n, r.row, lower(btrim(r.row->>'email') COLLATE "C") AS email, r.row->>'id' AS id
+        FROM jsonb_array_elements(rows) WITH ORDINALITY AS r (row, n)
+    ), problem (n, reason) AS (
+        SELECT g.n, 'must be an object of fields' FROM given g WHERE jsonb_typeof(g.row) <> 'object'
+        UNION ALL
+        SELECT g.n, p->>'message' FROM given g,
+            jsonb_array_elements((auth.read_profile(jsonb_build_object('email', g.row->'email'), 'email', 'email')).problems) AS p
+        WHERE jsonb_typeof(g.row) = 'object'
+        UNION ALL
+        SELECT g.n, 'id is no UUID' FROM given g
+        WHERE g.id !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+        UNION ALL
+        SELECT g.n, 'encrypted_password is neither bcrypt nor Argon2id of bearable cost' FROM given g
+        WHERE g.row->>'encrypted_password' <> '' AND NOT auth.is_password_hash(g.row->>'encrypted_password')
+        UNION ALL
+        SELECT g.n, f.name || ' must be an object' FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
+        WHERE jsonb_typeof(g.row->f.name) NOT IN ('object', 'null')
+        UNION ALL
+        SELECT g.n, f.name || ' is no point in time' FROM given g,
+            (VALUES ('created_at'), ('banned_until'), ('email_confirmed_at'), ('last_sign_in_at')) AS f (name)
+        WHERE g.row->>f.name !~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$'
+        UNION ALL
+        SELECT g.n, format('email %s is taken', g.email) FROM given g
+        WHERE EXISTS (SELECT FROM auth.users u WHERE u.email = g.email)
+        UNION ALL
+        SELECT g.n, format('id %s is taken', g.id) FROM given g
+        WHERE EXISTS (SELECT FROM auth.users u WHERE u.id::text = lower(g.id))
+        UNION ALL
+        SELECT d.n, format('the same %s as row %s', d.what, d.first) FROM (
+            SELECT g.n, w.what, min(g.n) OVER (PARTITION BY w.what, w.value) AS first
+            FROM given g, LATERAL (VALUES ('email', g.email), ('id', lower(g.id))) AS w (what, value) WHERE w.value IS NOT NULL) AS d
+        WHERE d.n <> d.first
+    ), numbered AS (
+        SELECT format('row %s: %s', p.n, p.reason) AS line, row_number() OVER (ORDER BY p.n, p.reason) AS i, count(*) OVER () AS total
+        FROM problem p
+    )
+    SELECT max(total), string_agg(line, E'\n' ORDER BY i) FILTER (WHERE i <= 20)
+        || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
+    INTO bad, problems FROM numbered;
+    IF bad > 0 THEN
+        PERFORM auth.raise_error('import_refused', bad::text, jsonb_array_length(rows)::text, problems);
+    END IF;
+    WITH made AS (
+        INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data,
+                                email_confirmed_at, last_sign_in_at, created_at)
+        SELECT coalesce((r->>'id')::uuid, gen_random_uuid()), auth.normalise_email(r->>'email'),
+            CASE WHEN r->'raw_app_meta_data'->>'kind' = 'service_account' THEN 'service_account' ELSE 'person' END,
+            nullif(r->>'encrypted_password', ''), (r->>'banned_until')::timestamptz,
+            coalesce(nullif(r->'raw_user_meta_data', 'null'), '{}'), coalesce(nullif(r->'raw_app_meta_data', 'null'), '{}'),
+            (r->>'email_confirmed_at')::timestamptz, (r->>'last_sign_in_at')::timestamptz,
+            coalesce((r->>'created_at')::timestamptz, now())
+        FROM jsonb_array_elements(rows) AS r
+        RETURNING id, email
+    )
+    SELECT count(auth.audit(m.id, m.email, '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;
+END
+$$;
+COMMENT ON FUNCTION auth.import_users(jsonb) IS
+'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at; other columns are ignored). Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';

@@ -1,0 +1,424 @@
+-- Signing in, refreshing, signing out: refusals are answers, so that what they leave behind stays.
+
+CREATE OR REPLACE FUNCTION auth.make_server_key(OUT material bytea, OUT sealed_under text) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_make_server_key';
+COMMENT ON FUNCTION auth.make_server_key() IS 'Internal: 256 random bits, sealed when a master key is configured.';
+CREATE OR REPLACE FUNCTION auth.first_refresh_token(session_id uuid, OUT token text, OUT hash bytea) RETURNS record
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_first_refresh_token';
+COMMENT ON FUNCTION auth.first_refresh_token(uuid) IS 'Internal: the refresh token of a new session and what is stored of it.';
+CREATE OR REPLACE FUNCTION auth.read_refresh_token(
+    token text, OUT fault text, OUT session_id uuid, OUT generation integer, OUT hash bytea, OUT is_ours boolean,
+    OUT successor text, OUT successor_hash bytea) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_refresh_token';
+COMMENT ON FUNCTION auth.read_refresh_token(text) IS
+'Internal: what a refresh token says and the token that follows it, or why it is none: verification-failed, invalid-payload. is_ours: its id carries our HMAC; whether its secret is right only the stored hash tells.';
+CREATE OR REPLACE FUNCTION auth.equal_secrets(a bytea, b bytea) RETURNS boolean
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'pg_principal_equal_secrets';
+COMMENT ON FUNCTION auth.equal_secrets(bytea, bytea) IS 'Internal: whether two hashes are equal, in a time that does not tell where they differ. False for NULL.';
+
+CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT extract(epoch FROM current_setting('pg_principal.' || seconds.setting)::interval)::bigint;
+END;
+COMMENT ON FUNCTION auth.seconds(text) IS 'Internal: a setting pg_principal.<setting> that is a duration, in seconds.';
+
+CREATE OR REPLACE FUNCTION auth.requested_ttl(context jsonb, field text, setting text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    most bigint := auth.seconds(setting);
+BEGIN
+    IF jsonb_typeof(context->field) = 'number' AND (context->>field)::numeric BETWEEN 1 AND most THEN
+        RETURN floor((context->>field)::numeric);
+    END IF;
+    RETURN most;
+END
+$$;
+COMMENT ON FUNCTION auth.requested_ttl(jsonb, text, text) IS
+'Internal: the seconds that the request context asks for where they are fewer than the setting, else the setting.';
+
+CREATE OR REPLACE FUNCTION auth.session_payload(
+    principal auth.users, session_id uuid, signed_in_at timestamptz, refresh_token text, refresh_expires_at timestamptz, access_ttl bigint) RETURNS jsonb
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_session_payload';
+COMMENT ON FUNCTION auth.session_payload(auth.users, uuid, timestamptz, text, timestamptz, bigint) IS
+'Internal: {user, tokens} with a new access token beside a refresh token, which it never outlives. access_ttl: seconds, NULL for the setting.';
+
+CREATE OR REPLACE FUNCTION auth.start_session(principal auth.users, context jsonb) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_id uuid := gen_random_uuid();
+    at_time timestamptz := clock_timestamp();
+    ends timestamptz := at_time + auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') * interval '1 second';
+    request record := auth.request_context();
+    first record;
+    payload jsonb;
+BEGIN
+    -- made when first needed, so that a restore never meets one of its own
+    IF NOT EXISTS (SELECT FROM auth.server_keys k WHERE k.name = 'refresh_token') THEN
+        INSERT INTO auth.server_keys (name, material, sealed_under)
+        SELECT 'refresh_token', m.material, m.sealed_under FROM auth.make_server_key() AS m ON CONFLICT DO NOTHING;
+    END IF;
+    first := auth.first_refresh_token(new_id);
+    INSERT INTO auth.sessions (id, user_id, generation, origin, created_at, expires_at, ip, user_agent)
+    VALUES (new_id, principal.id, principal.session_generation, 'sign_in', at_time, 'infinity', request.ip, request.user_agent);
+    INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at) VALUES (new_id, first.hash, at_time, ends);
+    payload := auth.session_payload(principal, new_id, at_time, first.token, ends,
+        auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
+    PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
+        '{"session": {"previous": null, "current": "signed in"}}', NULL, jsonb_build_object('sessionId', new_id));
+    RETURN ROW(true, 200, NULL, payload)::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.start_session(auth.users, jsonb) IS 'Internal: a session of a principal that has just proven who it is.';
+
+CREATE OR REPLACE FUNCTION auth.end_sessions(principal_id uuid, how text, except_session uuid) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended integer;
+BEGIN
+    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = how
+    WHERE s.user_id = principal_id AND s.revoked_at IS NULL AND s.id IS DISTINCT FROM except_session;
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION auth.end_sessions(uuid, text, uuid) IS 'Internal: ends all sessions of a principal but one, whatever opened them.';
+
+CREATE OR REPLACE FUNCTION auth.sign_in_source() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    address inet := (auth.request_context()).ip;
+BEGIN
+    RETURN CASE WHEN address IS NULL THEN 'local'
+        WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:', '') -- IPv4 as a dual-stack socket tells it
+        WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text ELSE host(address) END;
+END
+$$;
+COMMENT ON FUNCTION auth.sign_in_source() IS
+'Internal: where a sign-in comes from: an IPv4 address, an IPv6 network of 64 bits, or local when the application names none.';
+
+CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    most integer := current_setting('pg_principal.max_failed_sign_ins');
+    here text := auth.sign_in_source();
+    counted_under text := '';
+    attempts auth.sign_in_attempts;
+BEGIN
+    IF most = 0 THEN
+        RETURN right_password;
+    END IF;
+    IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
+        counted_under := here;
+    ELSE
+        -- there to be locked: guesses that come at once are counted one after the other
+        INSERT INTO auth.sign_in_attempts (user_id, source) VALUES (target, '') ON CONFLICT DO NOTHING;
+    END IF;
+    SELECT * INTO attempts FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under FOR UPDATE;
+    IF attempts.locked_until > clock_timestamp() THEN
+        RETURN false; -- also for the right password; trying does not make it longer
+    END IF;
+    IF right_password THEN
+        UPDATE auth.sign_in_attempts a SET failures = 0, locked_until = NULL
+        WHERE a.user_id = target AND a.source = counted_under AND a.failures > 0;
+        INSERT INTO auth.sign_in_attempts AS a (user_id, source, last_success_at) VALUES (target, here, clock_timestamp())
+        ON CONFLICT (user_id, source) DO UPDATE SET last_success_at = excluded.last_success_at
+        WHERE a.last_success_at IS NULL OR a.last_success_at < excluded.last_success_at - interval '1 day';
+        IF counted_under = '' THEN
+            DELETE FROM auth.sign_in_attempts a USING (
+                SELECT o.source FROM auth.sign_in_attempts o WHERE o.user_id = target AND o.source <> ''
+                ORDER BY o.last_success_at DESC OFFSET 20) AS old
+            WHERE a.user_id = target AND a.source = old.source;
+        END IF;
+        RETURN true;
+    END IF;
+    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '1 day' THEN 1 ELSE attempts.failures + 1 END;
+    UPDATE auth.sign_in_attempts a SET failures = attempts.failures, last_failure_at = clock_timestamp(),
+        locked_until = CASE WHEN attempts.failures >= most THEN clock_timestamp()
+            + auth.seconds('lockout_duration') * interval '1 second' * 2 ^ least(attempts.failures - most, 6) END
+    WHERE a.user_id = target AND a.source = counted_under;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION auth.admit_sign_in(uuid, boolean) IS
+'Internal: counts a sign-in and tells whether it may go on. After pg_principal.max_failed_sign_ins wrong passwords in a row it locks for pg_principal.lockout_duration, doubled by each wrong password after that, up to 64 times. Addresses that the principal has signed in from before are counted by themselves, all others together: strangers can lock out strangers only.';
+
+CREATE OR REPLACE FUNCTION auth.refuse_sign_in(principal auth.users, reason text, status integer, message text) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose uuid := coalesce(principal.id, auth.nobody());
+BEGIN
+    PERFORM auth.count_up('auth.sign_in.failures', reason);
+    IF auth.audit_failure(whose, principal.email, jsonb_build_object('signIn',
+        jsonb_build_object('previous', NULL, 'current', 'refused', 'reason', reason)), reason, NULL) THEN
+        PERFORM auth.log_event(jsonb_build_object('event', 'auth.sign_in.failure', 'userId', principal.id, 'reason', reason,
+            'metadata', jsonb_build_object('ip', (auth.request_context()).ip)));
+    END IF;
+    RETURN auth.refusal(status, reason, message);
+END
+$$;
+COMMENT ON FUNCTION auth.refuse_sign_in(auth.users, text, integer, text) IS
+'Internal: counts, audits and logs a refused sign-in.';
+
+CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\v') COLLATE "C"), '');
+    principal auth.users;
+    verified auth.users;
+    checked record;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    LOOP
+        SELECT * INTO principal FROM auth.users u WHERE u.email = given_email;
+        checked := auth.verify_password(principal.encrypted_password, sign_in.password);
+        -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same work, and no table to fill.
+        IF NOT auth.admit_sign_in(coalesce(principal.id, md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok) THEN
+            RETURN auth.refuse_sign_in(principal,
+                CASE WHEN principal.id IS NULL THEN 'unknown-email' WHEN checked.ok THEN 'locked' ELSE 'wrong-password' END,
+                401, 'Invalid credentials');
+        END IF;
+        -- From here on the row is locked: what was verified is what stands, and a ban or a new password either came before or waits.
+        UPDATE auth.users u SET
+            last_sign_in_at = CASE WHEN u.banned_until > clock_timestamp() THEN u.last_sign_in_at ELSE clock_timestamp() END,
+            encrypted_password = CASE WHEN checked.needs_upgrade THEN auth.hash_password(sign_in.password) ELSE u.encrypted_password END
+        WHERE u.id = principal.id AND u.encrypted_password = principal.encrypted_password
+        RETURNING * INTO verified;
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF verified.banned_until > clock_timestamp() THEN
+        RETURN auth.refuse_sign_in(verified, 'banned', 403, 'This account is banned');
+    END IF;
+    RETURN auth.start_session(verified, context);
+END
+$$;
+COMMENT ON FUNCTION auth.sign_in(text, text, jsonb) IS
+'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: what it counts goes with a rollback.';
+
+CREATE OR REPLACE FUNCTION auth.sign_up(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    mode text := current_setting('pg_principal.registration');
+    checked record;
+    made auth.users;
+    result auth.auth_result;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    IF mode = 'bootstrap' THEN
+        -- the first of two that come at once
+        IF NOT EXISTS (SELECT FROM auth.users) THEN
+            LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
+        -- nor is a snapshot from before the lock believed
+        IF EXISTS (SELECT FROM auth.users) OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+            mode := 'off';
+        END IF;
+    END IF;
+    IF mode = 'off' THEN
+        RETURN auth.refusal(403, 'registration-closed', 'Registration is closed');
+    END IF;
+    checked := auth.read_profile(profile, 'email password firstName lastName jobTitle phoneNumber userMetadata', 'email password');
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    END IF;
+    made := auth.store_user(checked.fields, profile, CASE mode WHEN 'bootstrap' THEN 'ADMIN' ELSE 'ANALYST' END, 'registered', true);
+    IF made.id IS NULL THEN
+        RETURN auth.refusal(409, 'email-taken', 'Email is already registered');
+    END IF;
+    UPDATE auth.users u SET last_sign_in_at = clock_timestamp() WHERE u.id = made.id RETURNING * INTO made;
+    result := auth.start_session(made, context);
+    result.status := 201;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION auth.sign_up(jsonb, jsonb) IS
+'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no principal; the first becomes ADMIN), open (always ANALYST), off. 201 with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, 409 Email is already registered.';
+
+CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.count_up('auth.refresh.failures', reason);
+    IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email, jsonb_build_object('refreshToken',
+        jsonb_build_object('previous', 'active', 'current', 'invalidated', 'reason', reason, 'metadata', metadata)), reason, metadata) THEN
+        PERFORM auth.log_event(jsonb_build_object('event', 'auth.refresh.failure', 'userId', principal.id, 'reason', reason, 'metadata', metadata));
+        IF auth.is_agent(principal.kind, principal.email) THEN
+            INSERT INTO auth.incidents (kind, user_id, email, reason, metadata, created_at)
+            VALUES ('refresh_failure', principal.id, principal.email, reason, metadata, clock_timestamp());
+        END IF;
+    END IF;
+    RETURN auth.refusal(401, reason, 'Unable to refresh session');
+END
+$$;
+COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb) IS
+'Internal: counts, audits and logs a refused refresh; an agent''s becomes an incident for the next health scan.';
+
+CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen record;
+    ends timestamptz;
+    metadata jsonb;
+BEGIN
+    IF context IS NOT NULL THEN
+        PERFORM auth.set_request_context(context);
+    END IF;
+    LOOP
+        -- known: the secret is that of the present token or of the one before; of older ones the id must do
+        SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.expires_at, t.at_time, k.known, CASE
+            WHEN given.fault IS NOT NULL THEN given.fault
+            WHEN s.id IS NULL THEN 'verification-failed'
+            WHEN r.session_id IS NULL THEN 'missing-refresh-state'
+            WHEN NOT given.is_ours OR given.generation > r.generation THEN 'refresh-id-mismatch'
+            WHEN NOT k.known THEN 'hash-mismatch'
+            WHEN u.banned_until > t.at_time THEN 'banned'
+            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated' THEN 'password-rotated'
+            WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation THEN 'token-invalidated'
+            WHEN r.expires_at <= t.at_time THEN 'expired'
+            WHEN given.generation < r.generation - 1
+              OR given.generation < r.generation
+                 AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' THEN 'refresh-id-mismatch'
+        END AS reason INTO seen
+        FROM auth.read_refresh_token(refresh_token) AS given CROSS JOIN (SELECT clock_timestamp() AS at_time) AS t
+            LEFT JOIN auth.sessions s ON s.id = given.session_id
+            LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+            LEFT JOIN auth.users u ON u.id = s.user_id
+            CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
+                WHEN r.generation THEN auth.equal_secrets(given.hash, r.hash)
+                WHEN r.generation - 1 THEN auth.equal_secrets(given.hash, r.previous_hash)
+                ELSE given.generation < r.generation END AS known) AS k;
+        IF seen.reason IS NOT NULL THEN
+            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', seen.session_id, 'generation', seen.generation));
+            IF seen.reason = 'refresh-id-mismatch' AND seen.known THEN
+                -- A used token again: whoever shows it, one of two holders is a thief.
+                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = seen.session_id; -- before sessions, as everywhere
+                UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
+                WHERE s.id = seen.session_id AND s.revoked_at IS NULL;
+                metadata := metadata || '{"reuse": true, "sessionEnded": true}';
+            END IF;
+            RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata);
+        END IF;
+        IF seen.generation < seen.stored_generation THEN
+            ends := seen.expires_at; -- a retry: the same successor once more
+            EXIT;
+        END IF;
+        UPDATE auth.refresh_tokens r
+        SET generation = r.generation + 1, hash = seen.successor_hash, previous_hash = r.hash, created_at = seen.at_time,
+            expires_at = seen.at_time + CASE WHEN context IS NULL THEN auth.seconds('refresh_token_ttl')
+                ELSE auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') END * interval '1 second'
+        WHERE r.session_id = seen.session_id AND r.generation = seen.generation AND r.hash = seen.hash AND r.invalidated_as IS NULL
+        RETURNING r.expires_at INTO ends;
+        EXIT WHEN FOUND;
+        -- somebody was faster: judge again by what is there now
+    END LOOP;
+    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, seen.session_id, seen.signed_in_at, seen.successor, ends,
+        CASE WHEN context IS NOT NULL THEN auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl') END))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
+'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. Call it in a transaction of its own.';
+
+CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    caller uuid := auth.uid();
+    caller_email text := auth.email();
+    current_session uuid := auth.session_id();
+    ended uuid[];
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF scope IS NULL OR scope NOT IN ('local', 'others', 'global') THEN
+        PERFORM auth.raise_error('sign_out_scope_unknown', coalesce(scope, 'NULL'));
+    END IF;
+    PERFORM auth.set_request_context(context);
+    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins meanwhile),
+    -- refresh tokens (one that lost a race is held when it comes to be audited), the audit chain, sessions.
+    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
+    PERFORM FROM auth.sessions s JOIN auth.refresh_tokens r ON r.session_id = s.id
+    WHERE s.user_id = caller AND s.revoked_at IS NULL ORDER BY r.session_id FOR UPDATE OF r;
+    PERFORM auth.lock_audit_head(caller);
+    WITH gone AS (
+        UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
+        WHERE s.user_id = caller AND s.revoked_at IS NULL
+          AND CASE scope WHEN 'local' THEN s.id = current_session WHEN 'others' THEN s.id <> current_session ELSE true END
+        RETURNING s.id
+    )
+    SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone g;
+    DELETE FROM auth.refresh_tokens r WHERE r.session_id = ANY (ended);
+    IF cardinality(ended) > 0 THEN
+        -- by now the caller's token may be dead
+        PERFORM auth.audit_as(caller, caller_email, caller, caller_email, '{"session": {"previous": "active", "current": "signed out"}}', NULL,
+            jsonb_build_object('scope', scope, 'sessions', cardinality(ended), 'sessionId', current_session));
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.sign_out(text, jsonb) IS
+'Ends sessions of the caller at the next statement everywhere: this one (local), all but this one (others) or all (global), issued tokens included. 200 {success: true}; 401 without a token; 22023 for another scope.';
+
+CREATE OR REPLACE FUNCTION auth.change_password(current_password text, new_password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    principal auth.users;
+    checked record := auth.read_profile(jsonb_build_object('password', coalesce(new_password, '')), 'password', 'password');
+    is_right boolean;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    SELECT * INTO principal FROM auth.users u WHERE u.id = auth.uid();
+    -- a stolen access token must not become a way to guess the password
+    is_right := (auth.verify_password(principal.encrypted_password, current_password)).ok;
+    IF NOT auth.admit_sign_in(principal.id, is_right) THEN
+        RETURN auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
+            'The current password is wrong');
+    ELSIF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The new password was refused',
+            (SELECT jsonb_agg(jsonb_build_object('field', 'newPassword', 'message', replace(p->>'message', 'password ', 'newPassword ')))
+             FROM jsonb_array_elements(checked.problems) AS p));
+    ELSIF new_password = current_password THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The new password was refused',
+            '[{"field": "newPassword", "message": "newPassword must differ from the current password"}]');
+    END IF;
+    -- in the order that auth.sign_out() tells of
+    PERFORM FROM auth.users u WHERE u.id = principal.id FOR NO KEY UPDATE;
+    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = auth.session_id() FOR UPDATE;
+    UPDATE auth.users u
+    SET encrypted_password = auth.hash_password(new_password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE u.id = principal.id AND u.encrypted_password = principal.encrypted_password;
+    IF NOT FOUND THEN
+        RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
+    END IF;
+    PERFORM auth.end_sessions(principal.id, 'password_rotated', auth.session_id());
+    UPDATE auth.refresh_tokens r SET invalidated_as = 'password_rotated' WHERE r.session_id = auth.session_id();
+    UPDATE auth.sessions s SET expires_at = clock_timestamp() + auth.seconds('access_token_ttl') * interval '1 second'
+    WHERE s.id = auth.session_id() AND s.origin = 'sign_in';
+    RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.change_password(text, text, jsonb) IS
+'The caller''s own password: ends all its other sessions and every refresh token, this session''s too; its access token lives on until it expires. 200 {success: true}; 400 when the current password is wrong (counted like a failed sign-in) or the new one is refused or the same; 401 without a token.';
+
+CREATE OR REPLACE FUNCTION auth.prune_sessions(older_than interval DEFAULT '30 days') RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cutoff timestamptz := clock_timestamp() - older_than;
+    removed bigint;
+BEGIN
+    IF older_than IS NULL OR older_than <= interval '0' THEN
+        PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
+    END IF;
+    DELETE FROM auth.sessions s USING auth.sessions o
+        LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
+    WHERE s.id = o.id AND (o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
+        OR u.session_generation <> o.generation AND o.created_at < cutoff);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION auth.prune_sessions(interval) IS
+'Deletes sessions that ended longer ago than that; until then a refresh is refused with the reason, after it as unknown. Returns how many went. 22023 for an interval that is not above zero.';

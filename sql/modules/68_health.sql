@@ -1,0 +1,207 @@
+-- The health of agents: what was refused is reported once, what is about to fail in time.
+
+CREATE OR REPLACE FUNCTION auth.drain_token_use(OUT session_id uuid, OUT used_at timestamptz) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_drain_token_use';
+COMMENT ON FUNCTION auth.drain_token_use() IS
+'Internal: which agents'' sessions were used since the last call, as far as it was noted in shared memory.';
+CREATE OR REPLACE FUNCTION auth.token_use_is_known() RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_token_use_is_known';
+COMMENT ON FUNCTION auth.token_use_is_known() IS
+'Internal: whether uses are noted, which takes pg_principal in shared_preload_libraries, and none was lost since the last drain.';
+
+CREATE OR REPLACE FUNCTION auth.agent_findings(use_is_known boolean, OUT kind text, OUT user_id uuid, OUT email text, OUT subject text, OUT reason text, OUT metadata jsonb) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH agents AS (
+        SELECT * FROM auth.users u WHERE auth.is_agent(u.kind, u.email) AND (u.banned_until > now()) IS NOT TRUE
+    ), live AS (
+        SELECT s.*, a.email, r.created_at AS refreshed_at, r.expires_at AS refresh_expires_at
+        FROM agents a JOIN auth.sessions s ON s.user_id = a.id AND s.generation = a.session_generation
+            LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+        WHERE s.revoked_at IS NULL AND s.expires_at > now()
+    )
+    SELECT 'token_expiring', l.user_id, l.email, format('%s within %s d', l.id, d.days), format('expires within %s days', d.days),
+        jsonb_build_object('sessionId', l.id, 'label', l.label, 'expiresAt', auth.iso_time(l.expires_at))
+    FROM live l CROSS JOIN LATERAL (
+        SELECT min(t.days) AS days FROM (VALUES (1), (7), (30)) AS t (days)
+        WHERE l.expires_at < now() + t.days * interval '1 day' AND l.expires_at - l.created_at > 2 * t.days * interval '1 day') AS d
+    WHERE l.origin = 'issued' AND d.days IS NOT NULL
+      -- its successor is there already
+      AND NOT EXISTS (SELECT FROM live n WHERE n.user_id = l.user_id AND n.origin = 'issued' AND n.label IS NOT DISTINCT FROM l.label
+                      AND n.created_at > l.created_at AND n.expires_at > l.expires_at)
+    UNION ALL
+    SELECT 'token_unused', l.user_id, l.email, l.id::text, 'unused for 90 days',
+        jsonb_build_object('sessionId', l.id, 'label', l.label, 'lastUsedAt', auth.iso_time(l.last_used_at))
+    FROM live l
+    WHERE agent_findings.use_is_known AND l.origin = 'issued' AND coalesce(l.last_used_at, l.created_at) < now() - interval '90 days'
+    UNION ALL
+    SELECT 'admin_agent', a.id, a.email, '', 'an agent has the role ADMIN', '{}' FROM agents a WHERE a.app_role = 'ADMIN'
+    UNION ALL
+    SELECT 'password_old', a.id, a.email, '', format('password older than %s', current_setting('pg_principal.agent_password_max_age')),
+        jsonb_build_object('passwordChangedAt', auth.iso_time(coalesce(a.password_changed_at, a.created_at)))
+    FROM agents a
+    WHERE a.encrypted_password IS NOT NULL AND auth.seconds('agent_password_max_age') > 0
+      AND coalesce(a.password_changed_at, a.created_at) < now() - auth.seconds('agent_password_max_age') * interval '1 second'
+    UNION ALL
+    SELECT 'refresh_lapsing', l.user_id, l.email, l.id::text, 'refresh token about to lapse unrefreshed',
+        jsonb_build_object('sessionId', l.id, 'refreshedAt', auth.iso_time(l.refreshed_at), 'expiresAt', auth.iso_time(l.refresh_expires_at))
+    FROM live l
+    WHERE l.refresh_expires_at > now()
+      AND l.refresh_expires_at < now() + least(interval '1 day', (l.refresh_expires_at - l.refreshed_at) / 4);
+END;
+COMMENT ON FUNCTION auth.agent_findings(boolean) IS
+'Internal: what is wrong with agents at this moment: issued tokens that expire within 30, 7 or 1 days (those that live more than twice as long and have no successor of the same label yet), are unused for 90 days, agents with the role ADMIN, passwords older than pg_principal.agent_password_max_age, refresh tokens in the last quarter, at most the last day, of their life.';
+
+CREATE OR REPLACE FUNCTION auth.incident_line(schedule_id text, i auth.incidents) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT jsonb_build_object(
+        'event', CASE (incident_line.i).kind WHEN 'refresh_failure' THEN 'agent.refresh.failure.detected'
+            ELSE 'agent.' || (incident_line.i).kind || '.detected' END,
+        'scheduleId', incident_line.schedule_id, 'userId', (incident_line.i).user_id, 'email', (incident_line.i).email,
+        'reason', (incident_line.i).reason, 'metadata', (incident_line.i).metadata,
+        'createdAt', auth.iso_time((incident_line.i).created_at))::text;
+END;
+COMMENT ON FUNCTION auth.incident_line(text, auth.incidents) IS 'Internal: an incident as the health scan logs it.';
+
+CREATE OR REPLACE FUNCTION auth.collect_incidents(
+    schedule_id text, OUT line text, OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
+    OUT metadata jsonb, OUT created_at timestamptz) RETURNS SETOF record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    use_is_known boolean := auth.token_use_is_known();
+    at_time timestamptz := clock_timestamp();
+    failures bigint;
+BEGIN
+    -- What somebody is just ending is passed over: waiting for it could be waiting in a circle.
+    WITH used AS MATERIALIZED (
+        SELECT * FROM auth.drain_token_use()
+    ), free AS (
+        SELECT s.id, d.used_at FROM used d JOIN auth.sessions s ON s.id = d.session_id FOR NO KEY UPDATE OF s SKIP LOCKED
+    )
+    UPDATE auth.sessions s SET last_used_at = greatest(s.last_used_at, f.used_at) FROM free f WHERE s.id = f.id;
+
+    RETURN QUERY
+    WITH taken AS (
+        SELECT i.id FROM auth.incidents i WHERE i.detected_at IS NULL FOR UPDATE SKIP LOCKED
+    ), detected AS (
+        UPDATE auth.incidents i SET detected_at = at_time FROM taken t WHERE i.id = t.id RETURNING i
+    )
+    SELECT auth.incident_line(schedule_id, d.i), (d.i).id, (d.i).kind, (d.i).user_id, (d.i).email, (d.i).reason, (d.i).metadata, (d.i).created_at
+    FROM detected d ORDER BY (d.i).created_at, (d.i).id;
+    GET DIAGNOSTICS failures = ROW_COUNT;
+    IF failures > 0 THEN
+        PERFORM auth.count_up('agent.refresh.failures', '', failures);
+    END IF;
+
+    RETURN QUERY
+    WITH findings AS MATERIALIZED (
+        SELECT * FROM auth.agent_findings(use_is_known)
+    ), resolved AS (
+        UPDATE auth.incidents i SET resolved_at = at_time
+        WHERE i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND (i.kind <> 'token_unused' OR use_is_known)
+          AND NOT EXISTS (SELECT FROM findings f WHERE (f.kind, f.user_id, f.subject) = (i.kind, i.user_id, i.subject))
+    ), opened AS (
+        INSERT INTO auth.incidents AS i (kind, user_id, email, subject, reason, metadata, created_at, detected_at)
+        SELECT f.kind, f.user_id, f.email, f.subject, f.reason, f.metadata, at_time, at_time FROM findings f
+        ON CONFLICT DO NOTHING RETURNING i
+    )
+    SELECT auth.incident_line(schedule_id, o.i), (o.i).id, (o.i).kind, (o.i).user_id, (o.i).email, (o.i).reason, (o.i).metadata, (o.i).created_at
+    FROM opened o ORDER BY (o.i).email, (o.i).kind, (o.i).subject;
+
+    PERFORM auth.set_gauge('agent.findings', k.kind, (SELECT count(*) FROM auth.incidents i WHERE i.kind = k.kind AND i.resolved_at IS NULL))
+    FROM (VALUES ('token_expiring'), ('token_unused'), ('admin_agent'), ('password_old'), ('refresh_lapsing')) AS k (kind);
+    PERFORM auth.set_gauge('agent.count', '', (SELECT count(*) FROM auth.users u WHERE auth.is_agent(u.kind, u.email)));
+    PERFORM auth.set_gauge('agent.health.last_scan', '', extract(epoch FROM at_time)::bigint);
+END
+$$;
+COMMENT ON FUNCTION auth.collect_incidents(text) IS
+'Internal: what the health scan has to tell, each once: refused refreshes not yet reported, in whatever order they were committed, and findings that were not open before. Findings that no longer hold are resolved.';
+
+CREATE OR REPLACE FUNCTION auth.scan_agent_health(
+    schedule_id text DEFAULT NULL, OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
+    OUT metadata jsonb, OUT created_at timestamptz) RETURNS SETOF record
+LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error
+AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
+COMMENT ON FUNCTION auth.scan_agent_health(text) IS
+'Reports the incidents of agents since the last scan, each exactly once however often or concurrently it runs: a row, a line of JSON at WARNING in the server log, not sent to the client (agent.refresh.failure.detected, ...), the counter agent.refresh.failures, the gauges agent.findings. schedule_id goes into the lines.';
+
+CREATE OR REPLACE FUNCTION auth.agent_health(
+    OUT email text, OUT app_role text, OUT banned boolean, OUT issued_tokens bigint, OUT signed_in_sessions bigint,
+    OUT next_expiry timestamptz, OUT last_used_at timestamptz, OUT last_refresh_at timestamptz, OUT password_changed_at timestamptz,
+    OUT refresh_failures bigint, OUT last_failure_at timestamptz, OUT last_failure_reason text, OUT findings text[]) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT u.email, u.app_role, coalesce(u.banned_until > now(), false), l.issued, l.signed_in, l.next_expiry,
+        l.last_used_at, l.last_refresh_at, u.password_changed_at, coalesce(f.failures, 0), f.last_at, f.last_reason,
+        ARRAY(SELECT i.reason FROM auth.incidents i WHERE i.user_id = u.id AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL ORDER BY i.reason)
+    FROM auth.users u
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE s.origin = 'issued') AS issued, count(*) FILTER (WHERE s.origin = 'sign_in') AS signed_in,
+            min(least(s.expires_at, r.expires_at)) AS next_expiry, max(s.last_used_at) AS last_used_at,
+            max(r.created_at) FILTER (WHERE r.generation > 1) AS last_refresh_at
+        FROM auth.sessions s LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+        WHERE s.user_id = u.id AND auth.session_state(s, u.session_generation, u.banned_until, r) = 'live') AS l
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS failures, max(i.created_at) AS last_at, (array_agg(i.reason ORDER BY i.created_at DESC))[1] AS last_reason
+        FROM auth.incidents i WHERE i.kind = 'refresh_failure' AND i.user_id = u.id AND i.created_at > now() - interval '7 days') AS f ON true
+    WHERE auth.is_agent(u.kind, u.email)
+    ORDER BY u.email;
+END;
+COMMENT ON FUNCTION auth.agent_health() IS
+'For operators: each agent with its live issued tokens and signed-in sessions, the next of them to end, last use (to within a day, as of the last scan) and refresh, refused refreshes of the last 7 days, and the findings of the last scan.';
+
+CREATE OR REPLACE FUNCTION auth.list_incidents(
+    since timestamptz DEFAULT now() - interval '7 days', OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
+    OUT metadata jsonb, OUT created_at timestamptz, OUT detected_at timestamptz, OUT resolved_at timestamptz) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT i.id, i.kind, i.user_id, i.email, i.reason, i.metadata, i.created_at, i.detected_at, i.resolved_at
+    FROM auth.incidents i WHERE i.created_at >= list_incidents.since ORDER BY i.created_at DESC, i.id;
+END;
+COMMENT ON FUNCTION auth.list_incidents(timestamptz) IS 'For operators: incidents of agents, newest first, reported by a scan or not yet.';
+
+CREATE OR REPLACE FUNCTION auth.require_cron() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- the extension's own function: anybody may make a schema named cron where there is none
+    IF NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_proc'::regclass AND d.objid = to_regprocedure('cron.schedule(text,text,text)')
+                     AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pg_cron') THEN
+        PERFORM auth.raise_error('cron_missing', coalesce(current_setting('cron.database_name', true), 'postgres'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.require_cron() IS 'Internal: 55000 unless pg_cron is installed in this database.';
+
+CREATE OR REPLACE FUNCTION auth.schedule_health_scan(schedule text DEFAULT '0 * * * *') RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM auth.require_cron();
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job USING 'pg_principal_health_scan', schedule,
+        'SELECT count(*) FROM auth.scan_agent_health(''pg_principal_health_scan'')';
+    RETURN job;
+END
+$$;
+COMMENT ON FUNCTION auth.schedule_health_scan(text) IS
+'Has pg_cron run auth.scan_agent_health() in this database, every hour unless told otherwise, as the owner of the extension; called again it changes the schedule. Returns the id of the job in cron.job. 55000 without pg_cron in this database; an unreadable schedule is pg_cron''s error.';
+
+CREATE OR REPLACE FUNCTION auth.unschedule_health_scan() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    job bigint;
+BEGIN
+    PERFORM auth.require_cron();
+    EXECUTE 'SELECT j.jobid FROM cron.job j WHERE j.jobname = $1 AND j.username = current_user'
+        INTO job USING 'pg_principal_health_scan';
+    IF job IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE 'SELECT cron.unschedule($1)' USING job;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.unschedule_health_scan() IS
+'Takes the health scan out of pg_cron. False when it was not scheduled; 55000 without pg_cron in this database.';

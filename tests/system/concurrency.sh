@@ -1,0 +1,84 @@
+#!/bin/bash
+# Twelve clients do to three principals whatever can be done, as fast as they can: nobody waits in a
+# circle, no chain breaks, and each refusal is counted, written and reported exactly once.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+dir=$work/concurrency
+cluster_create "$dir" fsync=off shared_preload_libraries=pg_principal deadlock_timeout=200ms \
+    log_min_messages=error client_min_messages=error pg_principal.refresh_reuse_interval=0 \
+    pg_principal.max_failed_sign_ins=1000 pg_principal.max_failure_entries=1000000 || exit 1
+cluster_start "$dir" || exit 1
+psql -XqAt -v ON_ERROR_STOP=1 >/dev/null <<'SQL' || exit 1
+CREATE EXTENSION pg_principal;
+SELECT auth.create_signing_key();
+-- Hashing is slow on purpose, and would keep them from meeting: here, a password is its own hash.
+CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
+LANGUAGE sql VOLATILE STRICT AS $$ SELECT '$argon2id$' || password $$;
+CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
+LANGUAGE sql VOLATILE AS $$ SELECT coalesce(stored = '$argon2id$' || password, false), false $$;
+SELECT auth.add_user(jsonb_build_object('email', 'p' || i || '@example.com', 'password', 'Th1sIsAStrong!Pass', 'kind', 'service_account'))
+FROM generate_series(0, 2) AS i;
+INSERT INTO auth.organization_people (email, name, kind) SELECT u.email, 'Agent', 'service_account' FROM auth.users u;
+CREATE UNLOGGED TABLE given (id bigserial PRIMARY KEY, principal text, access text, refresh text);
+CREATE INDEX ON given (principal, id);
+CREATE FUNCTION act(dice integer, n integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    who text := 'p' || n || '@example.com';
+    token given;
+    r auth.auth_result;
+BEGIN
+    SELECT g.* INTO token FROM (SELECT * FROM given WHERE principal = who ORDER BY id DESC LIMIT 15) AS g ORDER BY random() LIMIT 1;
+    IF dice BETWEEN 66 AND 79 OR dice BETWEEN 88 AND 90 THEN
+        PERFORM set_config('pg_principal.token', token.access, true);
+    END IF;
+    CASE
+        WHEN dice < 20 OR token.id IS NULL THEN r := auth.sign_in(who, 'Th1sIsAStrong!Pass');
+        WHEN dice < 25 THEN r := auth.sign_in(who, 'wrong');
+        WHEN dice < 60 THEN r := auth.refresh(token.refresh);
+        WHEN dice < 63 THEN PERFORM auth.ban(who, '10 milliseconds');
+        WHEN dice < 66 THEN PERFORM auth.unban(who);
+        WHEN dice < 68 THEN r := auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass');
+        WHEN dice < 70 THEN r := auth.change_password('An0therStrong!Pass', 'Th1sIsAStrong!Pass');
+        WHEN dice < 80 THEN r := auth.sign_out((ARRAY['local', 'others', 'global'])[1 + dice % 3]);
+        WHEN dice < 83 THEN PERFORM auth.set_password(who, 'Th1sIsAStrong!Pass');
+        WHEN dice < 86 THEN
+            PERFORM auth.revoke_session(s.id)
+            FROM (SELECT l.id FROM auth.list_sessions(who) AS l WHERE l.state = 'live' ORDER BY random() LIMIT 1) AS s;
+        WHEN dice < 88 THEN INSERT INTO given (principal, access, refresh) VALUES (who, auth.issue(who, '1h'), 'none');
+        WHEN dice < 91 THEN r := auth.update_profile(jsonb_build_object('firstName', random()::text));
+        WHEN dice < 95 THEN PERFORM auth.scan_agent_health();
+        WHEN dice < 96 THEN PERFORM auth.audit_seal();
+        WHEN dice < 97 THEN PERFORM auth.audit_prune('2 seconds');
+        WHEN dice < 98 THEN PERFORM auth.prune_sessions('1 second');
+        ELSE PERFORM auth.provision();
+    END CASE;
+    IF r.payload ? 'tokens' THEN
+        INSERT INTO given (principal, access, refresh)
+        VALUES (who, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken');
+    END IF;
+    RETURN r.reason;
+EXCEPTION WHEN invalid_authorization_specification OR object_not_in_prerequisite_state THEN
+    RETURN 'dead'; -- the token, or the principal is banned
+END
+$$;
+SQL
+printf '%s\n' '\set dice random(0, 99)' '\set n random(0, 2)' 'SELECT act(:dice, :n);' >"$dir/script"
+"$PG_BIN/pgbench" -n -c 12 -j 2 -T "${LIMIT:-15}" -f "$dir/script" >"$dir/pgbench.log" 2>&1
+sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1" 2>&1; }
+like "they did a lot" "$(sed -n 's/^number of transactions actually processed: //p' "$dir/pgbench.log")" '^[0-9]{4,}$'
+is "nobody failed" "$(grep -aE 'ERROR|FATAL|PANIC' "$dir/log" | sed 's/.*\(ERROR\|FATAL\|PANIC\)/\1/' | sort | uniq -c)" ""
+is "every chain holds" "$(sql "SELECT * FROM auth.audit_verify()")" ""
+is "each refusal of an agent is an incident" "$(sql "SELECT count(*) FROM auth.incidents WHERE kind = 'refresh_failure'")" \
+    "$(sql "SELECT sum(value) FROM auth.read_metrics() WHERE name = 'auth.refresh.failures' AND label <> 'verification-failed'")"
+is "reported as often as scans say" "$(sql "SELECT count(*) FROM auth.incidents WHERE kind = 'refresh_failure' AND detected_at IS NOT NULL")" \
+    "$(sql "SELECT sum(value) FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")"
+is "the rest by the next" "$(sql "SELECT count(*) FROM auth.incidents WHERE kind = 'refresh_failure' AND detected_at IS NULL")" \
+    "$(sql "SELECT count(*) FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'")"
+is "signed-in sessions and refresh tokens belong together" "$(sql "SELECT count(*) FROM auth.refresh_tokens r
+    LEFT JOIN auth.sessions s ON s.id = r.session_id AND s.origin = 'sign_in' WHERE s.id IS NULL OR s.revoked_as = 'signed_out'")" 0
+cluster_stop "$dir" fast

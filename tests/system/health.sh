@@ -1,0 +1,109 @@
+#!/bin/bash
+# pg_cron runs the health scan: what was refused to an agent is reported once, in a row, a counter and
+# a line of the server log, across restarts and crashes. Uses of tokens are noted in shared memory and
+# carried over by the scan, each database its own.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+dir=$work/health
+cluster_create "$dir" fsync=off || exit 1
+cluster_start "$dir" || exit 1
+
+sql() { # DATABASE STATEMENT..: the last one's answer, or the error
+    local database=$1 statements=()
+    shift
+    for statement in "$@"; do statements+=(-c "$statement"); done
+    psql -XqAt -v ON_ERROR_STOP=1 -d "$database" "${statements[@]}" 2>&1
+}
+wait_for() { # SECONDS DATABASE QUERY: until it answers t
+    local end=$((SECONDS + $1))
+    until [ "$(sql "$2" "$3")" = t ]; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.3
+    done
+}
+start() { # DATABASE: with one agent
+    sql "$1" "CREATE EXTENSION pg_principal" "SELECT auth.create_signing_key()" \
+        "SELECT auth.push_people('[{\"email\": \"etl@example.com\", \"name\": \"ETL\", \"kind\": \"service_account\"}]')" \
+        "SELECT auth.provision()" "SELECT auth.set_password('etl@example.com', 'Th1sIsAStrong!Pass')"
+}
+fail_to_refresh() { # DATABASE: with a refresh token whose secret is wrong
+    sql "$1" "SELECT reason FROM auth.refresh((SELECT left(payload->'tokens'->>'refreshToken', -6) || 'AAAAAA'
+        FROM auth.sign_in('etl@example.com', 'Th1sIsAStrong!Pass')), '{\"ip\": \"192.0.2.7\"}')"
+}
+detected() { grep -a 'agent\.[a-z_.]*detected' "$dir/log" | sed -n 's/^.* WARNING:  //p'; }
+
+# Where pg_cron is not.
+createdb other
+start other >/dev/null
+answer=$(sql other "SELECT auth.schedule_health_scan()")
+like "without pg_cron: a clear error" "$answer" 'ERROR: .*pg_cron'
+like "and a hint where it would have to be" "$answer" 'HINT: .*postgres'
+like "nor is anything to take out" "$(sql other "SELECT auth.unschedule_health_scan()")" 'ERROR: .*pg_cron'
+sql other "CREATE SCHEMA cron" "CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 666'" >/dev/null
+like "nor does a schema of that name do" "$(sql other "SELECT auth.schedule_health_scan()")" 'ERROR: .*pg_cron'
+
+start postgres >/dev/null
+ok "pg_cron is there" sql postgres "CREATE EXTENSION pg_cron"
+is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
+is "every hour unless told otherwise" "$(sql postgres "SELECT auth.schedule_health_scan() > 0" "SELECT schedule FROM cron.job")" "t
+0 * * * *"
+like "another schedule, the same job" "$(sql postgres "SELECT auth.schedule_health_scan('* * * * *')" "SELECT count(*), min(schedule) FROM cron.job")" '1.\* \* \* \* \*$'
+like "a bad schedule is refused" "$(sql postgres "SELECT auth.schedule_health_scan('now and then')")" 'ERROR: .*now and then'
+is "and changes nothing" "$(sql postgres "SELECT schedule, database, username FROM cron.job")" "* * * * *|postgres|postgres"
+is "a refresh is refused" "$(fail_to_refresh postgres)" hash-mismatch
+
+# Both survive a restart without a checkpoint.
+cluster_stop "$dir" immediate
+cluster_start "$dir" || exit 1
+is "the job survives a restart" "$(sql postgres "SELECT jobname, schedule, active FROM cron.job")" "pg_principal_health_scan|* * * * *|t"
+is "and so does the incident" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|0"
+is "and the counter" "$(sql postgres "SELECT label, value FROM auth.read_metrics() WHERE name = 'auth.refresh.failures'")" "hash-mismatch|1"
+
+if wait_for 80 postgres "SELECT EXISTS (SELECT FROM cron.job_run_details WHERE status = 'succeeded' AND command ~ 'scan_agent_health')"; then
+    echo "ok - pg_cron has run the scan"
+else
+    echo "not ok - pg_cron has run the scan"
+    sql postgres "SELECT * FROM cron.job_run_details" | sed 's/^/    /'
+fi
+is "the incident is detected" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|1"
+is "and counted once" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
+is "and logged once" "$(detected | wc -l)" 1
+is "as one line of JSON" "$(detected | jq -c '[keys, .event, .scheduleId, .email, .reason, (.metadata.generation), (.createdAt | test("^20[0-9-]+T[0-9:.]+Z$"))]')" \
+    '[["createdAt","email","event","metadata","reason","scheduleId","userId"],"agent.refresh.failure.detected","pg_principal_health_scan","etl@example.com","hash-mismatch",1,true]'
+is "about that principal" "$(detected | jq -r .userId)" "$(sql postgres "SELECT id FROM auth.users")"
+is "a scan by hand reports nothing again" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()")" 0
+is "and leaves the counter" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
+is "unscheduled" "$(sql postgres "SELECT auth.unschedule_health_scan()" "SELECT count(*) FROM cron.job")" "t
+0"
+
+# A backend is killed: the server starts over.
+fail_to_refresh postgres >/dev/null
+psql -XqAt -c "SELECT pg_sleep(60)" >/dev/null 2>&1 &
+sleeper=$!
+wait_for 10 postgres "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+as_server kill -9 "$(sql postgres "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")"
+wait "$sleeper"
+wait_for 30 postgres "SELECT true"
+is "metrics and incidents survive a crash" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'" "SELECT name, value FROM auth.read_metrics() WHERE name ~ 'refresh.failures'")" "2|1
+agent.refresh.failures|1
+auth.refresh.failures|2"
+is "what came last is reported then" "$(sql postgres "SELECT reason FROM auth.scan_agent_health('by hand')")" hash-mismatch
+is "under the name of that scan" "$(detected | tail -n 1 | jq -r .scheduleId)" "by hand"
+is "no chain is broken" "$(sql postgres "SELECT * FROM auth.audit_verify()")" ""
+
+# Uses of tokens.
+used() { sql "$1" "SELECT auth.list_sessions('etl@example.com')" "SELECT label || ':' || (last_used_at > now() - interval '1 minute')::text FROM auth.list_sessions('etl@example.com') WHERE origin = 'issued' AND last_used_at IS NOT NULL" | grep -v '^('; }
+here=$(sql postgres "SELECT auth.issue('etl@example.com', '90d', 'here')")
+there=$(sql other "SELECT auth.issue('etl@example.com', '90d', 'there')")
+sql postgres "SELECT auth.issue('etl@example.com', '90d', 'idle')" >/dev/null
+PGOPTIONS="-c pg_principal.token=$here" sql postgres "SELECT auth.email()" >/dev/null
+PGOPTIONS="-c pg_principal.token=$there" sql other "SELECT auth.email()" >/dev/null
+is "a use is not written by who reads" "$(used postgres)" ""
+is "but by the scan" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used postgres)" here:true
+is "which takes nothing of another database" "$(used other; sql other "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used other)" there:true
+cluster_stop "$dir" fast
