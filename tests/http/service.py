@@ -164,7 +164,7 @@ def access_log():
             ask(server.port)
             ok("and goes on there", until(lambda: len(read()) == 1))
     with Server("--access-log", "-", "--max-requests", "1000000") as server:
-        count = 30_000  # more than a pipe and the log's own buffer hold, and nobody reads
+        count = 60_000  # more than a pipe, what is being written and what waits hold, and nobody reads
         sock = connect(server.port)
         for _ in range(count // 100):
             sock.sendall(request() * 100)
