@@ -39,7 +39,7 @@ CORE_FLAGS := $(STRICT) $(HARDEN) -fvisibility=hidden -Iextension
 PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow -Wshadow=local -fno-strict-aliasing -fwrapv
 FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
 	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
-FRONTEND_LIBS := -lpq -lyaml-cpp -lcrypto -largon2 -lcrypt -pthread
+FRONTEND_LIBS := -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
 # Objects are of one server version: another PG_CONFIG compiles them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)
@@ -75,6 +75,7 @@ uninstall-frontend:
 
 include tests/harness/unit.mk
 include tests/harness/fuzz.mk
+include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
 

@@ -62,6 +62,7 @@ void build(CLI::App &root, Session &session) {
     add_health_commands(root, session);
     add_audit_commands(root, session);
     add_whoami_command(root, session);
+    add_serve_command(root, session);
 }
 
 // CLI11 takes --email= for a flag without a value; it is a value that is empty.

@@ -41,6 +41,7 @@ void add_keys_commands(CLI::App &root, Session &session);
 void add_health_commands(CLI::App &root, Session &session);
 void add_audit_commands(CLI::App &root, Session &session);
 void add_whoami_command(CLI::App &root, Session &session);
+void add_serve_command(CLI::App &root, Session &session);
 
 // The whole program; returns its exit code: 0 done, 1 refused or failed, 2 wrong usage.
 int run(int argc, const char *const *argv, Streams &streams);

@@ -28,7 +28,7 @@ is "--version is the control file's" "$code $out" "0 pg_principal $version"
 for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" \
     people "people validate" "people push" "people render" "people provision" "people remove" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
-    health "health scan" "health report" audit "audit verify" "audit seal" whoami; do
+    health "health scan" "health report" audit "audit verify" "audit seal" whoami serve; do
     # shellcheck disable=SC2086
     pg_principal $verb --help
     like "help of '$verb' has an example" "$code $out" "^0 .*Examples:.*pg_principal ${verb%% *}"
@@ -52,6 +52,11 @@ refused "option without a value" 2 "--ttl: 1 required TEXT missing" auth issue -
 refused "repeated option" 2 "--email: At Most 1 required but received 2" auth issue --email a@example.com --email b@example.com
 refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import
 refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import --secret-env A --secret-file B
+
+export PG_PRINCIPAL_SERVE_POOL_SIZE=none
+refused "a variable that cannot be" 2 "--pool-size: Value none not in range 1 to 1000" serve
+refused "is no concern of other verbs" 2 "KID is required" keys activate
+unset PG_PRINCIPAL_SERVE_POOL_SIZE
 
 # A missing address is the first refusal of an issue, not wrong usage.
 refused "issue without --email" 1 "--email is required" auth issue --ttl nonsense

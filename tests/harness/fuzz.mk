@@ -1,9 +1,10 @@
-# One libFuzzer program per tests/fuzz/*.cpp, with the core compiled for it.
+# One libFuzzer program per tests/fuzz/*.cpp, with the core and the reader of HTTP compiled for it.
 FUZZ := $(BUILD)/fuzz
 FUZZ_CXX ?= clang++
 # STRICT may name warnings that only gcc knows.
 FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -fno-omit-frame-pointer \
-	-fno-sanitize-recover=all -Iextension
+	-fno-sanitize-recover=all -Iextension -Ifrontend
+FUZZ_SRC := $(CORE_SRC) $(wildcard frontend/http_parser*.cpp) frontend/http_message.cpp frontend/http_address.cpp
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
 
 fuzz-targets: $(FUZZ_TARGETS)
@@ -12,7 +13,7 @@ $(FUZZ)/obj/%.o: %.cpp Makefile tests/harness/fuzz.mk
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
-$(FUZZ)/libcore.a: $(CORE_SRC:%.cpp=$(FUZZ)/obj/%.o)
+$(FUZZ)/libcore.a: $(FUZZ_SRC:%.cpp=$(FUZZ)/obj/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -22,4 +23,4 @@ $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 
 .PHONY: fuzz-targets
 .SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)
--include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d)
+-include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d $(FUZZ)/obj/frontend/*.d)

@@ -27,8 +27,9 @@ missing_packages() {
         libcpp-httplib-dev libargon2-dev libcrypt-dev libgtest-dev)
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
     [[ $goal != test && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
+    [ "$goal" != bench ] || wanted+=(wrk)
     if [ "$goal" = test ]; then # what our tokens are compared with
-        wanted+=(openssl python3-jwt python3-cryptography)
+        wanted+=(openssl python3-jwt python3-cryptography pgbouncer)
         command -v npm >/dev/null || wanted+=(nodejs npm) # npm of another source is as good
     fi
     local installed

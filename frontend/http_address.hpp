@@ -1,0 +1,58 @@
+// Internet addresses: who the client is, and which proxies are believed about it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct sockaddr_storage;
+
+namespace pg_principal::http {
+
+struct Header;
+
+// IPv4 is kept in its IPv6 form (::ffff:1.2.3.4), so that one client has one address.
+class Address {
+  public:
+    using Bytes = std::array<std::uint8_t, 16>;
+    Address() = default;
+    explicit Address(const Bytes &bytes) : bytes_(bytes) {}
+    explicit Address(const sockaddr_storage &peer);
+    // Without port or zone.
+    static std::optional<Address> parse(std::string_view text);
+
+    bool is_v4() const;
+    std::string text() const;
+    const Bytes &bytes() const { return bytes_; }
+    // What one subscriber usually holds: an IPv4 address, a /64 of IPv6.
+    Address network() const;
+    bool operator==(const Address &other) const { return bytes_ == other.bytes_; }
+
+  private:
+    Bytes bytes_ = {};
+};
+
+class Cidr {
+  public:
+    // 10.0.0.0/8, 2001:db8::/32, or one address. Bits beyond the prefix must be zero.
+    static std::optional<Cidr> parse(std::string_view text);
+    bool contains(const Address &address) const;
+
+  private:
+    Cidr(const Address &base, unsigned bits) : base_(base), bits_(bits) {}
+    Address base_;
+    unsigned bits_;
+};
+
+bool contains(const std::vector<Cidr> &ranges, const Address &address);
+
+// X-Forwarded-For read from its end for as long as the address that wrote the entry is a proxy of
+// ours: the rightmost address that is none is the client. What stands left of it anybody may have
+// written.
+Address client_address(const Address &peer, const std::vector<Header> &headers,
+                       const std::vector<Cidr> &proxies);
+
+} // namespace pg_principal::http

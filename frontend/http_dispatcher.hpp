@@ -1,0 +1,96 @@
+// From a complete request to the bytes of its response: who asks, which route, may it run now, and
+// what every response carries. Knows no socket.
+#pragma once
+
+#include <atomic>
+#include <ctime>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http_limits.hpp"
+#include "http_log.hpp"
+#include "http_message.hpp"
+#include "http_metrics.hpp"
+#include "http_parser.hpp"
+#include "http_rate.hpp"
+#include "http_routes.hpp"
+
+namespace pg_principal::http {
+
+// What the engine itself refuses; `path` is "" when the request could not be read.
+struct Problem {
+    int status;
+    std::string_view code;    // "not_found"
+    std::string_view message; // one line for people
+    std::string_view path;
+};
+
+struct Policy {
+    std::vector<Cidr> proxies;             // whose X-Forwarded-For is believed
+    std::vector<std::string> cors_origins; // exact, or "*"; none: no CORS
+    RateLimit rate;                        // of each client on the routes that ask for it
+    std::function<Response(const Problem &)> problem_body; // one JSON object unless given
+};
+
+// One request and its response.
+struct Exchange {
+    Request request;
+    RouteTable::Match match;
+    Address peer;
+    Clock::time_point began;
+    std::string failure; // for the log: an SQLSTATE or a word, never a text
+};
+
+// The time of day as headers and log lines spell it, spelt once a second. One per thread.
+class WallClock {
+  public:
+    void update();
+    const std::string &http_date() const { return date_; }
+    std::string iso() const; // with milliseconds
+
+  private:
+    std::time_t second_ = -1;
+    int milliseconds_ = 0;
+    std::string date_, iso_;
+};
+
+class Dispatcher {
+  public:
+    Dispatcher(RouteTable routes, Policy policy, LineLog &access_log);
+
+    // Never waits. A response when the request ends here; otherwise match.route is set.
+    std::optional<Response> admit(Exchange &exchange);
+    // Runs the route's handler; throws nothing but std::bad_alloc.
+    Response handle(Exchange &exchange) const;
+    Response problem(const Exchange &exchange, int status, std::string_view code,
+                     std::string_view message) const;
+    // Nothing of the request is known but that it cannot be answered.
+    Response refused(Exchange &exchange, const Refusal &refusal);
+    // Appends the response's bytes; counts and logs it.
+    void finish(const Exchange &exchange, Response &response, bool keep_alive, WallClock &clock,
+                std::string &out);
+
+    Metrics &metrics() { return metrics_; }
+    const Metrics &metrics() const { return metrics_; }
+    const RouteTable &routes() const { return routes_; }
+
+  private:
+    void identify(Exchange &exchange);
+    Response options(const Exchange &exchange) const;
+    void add_cors(const Request &request, Response &response) const;
+    void log(const Exchange &exchange, const Response &response, double seconds,
+             const WallClock &clock);
+    std::string new_id();
+
+    RouteTable routes_;
+    Policy policy_;
+    LineLog &access_log_;
+    RateLimiter limiter_;
+    Metrics metrics_;
+    std::uint64_t id_seed_[2];
+    std::atomic<std::uint64_t> next_id_{0};
+};
+
+} // namespace pg_principal::http

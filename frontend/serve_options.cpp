@@ -1,0 +1,154 @@
+#include "serve_options.hpp"
+
+#include "failure.hpp"
+#include "output.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+using http::milliseconds;
+
+// --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
+CLI::Option *with_variable(CLI::Option *option) {
+    std::string name = "PG_PRINCIPAL_SERVE_";
+    for (const char c : option->get_lnames().front())
+        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+    return option->envname(name);
+}
+
+template <class T>
+CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
+    return with_variable(verb.add_option(flag, value, text)->type_name(type))
+        ->capture_default_str();
+}
+
+CLI::Option *add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values,
+                      const char *type, const char *text) {
+    return add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
+}
+
+void add_seconds(CLI::App &verb, const char *flag, double &value, const char *text) {
+    add(verb, flag, value, "SECONDS", text)->check(CLI::Range(0.001, 86400.0));
+}
+
+void add_bytes(CLI::App &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
+               const char *text) {
+    add(verb, flag, value, "BYTES", text)->check(CLI::Range(least, std::uint64_t{1} << 30));
+}
+
+milliseconds time_of(double seconds) {
+    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+} // namespace
+
+void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
+    add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
+    add(verb, "--tls-cert", flags.tls_certificate, "FILE",
+        "Certificate chain (PEM): speak TLS; read again on SIGHUP");
+    add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
+    add(verb, "--access-log", flags.access_log, "FILE",
+        "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
+
+    add(verb, "--pool-size", flags.pool_size, "N", "Connections to the database")
+        ->check(CLI::Range(1U, 1000U));
+    with_variable(verb.add_flag("--transaction-pooler", flags.transaction_pooler,
+                                "The DSN leads to a pooler in transaction mode: no prepared "
+                                "statements, no startup options"));
+    add_seconds(verb, "--checkout-timeout", flags.checkout_timeout,
+                "How long a request waits for a connection");
+    add_seconds(verb, "--statement-timeout", flags.statement_timeout,
+                "How long a statement may take");
+    add_seconds(verb, "--connect-timeout", flags.connect_timeout,
+                "How long to try each host of the DSN");
+
+    add_seconds(verb, "--request-timeout", flags.request_timeout,
+                "From a request's first byte to its last");
+    add_seconds(verb, "--idle-timeout", flags.idle_timeout, "Between two requests of a connection");
+    add_seconds(verb, "--write-timeout", flags.write_timeout, "For a client that is slow to read");
+    add_seconds(verb, "--stop-timeout", flags.stop_timeout,
+                "For requests underway after SIGTERM or SIGINT");
+    add_bytes(verb, "--max-body", flags.max_body, 1, "Largest body of a request");
+    add_bytes(verb, "--max-header", flags.max_header, 256, "All header lines together");
+    add_bytes(verb, "--max-request-line", flags.max_request_line, 64, "Method and target");
+    add_bytes(verb, "--max-buffered", flags.max_buffered, 1 << 16,
+              "All requests and responses that wait");
+    add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
+        ->check(CLI::Range(4U, 10'000U));
+    add(verb, "--max-connections", flags.max_connections, "N", "Open connections")
+        ->check(CLI::Range(1U, 1'000'000U));
+    add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
+        ->check(CLI::Range(1U, 1'000'000'000U));
+
+    add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
+             "Whose X-Forwarded-For is believed; may be repeated");
+    add_list(verb, "--cors-origin", flags.cors_origins, "ORIGIN",
+             "Web origin whose pages may call, or *; may be repeated");
+    add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
+             "Clients that may read /metrics; may be repeated");
+    add(verb, "--rate-limit", flags.rate_limit, "N",
+        "Costly requests per second of one client; 0 is no limit")
+        ->check(CLI::Range(0.0, 1e6));
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
+        ->check(CLI::Range(1.0, 1e6));
+}
+
+http::ServerOptions server_options(const ServeFlags &flags) {
+    http::ServerOptions options;
+    for (const std::string &text : flags.listen)
+        options.listen.push_back(http::Endpoint::parse(text));
+    if (flags.tls_certificate.empty() != flags.tls_key.empty())
+        throw UsageError("--tls-cert and --tls-key belong together");
+    if (!flags.tls_certificate.empty())
+        options.tls = std::make_shared<http::Tls>(flags.tls_certificate, flags.tls_key);
+    http::Limits &limits = options.limits;
+    limits.body = flags.max_body;
+    limits.header_bytes = flags.max_header;
+    limits.request_line = flags.max_request_line;
+    limits.buffered_bytes = flags.max_buffered;
+    limits.headers = flags.max_headers;
+    limits.connections = flags.max_connections;
+    limits.requests_per_connection = flags.max_requests;
+    limits.request_time = time_of(flags.request_timeout);
+    limits.idle_time = time_of(flags.idle_timeout);
+    limits.write_time = time_of(flags.write_timeout);
+    options.database_places = flags.pool_size;
+    options.queue_time = time_of(flags.checkout_timeout);
+    options.stop_time = time_of(flags.stop_timeout);
+    return options;
+}
+
+http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
+    http::PoolOptions options;
+    options.dsn = dsn;
+    options.size = flags.pool_size;
+    options.transaction_pooler = flags.transaction_pooler;
+    options.checkout_time = time_of(flags.checkout_timeout);
+    options.statement_time = time_of(flags.statement_timeout);
+    options.connect_time = time_of(flags.connect_timeout);
+    return options;
+}
+
+std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag) {
+    std::vector<http::Cidr> ranges;
+    for (const std::string &text : texts) {
+        const std::optional<http::Cidr> range = http::Cidr::parse(text);
+        if (!range)
+            throw UsageError(std::string(flag) + ": " + printable(text) +
+                                 " is not an address or range",
+                             "For example 10.0.0.0/8 or 2001:db8::1.");
+        ranges.push_back(*range);
+    }
+    return ranges;
+}
+
+http::Policy policy(const ServeFlags &flags) {
+    http::Policy policy;
+    policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
+    policy.cors_origins = flags.cors_origins;
+    policy.rate = {flags.rate_limit, flags.rate_burst};
+    return policy;
+}
+
+} // namespace pg_principal::cli

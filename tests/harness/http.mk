@@ -1,0 +1,16 @@
+# Programs for the tests and measurements of the HTTP engine, with the frontend's own objects.
+HTTP_OBJS := $(patsubst frontend/%.cpp,$(BUILD)/obj/frontend/%.o,$(filter-out frontend/main.cpp,$(FRONTEND_SRC))) $(CORE_OBJS)
+
+$(BUILD)/http/demo_server: tests/http/demo_server.cpp $(HTTP_OBJS)
+	@mkdir -p $(@D)
+	$(CXX) $(STRICT) $(HARDEN) -O1 $(FRONTEND_INCLUDES) -MMD -MP -MT $@ -MF $@.d $(filter %.cpp %.o,$^) $(FRONTEND_LIBS) -o $@
+
+$(BUILD)/http/bare_httplib: tests/bench/bare_httplib.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(STRICT) -O2 $(FRONTEND_INCLUDES) $(filter %.cpp,$^) -lcpp-httplib -lpq -pthread -o $@
+
+http-programs: $(BUILD)/http/demo_server
+http-peers: $(BUILD)/http/bare_httplib
+
+.PHONY: http-programs http-peers
+-include $(wildcard $(BUILD)/http/*.d)

@@ -1,0 +1,108 @@
+// The engine with handlers for its tests and measurements, and the flags of `pg_principal serve`.
+#include <cstdlib>
+#include <iostream>
+
+#include "failure.hpp"
+#include "output.hpp"
+#include "serve.hpp"
+
+#include "core/json.hpp"
+
+using namespace pg_principal;
+using namespace pg_principal::http;
+
+namespace {
+
+const Statement answer{"SELECT $1::int * 2 AS twice"};
+const Statement nap{"SELECT pg_sleep($1::float8 / 1000), pg_backend_pid()"};
+const Statement failing{"SELECT 1 / $1::int, 'the secret of the statement'"};
+
+std::string about(const Request &request) {
+    std::string out = "{\"client\":" + json::quote(request.client.text()) +
+                      ",\"id\":" + json::quote(request.id) + ",\"secure\":";
+    out += request.secure ? "true" : "false";
+    out += ",\"bearer\":" + json::quote(request.bearer());
+    const std::optional<Form> query = Form::parse(request.query);
+    out += ",\"q\":" + json::quote(query ? query->get("q").value_or("") : "malformed");
+    return out += '}';
+}
+
+Route route(const char *method, const char *pattern, Lane lane, Handler handler,
+            bool limited = false) {
+    Route made;
+    made.method = method;
+    made.pattern = pattern;
+    made.handler = std::move(handler);
+    made.lane = lane;
+    made.rate_limited = limited;
+    return made;
+}
+
+void add_quick(RouteTable &routes) {
+    const auto hello = [](const Request &) { return Response::text(200, "hello\n"); };
+    routes.add(route("GET", "/hello", Lane::quick, hello))
+        .add(route("GET", "/limited", Lane::quick, hello, true))
+        .add(route("GET", "/about", Lane::quick,
+                   [](const Request &request) { return Response::json(200, about(request)); }))
+        .add(route("GET", "/items/:id/:part", Lane::quick,
+                   [](const Request &request) {
+                       return Response::text(200,
+                                             request.param("id") + "|" + request.param("part"));
+                   }))
+        .add(route("GET", "/items/special/:part", Lane::quick,
+                   [](const Request &request) {
+                       return Response::text(200, "special " + request.param("part"));
+                   }))
+        .add(route(
+            "POST", "/echo", Lane::quick,
+            [](const Request &request) { return Response::text(200, std::string(request.body)); }))
+        .add(route("GET", "/big/:bytes", Lane::quick,
+                   [](const Request &request) {
+                       const auto size = std::strtoul(request.param("bytes").c_str(), nullptr, 10);
+                       return Response::text(200, std::string(size, 'x'));
+                   }))
+        .add(route("GET", "/inject", Lane::quick, [](const Request &) {
+            return Response::empty().set("X-Echo", "a\r\nSet-Cookie: stolen=1");
+        }));
+}
+
+void add_database(RouteTable &routes, Pool &pool) {
+    routes
+        .add(route("GET", "/select", Lane::database,
+                   [&pool](const Request &) {
+                       const Result result = pool.run(answer, {"21"});
+                       return Response::text(200, std::string(result.text(0, 0)));
+                   }))
+        .add(route("GET", "/nap/:ms", Lane::database,
+                   [&pool](const Request &request) {
+                       const Result result = pool.run(nap, {request.param("ms")});
+                       return Response::text(200, std::string(result.text(0, 1)));
+                   }))
+        .add(route("GET", "/fails", Lane::database, [&pool](const Request &) {
+            pool.run(failing, {"0"});
+            return Response::empty();
+        }));
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    CLI::App app("The engine's test server");
+    cli::ServeFlags flags;
+    std::string dsn;
+    app.add_option("--dsn", dsn, "Database");
+    cli::add_serve_flags(app, flags);
+    CLI11_PARSE(app, argc, argv);
+    try {
+        cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
+            add_quick(routes);
+            add_database(routes, pool);
+        });
+        return 0;
+    } catch (const cli::UsageError &error) {
+        cli::print_error(std::cerr, error.what(), {}, error.hint);
+    } catch (const cli::Failure &error) {
+        cli::print_error(std::cerr, error.what(), error.detail, error.hint);
+    }
+    return 1;
+}

@@ -1,0 +1,202 @@
+"""What every response carries, and who is believed to be asking."""
+
+import json
+import re
+import subprocess
+import os
+import tempfile
+
+from wire import DEMO, Server, ask, connect, equal, main, ok, request, talk, until
+
+
+def headers():
+    with Server() as server:
+        status, given, _ = ask(server.port, "/about")
+        equal("no sniffing", given.get("x-content-type-options"), "nosniff")
+        equal("no storing", given.get("cache-control"), "no-store")
+        ok("a date", re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", given.get("date", "")), given)
+        ok("a request id", re.fullmatch("[0-9a-f]{32}", given.get("x-request-id", "")), given)
+        ids = {ask(server.port)[1]["x-request-id"] for _ in range(50)}
+        equal("another one each time", len(ids), 50)
+        for sent, kept in {"abc-1.2_3": True, "a" * 128: True, "a" * 129: False, "a b": False, "a\"b": False,
+                           "": False, "a/b": False}.items():
+            got = ask(server.port, "/about", headers=[f"X-Request-Id: {sent}"])
+            equal(f"request id {sent[:12]!r} is {'kept' if kept else 'replaced'}",
+                  (got[1]["x-request-id"] == sent, json.loads(got[2])["id"] == got[1]["x-request-id"]), (kept, True))
+        whole, head = ask(server.port, "/hello"), ask(server.port, "/hello", "HEAD")
+        equal("HEAD is GET without the body", (head[0], head[1]["content-length"]), (200, whole[1]["content-length"]))
+        responses, _ = talk(server.port, b"HEAD /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 3)
+        equal("not one byte of it", responses, [])
+        status, given, body = ask(server.port, "/hello", "POST")
+        equal("405 names what would do", (status, given["allow"], json.loads(body)["error"]),
+              (405, "GET, HEAD, OPTIONS", "method_not_allowed"))
+        status, given, _ = ask(server.port, "/echo", "OPTIONS")
+        equal("OPTIONS", (status, given["allow"], "content-length" in given), (204, "POST, OPTIONS", False))
+        equal("OPTIONS *", ask(server.port, "*", "OPTIONS")[0], 204)
+        equal("404", ask(server.port, "/nothing")[0], 404)
+        status, given, _ = ask(server.port, "/inject")
+        equal("a line break in a header's value: 500 and no header", (status, "set-cookie" in given), (500, False))
+        got = json.loads(ask(server.port, "/about", headers=["Authorization: Bearer a%0db%20c+d"])[2])
+        equal("Authorization as it was sent", got["bearer"], "a%0db%20c+d")
+        got = json.loads(ask(server.port, "/about?q=a%20b+c%2B&x=%zz".replace("%zz", "%41"))[2])
+        equal("a query, decoded", got["q"], "a b c+")
+        equal("a query that is no UTF-8", json.loads(ask(server.port, "/about?q=%ff")[2])["q"], "malformed")
+        text = ask(server.port, "/metrics")[2]
+        ok("metrics count by route and status",
+           'pg_principal_http_requests_total{method="GET",route="/hello",status="200"} ' in text
+           and 'pg_principal_http_requests_total{method="",route="",status="404"} 1' in text
+           and 'pg_principal_http_request_duration_seconds_bucket{method="GET",route="/hello",le="+Inf"} ' in text, text)
+        lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+        ok("every line is Prometheus's", all(re.fullmatch(r'[a-z_]+(\{([a-z]+="[^"\\]*",?)+\})? [0-9.e+-]+', line)
+                                              for line in lines), text)
+    with Server("--metrics-from", "10.0.0.0/8") as server:
+        equal("metrics are not for everybody", ask(server.port, "/metrics")[0], 404)
+
+
+def client_addresses():
+    def seen(server, *lines):
+        return json.loads(ask(server.port, "/about", headers=lines)[2])["client"]
+
+    with Server() as server:
+        equal("X-Forwarded-For of a stranger", seen(server, "X-Forwarded-For: 1.2.3.4"), "127.0.0.1")
+        equal("REMOTE_ADDR of anybody", seen(server, "REMOTE_ADDR: 1.2.3.4"), "127.0.0.1")
+    with Server("--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8,2001:db8::/32") as server:
+        cases = {
+            ("X-Forwarded-For: 1.2.3.4",): "1.2.3.4",
+            ("X-Forwarded-For: 6.6.6.6, 1.2.3.4",): "1.2.3.4",
+            ("X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.1.2.3",): "1.2.3.4",
+            ("X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 10.0.0.1"): "1.2.3.4",
+            ("X-Forwarded-For: 10.0.0.1, 10.0.0.2",): "10.0.0.1",
+            ("X-Forwarded-For: 1.2.3.4:5678",): "1.2.3.4",
+            ("X-Forwarded-For: [2001:db8:1::1]:80",): "2001:db8:1::1",
+            ("X-Forwarded-For: 2a00::1, 2001:db8::5",): "2a00::1",
+            ("X-Forwarded-For: 6.6.6.6, nonsense",): "127.0.0.1",
+            ("X-Forwarded-For: 6.6.6.6, nonsense, 10.0.0.9",): "10.0.0.9",
+            ("X-Forwarded-For: ",): "127.0.0.1",
+            ("X-Forwarded-For: 6.6.6.6,",): "127.0.0.1",
+            (): "127.0.0.1",
+        }
+        for lines, wanted in cases.items():
+            equal(f"client of {list(lines)}", seen(server, *lines), wanted)
+
+
+def swallow(sock, count):
+    """As many answers."""
+    seen = b""
+    while seen.count(b"X-Request-Id: ") < count:
+        piece = sock.recv(1 << 20)
+        if not piece:
+            raise EOFError
+        seen += piece
+
+
+def rate_limits():
+    with Server("--max-requests", "1000000", "--rate-limit", "1", "--rate-burst", "3", "--trusted-proxy", "127.0.0.1") as server:
+        def statuses(address, count):
+            answers = [ask(server.port, "/limited", headers=[f"X-Forwarded-For: {address}"]) for _ in range(count)]
+            return [answer[0] for answer in answers], answers[-1][1].get("retry-after")
+
+        equal("a burst, then 429 with Retry-After", statuses("1.1.1.1", 5), ([200, 200, 200, 429, 429], "1"))
+        equal("another client has its own", statuses("1.1.1.2", 3)[0], [200] * 3)
+        equal("IPv6 counts by /64", statuses("2a00::1", 2)[0] + statuses("2a00::ffff:2", 2)[0], [200, 200, 200, 429])
+        equal("another /64", statuses("2a00:0:0:1::1", 1)[0], [200])
+        equal("other routes are not limited", [ask(server.port)[0] for _ in range(5)], [200] * 5)
+        ok("the bucket fills again", until(lambda: statuses("1.1.1.1", 1)[0] == [200], 3))
+        before = server.memory_mib()
+        sock = connect(server.port)
+        for i in range(0, 100_000, 500):
+            batch = b"".join(request("/limited", headers=[f"X-Forwarded-For: 9.{j >> 16}.{j >> 8 & 255}.{j & 255}"])
+                             for j in range(i, i + 500))
+            sock.sendall(batch)
+            swallow(sock, 500)
+        sock.close()
+        ok("100,000 clients cost no memory", server.memory_mib() - before < 5, server.memory_mib() - before)
+
+
+def cross_origin():
+    preflight = ["Origin: https://a.example", "Access-Control-Request-Method: POST",
+                 "Access-Control-Request-Headers: authorization"]
+    with Server() as server:
+        given = ask(server.port, "/echo", "OPTIONS", preflight)[1]
+        ok("off unless configured", not any(name.startswith("access-control") for name in given), given)
+    with Server("--cors-origin", "https://a.example") as server:
+        status, given, _ = ask(server.port, "/echo", "OPTIONS", preflight)
+        equal("preflight", (status, given["access-control-allow-origin"], given["access-control-allow-methods"],
+                            "authorization" in given["access-control-allow-headers"], given["vary"]),
+              (204, "https://a.example", "POST, OPTIONS", True, "Origin"))
+        given = ask(server.port, headers=["Origin: https://a.example"])[1]
+        equal("the request itself", given.get("access-control-allow-origin"), "https://a.example")
+        for origin in ["https://b.example", "https://a.example.evil", "null", "HTTPS://A.EXAMPLE"]:
+            given = ask(server.port, headers=[f"Origin: {origin}"])[1]
+            equal(f"{origin} is not allowed", (given.get("access-control-allow-origin"), given["vary"]),
+                  (None, "Origin"))
+        given = ask(server.port, "/nothing", headers=["Origin: https://a.example"])[1]
+        equal("errors can be read too", given.get("access-control-allow-origin"), "https://a.example")
+        ok("never with credentials", "access-control-allow-credentials" not in given)
+    with Server("--cors-origin", "*") as server:
+        equal("anybody", ask(server.port, headers=["Origin: https://b.example"])[1]["access-control-allow-origin"], "*")
+
+
+def access_log():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "access.log")
+        with Server("--access-log", path, "--trusted-proxy", "127.0.0.1") as server:
+            ask(server.port, "/items/my%20id/x?token=s3cret", headers=["X-Request-Id: id1", "X-Forwarded-For: 1.2.3.4",
+                                                                        "Authorization: Bearer s3cret"])
+            ask(server.port, "/nothing/s3cret")
+            ask(server.port, "/fails")
+            talk(server.port, b"GET /s3cret bad\r\n\r\n", 2)
+            read = lambda: open(path).read().splitlines() if os.path.exists(path) else []
+            ok("a line a request", until(lambda: len(read()) == 4), read())
+            lines = [json.loads(line) for line in read()]
+            first = lines[0]
+            equal("what it says", {key: first.get(key) for key in ("id", "method", "route", "status", "bytes", "client")},
+                  {"id": "id1", "method": "GET", "route": "/items/:id/:part", "status": 200, "bytes": 7,
+                   "client": "1.2.3.4"})
+            ok("when and how long", re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
+               and 0 < first["ms"] < 1000, first)
+            equal("statuses", [line["status"] for line in lines], [200, 404, 500, 400])
+            equal("the SQLSTATE of what failed", lines[2].get("error"), "22012")
+            ok("no secret", "s3cret" not in "".join(read()))
+            os.rename(path, path + ".1")
+            server.signal(1)
+            ok("SIGHUP opens it anew", until(lambda: os.path.exists(path)))
+            ask(server.port)
+            ok("and goes on there", until(lambda: len(read()) == 1))
+    with Server("--access-log", "-", "--max-requests", "1000000") as server:
+        count = 60_000  # more than a pipe, what is being written and what waits hold, and nobody reads
+        sock = connect(server.port)
+        for _ in range(count // 100):
+            sock.sendall(request() * 100)
+            swallow(sock, 100)
+        ok("a log that nobody reads stops no request", ask(server.port)[0] == 200)
+        dropped = int(ask(server.port, "/metrics")[2].split("\npg_principal_http_log_lines_dropped_total ")[1].split("\n")[0])
+        ok("what was dropped is counted", dropped > 0, dropped)
+
+
+def usage():
+    def says(*flags, env=None):
+        done = subprocess.run([DEMO, "--listen", "127.0.0.1:0", *flags], capture_output=True, text=True, timeout=10,
+                              env={**os.environ, **(env or {})})
+        return done.returncode != 0, done.stderr
+
+    with Server() as server:
+        failed, text = says("--listen", f"127.0.0.1:{server.port}")
+        ok("a second server on the port is refused", failed and "Address already in use" in text, text)
+        ok("the first one still serves", ask(server.port)[0] == 200)
+    for flags, message in {("--listen", "nonsense"): "HOST:PORT", ("--listen", "127.0.0.1:99999"): "HOST:PORT",
+                           ("--listen", "::1:80"): "HOST:PORT", ("--tls-cert", "x"): "belong together",
+                           ("--trusted-proxy", "10.0.0.1/8"): "10.0.0.1/8", ("--trusted-proxy", "x"): "x is not",
+                           ("--pool-size", "0"): "--pool-size",
+                           ("--access-log", "/nonexistent/x"): "access log"}.items():
+        failed, text = says(*flags)
+        ok(f"{' '.join(flags)}: refused", failed and message in text, text)
+    failed, text = says(env={"PG_PRINCIPAL_SERVE_POOL_SIZE": "none"})
+    ok("a variable is checked like its flag", failed and "pool-size" in text, text)
+    with Server(env={"PG_PRINCIPAL_SERVE_MAX_BODY": "10"}) as server:
+        equal("a variable counts", ask(server.port, "/echo", "POST", body=b"x" * 11)[0], 413)
+    with Server("--max-body", "20", env={"PG_PRINCIPAL_SERVE_MAX_BODY": "10"}) as server:
+        equal("a flag counts more", ask(server.port, "/echo", "POST", body=b"x" * 11)[0], 200)
+
+
+main(headers, client_addresses, rate_limits, cross_origin, access_log, usage)

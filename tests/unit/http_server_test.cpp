@@ -1,0 +1,166 @@
+// The server in this process, under the sanitizers, with cpp-httplib's client.
+#include "failure.hpp"
+#include "http_server.hpp"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+namespace pg_principal::http {
+namespace {
+
+Route quick(const char *method, const char *pattern, Handler handler) {
+    Route route;
+    route.method = method;
+    route.pattern = pattern;
+    route.handler = std::move(handler);
+    route.lane = Lane::quick;
+    return route;
+}
+
+RouteTable demo_routes() {
+    RouteTable routes;
+    routes.add(quick("GET", "/hello", [](const Request &) { return Response::text(200, "hello"); }))
+        .add(quick(
+            "POST", "/echo",
+            [](const Request &request) { return Response::text(200, std::string(request.body)); }))
+        .add(quick("GET", "/big", [](const Request &) {
+            return Response::text(200, std::string(5'000'000, 'x'));
+        }));
+    Route slow = quick("GET", "/slow", [](const Request &) {
+        std::this_thread::sleep_for(milliseconds(20));
+        return Response::text(200, "slow");
+    });
+    slow.lane = Lane::database;
+    routes.add(slow);
+    return routes;
+}
+
+class HttpServer : public testing::Test {
+  protected:
+    void start(ServerOptions options = {}) {
+        options.listen = {{"127.0.0.1", "0"}};
+        server_ = std::make_unique<Server>(options, dispatcher_);
+        port_ = server_->ports().at(0);
+        thread_ = std::thread([this] { server_->run(); });
+    }
+    void TearDown() override {
+        server_->stop();
+        thread_.join();
+    }
+    httplib::Client client() {
+        httplib::Client made("127.0.0.1", port_);
+        made.set_keep_alive(true);
+        made.set_tcp_nodelay(true);
+        return made;
+    }
+
+    LineLog log_{""};
+    Dispatcher dispatcher_{demo_routes(), {}, log_};
+    std::unique_ptr<Server> server_;
+    std::thread thread_;
+    int port_ = 0;
+};
+
+TEST_F(HttpServer, ManyThreadsManyRequests) {
+    ServerOptions options;
+    options.database_places = 3;
+    start(options);
+    std::atomic<int> good{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 16; ++i)
+        threads.emplace_back([&, i] {
+            httplib::Client one = client();
+            for (int round = 0; round < 40; ++round) {
+                const std::string body(static_cast<std::size_t>(round) * 1000, 'b');
+                const auto got = round % 8 == 7 ? one.Get("/slow")
+                                 : i % 2        ? one.Post("/echo", body, "text/plain")
+                                                : one.Get("/hello");
+                const std::string wanted = round % 8 == 7 ? "slow" : i % 2 ? body : "hello";
+                good += got && got->status == 200 && got->body == wanted;
+            }
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(good, 16 * 40);
+}
+
+TEST_F(HttpServer, LargeAnswersAndKeptConnections) {
+    start();
+    httplib::Client one = client();
+    for (int i = 0; i < 5; ++i) {
+        const auto got = one.Get("/big");
+        ASSERT_TRUE(got);
+        EXPECT_EQ(got->body.size(), 5'000'000u);
+    }
+    const auto head = one.Head("/hello");
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->get_header_value("Content-Length"), "5");
+    EXPECT_EQ(one.Get("/nothing")->status, 404);
+    EXPECT_EQ(one.Put("/hello", "", "text/plain")->status, 405);
+}
+
+TEST_F(HttpServer, ChunkedUploads) {
+    start();
+    httplib::Client one = client();
+    const auto got = one.Post(
+        "/echo",
+        [](std::size_t offset, httplib::DataSink &sink) {
+            if (offset < 30'000)
+                sink.write("0123456789", 10);
+            else
+                sink.done();
+            return true;
+        },
+        "text/plain");
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->body.size(), 30'000u);
+}
+
+TEST_F(HttpServer, ASecondServerIsRefused) {
+    start();
+    ServerOptions options;
+    options.listen = {{"127.0.0.1", std::to_string(port_)}};
+    EXPECT_THROW(Server(options, dispatcher_), cli::Failure);
+    EXPECT_TRUE(client().Get("/hello"));
+}
+
+TEST_F(HttpServer, WhoWaitsTooLongForTheDatabaseIsTurnedAway) {
+    ServerOptions options;
+    options.database_places = 1;
+    options.queue_time = milliseconds(1);
+    start(options);
+    std::atomic<int> good{0}, late{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i)
+        threads.emplace_back([&] {
+            const auto got = client().Get("/slow");
+            good += got && got->status == 200;
+            late += got && got->status == 503 && got->get_header_value("Retry-After") == "1";
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_GE(good, 1);
+    EXPECT_EQ(good + late, 8);
+}
+
+TEST_F(HttpServer, ConnectionsThatComeAndGo) {
+    ServerOptions options;
+    options.limits.connections = 16; // table entries are used again and again
+    start(options);
+    std::vector<std::thread> threads;
+    std::atomic<int> good{0};
+    for (int i = 0; i < 8; ++i)
+        threads.emplace_back([&] {
+            for (int round = 0; round < 100; ++round) {
+                httplib::Client one("127.0.0.1", port_);
+                const auto got = one.Get("/hello");
+                good += got && got->status == 200;
+            }
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(good, 800);
+}
+
+} // namespace
+} // namespace pg_principal::http
