@@ -109,7 +109,9 @@ BEGIN
     SELECT auth.incident_line(schedule_id, o.i), (o.i).id, (o.i).kind, (o.i).user_id, (o.i).email, (o.i).reason, (o.i).metadata, (o.i).created_at
     FROM opened o ORDER BY (o.i).email, (o.i).kind, (o.i).subject;
 
-    PERFORM auth.set_gauge('agent.findings', k.kind, (SELECT count(*) FROM auth.incidents i WHERE i.kind = k.kind AND i.resolved_at IS NULL))
+    -- said as the partial index says it: refusals, which may be millions, are none
+    PERFORM auth.set_gauge('agent.findings', k.kind, (SELECT count(*) FROM auth.incidents i
+        WHERE i.kind = k.kind AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL))
     FROM (VALUES ('token_expiring'), ('token_unused'), ('admin_agent'), ('password_old'), ('refresh_lapsing')) AS k (kind);
     PERFORM auth.set_gauge('agent.count', '', (SELECT count(*) FROM auth.users u WHERE auth.is_agent(u.kind, u.email)));
     PERFORM auth.set_gauge('agent.health.last_scan', '', extract(epoch FROM at_time)::bigint);
@@ -142,9 +144,10 @@ BEGIN ATOMIC
             max(r.created_at) FILTER (WHERE r.generation > 1) AS last_refresh_at
         FROM auth.sessions s LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
         WHERE s.user_id = u.id AND auth.session_state(s, u.session_generation, u.banned_until, r) = 'live') AS l
-    LEFT JOIN LATERAL (
-        SELECT count(*) AS failures, max(i.created_at) AS last_at, (array_agg(i.reason ORDER BY i.created_at DESC))[1] AS last_reason
-        FROM auth.incidents i WHERE i.kind = 'refresh_failure' AND i.user_id = u.id AND i.created_at > now() - interval '7 days') AS f ON true
+    LEFT JOIN (
+        SELECT i.user_id, count(*) AS failures, max(i.created_at) AS last_at, (array_agg(i.reason ORDER BY i.created_at DESC))[1] AS last_reason
+        FROM auth.incidents i WHERE i.kind = 'refresh_failure' AND i.created_at > now() - interval '7 days'
+        GROUP BY i.user_id) AS f ON f.user_id = u.id
     WHERE auth.is_agent(u.kind, u.email)
     ORDER BY u.email;
 END;
