@@ -133,25 +133,30 @@ SQL_FUNCTION(request_context) {
     return record_result(fcinfo, values, nulls);
 }
 
-// id, email: of the caller, where a live token is bound. A dead one names nobody; it is refused
-// where it is used, not where something is written down.
+// id, email of the caller, or project_key, its session, where a live token is bound. A dead one
+// names nobody; it is refused where it is used, not where something is written down.
 SQL_FUNCTION(audit_actor) {
-    Datum values[2] = {};
-    bool nulls[2] = {true, true};
+    Datum values[3] = {};
+    bool nulls[3] = {true, true, true};
+    const auto uuid_datum = [](const pg_uuid_t &uuid) {
+        return guard([uuid] {
+            auto *copy = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
+            *copy = uuid;
+            return UUIDPGetDatum(copy);
+        });
+    };
     const Identity *caller = nullptr;
     try {
         caller = current_identity();
     } catch (const Error &) {
     }
     if (caller != nullptr && caller->has_principal) {
-        const pg_uuid_t uid = caller->uid;
-        values[0] = guard([uid] {
-            auto *copy = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
-            *copy = uid;
-            return UUIDPGetDatum(copy);
-        });
+        values[0] = uuid_datum(caller->uid);
         values[1] = PointerGetDatum(to_text(caller->email));
         nulls[0] = nulls[1] = false;
+    } else if (caller != nullptr && caller->has_session) {
+        values[2] = uuid_datum(caller->session_id);
+        nulls[2] = false;
     }
     return record_result(fcinfo, values, nulls);
 }

@@ -186,6 +186,8 @@ CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     owner_id uuid;
+    owner_email text;
+    actor record := auth.audit_actor(); -- now: the session may be the caller's own
 BEGIN
     -- before sessions, in the order of who changes a password
     PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
@@ -194,8 +196,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    PERFORM auth.audit(coalesce(owner_id, auth.nobody()), (SELECT u.email FROM auth.users u WHERE u.id = owner_id),
-        '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
+    SELECT u.email INTO owner_email FROM auth.users u WHERE u.id = owner_id;
+    IF actor.id IS NULL THEN
+        PERFORM auth.audit(coalesce(owner_id, auth.nobody()), owner_email,
+            '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
+    ELSE
+        PERFORM auth.audit_as(actor.id, actor.email, coalesce(owner_id, auth.nobody()), owner_email,
+            '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
+    END IF;
     RETURN true;
 END
 $$;

@@ -30,9 +30,9 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_principal_request_context';
 COMMENT ON FUNCTION auth.request_context() IS
 'Internal: address and user agent out of pg_principal.request_context; NULL for what is missing or malformed.';
 
-CREATE OR REPLACE FUNCTION auth.audit_actor(OUT id uuid, OUT email text) RETURNS record
+CREATE OR REPLACE FUNCTION auth.audit_actor(OUT id uuid, OUT email text, OUT project_key uuid) RETURNS record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_principal_audit_actor';
-COMMENT ON FUNCTION auth.audit_actor() IS 'Internal: the caller where a live token is bound, else NULLs.';
+COMMENT ON FUNCTION auth.audit_actor() IS 'Internal: the caller where a live token is bound, or the session of a project key, else NULLs.';
 
 CREATE OR REPLACE FUNCTION auth.log_event(event jsonb) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_log_event';
@@ -123,13 +123,14 @@ DECLARE
     actor record := auth.audit_actor();
 BEGIN
     IF actor.id IS NULL THEN
-        metadata := coalesce(metadata, '{}') || jsonb_build_object('databaseRole', session_user);
+        metadata := coalesce(metadata, '{}') || jsonb_strip_nulls(
+            jsonb_build_object('databaseRole', session_user, 'projectKey', actor.project_key));
     END IF;
     RETURN auth.audit_as(actor.id, actor.email, user_id, subject, changes, reason, metadata);
 END
 $$;
 COMMENT ON FUNCTION auth.audit(uuid, text, jsonb, text, jsonb) IS
-'Internal: the same by the caller: the principal whose token is bound, else the database role.';
+'Internal: the same by the caller: the principal whose token is bound, else the database role and, where there is one, the project key.';
 
 CREATE OR REPLACE FUNCTION auth.audit_failure(
     user_id uuid, subject text, changes jsonb, reason text, metadata jsonb, proven boolean DEFAULT false, unbounded boolean DEFAULT false) RETURNS boolean
@@ -239,7 +240,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     caller uuid := auth.uid();
 BEGIN
-    IF caller IS NULL THEN
+    IF caller IS NULL AND 'ADMIN' = ANY (roles) AND auth.role() = 'service_role' THEN
+        RETURN NULL;
+    ELSIF caller IS NULL THEN
         PERFORM auth.raise_error('authentication_required');
     ELSIF cardinality(roles) > 0 AND NOT auth.has_role(VARIADIC roles) THEN
         PERFORM auth.raise_error('role_required', array_to_string(roles, ' or '));
@@ -248,7 +251,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.require_role(text[]) IS
-'Internal: the calling principal. 28000 without a live token, 42501 without one of these app roles (none named: any will do).';
+'Internal: the calling principal; NULL for the project key service_role, which counts as ADMIN where app roles are named. 28000 without a live token, 42501 without one of these app roles (none named: any will do, and no key).';
 
 CREATE OR REPLACE FUNCTION auth.audits(
     entries integer DEFAULT 20, cursor text DEFAULT NULL, of_user uuid DEFAULT NULL, everyone boolean DEFAULT false,
@@ -256,15 +259,17 @@ CREATE OR REPLACE FUNCTION auth.audits(
     OUT reason text, OUT metadata jsonb, OUT ip text, OUT user_agent text, OUT created_at timestamptz, OUT next_cursor text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    caller uuid := auth.require_role();
+    caller uuid := auth.uid();
     whose uuid := CASE WHEN everyone THEN NULL ELSE coalesce(of_user, caller) END;
     after text[] := regexp_match(cursor, '^(-?\d{1,17})\.([0-9a-f-]{36})\.(\d{1,18})$');
     after_time timestamptz;
     after_user uuid;
     after_seq bigint;
 BEGIN
-    IF whose IS DISTINCT FROM caller THEN
+    IF everyone OR of_user <> caller OR caller IS NULL AND of_user IS NOT NULL THEN
         PERFORM auth.require_role('AUDITOR', 'ADMIN');
+    ELSE
+        PERFORM auth.require_role();
     END IF;
     IF entries IS NULL OR entries NOT BETWEEN 1 AND 100 THEN
         PERFORM auth.raise_error('page_invalid', 'the number of entries', '1', '100', coalesce(entries::text, 'NULL'));
@@ -291,7 +296,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.audits(integer, text, uuid, boolean) IS
-'The audit, newest entry first: the caller''s own, that of another principal (of_user) or of all (everyone), the latter two for AUDITOR and ADMIN. entries: 1 to 100; cursor: next_cursor of the last entry seen. 28000 without a live token, 42501 for another''s audit, 22023 for a bad number or cursor.';
+'The audit, newest entry first: the caller''s own, that of another principal (of_user) or of all (everyone), the latter two for AUDITOR, ADMIN and the project key service_role. entries: 1 to 100; cursor: next_cursor of the last entry seen. 28000 without a live token, 42501 for another''s audit, 22023 for a bad number or cursor.';
 
 CREATE OR REPLACE FUNCTION auth.fold_chain_head(state bytea, user_id uuid, seq bigint, hash bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'pg_principal_fold_chain_head';

@@ -39,7 +39,10 @@ GRANT EXECUTE ON FUNCTION
     auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass),
     auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.list_users(integer, integer), auth.update_profile(jsonb, jsonb),
     auth.update_user(uuid, jsonb, jsonb), auth.set_app_role(uuid, text, jsonb), auth.sign_out(text, jsonb),
-    auth.change_password(text, text, jsonb), auth.audits(integer, text, uuid, boolean), auth.is_agent(text, text)
+    auth.change_password(text, text, jsonb), auth.audits(integer, text, uuid, boolean), auth.is_agent(text, text),
+    auth.ban_user(uuid, interval, text, jsonb), auth.unban_user(uuid, jsonb), auth.delete_user(uuid, jsonb),
+    auth.user_sessions(uuid), auth.end_session(uuid, text, jsonb), auth.issue_for(uuid, text, text, text[], jsonb),
+    auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid)
 TO PUBLIC;
 
 -- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
