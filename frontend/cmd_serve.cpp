@@ -1,15 +1,9 @@
 #include "app.hpp"
 
+#include "api.hpp"
 #include "serve.hpp"
 
 namespace pg_principal::cli {
-
-namespace {
-
-// The API's routes come here.
-void add_routes(http::RouteTable &, http::Pool &) {}
-
-} // namespace
 
 void add_serve_command(CLI::App &root, Session &session) {
     const auto flags = std::make_shared<ServeFlags>();
@@ -21,7 +15,12 @@ void add_serve_command(CLI::App &root, Session &session) {
         "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
         "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads "
         "the\ncertificate again.",
-        [&session, flags] { serve(*flags, session.dsn, session.streams.err, add_routes); });
+        [&session, flags] {
+            serve(*flags, session.dsn, session.streams.err,
+                  [&flags](http::RouteTable &routes, http::Pool &pool) {
+                      api::add_routes(routes, pool, lifetimes(*flags));
+                  });
+        });
     add_serve_flags(*verb, *flags);
     // With this CLI11 looks at the variables only when the verb is given: a bad one is no concern
     // of the others.

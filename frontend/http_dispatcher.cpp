@@ -207,6 +207,7 @@ Response Dispatcher::handle(Exchange &exchange) const {
     try {
         return exchange.match.route->handler(exchange.request);
     } catch (const HttpError &error) {
+        exchange.failure = error.failure;
         return problem(exchange, error.status, error.code, error.what());
     } catch (const Unavailable &) {
         exchange.failure = "unavailable";

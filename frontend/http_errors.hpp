@@ -8,12 +8,14 @@
 
 namespace pg_principal::http {
 
-// A refusal in the handler's own words.
+// A refusal in the handler's own words; `failure` is for the access log alone.
 struct HttpError : std::runtime_error {
-    HttpError(int with_status, std::string with_code, const std::string &message)
-        : std::runtime_error(message), status(with_status), code(std::move(with_code)) {}
+    HttpError(int with_status, std::string with_code, const std::string &message,
+              std::string with_failure = {})
+        : std::runtime_error(message), status(with_status), code(std::move(with_code)),
+          failure(std::move(with_failure)) {}
     int status;
-    std::string code;
+    std::string code, failure;
 };
 
 // The database cannot be asked now: 503 with Retry-After.

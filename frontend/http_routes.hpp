@@ -31,7 +31,9 @@ struct Route {
     Caller caller = Caller::anybody;
     Lane lane = Lane::database;
     bool rate_limited = false;
+    int success = 200;
     std::string request_schema = {}, response_schema = {}; // JSON Schema
+    std::string query = {}; // of each of its names the schema, one JSON object
 };
 
 class RouteTable {

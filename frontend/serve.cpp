@@ -7,7 +7,10 @@
 
 #include <pthread.h>
 
+#include "api.hpp"
+#include "app.hpp"
 #include "failure.hpp"
+#include "openapi.hpp"
 #include "output.hpp"
 #include "serve_status.hpp"
 
@@ -86,6 +89,21 @@ void announce(const http::Server &server, const http::ServerOptions &options, ht
                     "Requests are answered with 503 until it can.");
 }
 
+// Of all the other routes, and of itself.
+void add_documentation(http::RouteTable &routes) {
+    const auto document = std::make_shared<std::string>();
+    http::Route route;
+    route.method = "GET";
+    route.pattern = "/openapi.json";
+    route.summary = "This document";
+    route.lane = http::Lane::quick;
+    route.handler = [document](const http::Request &) {
+        return http::Response::json(200, *document);
+    };
+    routes.add(route);
+    *document = api::openapi_document(routes, version, api::component_schemas());
+}
+
 } // namespace
 
 void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
@@ -102,9 +120,11 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     http::RouteTable routes;
     const http::Dispatcher *dispatching = nullptr;
     add_status_routes(
-        routes, pool, [&dispatching] { return dispatching->metrics().text(); },
+        routes, pool,
+        [&dispatching, &pool] { return dispatching->metrics().text() + database_metrics(pool); },
         address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);
+    add_documentation(routes);
     http::Dispatcher dispatcher(std::move(routes), std::move(rules), *log);
     dispatching = &dispatcher;
     publish_pool_metrics(dispatcher.metrics(), pool);

@@ -92,6 +92,19 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
         ->check(CLI::Range(0.0, 1e6));
     add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
         ->check(CLI::Range(1.0, 1e6));
+
+    // Names that deployments of the API this one stands in for have already.
+    const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
+                                  const char *text) {
+        verb.add_option(flag, value, text)
+            ->type_name("SECONDS")
+            ->envname(variable)
+            ->check(CLI::Range(1U, 1'000'000'000U));
+    };
+    add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
+                 "Life of an access token, no more than pg_principal.access_token_ttl");
+    add_lifetime("--refresh-token-ttl", "AUTH_REFRESH_TOKEN_TTL", flags.refresh_token_ttl,
+                 "Life of a refresh token, no more than pg_principal.refresh_token_ttl");
 }
 
 http::ServerOptions server_options(const ServeFlags &flags) {
@@ -148,7 +161,12 @@ http::Policy policy(const ServeFlags &flags) {
     policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
     policy.cors_origins = flags.cors_origins;
     policy.rate = {flags.rate_limit, flags.rate_burst};
+    policy.problem_body = api::problem_body;
     return policy;
+}
+
+api::Lifetimes lifetimes(const ServeFlags &flags) {
+    return {flags.access_token_ttl, flags.refresh_token_ttl};
 }
 
 } // namespace pg_principal::cli

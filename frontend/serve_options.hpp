@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api.hpp"
 #include "http_dispatcher.hpp"
 #include "http_pool.hpp"
 #include "http_server.hpp"
@@ -26,6 +27,7 @@ struct ServeFlags {
     std::vector<std::string> trusted_proxies, cors_origins;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;
+    unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 
 void add_serve_flags(CLI::App &verb, ServeFlags &flags);
@@ -34,6 +36,7 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags);
 http::ServerOptions server_options(const ServeFlags &flags);
 http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
 http::Policy policy(const ServeFlags &flags);
+api::Lifetimes lifetimes(const ServeFlags &flags);
 std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag);
 
 } // namespace pg_principal::cli

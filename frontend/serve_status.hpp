@@ -15,6 +15,9 @@ namespace pg_principal::cli {
 void add_status_routes(http::RouteTable &routes, http::Pool &pool,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
 
+// What the database counts, as Prometheus reads it; only that it is away when it is.
+std::string database_metrics(http::Pool &pool);
+
 // The pool's gauges.
 void publish_pool_metrics(http::Metrics &metrics, const http::Pool &pool);
 

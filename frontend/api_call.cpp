@@ -1,0 +1,104 @@
+#include "api_call.hpp"
+
+#include "core/json.hpp"
+#include "core/utf8.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+bool may_work_again(std::string_view sqlstate) {
+    return sqlstate == "40001" || sqlstate == "40P01"; // serialization failure, deadlock
+}
+
+// The texts of the database are for its log: they may name what the caller must not know.
+[[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
+    const std::string_view state = error.sqlstate;
+    if (by_caller && state == "28000")
+        throw Answer{authentication_required(request)};
+    if (by_caller && state == "42501")
+        throw HttpError(403, "forbidden", "Insufficient role", error.sqlstate);
+    if (state == "22023" || state == "22P02" || state == "22P05" || state == "22003" ||
+        state == "22007" || state == "22008" || state == "22015" || state == "22021")
+        throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
+    if (state == "42704")
+        throw HttpError(404, "not_found", "Not found", error.sqlstate);
+    if (state == "55000")
+        throw HttpError(409, "conflict", "Not possible in the present state", error.sqlstate);
+    if (may_work_again(state))
+        throw HttpError(503, "unavailable", "Try again", error.sqlstate);
+    throw error;
+}
+
+std::string_view valid_part(std::string_view text, std::size_t most) {
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const std::size_t next = utf8_sequence(text.substr(size));
+        if (next == 0 || size + next > most)
+            break;
+        size += next;
+    }
+    return text.substr(0, size);
+}
+
+} // namespace
+
+Response message(int status, std::string_view text) {
+    return Response::json(status, "{\"message\":" + json::quote(text) + '}');
+}
+
+Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems) {
+    return Response::json(400, "{\"message\":" + json::quote(text) +
+                                   ",\"errors\":" + problems_json(problems) + '}');
+}
+
+// RFC 6750, section 3: the challenge names an error only when there was a token.
+Response authentication_required(const Request &request) {
+    Response response = message(401, "Authentication required");
+    response.set("WWW-Authenticate",
+                 request.bearer().empty() ? "Bearer" : "Bearer error=\"invalid_token\"");
+    return response;
+}
+
+Response Backend::as_caller(const Request &request, const Statement &statement,
+                            std::vector<Param> parameters) const {
+    parameters.insert(parameters.begin(), std::string(request.bearer()));
+    return run(request, statement, parameters, true);
+}
+
+Response Backend::as_stranger(const Request &request, const Statement &statement,
+                              const std::vector<Param> &parameters) const {
+    return run(request, statement, parameters, false);
+}
+
+Response Backend::run(const Request &request, const Statement &statement,
+                      const std::vector<Param> &parameters, bool by_caller) const {
+    for (bool again = true;; again = false) {
+        try {
+            const Result result = pool_.run(statement, parameters);
+            if (result.rows() == 0)
+                return authentication_required(request);
+            return Response::json(static_cast<int>(result.integer(0, 0)),
+                                  std::string(result.text(0, 1)));
+        } catch (const DbError &error) {
+            if (!again || !may_work_again(error.sqlstate))
+                answer_error(request, error, by_caller);
+        }
+    }
+}
+
+std::string Backend::context(const Request &request) const {
+    std::string out = "{\"ip\":" + json::quote(request.client.text());
+    const std::string_view agent = valid_part(request.header("User-Agent"), 512);
+    if (!agent.empty())
+        out += ",\"userAgent\":" + json::quote(agent);
+    if (lifetimes_.access_token > 0)
+        out += ",\"accessTokenTtl\":" + std::to_string(lifetimes_.access_token);
+    if (lifetimes_.refresh_token > 0)
+        out += ",\"refreshTokenTtl\":" + std::to_string(lifetimes_.refresh_token);
+    return out += '}';
+}
+
+} // namespace pg_principal::api

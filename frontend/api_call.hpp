@@ -1,0 +1,51 @@
+// How a route asks the database, and what it answers when there is nothing to ask.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api.hpp"
+#include "core/profile.hpp"
+
+// A call on behalf of whoever the token $1 belongs to: bound first, called then, in one statement.
+// Without a token there is no row. OFFSET 0 keeps the planner from merging the steps.
+#define PG_PRINCIPAL_CALL_AS_CALLER(call)                                                          \
+    "SELECT (r).status, (r).payload FROM (SELECT " call                                            \
+    " AS r FROM (SELECT auth.authenticate($1, true) AS claims OFFSET 0) c"                         \
+    " WHERE claims IS NOT NULL OFFSET 0) s"
+#define PG_PRINCIPAL_CALL(call)                                                                    \
+    "SELECT (r).status, (r).payload FROM (SELECT " call " AS r OFFSET 0) s"
+
+namespace pg_principal::api {
+
+// Thrown where a request needs no further look; the response is the whole answer.
+struct Answer {
+    http::Response response;
+};
+
+http::Response message(int status, std::string_view text);
+// 400 that names every bad field.
+http::Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems);
+http::Response authentication_required(const http::Request &request);
+
+class Backend {
+  public:
+    Backend(http::Pool &pool, const Lifetimes &lifetimes) : pool_(pool), lifetimes_(lifetimes) {}
+
+    // The statement's parameters are the token and then these.
+    http::Response as_caller(const http::Request &request, const http::Statement &statement,
+                             std::vector<http::Param> parameters = {}) const;
+    http::Response as_stranger(const http::Request &request, const http::Statement &statement,
+                               const std::vector<http::Param> &parameters) const;
+    http::Result ask(const http::Statement &statement) const { return pool_.run(statement); }
+    // Who asks from where, for the audit, and how long tokens are asked to live: a JSON object.
+    std::string context(const http::Request &request) const;
+
+  private:
+    http::Response run(const http::Request &request, const http::Statement &statement,
+                       const std::vector<http::Param> &parameters, bool by_caller) const;
+    http::Pool &pool_;
+    Lifetimes lifetimes_;
+};
+
+} // namespace pg_principal::api
