@@ -12,6 +12,8 @@ import threading
 import time
 
 DEMO = os.environ.get("DEMO_SERVER", "build/http/demo_server")
+SERVER = os.environ.get("HTTP_SERVER", DEMO).split()  # a program, perhaps with a verb
+USER = {"PGUSER": os.environ["HTTP_USER"]} if "HTTP_USER" in os.environ else {}  # of the server, not of psql
 
 
 def ok(name, good, detail=""):
@@ -26,13 +28,13 @@ def equal(name, got, wanted):
 
 
 class Server:
-    """The demo server with some flags, on a port of its own choice."""
+    """The demo server, or the one of $HTTP_SERVER, with some flags, on a port of its own choice."""
 
     def __init__(self, *flags, env=None, wait=True):
         self.process = subprocess.Popen(
-            [DEMO, "--listen", "127.0.0.1:0", *flags],
+            [*SERVER, "--listen", "127.0.0.1:0", *flags],
             stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PG_PRINCIPAL_SERVE_ACCESS_LOG": "off", **(env or {})})
+            env={**os.environ, **USER, "PG_PRINCIPAL_SERVE_ACCESS_LOG": "off", **(env or {})})
         self.errors = []
         self.ready = threading.Event()
         self.port = None

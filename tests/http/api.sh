@@ -1,0 +1,21 @@
+#!/bin/bash
+# The routes of `pg_principal serve` over real HTTP, on a database with the extension, by a login role
+# that is a member of authenticator and of nothing else.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+
+dir=$work/api
+cluster_create "$dir" fsync=off || exit 1
+cluster_start "$dir" || exit 1
+psql -Xq -v ON_ERROR_STOP=1 <<'END' >/dev/null || exit 1
+CREATE EXTENSION pg_principal;
+CREATE ROLE web LOGIN IN ROLE authenticator;
+SELECT auth.create_signing_key('ES256');
+END
+export HTTP_SERVER="$PG_PRINCIPAL serve" HTTP_USER=web PYTHONDONTWRITEBYTECODE=1
+
+for test in api_accounts api_admin api_callers api_input api_status; do
+    timeout 200 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
+done

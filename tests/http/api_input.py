@@ -1,0 +1,110 @@
+"""Bodies, paths and limits: what is no JSON object of bearable size is refused before it costs anything."""
+
+from api import FAST, NOBODY, PASSWORD, account, call, sql, token_of
+from wire import Server, ask, equal, main, ok, until
+
+
+def bodies():
+    with Server(*FAST) as server:
+        token = token_of(server, account("ADMIN")["email"])
+        good = b'{"email":"a@example.com","password":"x"}'
+        for name, body, status in [
+                ("nothing", b"", 400), ("an array", b"[]", 400), ("text", b'"x"', 400), ("null", b"null", 400), ("half", b'{"a"', 400),
+                ("two", b"{}{}", 400), ("a comment", b"{/**/}", 400), ("a name twice", b'{"email":"a","email":"b","password":"x"}', 400),
+                ("a name twice, escaped", b'{"email":"a","em\\u0061il":"b","password":"x"}', 400), ("a NUL", b'{"email":"\\u0000","password":"x"}', 400),
+                ("half a surrogate", b'{"email":"\\ud800","password":"x"}', 400), ("no UTF-8", b'{"email":"\xff","password":"x"}', 400),
+                ("a BOM", b"\xef\xbb\xbf" + good, 400), ("single quotes", b"{'email':'a'}", 400), ("a trailing comma", b'{"email":"a",}', 400),
+                ("too deep", b'{"email":' + b"[" * 20 + b"]" * 20 + b"}", 400), ("very deep", b"[" * 60000, 400),
+                ("too long", b'{"email":"' + b"x" * 65536 + b'"}', 413)]:
+            answer = call(server, "POST", "/api/auth/login", body)
+            equal(name, (answer.status, sorted(answer.json)), (status, ["message"]))
+        equal("far too long", call(server, "POST", "/api/auth/login", b"x" * 2_000_000).status, 413)
+        for number in [b"1e131000", b"-1e400", b"1e999999999999"]:
+            answer = call(server, "POST", "/api/users", b'{"email":"n@example.com","userMetadata":{"n":[' + number + b"]}}", token)
+            equal(f"the number {number.decode()}", answer.brief(), (400, "The body must be a JSON object"))
+        bomb = b'{"email":"bomb@example.com","userMetadata":{"n":[' + b",".join([b"1e300"] * 10000) + b"]}}"
+        answer = call(server, "POST", "/api/users", bomb, token)
+        equal("many long numbers", (answer.status, answer.fields()), (400, ["userMetadata"]))
+        for kind, status in {"application/json": 401, "application/json; charset=utf-8": 401, "Application/JSON": 401,
+                             "application/vnd.api+json": 401, "text/plain": 415, "application/x-www-form-urlencoded": 415,
+                             "application/jsonx": 415, "+json": 415}.items():
+            got = ask(server.port, "/api/auth/login", "POST", [f"Content-Type: {kind}"], good)
+            equal(f"Content-Type {kind}", got[0], status)
+        equal("none", ask(server.port, "/api/auth/login", "POST", [], good)[0], 401)
+        equal("a token comes first", call(server, "POST", "/api/users", b"{").status, 401)
+        equal("then the body", call(server, "POST", "/api/users", b"{", token).brief(), (400, "The body must be a JSON object"))
+        for name, email in {"SQL": "x'; DROP TABLE auth.users; --@example.com", "a brace": "{a,b}@example.com", "a quote": "\"@example.com"}.items():
+            equal(name, call(server, "POST", "/api/auth/login", {"email": email, "password": "'"}).status, 401)
+        ok("the table is there", int(sql("SELECT count(*) FROM auth.users")) > 0)
+
+
+def paths():
+    with Server(*FAST) as server:
+        token = token_of(server, account("ADMIN")["email"])
+        for path, status in {"/api/users/%2e%2e/role": 400, "/api/users/x%27/role": 400, "/api/users/%00/role": 400, "/api/users//role": 404,
+                             f"/api/users/{NOBODY}%20/role": 400, f"/api/users/{NOBODY.replace('-', '')}/role": 400,
+                             f"/api/users/{NOBODY}/role/": 404, "/api/Users/me": 404, "/api": 404, "/api/": 404, "/api/../metrics": 404}.items():
+            method = "GET" if "role" not in path else "PATCH"
+            equal(path, call(server, method, path, {"role": "ADMIN"} if method == "PATCH" else None, token).status, status)
+        answer = call(server, "GET", "/api/nothing")
+        equal("an unknown path", (answer.brief(), sorted(answer.json)), ((404, "No such resource"), ["message"]))
+        answer = call(server, "PUT", "/api/users/me")
+        equal("an unknown method", (answer.brief(), answer.headers["allow"]), ((405, "Method not allowed"), "GET, PATCH, HEAD, OPTIONS"))
+        equal("HEAD", call(server, "HEAD", "/api/users/me", token=token).status, 200)
+
+
+def rate_limits():
+    with Server("--rate-limit", "1", "--rate-burst", "4") as server:
+        who = account()
+        token, got = None, []
+        for path, method, body in [("/api/auth/login", "POST", {"email": who["email"], "password": PASSWORD}),
+                                   ("/api/auth/register", "POST", {}), ("/api/auth/refresh", "POST", {"refreshToken": "x"}),
+                                   ("/api/users/me/password", "PATCH", {}), ("/api/auth/login", "POST", {})]:
+            answer = call(server, method, path, body, token)
+            token = token or answer.json["tokens"]["accessToken"]
+            got.append(answer.status)
+        equal("the costly ones share a budget", got, [200, 403, 401, 400, 429])
+        equal("what they are told", (answer.brief(), answer.headers["retry-after"]), ((429, "Too many requests"), "1"))
+        equal("the others go on", [call(server, "GET", "/api/auth/me", token=token).status for _ in range(10)], [200] * 10)
+
+
+def no_secrets():
+    """Nothing of the database's own words, whatever happens."""
+    sql("CREATE ROLE stranger LOGIN")
+    with Server("--access-log", "-", *FAST, env={"PGUSER": "stranger"}) as server:
+        answer = call(server, "POST", "/api/auth/login", {"email": "a@example.com", "password": "s3cret"})
+        equal("a role that may not", (answer.status, answer.text), (500, '{"message":"Internal error"}'))
+        server.stop()
+        log = server.process.stdout.read()
+        ok("the log has the SQLSTATE", '"error":"42501"' in log, log)
+        ok("and no secret", "s3cret" not in log and "a@example.com" not in log, log)
+    sql("DROP ROLE stranger")
+    sql("SELECT auth.retire_signing_key(kid) FROM auth.list_signing_keys() WHERE state = 'in_use'")
+    who = account()
+    with Server(*FAST) as server:
+        answer = call(server, "POST", "/api/auth/login", {"email": who["email"], "password": PASSWORD})
+        equal("no signing key", answer.brief(), (409, "Not possible in the present state"))
+        sql("SELECT auth.create_signing_key()")
+        ok("with one", token_of(server, who["email"]))
+
+
+def away():
+    with Server("--pool-size", "1", "--statement-timeout", "1", *FAST) as server:
+        who = account()
+        token = token_of(server, who["email"])
+        equal("before", call(server, "GET", "/api/auth/me", token=token).status, 200)
+        sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'")
+        ok("a connection that was ended is replaced", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 5))
+        sql("ALTER ROLE web CONNECTION LIMIT 0")
+        sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'")
+        ok("away", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 503, 5))
+        answer = call(server, "GET", "/api/auth/me", token=token)
+        equal("what they are told", (answer.brief(), answer.headers.get("retry-after")), ((503, "The database cannot be reached"), "1"))
+        text = ask(server.port, "/metrics")[2]
+        ok("metrics say so", "\npg_principal_database_up 0\n" in text and "pg_principal_pool_connected 0" in text, text[-500:])
+        sql("ALTER ROLE web CONNECTION LIMIT -1")
+        ok("and back", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 10))
+
+
+sql("SELECT auth.add_user('{\"email\": \"second@example.com\"}')")  # so that nobody may register
+main(bodies, paths, rate_limits, no_secrets, away)

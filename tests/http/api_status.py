@@ -1,0 +1,113 @@
+"""Keys, metrics and the document of all routes."""
+
+import json
+import re
+
+from api import FAST, NOBODY, account, call, sign_in, sql, token_of
+from wire import Server, ask, equal, main, ok
+
+
+def keys():
+    with Server(*FAST) as server:
+        first = call(server, "GET", "/.well-known/jwks.json")
+        tag = first.headers["etag"]
+        equal("public keys", (first.status, first.json), (200, json.loads(sql("SELECT auth.jwks()"))))
+        ok("nothing private", not any("d" in key or key["kty"] == "oct" for key in first.json["keys"]), first.text)
+        ok("may be kept, for a while", re.fullmatch(r"public, max-age=\d+", first.headers["cache-control"]))
+        for given, status in {tag: 304, f"W/{tag}": 304, f'"x", {tag}': 304, "*": 304, '"x"': 200, tag.strip('"'): 200, "": 200}.items():
+            got = call(server, "GET", "/.well-known/jwks.json", headers=[f"If-None-Match: {given}"])
+            equal(f"If-None-Match {given[:8]}", (got.status, got.headers["etag"], bool(got.text)), (status, tag, status == 200))
+        sql("SELECT auth.create_signing_key('EdDSA', false)")
+        got = call(server, "GET", "/.well-known/jwks.json", headers=[f"If-None-Match: {tag}"])
+        equal("another key, another tag", (got.status, got.headers["etag"] != tag), (200, True))
+
+
+def metrics():
+    with Server(*FAST) as server:
+        def value(series):
+            found = re.search("^" + re.escape(series) + r" (\S+)$", ask(server.port, "/metrics")[2], re.MULTILINE)
+            return found and float(found.group(1))
+
+        sql("DELETE FROM auth.metrics")
+        equal("zero before the first", (value("agent_refresh_failures_total"), value("pg_principal_database_up")), (0, 1))
+        who = account(email="metrics-agent@example.com")
+        token = sign_in(server, who["email"])["tokens"]["refreshToken"]
+        sql("SELECT auth.revoke_session(id) FROM auth.sessions WHERE user_id = :'id'", id=who["id"])
+        call(server, "POST", "/api/auth/refresh", {"refreshToken": token})
+        call(server, "POST", "/api/auth/login", {"email": who["email"], "password": "wrong"})
+        equal("refusals by reason", (value('auth_refresh_failures_total{reason="token-invalidated"}'),
+                                     value('auth_sign_in_failures_total{reason="wrong-password"}')), (1, 1))
+        sql("SELECT count(*) FROM auth.scan_agent_health()")
+        sql("SELECT count(*) FROM auth.scan_agent_health()")
+        equal("reported once", value("agent_refresh_failures_total"), 1)
+        ok("findings, agents, the last scan", value('agent_findings{kind="token_expiring"}') is not None and value("agent_count") >= 1
+           and value("agent_health_last_scan") > 1e9)
+        ok("requests by route", value('pg_principal_http_requests_total{method="POST",route="/api/auth/login",status="401"}') == 1)
+        text = ask(server.port, "/metrics")[2]
+        names = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+        equal("each family once", len(names), len({name for name, _ in names}))
+        ok("each line is one", all(re.fullmatch(r'(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)', line)
+                                   for line in text.strip().split("\n")))
+
+
+def refs(node):
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from [value] if name == "$ref" else refs(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from refs(value)
+
+
+def fits(value, schema, document):
+    """What is wrong with a value by the parts of JSON Schema that the document uses; nothing when it fits."""
+    if "$ref" in schema:
+        return fits(value, document["components"]["schemas"][schema["$ref"].split("/")[-1]], document)
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    wanted = schema.get("type")
+    if wanted and not any(type(value) is kinds[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)):
+        return f"{value!r} is no {wanted}"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{value!r} is none of {schema['enum']}"
+    if isinstance(value, dict) and "properties" in schema:
+        for name in schema.get("required", []):
+            if name not in value:
+                return f"{name} is missing"
+        for name, item in value.items():
+            if name not in schema["properties"]:
+                return f"{name} is not documented"
+            if wrong := fits(item, schema["properties"][name], document):
+                return f"{name}: {wrong}"
+    if isinstance(value, list):
+        return next((wrong for item in value if (wrong := fits(item, schema.get("items", {}), document))), None)
+    return None
+
+
+def document():
+    with Server(*FAST) as server:
+        answer = call(server, "GET", "/openapi.json")
+        doc = answer.json
+        equal("OpenAPI 3.1", (answer.status, doc["openapi"], sorted(doc["info"])), (200, "3.1.0", ["title", "version"]))
+        for ref in sorted(set(refs(doc))):
+            ok(f"{ref} is there", ref.startswith("#/components/schemas/") and ref.split("/")[-1] in doc["components"]["schemas"])
+        for path, methods in doc["paths"].items():
+            for method, operation in methods.items():
+                named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+                ok(f"{method} {path}", method in ("get", "post", "put", "patch", "delete") and operation["summary"]
+                   and named == set(re.findall(r"{(\w+)}", path)) and "default" in operation["responses"]
+                   and all(r["description"] for r in operation["responses"].values())
+                   and bool(operation["security"]) == (operation["x-caller"] != "anybody"), operation)
+        who = account("ADMIN")
+        token = token_of(server, who["email"])
+        for path in ["/api/users/me", "/api/users", "/api/users/me/audits", "/api/audits", "/api/health/incidents", "/api/users/{id}/sessions",
+                     "/.well-known/jwks.json"]:
+            schema = doc["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            got = call(server, "GET", path.replace("{id}", who["id"]), token=token)
+            equal(f"{path} answers as documented", fits(got.json, schema, doc), None)
+        got = call(server, "POST", "/api/users", {"email": "x"}, token)
+        equal("so does a refusal", fits(got.json, {"$ref": "#/components/schemas/Error"}, doc), None)
+        got = call(server, "GET", f"/api/users/{NOBODY}/sessions", token=token)
+        equal("and another", fits(got.json, {"$ref": "#/components/schemas/Error"}, doc), None)
+
+
+main(keys, metrics, document)
