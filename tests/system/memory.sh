@@ -119,6 +119,10 @@ agent_health, list_incidents, incident_line~50~(SELECT count(auth.incident_line(
 require_cron, schedule_health_scan~100~1~auth.schedule_health_scan()
 require_cron, unschedule_health_scan~100~1~auth.unschedule_health_scan()
 set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
+ban_user, unban_user~3~concat(auth.ban_user(u.id), auth.unban_user(u.id)) FROM auth.users u WHERE u.email = :other~auth.ban_user(NULL) FROM set_config('pg_principal.token', 'x', true)
+user_sessions, end_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
+issue_for, delete_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
+audit_feed, incidents_feed, bad_page, bad_field~20~concat(auth.audit_feed(2), auth.incidents_feed(2), auth.audit_feed(0), auth.incidents_feed(2, 'x'))~auth.audit_feed(2) FROM set_config('pg_principal.token', 'x', true)
 CASES
 }
 
