@@ -9,6 +9,7 @@
 #include "pg/keyring.hpp"
 #include "pg/settings.hpp"
 #include "pg/time.hpp"
+#include "pg/uuid.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
@@ -138,24 +139,17 @@ SQL_FUNCTION(request_context) {
 SQL_FUNCTION(audit_actor) {
     Datum values[3] = {};
     bool nulls[3] = {true, true, true};
-    const auto uuid_datum = [](const pg_uuid_t &uuid) {
-        return guard([uuid] {
-            auto *copy = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
-            *copy = uuid;
-            return UUIDPGetDatum(copy);
-        });
-    };
     const Identity *caller = nullptr;
     try {
         caller = current_identity();
     } catch (const Error &) {
     }
     if (caller != nullptr && caller->has_principal) {
-        values[0] = uuid_datum(caller->uid);
+        values[0] = uuid_datum(caller->uid.data);
         values[1] = PointerGetDatum(to_text(caller->email));
         nulls[0] = nulls[1] = false;
     } else if (caller != nullptr && caller->has_session) {
-        values[2] = uuid_datum(caller->session_id);
+        values[2] = uuid_datum(caller->session_id.data);
         nulls[2] = false;
     }
     return record_result(fcinfo, values, nulls);

@@ -2,14 +2,8 @@
 #include "core/crypto.hpp"
 #include "core/error.hpp"
 #include "core/refresh_token.hpp"
-#include "pg/bridge.hpp"
 #include "pg/keyring.hpp"
-
-extern "C" {
-#include "utils/uuid.h"
-}
-
-#include <cstring>
+#include "pg/uuid.hpp"
 
 using namespace pg_principal;
 
@@ -18,12 +12,6 @@ namespace {
 Datum text_datum(std::string text) {
     const WipeOnExit guard(text);
     return PointerGetDatum(to_text(text));
-}
-
-Datum uuid_datum(const Uuid &id) {
-    auto *uuid = guard([] { return static_cast<pg_uuid_t *>(palloc(UUID_LEN)); });
-    std::memcpy(uuid->data, id.data(), UUID_LEN);
-    return UUIDPGetDatum(uuid);
 }
 
 } // namespace
@@ -76,7 +64,7 @@ SQL_FUNCTION(read_refresh_token) {
         return record_result(fcinfo, values, nulls);
     }
     const bool is_ours = is_our_id(key, token);
-    values[1] = uuid_datum(token.session_id);
+    values[1] = uuid_datum(token.session_id.data());
     values[2] = Int32GetDatum(static_cast<int32>(generation_of(token)));
     values[3] = PointerGetDatum(to_text(refresh_token_hash(token)));
     values[4] = BoolGetDatum(is_ours);

@@ -6,6 +6,7 @@
 #include "pg/keyring.hpp"
 #include "pg/settings.hpp"
 #include "pg/time.hpp"
+#include "pg/uuid.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -14,7 +15,6 @@ extern "C" {
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
-#include "utils/uuid.h"
 }
 
 #include <cstdio>
@@ -72,13 +72,7 @@ class UserRow {
     }
     bool exists() const { return row_.desc != nullptr && !is_null(column("id")); }
 
-    std::string id() const {
-        const Datum value = row_.values[column("id")];
-        return guard([value] {
-                   return std::string_view(DatumGetCString(DirectFunctionCall1(uuid_out, value)));
-               })
-            .data();
-    }
+    std::string id() const { return uuid_text(row_.values[column("id")]); }
     std::optional<std::string_view> string(const char *name) const {
         const int i = column(name);
         if (is_null(i))
@@ -169,20 +163,8 @@ void write_user(std::string &out, const UserRow &user) {
     object.end();
 }
 
-std::string uuid_text(const pg_uuid_t *uuid) {
-    return guard([uuid] {
-               return std::string_view(
-                   DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid))));
-           })
-        .data();
-}
-
 std::string random_uuid() {
-    return guard([] {
-               return std::string_view(
-                   DatumGetCString(DirectFunctionCall1(uuid_out, gen_random_uuid(nullptr))));
-           })
-        .data();
+    return uuid_text(guard([] { return gen_random_uuid(nullptr); }));
 }
 
 struct Session {
@@ -254,7 +236,7 @@ SQL_FUNCTION(mint_token) {
     const UserRow user(fcinfo, 0);
     Session session;
     session.role = text_argument(fcinfo, 1);
-    session.id = uuid_text(PG_GETARG_UUID_P(2));
+    session.id = uuid_text(PG_GETARG_DATUM(2));
     session.issued_at = PG_GETARG_INT64(3);
     session.ttl = PG_GETARG_INT64(4);
     if (!PG_ARGISNULL(5))
@@ -278,7 +260,7 @@ SQL_FUNCTION(session_payload) {
         PG_ARGISNULL(5) ? settings::access_token_ttl() : PG_GETARG_INT64(5);
     Session session;
     session.role = "authenticated";
-    session.id = uuid_text(PG_GETARG_UUID_P(1));
+    session.id = uuid_text(PG_GETARG_DATUM(1));
     session.method = "password";
     session.issued_at = unix_seconds(now);
     session.ttl = std::max<std::int64_t>(1, std::min(access_ttl, refresh_ttl));
