@@ -1,4 +1,4 @@
-# pg_principal: `make run`, `make test`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
+# pg_principal: `make run`, `make test`, `make torture`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -83,6 +83,9 @@ include extension/pgjwt/pgjwt.mk
 run test bench lint fuzz:
 	@tests/harness/packages.sh $@
 	@$(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
+torture:
+	@tests/harness/packages.sh test
+	@ONLY=$@ tests/harness/test.sh
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-frontend uninstall uninstall-frontend clean run test bench lint fuzz
+.PHONY: all install install-frontend uninstall uninstall-frontend clean run test torture bench lint fuzz

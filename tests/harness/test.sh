@@ -1,5 +1,6 @@
 #!/bin/bash
 # make test [ONLY=unit|fuzz|regress|isolation|cli|http|system] [TESTS=name]: name may hold wildcards.
+# make torture [TESTS=name]: ONLY=torture, what takes minutes and is no part of `make test`.
 # The last line is `N passed, N failed`; the exit status is 0 when none failed and some passed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -28,7 +29,7 @@ at_exit() {
         kill -TERM "$running" 2>/dev/null && wait "$running" 2>/dev/null
     fi
     local pidfile
-    for pidfile in "$work"/*/data/postmaster.pid "$work"/system/*/*/data/postmaster.pid "$work"/http/*/*/data/postmaster.pid; do
+    for pidfile in "$work"/*/data/postmaster.pid "$work"/{system,http,torture}/*/*/data/postmaster.pid; do
         [ ! -f "$pidfile" ] || cluster_stop "${pidfile%/data/postmaster.pid}"
     done
     rm -rf "$work"
@@ -139,28 +140,30 @@ cli() {
 }
 
 # Tests that need clusters of their own: they source cluster.sh and work in $work.
-with_own_clusters() { # FOLDER
+with_own_clusters() { # FOLDER SECONDS
     local name log
     for name in $(names "tests/$1/$tests.sh"); do
         log=$results/$1-$name.log
         mkdir -p "$work/$1/$name"
-        run_limited 900 "$log" env work="$work/$1/$name" bash "tests/$1/$name.sh"
+        run_limited "$2" "$log" env work="$work/$1/$name" bash "tests/$1/$name.sh"
         count "$log" $? "$1 $name" || grep -av '^ok' "$log" | head -n 200
         cat "$work/$1/$name"/*/log >"$results/$1-$name-server.log" 2>/dev/null
     done
 }
 
-system() { with_own_clusters system; }
+system() { with_own_clusters system 900; }
+
+torture() { with_own_clusters torture 5400; }
 
 http() {
     flock build/.lock make -s -j"$(nproc)" http-programs >"$results/http-build.log" 2>&1 ||
         cat "$results/http-build.log"
-    with_own_clusters http
+    with_own_clusters http 900
 }
 
 case $only in
-all | unit | fuzz | regress | isolation | cli | http | system) ;;
-*) echo "ONLY=$only: not one of unit, fuzz, regress, isolation, cli, http, system" >&2 && exit 2 ;;
+all | unit | fuzz | regress | isolation | cli | http | system | torture) ;;
+*) echo "ONLY=$only: not one of unit, fuzz, regress, isolation, cli, http, system, torture" >&2 && exit 2 ;;
 esac
 mkdir -p "$results"
 workspace build/test || exit 1
@@ -183,6 +186,7 @@ if stage regress || stage isolation || stage cli; then
 fi
 if stage http; then http; fi
 if stage system; then system; fi
+if [ "$only" = torture ]; then torture; fi
 [ "$failed" = 0 ] || echo "(logs of the tests and of the server: $results)"
 [ $((passed + failed)) -gt 0 ] || echo "no test is named $tests"
 echo "$passed passed, $failed failed"
