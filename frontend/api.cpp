@@ -38,7 +38,7 @@ void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
 Response problem_body(const Problem &problem) {
     constexpr std::string_view ours = "/api/";
     std::string text(problem.message);
-    if (problem.path.substr(0, ours.size()) != ours)
+    if (problem.request.path.substr(0, ours.size()) != ours)
         return Response::json(problem.status, "{\"error\":" + json::quote(problem.code) +
                                                   ",\"message\":" + json::quote(text) + '}');
     if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')

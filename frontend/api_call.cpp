@@ -73,19 +73,26 @@ Response Backend::as_stranger(const Request &request, const Statement &statement
     return run(request, statement, parameters, false);
 }
 
+Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters) const {
+    try {
+        return pool_.run(statement, parameters);
+    } catch (const DbError &error) {
+        if (!may_work_again(error.sqlstate))
+            throw;
+    }
+    return pool_.run(statement, parameters);
+}
+
 Response Backend::run(const Request &request, const Statement &statement,
                       const std::vector<Param> &parameters, bool by_caller) const {
-    for (bool again = true;; again = false) {
-        try {
-            const Result result = pool_.run(statement, parameters);
-            if (result.rows() == 0)
-                return authentication_required(request);
-            return Response::json(static_cast<int>(result.integer(0, 0)),
-                                  std::string(result.text(0, 1)));
-        } catch (const DbError &error) {
-            if (!again || !may_work_again(error.sqlstate))
-                answer_error(request, error, by_caller);
-        }
+    try {
+        const Result result = ask(statement, parameters);
+        if (result.rows() == 0)
+            return authentication_required(request);
+        return Response::json(static_cast<int>(result.integer(0, 0)),
+                              std::string(result.text(0, 1)));
+    } catch (const DbError &error) {
+        answer_error(request, error, by_caller);
     }
 }
 

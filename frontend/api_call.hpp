@@ -37,7 +37,9 @@ class Backend {
                              std::vector<http::Param> parameters = {}) const;
     http::Response as_stranger(const http::Request &request, const http::Statement &statement,
                                const std::vector<http::Param> &parameters) const;
-    http::Result ask(const http::Statement &statement) const { return pool_.run(statement); }
+    // Once more after a serialization failure or a deadlock. Throws DbError and Unavailable.
+    http::Result ask(const http::Statement &statement,
+                     const std::vector<http::Param> &parameters = {}) const;
     // Who asks from where, for the audit, and how long tokens are asked to live: a JSON object.
     std::string context(const http::Request &request) const;
 

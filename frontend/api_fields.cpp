@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/bytes.hpp"
+#include "core/uuid.hpp"
 #include "database.hpp"
 #include "http_syntax.hpp"
 
@@ -53,17 +54,6 @@ std::string body_text(const Request &request, Need need) {
 }
 
 } // namespace
-
-bool is_uuid(std::string_view text) noexcept {
-    if (text.size() != 36)
-        return false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !is_hex(text[i]))
-            return false;
-    }
-    return true;
-}
 
 Param path_uuid(const Request &request) {
     const std::string &id = request.param("id");

@@ -55,7 +55,6 @@ class Query {
     http::Form form_;
 };
 
-bool is_uuid(std::string_view text) noexcept;
 // Of the path. Throws Answer when it is no UUID.
 http::Param path_uuid(const http::Request &request);
 

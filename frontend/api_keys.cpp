@@ -40,10 +40,11 @@ Response get_keys(const Backend &backend, const Request &request) {
 
 } // namespace
 
-void add_key_routes(RouteTable &routes, const SharedBackend &backend) {
+void add_key_routes(RouteTable &routes, const SharedBackend &backend, const std::string &prefix) {
     Route made = route("GET", "/.well-known/jwks.json", Caller::anybody,
                        "Public keys that verify tokens (RFC 7517)",
                        [backend](const Request &request) { return get_keys(*backend, request); });
+    made.pattern = prefix + made.pattern;
     made.response_schema =
         R"({"type":"object","required":["keys"],"properties":{"keys":{"type":"array"}}})";
     routes.add(std::move(made));

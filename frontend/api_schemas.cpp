@@ -52,7 +52,9 @@ const char *component_schemas() noexcept {
     "firstName": {"type": ["string", "null"], "maxLength": 64}, "lastName": {"type": ["string", "null"], "maxLength": 64},
     "jobTitle": {"type": ["string", "null"], "maxLength": 128}, "phoneNumber": {"type": ["string", "null"], "maxLength": 32},
     "role": {"$ref": "#/components/schemas/Role"}, "kind": {"$ref": "#/components/schemas/Kind"},
-    "userMetadata": {"type": "object"}, "appMetadata": {"type": "object"}, "emailConfirmed": {"type": "boolean"}}},
+    "userMetadata": {"type": "object"}, "appMetadata": {"type": "object"}, "emailConfirmed": {"type": "boolean"},
+    "id": {"type": "string", "format": "uuid"}, "passwordHash": {"type": "string"},
+    "banDuration": {"type": "string"}}},
 "Audits": {
   "type": "object", "required": ["audits", "nextCursor"],
   "properties": {
@@ -95,6 +97,44 @@ const char *component_schemas() noexcept {
         "userId": {"type": "string", "format": "uuid"}, "email": {"type": "string"}, "reason": {"type": "string"},
         "metadata": {"type": "object"}, "createdAt": {"$ref": "#/components/schemas/Time"},
         "detectedAt": {"$ref": "#/components/schemas/Time"}, "resolvedAt": {"$ref": "#/components/schemas/Time"}}}}}},
+"SupabaseUser": {
+  "type": "object",
+  "required": ["id", "aud", "role", "email", "phone", "app_metadata", "user_metadata", "identities", "created_at", "is_anonymous"],
+  "properties": {
+    "id": {"type": "string", "format": "uuid"}, "aud": {"type": "string"}, "role": {"type": "string"},
+    "email": {"type": "string"}, "phone": {"type": "string"}, "is_anonymous": {"const": false},
+    "email_confirmed_at": {"type": "string", "format": "date-time"},
+    "confirmed_at": {"type": "string", "format": "date-time"},
+    "last_sign_in_at": {"type": "string", "format": "date-time"},
+    "banned_until": {"type": "string", "format": "date-time"},
+    "created_at": {"type": "string", "format": "date-time"}, "updated_at": {"type": "string", "format": "date-time"},
+    "app_metadata": {
+      "type": "object", "required": ["provider", "providers", "kind", "role"],
+      "properties": {
+        "provider": {"type": "string"}, "providers": {"type": "array", "items": {"type": "string"}},
+        "kind": {"$ref": "#/components/schemas/Kind"}, "role": {"$ref": "#/components/schemas/Role"}}},
+    "user_metadata": {"type": "object"}, "identities": {"type": "array", "items": {"type": "object"}}}},
+"SupabaseUsers": {
+  "type": "object", "required": ["users", "aud"],
+  "properties": {"users": {"type": "array", "items": {"$ref": "#/components/schemas/SupabaseUser"}}, "aud": {"type": "string"}}},
+"SupabaseUserAttributes": {
+  "type": "object",
+  "properties": {
+    "id": {"type": "string", "format": "uuid"}, "email": {"type": "string"}, "password": {"type": "string"},
+    "password_hash": {"type": "string"}, "phone": {"type": "string"}, "email_confirm": {"type": "boolean"},
+    "ban_duration": {"type": "string"}, "user_metadata": {"type": "object"}, "app_metadata": {"type": "object"}}},
+"SupabaseSession": {
+  "type": "object", "required": ["access_token", "token_type", "expires_in", "expires_at", "refresh_token", "user"],
+  "properties": {
+    "access_token": {"type": "string"}, "token_type": {"const": "bearer"}, "expires_in": {"type": "integer"},
+    "expires_at": {"type": "integer"}, "refresh_token": {"type": "string"},
+    "user": {"$ref": "#/components/schemas/SupabaseUser"}}},
+"SupabaseError": {
+  "type": "object", "required": ["code"],
+  "properties": {
+    "code": {"type": ["integer", "string"]}, "error_code": {"type": "string"}, "msg": {"type": "string"},
+    "message": {"type": "string"},
+    "weak_password": {"type": "object", "properties": {"reasons": {"type": "array", "items": {"type": "string"}}}}}},
 "Success": {"type": "object", "required": ["success"], "properties": {"success": {"const": true}}},
 "Error": {
   "type": "object", "required": ["message"],

@@ -19,6 +19,8 @@ void add_serve_command(CLI::App &root, Session &session) {
             serve(*flags, session.dsn, session.streams.err,
                   [&flags](http::RouteTable &routes, http::Pool &pool) {
                       api::add_routes(routes, pool, lifetimes(*flags));
+                      supabase::add_routes(routes, pool, lifetimes(*flags),
+                                           supabase_options(*flags));
                   });
         });
     add_serve_flags(*verb, *flags);

@@ -129,7 +129,7 @@ void Dispatcher::identify(Exchange &exchange) {
 
 Response Dispatcher::problem(const Exchange &exchange, int status, std::string_view code,
                              std::string_view message) const {
-    Response response = policy_.problem_body({status, code, message, exchange.request.path});
+    Response response = policy_.problem_body({status, code, message, exchange.request});
     if (status == 503 && !response.has("Retry-After"))
         response.set("Retry-After", retry_after_seconds);
     return response;
@@ -200,7 +200,7 @@ void Dispatcher::add_cors(const Request &request, Response &response) const {
         (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()))
         return;
     response.set("Access-Control-Allow-Origin", any ? "*" : origin);
-    response.set("Access-Control-Expose-Headers", "link, x-total-count, x-request-id, retry-after");
+    response.set("Access-Control-Expose-Headers", "link, x-total-count, x-supabase-api-version, x-request-id, retry-after");
 }
 
 Response Dispatcher::handle(Exchange &exchange) const {

@@ -19,12 +19,12 @@
 
 namespace pg_principal::http {
 
-// What the engine itself refuses; `path` is "" when the request could not be read.
+// What the engine itself refuses; the request is empty when it could not be read.
 struct Problem {
     int status;
     std::string_view code;    // "not_found"
     std::string_view message; // one line for people
-    std::string_view path;
+    const Request &request;
 };
 
 struct Policy {

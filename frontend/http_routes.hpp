@@ -34,6 +34,7 @@ struct Route {
     int success = 200;
     std::string request_schema = {}, response_schema = {}; // JSON Schema
     std::string query = {}; // of each of its names the schema, one JSON object
+    const char *error_schema = "Error";
 };
 
 class RouteTable {

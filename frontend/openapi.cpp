@@ -28,12 +28,11 @@ std::string templated(std::string_view pattern, std::vector<std::string> &names)
 
 Json content(Json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
 
-Json refusal(const char *description) {
-    return {{"description", description},
-            {"content", content({{"$ref", "#/components/schemas/Error"}})}};
-}
-
 Json responses(const Route &route, bool has_path_parameter) {
+    const auto refusal = [&](const char *description) -> Json {
+        const std::string schema = std::string("#/components/schemas/") + route.error_schema;
+        return {{"description", description}, {"content", content({{"$ref", schema}})}};
+    };
     const bool needs_token = route.caller != Caller::anybody;
     const bool takes_input =
         has_path_parameter || !route.request_schema.empty() || !route.query.empty();

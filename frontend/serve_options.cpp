@@ -93,6 +93,12 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
         ->check(CLI::Range(1.0, 1e6));
 
+    add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
+        "Where Supabase Auth's wire shapes are served, or \"off\"");
+    with_variable(verb.add_flag("--require-api-key", flags.require_api_key,
+                                "Refuse requests below --supabase-prefix without an apikey header "
+                                "(anon or service_role)"));
+
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {
@@ -156,12 +162,30 @@ std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, co
     return ranges;
 }
 
+supabase::Options supabase_options(const ServeFlags &flags) {
+    const std::string &prefix = flags.supabase_prefix;
+    if (prefix == "off")
+        return {"", flags.require_api_key};
+    const bool plain = prefix.find_first_not_of("/-._~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == prefix.npos;
+    if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
+        prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api")
+        throw UsageError("--supabase-prefix: " + printable(prefix) + " is no path to serve at",
+                         "For example /auth/v1, or \"off\".");
+    return {prefix, flags.require_api_key};
+}
+
 http::Policy policy(const ServeFlags &flags) {
     http::Policy policy;
     policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
     policy.cors_origins = flags.cors_origins;
     policy.rate = {flags.rate_limit, flags.rate_burst};
-    policy.problem_body = api::problem_body;
+    policy.problem_body = [below =
+                               supabase_options(flags).prefix + '/'](const http::Problem &problem) {
+        const bool theirs =
+            below.size() > 1 && problem.request.path.substr(0, below.size()) == below;
+        return theirs ? supabase::problem_body(problem) : api::problem_body(problem);
+    };
     return policy;
 }
 

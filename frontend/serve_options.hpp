@@ -10,6 +10,7 @@
 #include "http_dispatcher.hpp"
 #include "http_pool.hpp"
 #include "http_server.hpp"
+#include "supabase.hpp"
 
 namespace pg_principal::cli {
 
@@ -27,6 +28,8 @@ struct ServeFlags {
     std::vector<std::string> trusted_proxies, cors_origins;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;
+    std::string supabase_prefix = "/auth/v1";
+    bool require_api_key = false;
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 
@@ -37,6 +40,7 @@ http::ServerOptions server_options(const ServeFlags &flags);
 http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
 http::Policy policy(const ServeFlags &flags);
 api::Lifetimes lifetimes(const ServeFlags &flags);
+supabase::Options supabase_options(const ServeFlags &flags);
 std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag);
 
 } // namespace pg_principal::cli

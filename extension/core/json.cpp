@@ -191,4 +191,41 @@ void append_quoted(std::string &out, std::string_view text) {
     out += '"';
 }
 
+void append_value(std::string &out, Value value) {
+    char separator = 0;
+    const auto separate = [&](char open) {
+        out += separator == 0 ? open : ',';
+        separator = ',';
+    };
+    switch (value.type()) {
+    case Type::missing:
+    case Type::null:
+        out += "null";
+        return;
+    case Type::boolean:
+        out += value.as_bool() ? "true" : "false";
+        return;
+    case Type::number:
+        out += value.number_text();
+        return;
+    case Type::string:
+        return append_quoted(out, value.as_string());
+    case Type::array:
+        for (const Value element : value.elements()) {
+            separate('[');
+            append_value(out, element);
+        }
+        out += separator == 0 ? "[]" : "]";
+        return;
+    case Type::object:
+        for (const Member member : value.members()) {
+            separate('{');
+            append_quoted(out, member.name);
+            out += ':';
+            append_value(out, member.value);
+        }
+        out += separator == 0 ? "{}" : "}";
+    }
+}
+
 } // namespace pg_principal::json

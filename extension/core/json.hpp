@@ -190,5 +190,7 @@ std::optional<std::int64_t> scaled_integer(std::string_view number, int scale,
 // A JSON string literal; the text must be UTF-8.
 std::string quote(std::string_view text);
 void append_quoted(std::string &out, std::string_view text);
+// The value as compact JSON, numbers as they were spelt; null when it is missing.
+void append_value(std::string &out, Value value);
 
 } // namespace pg_principal::json

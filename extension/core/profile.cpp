@@ -1,7 +1,9 @@
 #include "core/profile.hpp"
 
 #include "core/bytes.hpp"
+#include "core/duration.hpp"
 #include "core/email.hpp"
+#include "core/uuid.hpp"
 
 #include <algorithm>
 
@@ -11,7 +13,18 @@ namespace {
 
 using namespace std::string_view_literals;
 
-enum class Form { email, password, text, app_role, kind, object, boolean };
+enum class Form {
+    email,
+    password,
+    password_hash,
+    text,
+    app_role,
+    kind,
+    object,
+    boolean,
+    uuid,
+    duration
+};
 
 struct Field {
     std::string_view name;
@@ -32,6 +45,9 @@ constexpr Field known_fields[] = {
     {"userMetadata", Form::object},
     {"appMetadata", Form::object},
     {"emailConfirmed", Form::boolean},
+    {"id", Form::uuid},
+    {"passwordHash", Form::password_hash},
+    {"banDuration", Form::duration},
 };
 
 const Field *find_field(std::string_view name, const ProfileRules &rules) noexcept {
@@ -103,6 +119,14 @@ class Reader {
                                "must be person or service_account");
         case Form::boolean:
             return put(field.name, value.as_bool() ? "true" : "false");
+        case Form::uuid:
+            return read_id(field, value.as_string());
+        case Form::password_hash:
+            if (is_password_hash(value.as_string()))
+                return put(field.name, json::quote(value.as_string()));
+            return add(field.name, "must be bcrypt or Argon2id of bearable cost");
+        case Form::duration:
+            return read_duration(field, value.as_string());
         case Form::object:
             return;
         }
@@ -122,6 +146,26 @@ class Reader {
             add(field.name, reason);
         if (reasons.empty())
             put(field.name, json::quote(value));
+    }
+
+    void read_id(const Field &field, std::string_view value) {
+        // all the same digit: ids that stand for nobody and for the audit itself
+        if (!is_uuid(value))
+            add(field.name, "must be a UUID");
+        else if (value.find_first_not_of("0-") == value.npos ||
+                 value.find_first_not_of("fF-") == value.npos)
+            add(field.name, "must not be the nil or the max UUID");
+        else
+            put(field.name, json::quote(value));
+    }
+
+    void read_duration(const Field &field, std::string_view value) {
+        const auto span = value == "none" ? std::int64_t{0} : parse_go_duration(value);
+        constexpr std::int64_t most = std::int64_t{1000} * 366 * 86400 * 1'000'000;
+        if (!span || *span > most)
+            add(field.name, "must be none, or numbers with h, m or s of at most 1000 years");
+        else
+            put(field.name, '"' + std::to_string(*span) + " us\"");
     }
 
     void read_text(const Field &field, std::string_view value) {

@@ -26,7 +26,8 @@ struct ProfileRules {
 
 struct Profile {
     // A JSON object of the fields given, normalised: addresses in lower case, texts trimmed, empty
-    // texts null. Without userMetadata and appMetadata, of which only the type is judged.
+    // texts null, banDuration the text of an interval ("none" is "0 s"). Without userMetadata and
+    // appMetadata, of which only the type is judged.
     std::string fields;
     std::vector<ProfileProblem> problems;
 };

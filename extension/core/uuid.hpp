@@ -19,4 +19,18 @@ inline Uuid uuid_from(const void *sixteen_bytes) noexcept {
     return id;
 }
 
+// As PostgreSQL and RFC 9562 write it, in either case.
+inline bool is_uuid(std::string_view text) noexcept {
+    if (text.size() != 36)
+        return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        if (dash ? c != '-' : !hex)
+            return false;
+    }
+    return true;
+}
+
 } // namespace pg_principal

@@ -1,6 +1,7 @@
 // What a principal is told: its profile, its tokens. Written as text and parsed once: building the
 // same through jsonb's SQL functions is most of what a refresh costs.
 #include "core/error.hpp"
+#include "core/json_writer.hpp"
 #include "core/jwt.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/keyring.hpp"
@@ -21,34 +22,9 @@ extern "C" {
 #include <cstring>
 
 using namespace pg_principal;
+using json::ObjectWriter;
 
 namespace {
-
-// A JSON object in the making. Texts are UTF-8.
-class ObjectWriter {
-  public:
-    explicit ObjectWriter(std::string &out) : out_(out) { out_ += '{'; }
-    void end() { out_ += '}'; }
-    void text(std::string_view name, std::string_view value) {
-        key(name);
-        json::append_quoted(out_, value);
-    }
-    void raw(std::string_view name, std::string_view value) {
-        key(name);
-        out_ += value;
-    }
-    void number(std::string_view name, std::int64_t value) { raw(name, std::to_string(value)); }
-    void null(std::string_view name) { raw(name, "null"); }
-
-  private:
-    void key(std::string_view name) {
-        if (out_.back() != '{')
-            out_ += ',';
-        json::append_quoted(out_, name);
-        out_ += ':';
-    }
-    std::string &out_;
-};
 
 // A row of auth.users, or of nobody. Columns are found by name: an upgrade may append some.
 class UserRow {
@@ -177,8 +153,9 @@ std::string mint(const UserRow &user, const Session &session) {
     const bool somebody = user.exists();
     std::string ours;
     ObjectWriter metadata(ours);
-    metadata.text("provider", "pg_principal");
     if (somebody) {
+        metadata.text("provider", "email");
+        metadata.raw("providers", "[\"email\"]");
         metadata.text("kind", user.string("kind").value_or(""));
         metadata.text("role", user.string("app_role").value_or(""));
     }

@@ -44,6 +44,16 @@ SQL_FUNCTION(authenticate) {
     return to_jsonb(bind(token, local).payload);
 }
 
+SQL_FUNCTION(is_project_key) {
+    try {
+        return BoolGetDatum(!verify_identity(text_argument(fcinfo, 0)).has_principal);
+    } catch (const Error &error) {
+        if (error.code() != Errc::token_refused)
+            throw;
+        return BoolGetDatum(false);
+    }
+}
+
 SQL_FUNCTION(pre_request) {
     const char *headers = guard([] { return GetConfigOption("request.headers", true, false); });
     std::string_view token;

@@ -27,6 +27,7 @@ int registration_value = 0;
 int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
     max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
     agent_password_max_age_value;
+bool require_current_password_value = true;
 
 constexpr int day = 86400;
 constexpr config_enum_entry registration_modes[] = {
@@ -79,6 +80,11 @@ void define_account_settings() {
         "Classes of characters a new password must have: lower, upper, digit, symbol.", nullptr,
         &password_classes_value, "lower, upper, digit, symbol", PGC_SUSET, 0,
         check_password_classes, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_principal.require_current_password",
+                             "A principal's new password needs the current one beside the token.",
+                             "Off, whoever holds an access token can take the account over.",
+                             &require_current_password_value, true, PGC_SUSET, 0, nullptr, nullptr,
+                             nullptr);
     DefineCustomEnumVariable(
         "pg_principal.registration", "Who may register: bootstrap, open or off.",
         "bootstrap: only while there is no principal; the first becomes ADMIN.",

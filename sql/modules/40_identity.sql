@@ -55,6 +55,11 @@ LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_is_person';
 COMMENT ON FUNCTION auth.is_person() IS
 'Whether the caller is a person. False without a token, never NULL; 28000 when the token is dead.';
 
+CREATE OR REPLACE FUNCTION auth.is_project_key(token text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_is_project_key';
+COMMENT ON FUNCTION auth.is_project_key(text) IS
+'Whether a token is a live project key, anon or service_role; false for anything else, dead or malformed. Binds nothing. NULL for NULL.';
+
 CREATE OR REPLACE FUNCTION auth.authenticate(token text, is_local boolean DEFAULT true) RETURNS jsonb
 LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_authenticate';
 COMMENT ON FUNCTION auth.authenticate(text, boolean) IS

@@ -45,6 +45,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.refusal(integer, text, text, jsonb) IS 'Internal: an auth_result that is not ok.';
 
+CREATE OR REPLACE FUNCTION auth.bad_field(message text, field text, problem text) RETURNS auth.auth_result
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT auth.refusal(400, 'validation-failed', bad_field.message,
+        jsonb_build_array(jsonb_build_object('field', bad_field.field, 'message', bad_field.field || ' ' || bad_field.problem)));
+END;
+COMMENT ON FUNCTION auth.bad_field(text, text, text) IS 'Internal: the refusal of one field of a request.';
+
 CREATE OR REPLACE FUNCTION auth.refusal_of_caller(VARIADIC roles text[] DEFAULT '{}') RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -66,10 +74,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made auth.users;
 BEGIN
-    INSERT INTO auth.users (email, kind, app_role, encrypted_password, password_changed_at, first_name, last_name, job_title,
+    INSERT INTO auth.users (id, email, kind, app_role, encrypted_password, password_changed_at, first_name, last_name, job_title,
                             phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at)
-    VALUES (fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
-            auth.hash_password(fields->>'password'), CASE WHEN fields ? 'password' THEN clock_timestamp() END,
+    VALUES (coalesce((fields->>'id')::uuid, gen_random_uuid()), fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
+            coalesce(auth.hash_password(fields->>'password'), fields->>'passwordHash'),
+            CASE WHEN fields ?| '{password, passwordHash}' THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
             coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(nullif(profile->'appMetadata', 'null'), '{}'),
             CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END)
@@ -108,20 +117,30 @@ DECLARE
 BEGIN
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(profile,
-        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed', 'email');
+        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed id passwordHash banDuration',
+        'email');
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    ELSIF checked.fields ?& '{password, passwordHash}' THEN
+        RETURN auth.bad_field('The profile was refused', 'passwordHash', 'must not be given beside password');
     END IF;
-    made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role', 'ANALYST'), 'created');
+    BEGIN
+        made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role', 'ANALYST'), 'created');
+    EXCEPTION WHEN unique_violation THEN
+        RETURN auth.refusal(409, 'id-taken', 'A user with that id already exists');
+    END;
     IF made.id IS NULL THEN
         RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
+    ELSIF (checked.fields->>'banDuration')::interval > interval '0' THEN
+        PERFORM auth.ban(made.email, (checked.fields->>'banDuration')::interval);
+        SELECT * INTO made FROM auth.users u WHERE u.id = made.id;
     END IF;
     RETURN ROW(true, 201, NULL, jsonb_build_object('user', auth.user_json(made)))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.add_user(jsonb, jsonb) IS
-'For operators: makes a principal from email, password, firstName, lastName, jobTitle, phoneNumber, role (default ANALYST), kind (person or service_account), userMetadata, appMetadata and emailConfirmed; only the email is required. 201 with the profile, 400 naming every bad field, 409 when the email is taken.';
+'For operators: makes a principal from email, password, firstName, lastName, jobTitle, phoneNumber, role (default ANALYST), kind (person or service_account), userMetadata, appMetadata, emailConfirmed, id (a UUID), passwordHash (bcrypt or Argon2id, instead of password) and banDuration (see auth.update_user()); only the email is required. 201 with the profile, 400 naming every bad field, 409 when the email or the id is taken.';
 
 CREATE OR REPLACE FUNCTION auth.create_user(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -158,6 +177,22 @@ $$;
 COMMENT ON FUNCTION auth.get_user(uuid) IS
 'A profile: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 401, 403, 404 otherwise.';
 
+CREATE OR REPLACE FUNCTION auth.find_user(user_id uuid) RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller('AUDITOR', 'ADMIN');
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF user_id IS NULL THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    END IF;
+    RETURN auth.get_user(user_id);
+END
+$$;
+COMMENT ON FUNCTION auth.find_user(uuid) IS
+'For AUDITOR and ADMIN: a profile, their own too. 401, 403, 404 otherwise.';
+
 CREATE OR REPLACE FUNCTION auth.list_users(page integer DEFAULT 1, per_page integer DEFAULT 50) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -178,6 +213,42 @@ $$;
 COMMENT ON FUNCTION auth.list_users(integer, integer) IS
 'For AUDITOR and ADMIN: profiles, oldest first, and how many there are in all. page counts from 1; per_page: 1 to 1000.';
 
+CREATE OR REPLACE FUNCTION auth.search_users(search text DEFAULT NULL, page integer DEFAULT 1, per_page integer DEFAULT 50) RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller('AUDITOR', 'ADMIN');
+    wanted text := lower(nullif(search, ''));
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF page IS NULL OR page < 1 OR per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
+        RETURN auth.refusal(400, 'validation-failed', 'page must be 1 or more, and per_page between 1 and 1000');
+    ELSIF octet_length(wanted) > 254 THEN
+        RETURN auth.refusal(400, 'validation-failed', 'filter has more than 254 bytes');
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object(
+        'users', (SELECT coalesce(jsonb_agg(auth.user_json(p) ORDER BY p.created_at DESC, p.id DESC), '[]')
+                  FROM (SELECT * FROM auth.users u
+                        WHERE wanted IS NULL OR position(wanted IN u.email) > 0
+                           OR position(wanted IN lower(concat_ws(' ', u.first_name, u.last_name, u.raw_user_meta_data->>'full_name'))) > 0
+                        ORDER BY u.created_at DESC, u.id DESC LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
+        'total', (SELECT count(*) FROM auth.users u
+                  WHERE wanted IS NULL OR position(wanted IN u.email) > 0
+                     OR position(wanted IN lower(concat_ws(' ', u.first_name, u.last_name, u.raw_user_meta_data->>'full_name'))) > 0
+                  )))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.search_users(text, integer, integer) IS
+'For AUDITOR and ADMIN: profiles whose email or name contains the text in any case (NULL: all), newest first, and how many there are. page counts from 1; per_page: 1 to 1000. 400, 401, 403 otherwise.';
+
+CREATE OR REPLACE FUNCTION auth.merged_metadata(present jsonb, changes jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN jsonb_typeof(merged_metadata.changes) = 'object' THEN (merged_metadata.present || merged_metadata.changes)
+        - ARRAY(SELECT c.key FROM jsonb_each(merged_metadata.changes) AS c WHERE c.value = 'null') ELSE merged_metadata.present END;
+END;
+COMMENT ON FUNCTION auth.merged_metadata(jsonb, jsonb) IS 'Internal: metadata with changes of its members; null takes one away.';
+
 CREATE OR REPLACE FUNCTION auth.change_user(target uuid, fields jsonb, profile jsonb) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -192,10 +263,8 @@ BEGIN
         last_name = CASE WHEN fields ? 'lastName' THEN fields->>'lastName' ELSE u.last_name END,
         job_title = CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE u.job_title END,
         phone_number = CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE u.phone_number END,
-        raw_user_meta_data = CASE WHEN jsonb_typeof(profile->'userMetadata') = 'object'
-            THEN jsonb_strip_nulls(u.raw_user_meta_data || (profile->'userMetadata')) ELSE u.raw_user_meta_data END,
-        raw_app_meta_data = CASE WHEN jsonb_typeof(profile->'appMetadata') = 'object'
-            THEN jsonb_strip_nulls(u.raw_app_meta_data || (profile->'appMetadata')) ELSE u.raw_app_meta_data END,
+        raw_user_meta_data = auth.merged_metadata(u.raw_user_meta_data, profile->'userMetadata'),
+        raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, profile->'appMetadata'),
         email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
             WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
         encrypted_password = coalesce(new_hash, u.encrypted_password),
@@ -247,6 +316,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller('ADMIN');
     checked record;
+    ban interval;
     result auth.auth_result;
 BEGIN
     IF refused.ok IS NOT NULL THEN
@@ -254,20 +324,33 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(changes,
-        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed', '');
+        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed banDuration', '');
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
+    ban := (checked.fields->>'banDuration')::interval;
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
+    ELSIF ban > interval '0' AND user_id = auth.uid() THEN
+        RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
+    ELSIF ban > interval '0' THEN
+        PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id;
     END IF;
     result := auth.change_user(update_user.user_id, checked.fields, changes);
     IF result.ok AND checked.fields ? 'password' THEN
         PERFORM auth.end_sessions(update_user.user_id, 'password_rotated', NULL);
     END IF;
+    IF result.ok AND ban IS NOT NULL THEN
+        IF ban > interval '0' THEN
+            PERFORM auth.ban(result.payload->'user'->>'email', ban);
+        ELSE
+            PERFORM auth.unban(result.payload->'user'->>'email');
+        END IF;
+        SELECT jsonb_build_object('user', auth.user_json(u)) INTO result.payload FROM auth.users u WHERE u.id = update_user.user_id;
+    END IF;
     RETURN result;
 END
 $$;
 COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
-'For callers with the app role ADMIN: changes any field of a profile. A new password ends all sessions of that principal. 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken.';
+'For callers with the app role ADMIN: changes any field of a profile. A new password ends all sessions of that principal. banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken or one''s own account would be banned.';
 
 CREATE OR REPLACE FUNCTION auth.set_app_role(user_id uuid, app_role text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE sql SECURITY DEFINER

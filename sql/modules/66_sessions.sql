@@ -242,6 +242,14 @@ $$;
 COMMENT ON FUNCTION auth.sign_up(jsonb, jsonb) IS
 'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no principal; the first becomes ADMIN), open (always ANALYST, and no email of the roster), off. 201 with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, 409 Email is already registered.';
 
+CREATE OR REPLACE FUNCTION auth.registration_is_open() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT CASE current_setting('pg_principal.registration') WHEN 'open' THEN true
+        WHEN 'bootstrap' THEN NOT EXISTS (SELECT FROM auth.users) ELSE false END;
+END;
+COMMENT ON FUNCTION auth.registration_is_open() IS 'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
+
 CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb, proven boolean DEFAULT false) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -371,41 +379,71 @@ $$;
 COMMENT ON FUNCTION auth.sign_out(text, jsonb) IS
 'Ends sessions of the caller at the next statement everywhere: this one (local), all but this one (others) or all (global), issued tokens included. 200 {success: true}; 401 without a token; 22023 for another scope.';
 
+CREATE OR REPLACE FUNCTION auth.judge_new_password(principal auth.users, current_password text, new_password text, field text) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    checked record := auth.read_profile(jsonb_build_object('password', coalesce(new_password, '')), 'password', 'password');
+    is_right boolean;
+BEGIN
+    IF current_password IS NOT NULL THEN
+        -- a stolen access token must not become a way to guess the password
+        is_right := (auth.verify_password(principal.encrypted_password, current_password)).ok;
+        IF NOT auth.admit_sign_in(principal.id, is_right) THEN
+            RETURN auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
+                'The current password is wrong');
+        END IF;
+    END IF;
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'weak-password', 'The new password was refused',
+            (SELECT jsonb_agg(jsonb_build_object('field', field, 'message', replace(p->>'message', 'password ', field || ' ')))
+             FROM jsonb_array_elements(checked.problems) AS p));
+    ELSIF (CASE WHEN current_password IS NULL THEN (auth.verify_password(principal.encrypted_password, new_password)).ok
+            ELSE new_password = current_password END) THEN
+        RETURN auth.refusal(400, 'same-password', 'The new password was refused',
+            jsonb_build_array(jsonb_build_object('field', field, 'message', field || ' must differ from the current password')));
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.judge_new_password(auth.users, text, text, text) IS
+'Internal: the refusal of a new password, told of under the name of a field; NULL when it will do. Without a current password nothing is proven.';
+
+CREATE OR REPLACE FUNCTION auth.lock_own_password(principal auth.users) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- in the order that auth.sign_out() tells of
+    PERFORM FROM auth.users u WHERE u.id = principal.id AND u.encrypted_password IS NOT DISTINCT FROM principal.encrypted_password
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = auth.session_id() FOR UPDATE;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.lock_own_password(auth.users) IS
+'Internal: locks what the change of the caller''s password touches; false when the password is no longer what was judged.';
+
 CREATE OR REPLACE FUNCTION auth.change_password(current_password text, new_password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     principal auth.users;
-    checked record := auth.read_profile(jsonb_build_object('password', coalesce(new_password, '')), 'password', 'password');
-    is_right boolean;
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
     END IF;
     PERFORM auth.set_request_context(context);
     SELECT * INTO principal FROM auth.users u WHERE u.id = auth.uid();
-    -- a stolen access token must not become a way to guess the password
-    is_right := (auth.verify_password(principal.encrypted_password, current_password)).ok;
-    IF NOT auth.admit_sign_in(principal.id, is_right) THEN
-        RETURN auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
-            'The current password is wrong');
-    ELSIF checked.problems IS NOT NULL THEN
-        RETURN auth.refusal(400, 'validation-failed', 'The new password was refused',
-            (SELECT jsonb_agg(jsonb_build_object('field', 'newPassword', 'message', replace(p->>'message', 'password ', 'newPassword ')))
-             FROM jsonb_array_elements(checked.problems) AS p));
-    ELSIF new_password = current_password THEN
-        RETURN auth.refusal(400, 'validation-failed', 'The new password was refused',
-            '[{"field": "newPassword", "message": "newPassword must differ from the current password"}]');
-    END IF;
-    -- in the order that auth.sign_out() tells of
-    PERFORM FROM auth.users u WHERE u.id = principal.id FOR NO KEY UPDATE;
-    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = auth.session_id() FOR UPDATE;
-    UPDATE auth.users u
-    SET encrypted_password = auth.hash_password(new_password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
-    WHERE u.id = principal.id AND u.encrypted_password = principal.encrypted_password;
-    IF NOT FOUND THEN
+    refused := auth.judge_new_password(principal, coalesce(current_password, ''), new_password, 'newPassword');
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF NOT auth.lock_own_password(principal) THEN
         RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
     END IF;
+    UPDATE auth.users u
+    SET encrypted_password = auth.hash_password(new_password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE u.id = principal.id;
     PERFORM auth.end_sessions(principal.id, 'password_rotated', auth.session_id());
     UPDATE auth.refresh_tokens r SET invalidated_as = 'password_rotated' WHERE r.session_id = auth.session_id();
     UPDATE auth.sessions s SET expires_at = clock_timestamp() + auth.seconds('access_token_ttl') * interval '1 second'
@@ -415,6 +453,55 @@ END
 $$;
 COMMENT ON FUNCTION auth.change_password(text, text, jsonb) IS
 'The caller''s own password: ends all its other sessions and every refresh token, this session''s too; its access token lives on until it expires. 200 {success: true}; 400 when the current password is wrong (counted like a failed sign-in) or the new one is refused or the same; 401 without a token.';
+
+CREATE OR REPLACE FUNCTION auth.update_account(changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    problem constant text := 'The account was refused';
+    principal auth.users;
+    checked record;
+    result auth.auth_result;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF jsonb_typeof(changes->'currentPassword') NOT IN ('string', 'null') THEN
+        RETURN auth.bad_field(problem, 'currentPassword', 'must be a string');
+    END IF;
+    PERFORM auth.set_request_context(context);
+    -- the password is judged by itself, so that a wrong current one is told first
+    checked := auth.read_profile(CASE WHEN jsonb_typeof(changes) = 'object' THEN changes - '{password, currentPassword}'::text[] END,
+        'email userMetadata', '');
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
+    IF checked.problems IS NOT NULL THEN
+        RETURN auth.refusal(400, 'validation-failed', problem, checked.problems);
+    ELSIF checked.fields->>'email' <> auth.email() THEN
+        RETURN auth.refusal(400, 'email-change', problem,
+            '[{"field": "email", "message": "email can be changed by an administrator only"}]');
+    ELSIF coalesce(changes->'password', 'null') = 'null' THEN
+        RETURN auth.change_user(auth.uid(), '{}', changes);
+    ELSIF jsonb_typeof(changes->'password') <> 'string' THEN
+        RETURN auth.bad_field(problem, 'password', 'must be a string');
+    ELSIF changes->>'currentPassword' IS NULL AND current_setting('pg_principal.require_current_password')::boolean THEN
+        RETURN auth.refusal(400, 'current-password-required', problem,
+            '[{"field": "currentPassword", "message": "currentPassword is required for a new password"}]');
+    END IF;
+    SELECT * INTO principal FROM auth.users u WHERE u.id = auth.uid();
+    refused := auth.judge_new_password(principal, changes->>'currentPassword', changes->>'password', 'password');
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF NOT auth.lock_own_password(principal) THEN
+        RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
+    END IF;
+    result := auth.change_user(principal.id, jsonb_build_object('password', changes->'password'), changes);
+    IF result.ok THEN
+        PERFORM auth.end_sessions(principal.id, 'password_rotated', auth.session_id());
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION auth.update_account(jsonb, jsonb) IS
+'The caller''s own userMetadata (merged; null takes a member away) and password in one step. A new password needs currentPassword unless pg_principal.require_current_password is off, and ends all other sessions; this one goes on. email may be given as it is. 200 with the profile, 400 naming the bad field or when the current password is wrong (counted like a failed sign-in), 401 without a token.';
 
 CREATE OR REPLACE FUNCTION auth.prune_sessions(older_than interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,13 +1,5 @@
 -- What administrators and auditors do over an API. Each function judges its caller by itself; refusals are answers.
 
-CREATE OR REPLACE FUNCTION auth.bad_field(message text, field text, problem text) RETURNS auth.auth_result
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT auth.refusal(400, 'validation-failed', bad_field.message,
-        jsonb_build_array(jsonb_build_object('field', bad_field.field, 'message', bad_field.field || ' ' || bad_field.problem)));
-END;
-COMMENT ON FUNCTION auth.bad_field(text, text, text) IS 'Internal: the refusal of one field of a request.';
-
 CREATE OR REPLACE FUNCTION auth.ban_user(
     user_id uuid, duration interval DEFAULT '100 years', reason text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

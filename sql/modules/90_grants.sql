@@ -37,7 +37,8 @@ GRANT EXECUTE ON FUNCTION
     auth.jwt_verify(text, jsonb, text, text), auth.verify_signature(text, jsonb, bytea, bytea), auth.jwk_thumbprint(jsonb),
     auth.generate_jwk(text), auth.public_jwk(jsonb), auth.public_pem(jsonb), auth.pem_to_jwk(text),
     auth.clamp(regclass, name, text, boolean), auth.unclamp(regclass),
-    auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.list_users(integer, integer), auth.update_profile(jsonb, jsonb),
+    auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.find_user(uuid), auth.list_users(integer, integer), auth.search_users(text, integer, integer),
+    auth.update_profile(jsonb, jsonb), auth.update_account(jsonb, jsonb),
     auth.update_user(uuid, jsonb, jsonb), auth.set_app_role(uuid, text, jsonb), auth.sign_out(text, jsonb),
     auth.change_password(text, text, jsonb), auth.audits(integer, text, uuid, boolean), auth.is_agent(text, text),
     auth.ban_user(uuid, interval, text, jsonb), auth.unban_user(uuid, jsonb), auth.delete_user(uuid, jsonb),
@@ -48,7 +49,8 @@ TO PUBLIC;
 -- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
 -- rollback, and name any address.
 GRANT EXECUTE ON FUNCTION
-    auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics()
+    auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
+    auth.registration_is_open(), auth.is_project_key(text)
 TO authenticator, auth_operator;
 
 -- Operators: everything that mints, ends or manages.

@@ -9,22 +9,13 @@ set -o pipefail
 export PGOPTIONS="-c client_min_messages=error"
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 
-# The versions of the lock file, installed once for each lock file.
-install_jose() {
-    mkdir -p build/interop &&
-        flock build/interop/.lock bash -c '
-            cmp -s tests/interop/package-lock.json build/interop/installed.json && exit
-            cp tests/interop/package.json tests/interop/package-lock.json tests/interop/.npmrc build/interop/ &&
-                npm ci --prefix build/interop --no-audit --no-fund &&
-                cp build/interop/package-lock.json build/interop/installed.json'
-}
 # Debian's packages are of Debian's Python, which need not be the first in the path.
 python=
 for candidate in /usr/bin/python3 python3; do
     "$candidate" -c 'import jwt, cryptography' 2>/dev/null && python=$candidate && break
 done
 ok "PyJWT is here" test -n "$python"
-ok "npm jose is here" install_jose
+ok "npm jose is here" tests/interop/install.sh
 PyJWT() { "$python" tests/interop/pyjwt.py "$@"; }
 jose() { node tests/interop/jose.mjs "$@"; }
 

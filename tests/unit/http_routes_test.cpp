@@ -136,7 +136,7 @@ TEST_F(Dispatching, TheProblemsBodyIsTheApplications) {
     Policy policy;
     policy.problem_body = [](const Problem &problem) {
         return Response::json(problem.status, "[\"" + std::string(problem.code) + "\",\"" +
-                                                  std::string(problem.path) + "\"]");
+                                                  std::string(problem.request.path) + "\"]");
     };
     const std::string text = answer("GET", "/no", nothing, {}, policy);
     EXPECT_TRUE(holds(text, "HTTP/1.1 404 ") && holds(text, R"(["not_found","/no"])"));
