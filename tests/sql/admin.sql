@@ -91,6 +91,35 @@ SELECT status, payload FROM auth.end_session(:'made_session', 'done');
 SELECT regress_try('SELECT auth.uid()');
 SET pg_principal.token = :'boss';
 SELECT actor_email, changes, reason, metadata->>'sessionId' = :'made_session' AS that_one FROM auth.audits(1, NULL, :'auditor_id');
+-- Who finds whom, by email or name, newest first.
+SELECT w.caller, (auth.find_user(:'ann_id')).status AS find, (auth.find_user(:'boss_id')).status AS find_boss, (auth.find_user(NULL)).status AS find_null, (auth.search_users()).status AS search
+FROM (VALUES (1, 'nobody', ''), (2, 'anon', :'anon'), (3, 'auditor', :'auditor'), (4, 'admin', :'boss'), (5, 'key', :'key')) AS w (n, caller, token),
+    LATERAL (SELECT set_config('pg_principal.token', w.token, false)) AS s ORDER BY w.n;
+SET pg_principal.token = :'boss';
+SELECT s.status, s.payload->'total' AS total, jsonb_path_query_array(s.payload, '$.users[*].email') AS emails
+FROM (VALUES (1, 'ANN@'), (2, 'dita@example.com'), (3, '%'), (4, repeat('x', 255)), (5, 'zoé')) AS t (n, search), auth.search_users(t.search) AS s ORDER BY n;
+SELECT s.status, s.payload->'total' > '3' AS total, jsonb_array_length(s.payload->'users') AS users
+FROM (VALUES (1, 1, 2), (2, 1000, 2), (3, 0, 2), (4, 1, 0), (5, 1, 1001), (6, NULL, 1), (7, 1, NULL)) AS t (n, page, per_page), auth.search_users('', t.page, t.per_page) AS s ORDER BY n;
+-- Made with an id, a hash and a ban; changed with a ban.
+SELECT n, status, reason, payload->'errors' AS errors, payload->'user'->>'id' = lower(profile->>'id') AS id, payload->'user'->>'bannedUntil' > '2100' AS banned, payload->'user'->>'passwordChangedAt' IS NOT NULL AS has_password
+FROM (VALUES
+    (1, '{"email": "made@example.com", "id": "0000000A-0000-4000-8000-00000000000B", "passwordHash": "$2a$04$DIuP7BEG2n3bjlEPz0a6Z.6A5Jn4VyXiQ6Xy.uWh6IG6BD5bVjwWy", "banDuration": "876000h"}'::jsonb),
+    (2, '{"email": "made2@example.com", "id": "0000000a-0000-4000-8000-00000000000b"}'),
+    (3, '{"email": "made@example.com", "banDuration": "1h"}'),
+    (4, '{"email": "made3@example.com", "password": "Th1sIsAStrong!Pass", "passwordHash": "$2a$04$DIuP7BEG2n3bjlEPz0a6Z.6A5Jn4VyXiQ6Xy.uWh6IG6BD5bVjwWy"}'),
+    (5, '{"email": "made3@example.com", "id": "ffffffff-ffff-ffff-ffff-ffffffffffff", "passwordHash": "md5", "banDuration": "forever"}'),
+    (6, '{"email": "made3@example.com", "id": 1, "passwordHash": null, "banDuration": "none"}'),
+    (7, '{"email": "made3@example.com", "banDuration": "none"}')) AS t (n, profile), auth.create_user(t.profile) ORDER BY n;
+SELECT n, status, reason, payload->'errors' AS errors, payload->'user'->>'bannedUntil' IS NOT NULL AS banned
+FROM (VALUES (1, :'ann_id'::uuid, '1h30m'), (2, :'ann_id', 'none'), (3, :'ann_id', '0.5s'), (4, :'ann_id', '0'), (5, :'ann_id', '-1h'), (6, :'ann_id', '1d'), (7, :'boss_id', '1h'), (8, :'boss_id', 'none'), (9, :'nobody', '1h')) AS t (n, target, ban),
+    auth.update_user(t.target, jsonb_build_object('banDuration', t.ban, 'jobTitle', 'n' || n)) ORDER BY n;
+SELECT a.field, a.change->'previous' <> 'null' AS was, a.change->'current' <> 'null' AS "is" FROM auth.audits(4, NULL, :'ann_id') AS l, jsonb_each(l.changes) AS a (field, change);
+-- A project key is told from a token.
+RESET pg_principal.token;
+SELECT auth.is_project_key(:'anon') AS anon, auth.is_project_key(:'key') AS service_role, auth.is_project_key(:'boss') AS principal, auth.is_project_key('') AS empty,
+    auth.is_project_key('x.y.z') AS garbage, auth.is_project_key(overlay(:'anon' PLACING 'AAAA' FROM length(:'anon') - 3)) AS altered, auth.is_project_key(NULL) AS none, auth.uid();
+SELECT auth.revoke_session(session_id) AS revoked, auth.is_project_key(token) AS afterwards FROM auth.issue_key('anon');
+SET pg_principal.token = :'boss';
 -- Deleted: gone with its sessions, the audit stays.
 SELECT status, payload FROM auth.delete_user(:'auditor_id');
 SELECT regress_try(format('SELECT auth.authenticate(%L)', :'auditor'));

@@ -316,6 +316,30 @@ SELECT regress_answer(auth.change_password('', 'An0ther!Password')), regress_ans
 RESET pg_principal.token;
 SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass');
 
+-- In one step with metadata, and the session goes on.
+SELECT access AS a1, refresh AS r1 FROM regress_tokens(auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass')) \gset
+SELECT access AS a2, refresh AS r2 FROM regress_tokens(auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass')) \gset
+SELECT regress_answer(auth.update_account('{}'));
+SET pg_principal.token = :'a1';
+SELECT n, regress_answer(auth.update_account(changes)) FROM (VALUES (1, NULL::jsonb), (2, '[]'), (3, '{"password": "An0ther!Password"}'), (4, '{"password": "An0ther!Password", "currentPassword": "wrong", "userMetadata": {"kept": "not"}}'),
+    (5, '{"password": "An0ther!Password", "currentPassword": 1}'), (6, '{"password": 1}'), (7, '{"password": "weak", "currentPassword": "Th1sIsAStrong!Pass"}'), (8, '{"password": "Th1sIsAStrong!Pass", "currentPassword": "Th1sIsAStrong!Pass"}'),
+    (9, '{"email": "other@example.com"}'), (10, '{"role": "ADMIN", "appMetadata": {}}'), (11, '{"userMetadata": 1}')) AS t (n, changes) ORDER BY n;
+SELECT status, payload->'user'->'userMetadata' AS metadata FROM auth.update_account('{"userMetadata": {"a": {"b": null}, "c": 1}, "password": null, "email": "ANN@example.com"}');
+SELECT status, payload->'user'->'userMetadata' AS metadata FROM auth.update_account('{"userMetadata": {"c": null}, "password": "An0ther!Password", "currentPassword": "Th1sIsAStrong!Pass"}', '{"ip": "192.0.2.1"}');
+RESET pg_principal.token;
+SELECT regress_all(:'a1', :'a2') AS "this, other", (auth.refresh(:'r1')).reason AS this, (auth.refresh(:'r2')).reason AS other;
+SELECT jsonb_object_keys(changes) AS changed, ip FROM auth.audit_log WHERE user_id = :'ann_id' AND changes ? 'password' ORDER BY seq DESC LIMIT 1;
+-- without the current one, where that is enough
+SET pg_principal.require_current_password = off;
+SET pg_principal.token = :'a1';
+SELECT n, regress_answer(auth.update_account(changes)) FROM (VALUES (1, '{"password": "An0ther!Password"}'::jsonb), (2, '{"password": "Th1sIsAStrong!Pass", "currentPassword": "wrong"}')) AS t (n, changes) ORDER BY n;
+SELECT status FROM auth.update_account('{"password": "Th1sIsAStrong!Pass"}');
+SET pg_principal.require_current_password = on;
+RESET pg_principal.token;
+SELECT status FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass');
+SELECT mode, auth.registration_is_open() AS open FROM unnest('{bootstrap,open,off}'::text[]) AS mode, LATERAL (SELECT set_config('pg_principal.registration', mode, false)) AS s;
+RESET pg_principal.registration;
+
 -- Who may call what: the frontend's role and operators; tables of one's own change nothing.
 CREATE FUNCTION public.regress_roles() RETURNS TABLE (sign_in text, sign_up text, refresh text, read_metrics text) LANGUAGE sql AS $$
     SELECT left(regress_try('SELECT status FROM auth.sign_in(''ann@example.com'', ''wrong'')'), 5), left(regress_try('SELECT status FROM auth.sign_up(''{}'')'), 5), left(regress_try('SELECT status FROM auth.refresh(''x'')'), 5), left(regress_try('SELECT count(*) > 0 FROM auth.read_metrics()'), 5) $$;

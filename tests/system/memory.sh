@@ -96,7 +96,10 @@ read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c"
 user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~
 add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid() || '@example.com', 'userMetadata', '{"a": 1}'::jsonb))~auth.add_user('{}', '[]')
 create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user('{}') FROM set_config('pg_principal.token', 'x', true)
-get_user, list_users~50~concat(auth.get_user(), auth.list_users(1, 5))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
+get_user, find_user, list_users, search_users~50~concat(auth.get_user(), auth.find_user(auth.uid()), auth.list_users(1, 5), auth.search_users('ann'))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
+is_project_key~1000~auth.is_project_key(:token)~auth.is_project_key('x.y.z' || random())
+merged_metadata, registration_is_open~300~auth.merged_metadata('{"a": 1}', '{"a": null}') FROM auth.registration_is_open()~
+update_account~10~auth.update_account('{"userMetadata": {"a": 1}}')~auth.update_account('{}') FROM set_config('pg_principal.token', 'x', true)
 update_profile, change_user~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
 update_user, set_app_role~3~auth.set_app_role(auth.uid(), 'ADMIN')~auth.update_user(NULL, '{}') FROM set_config('pg_principal.token', 'x', true)
 import_users, is_point_in_time~20~auth.import_users('[]')~auth.import_users('[{"email": "x"}, 1]')
@@ -111,7 +114,7 @@ refresh~50~auth.refresh(:refresh)~auth.refresh(:refresh, '[]')
 refresh, rotating~5~refreshed(:me)~
 refresh, refuse_refresh~10~auth.refresh('ppr_' || random())~
 sign_out~10~auth.sign_out('others') FROM set_config('pg_principal.token', :elsewhere, true)~auth.sign_out('x')
-change_password~1~auth.change_password('wrong', 'x')~auth.change_password('x', 'y') FROM set_config('pg_principal.token', 'x', true)
+change_password, judge_new_password, lock_own_password~1~auth.change_password('wrong', 'x')~auth.change_password('x', 'y') FROM set_config('pg_principal.token', 'x', true)
 prune_sessions, session_state~5~(SELECT auth.prune_sessions('1 year') + count(*) FROM auth.list_sessions(:me))~auth.prune_sessions('0')
 drain_token_use, token_use_is_known~10~auth.token_use_is_known() FROM (SELECT count(*) FROM auth.drain_token_use()) AS d~
 scan_agent_health, collect_incidents, agent_findings~10~(SELECT count(*) FROM auth.scan_agent_health('memory'))~
