@@ -68,15 +68,16 @@ as_app() { # TOKEN SQL..
     indent <<<"${out:-(no rows)}"
 }
 
-free_port() {
+free_port() { # FIRST LAST
     local port
-    for port in {54321..54399}; do
+    for ((port = $1; port <= $2; ++port)); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port" && return; }
     done
     die "no free port on 127.0.0.1"
 }
 
 at_exit() {
+    [ -z "${http_server:-}" ] || { kill "$http_server" && wait "$http_server"; } 2>/dev/null
     rm -rf "$work" .run
     [ -z "${serving:-}" ] || printf '\nStopped, nothing left behind.\n'
 }
@@ -95,7 +96,7 @@ workspace .run || exit 1
 echo $$ >.run/pid
 echo "Building pg_principal (log: build/build.log) and starting a private server below ${work#"$PWD/"}/."
 build_and_install || exit 1
-port=$(free_port) || exit 1
+port=$(free_port 54321 54399) || exit 1
 cluster_create "$work/main" cron.database_name=demo listen_addresses=127.0.0.1 port="$port" || exit 1
 cluster_start "$work/main" || exit 1
 PATH=$(dirname "$PG_PRINCIPAL"):$PATH
@@ -280,9 +281,33 @@ operator "SELECT name, value FROM auth.read_metrics() WHERE name = 'agent.refres
 expect "counter" "$out" "agent.refresh.failures | 1"
 show pg_principal health report
 
-say "Try it yourself"
+say "The same over HTTP: one server, the API under /api and Supabase Auth's wire shapes under /auth/v1"
+ask "CREATE ROLE web LOGIN IN ROLE authenticator"
+http_port=$(free_port 9999 10099) || exit 1
+http=http://127.0.0.1:$http_port
+printf '   %s$ PGUSER=web pg_principal serve --listen 127.0.0.1:%s%s\n' "$faint" "$http_port" "$plain"
+PGUSER=web "$PG_PRINCIPAL" serve --listen "127.0.0.1:$http_port" --access-log "$work/access.log" 2>"$work/serve.log" &
+http_server=$!
+for _ in {1..100}; do
+    curl -sf "$http/ready" >/dev/null && break
+    kill -0 "$http_server" 2>/dev/null || die "the HTTP server ended: $(<"$work/serve.log")"
+    sleep 0.1
+done
 service_key=$(pg_principal auth key --role service_role --output token) || die "no service_role key"
 anon_key=$(pg_principal auth key --role anon --output token) || die "no anon key"
+curl_lines=(
+    "curl -s $http/api/auth/login -H 'Content-Type: application/json' -d '{\"email\": \"$agent_login\", \"password\": \"$agent_password\"}'"
+    "curl -s $http/auth/v1/user -H 'Authorization: Bearer $fresh'"
+    "curl -s $http/api/health/incidents -H 'Authorization: Bearer $service_key'"
+)
+answers=('"accessToken":' "\"email\":\"$agent\"" '"reason": *"refresh-id-mismatch"')
+for i in "${!curl_lines[@]}"; do
+    matches "${curl_lines[i]}" "$(bash -c "${curl_lines[i]}")" "${answers[i]}"
+done
+echo "   Sign in as the agent; who holds the fresh token; what the health scan found:"
+printf '\n   %s\n' "${curl_lines[@]}"
+
+say "Try it yourself"
 url="postgresql://app:$password@127.0.0.1:$port/demo"
 expect "the URL" "$(PGHOST='' PGUSER='' PGPORT='' psql -XAtq "$url" -c "SELECT current_user")" app
 kid=$(ask "SELECT kid || ' (' || alg || ', ' || state || ')' FROM auth.signing_keys WHERE state = 'in_use'")
@@ -290,6 +315,7 @@ cat <<END
    export LANDMARK_AUTH_TOKEN=$fresh
    PGOPTIONS="-c pg_principal.token=\$LANDMARK_AUTH_TOKEN" psql "$url" -c 'SELECT * FROM activity'
 
+   HTTP:             $http (log: $work/access.log)
    URL:              $url
    operator:         PGHOST=$PGHOST PGPORT=$port PGUSER=postgres PGDATABASE=demo psql
    command line:     $PG_PRINCIPAL (with the operator's settings)
