@@ -200,7 +200,8 @@ void Dispatcher::add_cors(const Request &request, Response &response) const {
         (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()))
         return;
     response.set("Access-Control-Allow-Origin", any ? "*" : origin);
-    response.set("Access-Control-Expose-Headers", "link, x-total-count, x-supabase-api-version, x-request-id, retry-after");
+    response.set("Access-Control-Expose-Headers",
+                 "link, x-total-count, x-supabase-api-version, x-request-id, retry-after");
 }
 
 Response Dispatcher::handle(Exchange &exchange) const {
