@@ -28,7 +28,7 @@ missing_packages() {
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
     [[ $goal != test && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
     [ "$goal" != bench ] || wanted+=(wrk)
-    [ "$goal" != run ] || wanted+=(curl)
+    [[ $goal != run && $goal != bench ]] || wanted+=(curl)
     if [ "$goal" = test ]; then # what our tokens are compared with
         wanted+=(openssl python3-jwt python3-cryptography pgbouncer)
         command -v npm >/dev/null || wanted+=(nodejs npm) # npm of another source is as good
