@@ -6,8 +6,9 @@ MAKEFLAGS += --no-print-directory
 EXTENSION = extension/pg_principal
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
 MODULE_big = pg_principal
-DATA_built = sql/pg_principal--$(EXTVERSION).sql
-DATA = $(wildcard sql/upgrade/pg_principal--*--*.sql)
+UPGRADE_STEPS := $(shell ls sql/upgrade/*.sql 2>/dev/null | sort -V)
+UPGRADES := $(foreach step,$(UPGRADE_STEPS),sql/pg_principal--$(firstword $(subst --, ,$(notdir $(step))))--$(EXTVERSION).sql)
+DATA_built = sql/pg_principal--$(EXTVERSION).sql $(UPGRADES)
 
 CORE_SRC := $(wildcard extension/core/*.cpp)
 PG_SRC := $(wildcard extension/pg/*.cpp)
@@ -63,6 +64,13 @@ $(BUILD)/pg_principal: $(FRONTEND_SRC:frontend/%.cpp=$(BUILD)/obj/frontend/%.o) 
 
 sql/pg_principal--$(EXTVERSION).sql: $(sort $(wildcard sql/modules/*.sql)) extension/pg_principal.control
 	cat $(filter %.sql,$^) > $@
+
+# From each earlier version straight to this one: what its tables lack, step by step and by hand, then
+# every module that may run twice.
+$(UPGRADES): sql/pg_principal--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(sort $(wildcard sql/modules/*.sql)) extension/pg_principal.control
+	sed 's/CREATE EXTENSION pg_principal/ALTER EXTENSION pg_principal UPDATE/' sql/modules/00_header.sql > $@
+	cat sql/modules/02_schema.sql $$(ls sql/upgrade/*.sql | sort -V | sed -n '/\/$*--/,$$p') \
+		$(filter-out %/00_header.sql %/02_schema.sql %/20_tables.sql,$(filter sql/modules/%,$^)) >> $@
 
 all: $(BUILD)/pg_principal
 install: install-frontend

@@ -1,4 +1,14 @@
--- Tables: this module never runs twice; a later version changes them in its upgrade script.
+-- Tables and types: this module never runs twice. A later version changes them by hand, in sql/upgrade
+-- too; a new column goes last, where ALTER TABLE puts it.
+
+CREATE TYPE auth.roster_row AS (
+    row_number integer, email text, name text, github_username text, discipline text, level text, track text,
+    manager_email text, team text, kind text, problem text);
+COMMENT ON TYPE auth.roster_row IS 'Internal: a row of a pushed roster, normalised, or, with problem and row_number alone, what is wrong with it.';
+
+CREATE TYPE auth.auth_result AS (ok boolean, status integer, reason text, payload jsonb);
+COMMENT ON TYPE auth.auth_result IS
+'What the account functions answer, refusals included, so that what a refusal leaves behind is committed. status: an HTTP status; reason: why, for the operator, NULL when ok; payload: what the caller may see, {"message": ...} of a refusal.';
 
 CREATE TABLE auth.signing_keys (
     kid text PRIMARY KEY CHECK (octet_length(kid) BETWEEN 1 AND 255),

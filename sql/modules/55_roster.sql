@@ -1,10 +1,5 @@
 -- The roster and what becomes of its rows.
 
-CREATE TYPE auth.roster_row AS (
-    row_number integer, email text, name text, github_username text, discipline text, level text, track text,
-    manager_email text, team text, kind text, problem text);
-COMMENT ON TYPE auth.roster_row IS 'Internal: a row of a pushed roster, normalised, or, with problem and row_number alone, what is wrong with it.';
-
 CREATE OR REPLACE FUNCTION auth.read_roster(rows jsonb) RETURNS SETOF auth.roster_row
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_roster';
 COMMENT ON FUNCTION auth.read_roster(jsonb) IS

@@ -232,6 +232,7 @@ COMMENT ON FUNCTION auth.keep_audit() IS
 CREATE OR REPLACE TRIGGER keep_audit BEFORE UPDATE OR DELETE OR TRUNCATE ON auth.audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION auth.keep_audit();
 
+DROP POLICY IF EXISTS own_entries ON auth.audit_log;
 CREATE POLICY own_entries ON auth.audit_log FOR SELECT
     USING (user_id = (SELECT auth.uid()) OR (SELECT auth.has_role('AUDITOR', 'ADMIN')));
 

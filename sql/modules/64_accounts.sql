@@ -1,9 +1,5 @@
 -- Accounts: profiles, passwords, roles.
 
-CREATE TYPE auth.auth_result AS (ok boolean, status integer, reason text, payload jsonb);
-COMMENT ON TYPE auth.auth_result IS
-'What the account functions answer, refusals included, so that what a refusal leaves behind is committed. status: an HTTP status; reason: why, for the operator, NULL when ok; payload: what the caller may see, {"message": ...} of a refusal.';
-
 CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
 LANGUAGE c VOLATILE STRICT COST 10000 AS 'MODULE_PATHNAME', 'pg_principal_hash_password';
 COMMENT ON FUNCTION auth.hash_password(text) IS 'Internal: Argon2id (RFC 9106) with 19 MiB, 2 passes and 1 lane, as a PHC string.';

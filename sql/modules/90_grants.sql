@@ -1,33 +1,39 @@
--- The whole of who may do what, last, so that nothing above is forgotten.
-
-REVOKE ALL ON ALL TABLES IN SCHEMA auth FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA auth FROM PUBLIC;
-REVOKE ALL ON SCHEMA auth FROM PUBLIC;
-
--- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
-DO $$
+-- The whole of who may do what, last, so that nothing above is forgotten. What an earlier version has
+-- settled (pg_init_privs tells) an update leaves as administrators have made it since: a change
+-- of it is written by hand, in sql/upgrade.
+DO $grants$
 DECLARE
-    granted record;
+    object record;
+    wanted record;
+    fresh oid[] := '{}';
 BEGIN
-    FOR granted IN
-        SELECT DISTINCT a.grantee::regrole AS grantee, o.what
-        FROM (SELECT relacl AS acl, 'ALL TABLES IN SCHEMA auth' AS what FROM pg_class WHERE relnamespace = 'auth'::regnamespace
-              UNION ALL SELECT proacl, 'ALL FUNCTIONS IN SCHEMA auth' FROM pg_proc WHERE pronamespace = 'auth'::regnamespace
-              UNION ALL SELECT typacl, 'TYPE auth.' || quote_ident(typname) FROM pg_type WHERE typnamespace = 'auth'::regnamespace AND typelem = 0
+    -- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
+    FOR object IN
+        SELECT o.oid, o.what, array_remove(ARRAY(
+            SELECT DISTINCT a.grantee FROM aclexplode(o.acl) AS a
+            WHERE a.grantee NOT IN (0, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user))) || o.by_default, NULL) AS grantees
+        FROM (SELECT 'pg_class'::regclass AS class, c.oid, 'TABLE ' || c.oid::regclass AS what, relacl AS acl, 0::oid AS by_default
+              FROM pg_class c WHERE relnamespace = 'auth'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+              UNION ALL SELECT 'pg_proc'::regclass, p.oid, 'ROUTINE ' || p.oid::regprocedure, proacl, 0
+              FROM pg_proc p WHERE pronamespace = 'auth'::regnamespace
+              UNION ALL SELECT 'pg_type'::regclass, t.oid, 'TYPE ' || t.oid::regtype, typacl, NULL
+              FROM pg_type t WHERE typnamespace = 'auth'::regnamespace AND typelem = 0
                   AND (typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND c.relkind = 'c'))
-              UNION ALL SELECT nspacl, 'SCHEMA auth' FROM pg_namespace WHERE nspname = 'auth') AS o,
-            aclexplode(o.acl) AS a
-        WHERE a.grantee NOT IN (0, (SELECT oid FROM pg_roles WHERE rolname = current_user))
+              UNION ALL SELECT 'pg_namespace'::regclass, n.oid, 'SCHEMA auth', nspacl, 0 FROM pg_namespace n WHERE nspname = 'auth') AS o
+        WHERE NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = 0)
     LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', granted.what, granted.grantee);
+        fresh := fresh || object.oid;
+        FOR wanted IN SELECT CASE g WHEN 0 THEN 'PUBLIC' ELSE g::regrole::text END AS grantee FROM unnest(object.grantees) AS g LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM %s', object.what, wanted.grantee);
+        END LOOP;
     END LOOP;
-END
-$$;
-GRANT USAGE ON SCHEMA auth TO PUBLIC;
 
--- Everybody: what tells the caller who they are, what judges the caller by itself, and what installs
--- policies on one's own tables.
-GRANT EXECUTE ON FUNCTION
+    FOR wanted IN
+        SELECT (rtrim(f.name, E')\n ') || ')')::regprocedure AS function, l.grantees
+        FROM (VALUES
+            -- Everybody: what tells the caller who they are, what judges the caller by itself, and what installs
+            -- policies on one's own tables.
+            ('PUBLIC', $list$
     auth.uid(), auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id(), auth.jwt(),
     auth.has_role(text[]), auth.has_scope(text), auth.is_service_account(), auth.is_person(),
     auth.authenticate(text, boolean), auth.pre_request(), auth.normalise_email(text), auth.parse_ttl(text),
@@ -44,17 +50,15 @@ GRANT EXECUTE ON FUNCTION
     auth.ban_user(uuid, interval, text, jsonb), auth.unban_user(uuid, jsonb), auth.delete_user(uuid, jsonb),
     auth.user_sessions(uuid), auth.end_session(uuid, text, jsonb), auth.issue_for(uuid, text, text, text[], jsonb),
     auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid)
-TO PUBLIC;
-
--- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
--- rollback, and name any address.
-GRANT EXECUTE ON FUNCTION
+            $list$),
+            -- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
+            -- rollback, and name any address.
+            ('authenticator, auth_operator', $list$
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
     auth.registration_is_open(), auth.is_project_key(text)
-TO authenticator, auth_operator;
-
--- Operators: everything that mints, ends or manages.
-GRANT EXECUTE ON FUNCTION
+            $list$),
+            -- Operators: everything that mints, ends or manages.
+            ('auth_operator', $list$
     auth.push_people(jsonb), auth.remove_person(text), auth.provision(boolean),
     auth.issue(text, text, text, text[]), auth.issue_token(text, text, text, text[]), auth.issue_key(text, text, text),
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
@@ -65,10 +69,24 @@ GRANT EXECUTE ON FUNCTION
     auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan()
-TO auth_operator;
+            $list$)
+        ) AS l (grantees, functions), regexp_split_to_table(l.functions, '\)\s*,\s*') AS f (name)
+    LOOP
+        IF wanted.function = ANY (fresh) THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', wanted.function, wanted.grantees);
+        END IF;
+    END LOOP;
 
-GRANT SELECT ON auth.audit_log TO authenticated;
-
--- The roster is clamped like any table: own row and reports.
-GRANT SELECT ON auth.organization_people TO authenticated;
-SELECT auth.clamp('auth.organization_people', 'email', 'self_and_reports');
+    IF 'auth'::regnamespace = ANY (fresh) THEN
+        GRANT USAGE ON SCHEMA auth TO PUBLIC;
+    END IF;
+    IF 'auth.audit_log'::regclass = ANY (fresh) THEN
+        GRANT SELECT ON auth.audit_log TO authenticated;
+    END IF;
+    -- The roster is clamped like any table: own row and reports.
+    IF 'auth.organization_people'::regclass = ANY (fresh) THEN
+        GRANT SELECT ON auth.organization_people TO authenticated;
+        PERFORM auth.clamp('auth.organization_people', 'email', 'self_and_reports');
+    END IF;
+END
+$grants$;

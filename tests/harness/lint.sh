@@ -52,9 +52,11 @@ no_trailing_space() {
 }
 
 metadata() {
-    local version
+    local version pgjwt versions
     version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
-    jq -e --arg v "$version" -f tests/harness/meta.jq META.json >/dev/null &&
+    pgjwt=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal_pgjwt.control)
+    versions=$(jq -n --arg a "$version" --arg b "$pgjwt" '{pg_principal: $a, pg_principal_pgjwt: $b}')
+    jq -e --argjson v "$versions" -f tests/harness/meta.jq META.json >/dev/null &&
         { grep -q "^## $version\b" CHANGELOG.md || { echo "CHANGELOG.md does not name $version" && false; }; } &&
         for file in $(jq -r '.provides[] | .docfile' META.json) LICENSE; do
             [ -f "$file" ] || { echo "META.json needs $file" && return 1; }

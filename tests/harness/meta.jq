@@ -1,4 +1,4 @@
-# PGXN Meta Spec 1.0.0: https://pgxn.org/spec/. $v is the version in the control file.
+# PGXN Meta Spec 1.0.0: https://pgxn.org/spec/. $v holds the version in each control file.
 def semver: type == "string" and test("^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)(-?[a-zA-Z][-0-9A-Za-z]*)?$");
 def text: type == "string" and length > 0;
 def term: text and (length >= 2) and test("^[^\\s/\\\\\\p{Cc}]+$");
@@ -8,7 +8,7 @@ def must(cond; what): if cond then empty else what end;
 | [
     must($m.name | term; "name"),
     must($m.version | semver; "version"),
-    must($m.version == $v; "version differs from the control file"),
+    must($m.version == $v[$m.name]; "version differs from the control file"),
     must($m.abstract | text; "abstract"),
     must($m.maintainer | (text or (type == "array" and length > 0 and all(text))); "maintainer"),
     must($m.license | (type != "null" and (tostring | length > 0)); "license"),
@@ -20,8 +20,8 @@ def must(cond; what): if cond then empty else what end;
         | must(.key | term; "provides: name"),
           must(.value.file | text; "provides: file"),
           must(.value.version | semver; "provides: version"),
-          must(.value.version == $v; "provides: version differs from the control file"),
-          must(.value.file | contains("--" + $v + ".sql"); "provides: file is of another version")),
+          must(.value.version == $v[.key]; "provides: version differs from the control file"),
+          must(.key as $k | .value.file | contains("--\($v[$k]).sql"); "provides: file is of another version")),
     must($m["meta-spec"].version | IN("1.0.0"); "meta-spec: version"),
     must($m["meta-spec"] | (has("url") | not) or (.url | test("^https?://pgxn.org/(meta/spec.txt|spec/)")); "meta-spec: url"),
     must($m.release_status // "stable" | IN("stable", "testing", "unstable"); "release_status"),
