@@ -7,6 +7,7 @@ extern "C" {
 #include "storage/shmem.h"
 }
 
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal {

@@ -1,0 +1,89 @@
+#!/bin/bash
+# pg_upgrade from one server version to another, with a database that has something of everything: copied and
+# linked. OLD_PG_CONFIG and NEW_PG_CONFIG, else the oldest and the newest of /usr/lib/postgresql. Both need
+# their server headers; the extension is built for each, apart from this tree's own build.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+old=${OLD_PG_CONFIG:-$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -V | head -n 1)}
+new=${NEW_PG_CONFIG:-$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -V | tail -n 1)}
+for one in "$old" "$new"; do
+    if [ ! -x "$one" ] || [ ! -x "$("$one" --bindir)/postgres" ] || [ "$old" = "$new" ]; then
+        echo "ok - pg_upgrade # skipped: it takes two servers with their headers (OLD_PG_CONFIG=$old NEW_PG_CONFIG=$new)"
+        exit 0
+    fi
+done
+export PG_CONFIG=$old
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+# shellcheck source=tests/harness/estate.sh
+. tests/harness/estate.sh
+
+use_server() { # PG_CONFIG: for what follows
+    pg_config=$1
+    PG_BIN=$("$1" --bindir)
+    PATH=$PG_BIN:$PATH
+}
+build_for() { # PG_CONFIG: the extension into $HARNESS_ROOT
+    local tree library script
+    tree=$work/tree-$("$1" --version | tr -dc 0-9)
+    library=$HARNESS_ROOT$("$1" --pkglibdir) script=$HARNESS_ROOT$("$1" --sharedir)/extension
+    mkdir -p "$tree" "$library" "$script" && cp -r Makefile extension sql tests "$tree/" &&
+        rm -f "$tree"/extension/*.o "$tree"/*.so "$tree"/sql/pg_principal--*.sql &&
+        (cd "$tree" && make -s -j"$(nproc)" PG_CONFIG="$1" pg_principal.so \
+            "sql/pg_principal--$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control).sql") >"$work/build.log" 2>&1 &&
+        cp "$tree/pg_principal.so" "$library/" && cp "$tree"/extension/pg_principal.control "$tree"/sql/pg_principal--*.sql "$script/" &&
+        rm -rf "$tree"
+}
+export HARNESS_ROOT=$work/root
+chmod 755 "$work"
+for one in "$old" "$new"; do
+    if ! build_for "$one"; then
+        tail -n 20 "$work/build.log"
+        echo "not ok - built for $("$one" --version)"
+        exit 1
+    fi
+done
+printf '%064d\n' 7 >"$work/master_key" && chmod 600 "$work/master_key"
+[ "$(id -u)" != 0 ] || chown postgres: "$work/master_key"
+settings=(shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
+
+upgrade() { # NAME OPTION..
+    local name=$1 from=$work/$1-old to=$work/$1-new
+    shift
+    use_server "$old"
+    dir=$from
+    cluster_create "$from" "${settings[@]}" && cluster_start "$from" || exit 1
+    estate_roles
+    createdb estate
+    sql estate "CREATE EXTENSION pg_principal" >/dev/null
+    estate_fill estate
+    estate_use estate
+    estate_rows estate >"$work/rows"
+    is "$name: no table is empty" "$(grep ': 0$' "$work/rows")" ""
+    cluster_stop "$from" fast
+
+    use_server "$new"
+    dir=$to
+    cluster_create "$to" "${settings[@]}" || exit 1
+    # what the old one has not, the new one must not have
+    if [ "$("$PG_BIN/pg_controldata" "$to/data" | sed -n 's/^Data page checksum version: *//p')" != 0 ]; then
+        as_server "$PG_BIN/pg_checksums" --disable -D "$to/data" >/dev/null
+    fi
+    ok "$name: $("$old" --version | cut -d ' ' -f 2) to $("$new" --version | cut -d ' ' -f 2)" \
+        bash -c "cd '$to' && $(declare -f as_server) && as_server '$PG_BIN/pg_upgrade' -U postgres -b '$("$old" --bindir)' -B '$PG_BIN' -d '$from/data' -D '$to/data' -s '$to' -j 2 $*"
+    cluster_start "$to" || exit 1
+    sql estate "VACUUM ANALYZE" >/dev/null
+    is "$name: row for row the same" "$(estate_rows estate | diff - "$work/rows" | head -n 20)" ""
+    # its catalog is that of an extension that was made there
+    createdb made
+    sql made "CREATE EXTENSION pg_principal" >/dev/null
+    habits made
+    is "$name: the catalog is that of a new install" "$(diff <(catalog made) <(catalog estate) | head -n 20)" ""
+    estate_check estate "$name"
+    is "$name: dumped like one that was made there" "$(dump -s -d estate | grep -E '^(GRANT|REVOKE).*auth\.' | sort)" "$(dump -s -d made | grep -E '^(GRANT|REVOKE).*auth\.' | sort)"
+    cluster_stop "$to" fast
+}
+upgrade copied
+upgrade linked --link
