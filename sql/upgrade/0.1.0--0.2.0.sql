@@ -1,3 +1,6 @@
 -- By hand: what 20_tables.sql has and 0.1.0 had not (ALTER TABLE, CREATE TABLE, CREATE TYPE), functions
 -- whose arguments or results differ (DROP FUNCTION first), grants of 0.1.0 that changed. The Makefile
 -- appends all modules that may run twice; tests/system/upgrade.sh compares the outcome with a new install.
+
+CREATE INDEX users_created_at ON auth.users (created_at, id);
+CREATE INDEX users_agents ON auth.users (id) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
