@@ -3,13 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
-#include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "database.hpp"
 #include "output.hpp"
+#include "verb.hpp"
 
 namespace pg_principal::cli {
 
@@ -28,20 +27,17 @@ struct Session {
 };
 
 // A family of verbs, or a verb that stands alone when it gets an action.
-CLI::App *add_command(CLI::App &parent, Session &session, const std::string &name,
-                      const std::string &description, const std::string &examples,
-                      std::function<void()> action = {});
+Verb add_command(Verb &parent, Session &session, const std::string &name,
+                 const std::string &description, const std::string &examples,
+                 std::function<void()> action = {});
 
-// --output with these choices; the first is the default.
-void add_output(CLI::App *verb, std::string &output, const std::vector<std::string> &choices);
-
-void add_auth_commands(CLI::App &root, Session &session);
-void add_people_commands(CLI::App &root, Session &session);
-void add_keys_commands(CLI::App &root, Session &session);
-void add_health_commands(CLI::App &root, Session &session);
-void add_audit_commands(CLI::App &root, Session &session);
-void add_whoami_command(CLI::App &root, Session &session);
-void add_serve_command(CLI::App &root, Session &session);
+void add_auth_commands(Verb &root, Session &session);
+void add_people_commands(Verb &root, Session &session);
+void add_keys_commands(Verb &root, Session &session);
+void add_health_commands(Verb &root, Session &session);
+void add_audit_commands(Verb &root, Session &session);
+void add_whoami_command(Verb &root, Session &session);
+void add_serve_command(Verb &root, Session &session);
 
 // The whole program; returns its exit code: 0 done, 1 refused or failed, 2 wrong usage.
 int run(int argc, const char *const *argv, Streams &streams);

@@ -1,5 +1,7 @@
 #include "app.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "read_file.hpp"
 
 namespace pg_principal::cli {
@@ -19,12 +21,12 @@ Param read_seal(const std::string &file) {
     return seal;
 }
 
-void add_verify(CLI::App &group, Session &session) {
+void add_verify(Verb &group, Session &session) {
     struct Options {
         std::string seal_file, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "verify", "Check every audit chain and seal; exit 1 when one is broken",
         "  pg_principal audit verify\n"
         "  pg_principal audit verify --seal-file seal-2026-11.jws",
@@ -51,15 +53,15 @@ void add_verify(CLI::App &group, Session &session) {
                 throw Failure("the audit does not hold: " + std::to_string(rows.size()) +
                               (rows.size() == 1 ? " fault" : " faults"));
         });
-    verb->add_option("--seal-file", options->seal_file,
-                     "A seal kept elsewhere: shows also that the seals here were replaced")
-        ->type_name("FILE");
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--seal-file", options->seal_file,
+                "A seal kept elsewhere: shows also that the seals here were replaced")
+        .type("FILE");
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_seal(CLI::App &group, Session &session) {
+void add_seal(Verb &group, Session &session) {
     const auto output = std::make_shared<std::string>();
-    CLI::App *verb =
+    Verb verb =
         add_command(group, session, "seal", "Sign a digest over every audit chain and print it",
                     "  pg_principal audit seal > seal-2026-11.jws", [&session, output] {
                         const Rows rows = session.connect().run("SELECT auth.audit_seal()");
@@ -68,18 +70,17 @@ void add_seal(CLI::App &group, Session &session) {
                         else
                             session.streams.out << rows.text(0, 0) << '\n';
                     });
-    add_output(verb, *output, {"text", "json"});
+    verb.output(*output, {"text", "json"});
 }
 
 } // namespace
 
-void add_audit_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
-        add_command(root, session, "audit", "The audit: one hash chain for each principal",
-                    "  pg_principal audit verify\n"
-                    "  pg_principal audit seal > seal.jws");
-    add_verify(*group, session);
-    add_seal(*group, session);
+void add_audit_commands(Verb &root, Session &session) {
+    Verb group = add_command(root, session, "audit", "The audit: one hash chain for each principal",
+                             "  pg_principal audit verify\n"
+                             "  pg_principal audit seal > seal.jws");
+    add_verify(group, session);
+    add_seal(group, session);
 }
 
 } // namespace pg_principal::cli

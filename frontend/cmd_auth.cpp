@@ -1,5 +1,7 @@
 #include "app.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "core/email.hpp"
 
 namespace pg_principal::cli {
@@ -48,13 +50,13 @@ void print_issued(const Streams &streams, const Rows &rows, const std::string &t
                     << "=<jwt above>; never commit or echo it.\n\n  Done.\n";
 }
 
-void add_issue(CLI::App &group, Session &session) {
+void add_issue(Verb &group, Session &session) {
     struct Options {
         std::string email, ttl = "8760h", label, output;
         std::vector<std::string> scopes;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "issue", "Mint a token for a person or a service account on the roster",
         "  pg_principal auth issue --email kata-agent-team@example.com\n"
         "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d --label ci\n"
@@ -71,20 +73,20 @@ void add_issue(CLI::App &group, Session &session) {
                              ", ttl=" + options->ttl + ")",
                          "LANDMARK_AUTH_TOKEN", options->output);
         });
-    verb->add_option("--email", options->email, "Whose token");
-    verb->add_option("--ttl", options->ttl,
-                     "Time to live: hours, days or years, as 24h, 90d, 1y (default 8760h)");
-    verb->add_option("--label", options->label, "A name for the session, to recognise it later");
-    verb->add_option("--scope", options->scopes, "What the token is limited to; may be repeated");
-    add_output(verb, options->output, {"text", "json", "token"});
+    verb.option("--email", options->email, "Whose token");
+    verb.option("--ttl", options->ttl,
+                "Time to live: hours, days or years, as 24h, 90d, 1y (default 8760h)");
+    verb.option("--label", options->label, "A name for the session, to recognise it later");
+    verb.option("--scope", options->scopes, "What the token is limited to; may be repeated");
+    verb.output(options->output, {"text", "json", "token"});
 }
 
-void add_key(CLI::App &group, Session &session) {
+void add_key(Verb &group, Session &session) {
     struct Options {
         std::string role, ttl = "8760h", label, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "key", "Mint a project key for the role anon or service_role",
         "  pg_principal auth key --role anon\n"
         "  pg_principal auth key --role service_role --ttl 30d --label backup",
@@ -99,13 +101,13 @@ void add_key(CLI::App &group, Session &session) {
                                                  : "SUPABASE_SERVICE_ROLE_KEY",
                          options->output);
         });
-    verb->add_option("--role", options->role, "anon or service_role")
-        ->required()
-        ->check(CLI::IsMember({"anon", "service_role"}))
-        ->type_name("ROLE");
-    verb->add_option("--ttl", options->ttl, "Time to live, as 24h, 90d, 1y (default 8760h)");
-    verb->add_option("--label", options->label, "A name for the session, to recognise it later");
-    add_output(verb, options->output, {"text", "json", "token"});
+    verb.option("--role", options->role, "anon or service_role")
+        .required()
+        .one_of({"anon", "service_role"})
+        .type("ROLE");
+    verb.option("--ttl", options->ttl, "Time to live, as 24h, 90d, 1y (default 8760h)");
+    verb.option("--label", options->label, "A name for the session, to recognise it later");
+    verb.output(options->output, {"text", "json", "token"});
 }
 
 Json nullable(const Rows &rows, int row, int column) {
@@ -135,12 +137,12 @@ void print_sessions(const Streams &streams, const Rows &rows, bool json) {
     table.print(streams);
 }
 
-void add_sessions(CLI::App &group, Session &session) {
+void add_sessions(Verb &group, Session &session) {
     struct Options {
         std::string email, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "sessions", "List the sessions behind somebody's tokens",
         "  pg_principal auth sessions --email kata-agent-team@example.com\n"
         "  pg_principal auth sessions --email kata-agent-team@example.com --output json",
@@ -154,16 +156,16 @@ void add_sessions(CLI::App &group, Session &session) {
                 {options->email});
             print_sessions(session.streams, rows, options->output == "json");
         });
-    verb->add_option("--email", options->email, "Whose sessions")->required();
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--email", options->email, "Whose sessions").required();
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_revoke(CLI::App &group, Session &session) {
+void add_revoke(Verb &group, Session &session) {
     struct Options {
         std::string session_id, reason, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb =
+    Verb verb =
         add_command(group, session, "revoke", "End one session, and with it its tokens",
                     "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
                     "--reason rotated",
@@ -180,19 +182,19 @@ void add_revoke(CLI::App &group, Session &session) {
                             session.streams.out << "revoked " << printable(options->session_id)
                                                 << '\n';
                     });
-    verb->add_option("--session", options->session_id, "Its id, as auth sessions shows it")
-        ->required()
-        ->type_name("UUID");
-    verb->add_option("--reason", options->reason, "Kept with the session");
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--session", options->session_id, "Its id, as auth sessions shows it")
+        .required()
+        .type("UUID");
+    verb.option("--reason", options->reason, "Kept with the session");
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_ban(CLI::App &group, Session &session) {
+void add_ban(Verb &group, Session &session) {
     struct Options {
         std::string email, duration = "100 years", reason, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "ban", "Shut somebody out: every token dies at its next statement",
         "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"
         "  pg_principal auth ban --email kata-agent-team@example.com --duration '7 days'",
@@ -208,18 +210,18 @@ void add_ban(CLI::App &group, Session &session) {
             else
                 session.streams.out << "banned " << email << " (" << options->duration << ")\n";
         });
-    verb->add_option("--email", options->email, "Whom")->required();
-    verb->add_option("--duration", options->duration, "An interval (default \"100 years\")");
-    verb->add_option("--reason", options->reason, "Kept with the ban");
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--email", options->email, "Whom").required();
+    verb.option("--duration", options->duration, "An interval (default \"100 years\")");
+    verb.option("--reason", options->reason, "Kept with the ban");
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_unban(CLI::App &group, Session &session) {
+void add_unban(Verb &group, Session &session) {
     struct Options {
         std::string email, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "unban", "Lift a ban; tokens issued before it stay dead",
         "  pg_principal auth unban --email kata-agent-team@example.com", [&session, options] {
             session.connect().run("SELECT auth.unban($1::pg_catalog.text)", {options->email});
@@ -229,24 +231,23 @@ void add_unban(CLI::App &group, Session &session) {
             else
                 session.streams.out << "unbanned " << email << '\n';
         });
-    verb->add_option("--email", options->email, "Whom")->required();
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--email", options->email, "Whom").required();
+    verb.output(options->output, {"text", "json"});
 }
 
 } // namespace
 
-void add_auth_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
-        add_command(root, session, "auth", "Tokens, sessions and bans",
-                    "  pg_principal auth issue --email kata-agent-team@example.com\n"
-                    "  pg_principal auth sessions --email kata-agent-team@example.com\n"
-                    "  pg_principal auth ban --email kata-agent-team@example.com");
-    add_issue(*group, session);
-    add_key(*group, session);
-    add_sessions(*group, session);
-    add_revoke(*group, session);
-    add_ban(*group, session);
-    add_unban(*group, session);
+void add_auth_commands(Verb &root, Session &session) {
+    Verb group = add_command(root, session, "auth", "Tokens, sessions and bans",
+                             "  pg_principal auth issue --email kata-agent-team@example.com\n"
+                             "  pg_principal auth sessions --email kata-agent-team@example.com\n"
+                             "  pg_principal auth ban --email kata-agent-team@example.com");
+    add_issue(group, session);
+    add_key(group, session);
+    add_sessions(group, session);
+    add_revoke(group, session);
+    add_ban(group, session);
+    add_unban(group, session);
 }
 
 } // namespace pg_principal::cli

@@ -1,14 +1,16 @@
 #include "app.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace pg_principal::cli {
 
 namespace {
 
 Json json_or_null(const std::optional<std::string> &value) { return value ? Json(*value) : Json(); }
 
-void add_scan(CLI::App &group, Session &session) {
+void add_scan(Verb &group, Session &session) {
     const auto output = std::make_shared<std::string>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "scan", "Report what happened to agents since the last scan",
         "  pg_principal health scan\n"
         "  pg_principal health scan --output json",
@@ -33,12 +35,12 @@ void add_scan(CLI::App &group, Session &session) {
             else
                 session.streams.out << "nothing new\n";
         });
-    add_output(verb, *output, {"text", "json"});
+    verb.output(*output, {"text", "json"});
 }
 
-void add_report(CLI::App &group, Session &session) {
+void add_report(Verb &group, Session &session) {
     const auto output = std::make_shared<std::string>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "report", "Show every agent: its tokens, its last use, what is wrong",
         "  pg_principal health report\n"
         "  pg_principal health report --output json",
@@ -77,18 +79,18 @@ void add_report(CLI::App &group, Session &session) {
             else
                 table.print(session.streams);
         });
-    add_output(verb, *output, {"text", "json"});
+    verb.output(*output, {"text", "json"});
 }
 
 } // namespace
 
-void add_health_commands(CLI::App &root, Session &session) {
-    CLI::App *group = add_command(root, session, "health",
-                                  "Agents: refused refreshes, tokens about to expire or unused",
-                                  "  pg_principal health scan\n"
-                                  "  pg_principal health report");
-    add_scan(*group, session);
-    add_report(*group, session);
+void add_health_commands(Verb &root, Session &session) {
+    Verb group = add_command(root, session, "health",
+                             "Agents: refused refreshes, tokens about to expire or unused",
+                             "  pg_principal health scan\n"
+                             "  pg_principal health report");
+    add_scan(group, session);
+    add_report(group, session);
 }
 
 } // namespace pg_principal::cli

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include <nlohmann/json.hpp>
+
 #include "read_file.hpp"
 
 namespace pg_principal::cli {
@@ -10,9 +12,9 @@ namespace {
 
 constexpr std::size_t max_key_bytes = std::size_t{64} << 10;
 
-void add_list(CLI::App &group, Session &session) {
+void add_list(Verb &group, Session &session) {
     const auto output = std::make_shared<std::string>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "list", "List the signing keys and their states",
         "  pg_principal keys list\n"
         "  pg_principal keys list --output json",
@@ -39,7 +41,7 @@ void add_list(CLI::App &group, Session &session) {
             else
                 table.print(session.streams);
         });
-    add_output(verb, *output, {"text", "json"});
+    verb.output(*output, {"text", "json"});
 }
 
 void print_new_key(const Streams &streams, const std::string &verb, const std::string &kid,
@@ -53,30 +55,29 @@ void print_new_key(const Streams &streams, const std::string &verb, const std::s
         streams.out << verb << ' ' << kid << " (" << state << ")\n";
 }
 
-void add_create(CLI::App &group, Session &session) {
+void add_create(Verb &group, Session &session) {
     struct Options {
         std::string algorithm = "HS256", output;
         bool standby = false;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb =
-        add_command(group, session, "create", "Create a signing key inside the database",
-                    "  pg_principal keys create\n"
-                    "  pg_principal keys create --alg ES256 --standby",
-                    [&session, options] {
-                        const Rows rows = session.connect().run(
-                            "SELECT auth.create_signing_key($1::pg_catalog.text, "
-                            "$2::pg_catalog.bool)",
-                            {options->algorithm, options->standby ? "false" : "true"});
-                        print_new_key(session.streams, "created", rows.text(0, 0), options->standby,
-                                      options->output);
-                    });
-    verb->add_option("--alg", options->algorithm, "Signature algorithm (default HS256)")
-        ->check(CLI::IsMember({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
-                               "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}))
-        ->type_name("ALG");
-    verb->add_flag("--standby", options->standby, "Publish it, but do not sign with it yet");
-    add_output(verb, options->output, {"text", "json", "token"});
+    Verb verb = add_command(group, session, "create", "Create a signing key inside the database",
+                            "  pg_principal keys create\n"
+                            "  pg_principal keys create --alg ES256 --standby",
+                            [&session, options] {
+                                const Rows rows = session.connect().run(
+                                    "SELECT auth.create_signing_key($1::pg_catalog.text, "
+                                    "$2::pg_catalog.bool)",
+                                    {options->algorithm, options->standby ? "false" : "true"});
+                                print_new_key(session.streams, "created", rows.text(0, 0),
+                                              options->standby, options->output);
+                            });
+    verb.option("--alg", options->algorithm, "Signature algorithm (default HS256)")
+        .one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+                 "ES256", "ES384", "ES512", "EdDSA"})
+        .type("ALG");
+    verb.flag("--standby", options->standby, "Publish it, but do not sign with it yet");
+    verb.output(options->output, {"text", "json", "token"});
 }
 
 struct ImportOptions {
@@ -116,9 +117,9 @@ std::string key_material(const ImportOptions &options) {
     return material;
 }
 
-void add_import(CLI::App &group, Session &session) {
+void add_import(Verb &group, Session &session) {
     const auto options = std::make_shared<ImportOptions>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "import", "Import a signing key; it is never an argument",
         "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
         "  pg_principal keys import --jwk-file key.json --standby",
@@ -134,25 +135,24 @@ void add_import(CLI::App &group, Session &session) {
             print_new_key(session.streams, "imported", rows.text(0, 0), options->standby,
                           options->output);
         });
-    verb->add_option("--secret-env", options->variable,
-                     "The environment variable that holds an HS256 secret")
-        ->type_name("VAR");
-    verb->add_option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
-        ->type_name("FILE");
-    verb->add_option("--jwk-file", options->jwk_file, "The file that holds a private JWK")
-        ->type_name("FILE");
-    verb->add_flag("--standby", options->standby, "Publish it, but do not sign with it yet");
-    add_output(verb, options->output, {"text", "json", "token"});
+    verb.option("--secret-env", options->variable,
+                "The environment variable that holds an HS256 secret")
+        .type("VAR");
+    verb.option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
+        .type("FILE");
+    verb.option("--jwk-file", options->jwk_file, "The file that holds a private JWK").type("FILE");
+    verb.flag("--standby", options->standby, "Publish it, but do not sign with it yet");
+    verb.output(options->output, {"text", "json", "token"});
 }
 
-void add_transition(CLI::App &group, Session &session, const std::string &name,
+void add_transition(Verb &group, Session &session, const std::string &name,
                     const std::string &description, const std::string &sql,
                     const std::string &done_word) {
     struct Options {
         std::string kid, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb =
+    Verb verb =
         add_command(group, session, name, description,
                     "  pg_principal keys " + name + " nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
                     [&session, options, sql, done_word] {
@@ -163,28 +163,26 @@ void add_transition(CLI::App &group, Session &session, const std::string &name,
                             session.streams.out << done_word << ' ' << printable(options->kid)
                                                 << '\n';
                     });
-    verb->add_option("KID", options->kid, "The key's id, as keys list shows it")
-        ->required()
-        ->type_name("");
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("KID", options->kid, "The key's id, as keys list shows it").required().type("");
+    verb.output(options->output, {"text", "json"});
 }
 
 } // namespace
 
-void add_keys_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
+void add_keys_commands(Verb &root, Session &session) {
+    Verb group =
         add_command(root, session, "keys", "Signing keys: created, rotated and revoked in place",
                     "  pg_principal keys create\n"
                     "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
                     "  pg_principal keys list");
-    add_list(*group, session);
-    add_create(*group, session);
-    add_import(*group, session);
-    add_transition(*group, session, "activate", "Sign with this key from now on",
+    add_list(group, session);
+    add_create(group, session);
+    add_import(group, session);
+    add_transition(group, session, "activate", "Sign with this key from now on",
                    "SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated");
-    add_transition(*group, session, "retire", "Stop signing with it; its tokens live on",
+    add_transition(group, session, "retire", "Stop signing with it; its tokens live on",
                    "SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired");
-    add_transition(*group, session, "revoke", "End it: every token it signed dies",
+    add_transition(group, session, "revoke", "End it: every token it signed dies",
                    "SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked");
 }
 

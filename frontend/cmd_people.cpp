@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "core/email.hpp"
 #include "progress.hpp"
 #include "read_file.hpp"
@@ -17,6 +19,13 @@ const std::map<std::string, RosterFormat> formats = {{"yaml", RosterFormat::yaml
                                                      {"csv", RosterFormat::csv},
                                                      {"json", RosterFormat::json},
                                                      {"terrain", RosterFormat::terrain}};
+
+std::vector<std::string> format_names() {
+    std::vector<std::string> names;
+    for (const auto &format : formats)
+        names.push_back(format.first);
+    return names;
+}
 
 struct InputOptions {
     std::string file, format, output;
@@ -72,22 +81,22 @@ Roster load(const Session &session, const InputOptions &options) {
     }
 }
 
-void add_input(CLI::App *verb, InputOptions &options) {
-    verb->add_option("FILE", options.file,
-                     "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
-                     "standard input")
-        ->required()
-        ->type_name("");
-    verb->add_option("--format", options.format, "yaml, csv, json or terrain")
-        ->check(CLI::IsMember(formats))
-        ->type_name("FORMAT");
-    verb->add_flag("--ignore-unknown-fields", options.roster.ignore_unknown_fields,
-                   "Drop fields that a roster does not have instead of refusing them");
+void add_input(Verb &verb, InputOptions &options) {
+    verb.option("FILE", options.file,
+                "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
+                "standard input")
+        .required()
+        .type("");
+    verb.option("--format", options.format, "yaml, csv, json or terrain")
+        .one_of(format_names())
+        .type("FORMAT");
+    verb.flag("--ignore-unknown-fields", options.roster.ignore_unknown_fields,
+              "Drop fields that a roster does not have instead of refusing them");
 }
 
-void add_validate(CLI::App &group, Session &session) {
+void add_validate(Verb &group, Session &session) {
     const auto options = std::make_shared<InputOptions>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "validate", "Check a roster without touching the database",
         "  pg_principal people validate roster.csv\n"
         "  pg_principal people validate --format yaml - < people",
@@ -108,12 +117,12 @@ void add_validate(CLI::App &group, Session &session) {
                     << counted(accounts, "service account", "service accounts") << ")\n";
         });
     add_input(verb, *options);
-    add_output(verb, options->output, {"text", "json"});
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_push(CLI::App &group, Session &session) {
+void add_push(Verb &group, Session &session) {
     const auto options = std::make_shared<InputOptions>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "push", "Add or update the rows of a roster, all or none; removes nobody",
         "  pg_principal people push roster.yaml\n"
         "  pg_principal people push story.terrain\n"
@@ -138,12 +147,12 @@ void add_push(CLI::App &group, Session &session) {
                 session.streams.out << "imported " << result.text(0, 0) << '\n';
         });
     add_input(verb, *options);
-    add_output(verb, options->output, {"text", "json"});
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_render(CLI::App &group, Session &session) {
+void add_render(Verb &group, Session &session) {
     const auto options = std::make_shared<InputOptions>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "render", "Print the roster that a story or another roster describes",
         "  pg_principal people render story.terrain > roster.yaml\n"
         "  pg_principal people render story.terrain --output csv",
@@ -154,16 +163,16 @@ void add_render(CLI::App &group, Session &session) {
                                                                : write_json_roster(roster.rows));
         });
     add_input(verb, *options);
-    add_output(verb, options->output, {"yaml", "csv", "json"});
+    verb.output(options->output, {"yaml", "csv", "json"});
 }
 
-void add_provision(CLI::App &group, Session &session) {
+void add_provision(Verb &group, Session &session) {
     struct Options {
         bool dry_run = false;
         std::string output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "provision",
         "Bring the accounts in line with the roster: create, restore, decommission",
         "  pg_principal people provision --dry-run\n"
@@ -184,16 +193,16 @@ void add_provision(CLI::App &group, Session &session) {
             if (options->output == "json")
                 print_json(session.streams.out, json);
         });
-    verb->add_flag("--dry-run", options->dry_run, "Count, change nothing");
-    add_output(verb, options->output, {"text", "json"});
+    verb.flag("--dry-run", options->dry_run, "Count, change nothing");
+    verb.output(options->output, {"text", "json"});
 }
 
-void add_remove(CLI::App &group, Session &session) {
+void add_remove(Verb &group, Session &session) {
     struct Options {
         std::string email, output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         group, session, "remove", "Take one row out of the roster; provision then bans the account",
         "  pg_principal people remove --email ada@example.com && pg_principal people provision",
         [&session, options] {
@@ -207,23 +216,22 @@ void add_remove(CLI::App &group, Session &session) {
             else
                 session.streams.out << "removed " << email << '\n';
         });
-    verb->add_option("--email", options->email, "Whose row")->required();
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--email", options->email, "Whose row").required();
+    verb.output(options->output, {"text", "json"});
 }
 
 } // namespace
 
-void add_people_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
-        add_command(root, session, "people", "The roster and the accounts made from it",
-                    "  pg_principal people validate roster.yaml\n"
-                    "  pg_principal people push roster.yaml\n"
-                    "  pg_principal people provision");
-    add_validate(*group, session);
-    add_push(*group, session);
-    add_render(*group, session);
-    add_provision(*group, session);
-    add_remove(*group, session);
+void add_people_commands(Verb &root, Session &session) {
+    Verb group = add_command(root, session, "people", "The roster and the accounts made from it",
+                             "  pg_principal people validate roster.yaml\n"
+                             "  pg_principal people push roster.yaml\n"
+                             "  pg_principal people provision");
+    add_validate(group, session);
+    add_push(group, session);
+    add_render(group, session);
+    add_provision(group, session);
+    add_remove(group, session);
 }
 
 } // namespace pg_principal::cli

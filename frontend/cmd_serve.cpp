@@ -5,9 +5,9 @@
 
 namespace pg_principal::cli {
 
-void add_serve_command(CLI::App &root, Session &session) {
+void add_serve_command(Verb &root, Session &session) {
     const auto flags = std::make_shared<ServeFlags>();
-    CLI::App *verb = add_command(
+    Verb verb = add_command(
         root, session, "serve", "Serve HTTP",
         "  pg_principal serve\n"
         "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key "
@@ -23,10 +23,8 @@ void add_serve_command(CLI::App &root, Session &session) {
                                            supabase_options(*flags));
                   });
         });
-    add_serve_flags(*verb, *flags);
-    // With this CLI11 looks at the variables only when the verb is given: a bad one is no concern
-    // of the others.
-    verb->parse_complete_callback([] {});
+    add_serve_flags(verb, *flags);
+    verb.keeps_its_variables_to_itself();
 }
 
 } // namespace pg_principal::cli

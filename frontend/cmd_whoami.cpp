@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include <nlohmann/json.hpp>
+
 namespace pg_principal::cli {
 
 namespace {
@@ -27,12 +29,12 @@ const std::string &whoami_sql() {
 
 } // namespace
 
-void add_whoami_command(CLI::App &root, Session &session) {
+void add_whoami_command(Verb &root, Session &session) {
     struct Options {
         std::string variable = "LANDMARK_AUTH_TOKEN", output;
     };
     const auto options = std::make_shared<Options>();
-    CLI::App *verb =
+    Verb verb =
         add_command(root, session, "whoami", "Say whose token the environment holds",
                     "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
                     "  pg_principal whoami --token-env CI_TOKEN --output json",
@@ -57,10 +59,10 @@ void add_whoami_command(CLI::App &root, Session &session) {
                         if (options->output == "json")
                             print_json(session.streams.out, json);
                     });
-    verb->add_option("--token-env", options->variable,
-                     "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
-        ->type_name("VAR");
-    add_output(verb, options->output, {"text", "json"});
+    verb.option("--token-env", options->variable,
+                "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
+        .type("VAR");
+    verb.output(options->output, {"text", "json"});
 }
 
 } // namespace pg_principal::cli

@@ -10,31 +10,30 @@ namespace {
 using http::milliseconds;
 
 // --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
-CLI::Option *with_variable(CLI::Option *option) {
+Option with_variable(Option option, const char *flag) {
     std::string name = "PG_PRINCIPAL_SERVE_";
-    for (const char c : option->get_lnames().front())
-        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-    return option->envname(name);
+    for (const char *c = flag + 2; *c; ++c)
+        name += *c == '-' ? '_' : static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+    return option.variable(name);
 }
 
 template <class T>
-CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
-    return with_variable(verb.add_option(flag, value, text)->type_name(type))
-        ->capture_default_str();
+Option add(Verb &verb, const char *flag, T &value, const char *type, const char *text) {
+    return with_variable(verb.option(flag, value, text).type(type), flag).shows_default();
 }
 
-CLI::Option *add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values,
-                      const char *type, const char *text) {
-    return add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
+Option add_list(Verb &verb, const char *flag, std::vector<std::string> &values, const char *type,
+                const char *text) {
+    return add(verb, flag, values, type, text).separated_by_commas();
 }
 
-void add_seconds(CLI::App &verb, const char *flag, double &value, const char *text) {
-    add(verb, flag, value, "SECONDS", text)->check(CLI::Range(0.001, 86400.0));
+void add_seconds(Verb &verb, const char *flag, double &value, const char *text) {
+    add(verb, flag, value, "SECONDS", text).between(0.001, 86400.0);
 }
 
-void add_bytes(CLI::App &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
+void add_bytes(Verb &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
                const char *text) {
-    add(verb, flag, value, "BYTES", text)->check(CLI::Range(least, std::uint64_t{1} << 30));
+    add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
 }
 
 milliseconds time_of(double seconds) {
@@ -43,7 +42,7 @@ milliseconds time_of(double seconds) {
 
 } // namespace
 
-void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
+void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add(verb, "--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
@@ -52,10 +51,11 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
     add(verb, "--pool-size", flags.pool_size, "N", "Connections to the database")
-        ->check(CLI::Range(1U, 1000U));
-    with_variable(verb.add_flag("--transaction-pooler", flags.transaction_pooler,
-                                "The DSN leads to a pooler in transaction mode: no prepared "
-                                "statements, no startup options"));
+        .between(1U, 1000U);
+    with_variable(verb.flag("--transaction-pooler", flags.transaction_pooler,
+                            "The DSN leads to a pooler in transaction mode: no prepared "
+                            "statements, no startup options"),
+                  "--transaction-pooler");
     add_seconds(verb, "--checkout-timeout", flags.checkout_timeout,
                 "How long a request waits for a connection");
     add_seconds(verb, "--statement-timeout", flags.statement_timeout,
@@ -75,11 +75,11 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add_bytes(verb, "--max-buffered", flags.max_buffered, 1 << 16,
               "All requests and responses that wait");
     add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
-        ->check(CLI::Range(4U, 10'000U));
+        .between(4U, 10'000U);
     add(verb, "--max-connections", flags.max_connections, "N", "Open connections")
-        ->check(CLI::Range(1U, 1'000'000U));
+        .between(1U, 1'000'000U);
     add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
-        ->check(CLI::Range(1U, 1'000'000'000U));
+        .between(1U, 1'000'000'000U);
 
     add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
@@ -89,23 +89,23 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
              "Clients that may read /metrics; may be repeated");
     add(verb, "--rate-limit", flags.rate_limit, "N",
         "Costly requests per second of one client; 0 is no limit")
-        ->check(CLI::Range(0.0, 1e6));
-    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
-        ->check(CLI::Range(1.0, 1e6));
+        .between(0.0, 1e6);
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
 
     add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served, or \"off\"");
-    with_variable(verb.add_flag("--require-api-key", flags.require_api_key,
-                                "Refuse requests below --supabase-prefix without an apikey header "
-                                "(anon or service_role)"));
+    with_variable(verb.flag("--require-api-key", flags.require_api_key,
+                            "Refuse requests below --supabase-prefix without an apikey header "
+                            "(anon or service_role)"),
+                  "--require-api-key");
 
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {
-        verb.add_option(flag, value, text)
-            ->type_name("SECONDS")
-            ->envname(variable)
-            ->check(CLI::Range(1U, 1'000'000'000U));
+        verb.option(flag, value, text)
+            .type("SECONDS")
+            .variable(variable)
+            .between(1U, 1'000'000'000U);
     };
     add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
                  "Life of an access token, no more than pg_principal.access_token_ttl");

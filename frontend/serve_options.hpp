@@ -4,13 +4,12 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "api.hpp"
 #include "http_dispatcher.hpp"
 #include "http_pool.hpp"
 #include "http_server.hpp"
 #include "supabase.hpp"
+#include "verb.hpp"
 
 namespace pg_principal::cli {
 
@@ -33,7 +32,7 @@ struct ServeFlags {
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 
-void add_serve_flags(CLI::App &verb, ServeFlags &flags);
+void add_serve_flags(Verb &verb, ServeFlags &flags);
 
 // Throw UsageError for what cannot be.
 http::ServerOptions server_options(const ServeFlags &flags);

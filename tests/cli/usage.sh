@@ -49,7 +49,8 @@ refused "missing --email of a ban" 2 "--email is required" auth ban
 refused "missing file" 2 "FILE is required" people push
 refused "missing kid" 2 "KID is required" keys activate
 refused "option without a value" 2 "--ttl: 1 required TEXT missing" auth issue --email a@example.com --ttl
-refused "repeated option" 2 "--email: At Most 1 required but received 2" auth issue --email a@example.com --email b@example.com
+pg_principal auth issue --email a@example.com --email b@example.com
+like "repeated option" "$code $out$err" "^2 pg_principal: --email: At [Mm]ost 1 required but received 2"
 refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import
 refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import --secret-env A --secret-file B
 

@@ -87,13 +87,15 @@ void add_database(RouteTable &routes, Pool &pool) {
 } // namespace
 
 int main(int argc, char **argv) {
-    CLI::App app("The engine's test server");
+    cli::CommandLine line("demo_server", "The engine's test server", "of the tests");
+    cli::Verb root = line.root();
     cli::ServeFlags flags;
     std::string dsn;
-    app.add_option("--dsn", dsn, "Database");
-    cli::add_serve_flags(app, flags);
-    CLI11_PARSE(app, argc, argv);
+    root.option("--dsn", dsn, "Database");
+    cli::add_serve_flags(root, flags);
     try {
+        if (!line.parse(argc, argv, std::cout))
+            return 0;
         cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
             add_quick(routes);
             add_database(routes, pool);
