@@ -1,7 +1,5 @@
 #include "app.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "read_file.hpp"
 
 namespace pg_principal::cli {

@@ -1,7 +1,5 @@
 #include "app.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "core/email.hpp"
 
 namespace pg_principal::cli {

@@ -1,7 +1,5 @@
 #include "app.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace pg_principal::cli {
 
 namespace {

@@ -2,8 +2,7 @@
 
 #include <cstdlib>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.hpp"
 #include "read_file.hpp"
 
 namespace pg_principal::cli {
@@ -94,6 +93,11 @@ void drop_newline(std::string &text) {
 }
 
 // No message here may repeat anything of what was read.
+bool is_json_object(const std::string &text) {
+    json::Document document;
+    return json::try_parse(document, text) && document.root().is_object();
+}
+
 std::string key_material(const ImportOptions &options) {
     std::string material;
     if (!options.variable.empty()) {
@@ -112,7 +116,7 @@ std::string key_material(const ImportOptions &options) {
     drop_newline(material);
     if (material.empty())
         throw Failure(printable(file) + " is empty");
-    if (!options.jwk_file.empty() && !Json::parse(material, nullptr, false).is_object())
+    if (!options.jwk_file.empty() && !is_json_object(material))
         throw Failure(printable(file) + " is not a JSON object");
     return material;
 }

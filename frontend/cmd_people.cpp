@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <nlohmann/json.hpp>
-
 #include "core/email.hpp"
 #include "progress.hpp"
 #include "read_file.hpp"

@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 
-#include <nlohmann/json.hpp>
-
 namespace pg_principal::cli {
 
 namespace {

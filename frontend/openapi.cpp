@@ -1,6 +1,6 @@
 #include "openapi.hpp"
 
-#include <nlohmann/json.hpp>
+#include "json_tree.hpp"
 
 namespace pg_principal::api {
 
@@ -8,7 +8,7 @@ using namespace http;
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using cli::Json;
 
 // "/api/users/:id/role" is "/api/users/{id}/role" there.
 std::string templated(std::string_view pattern, std::vector<std::string> &names) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "core/email.hpp"
 
 namespace pg_principal::cli {
@@ -55,9 +53,7 @@ void print_error(std::ostream &err, std::string_view message, std::string_view d
     print_indented(err, "hint", hint);
 }
 
-void print_json(std::ostream &out, const Json &value) {
-    out << value.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-}
+void print_json(std::ostream &out, const Json &value) { out << value.dump(2) << '\n'; }
 
 void Table::add(std::vector<std::optional<std::string>> row) {
     std::vector<std::string> cells;

@@ -7,11 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
+#include "json_tree.hpp"
 
 namespace pg_principal::cli {
-
-using Json = nlohmann::ordered_json;
 
 struct Streams {
     std::istream &in;

@@ -32,7 +32,7 @@ TEST(App, VersionAndHelp) {
     EXPECT_EQ(call({"--version"}).out, "pg_principal "s + version + "\n");
     const Outcome help = call({"auth", "issue", "--help"});
     EXPECT_EQ(help.code, 0);
-    EXPECT_NE(help.out.find("Usage: pg_principal auth issue"), std::string::npos);
+    EXPECT_NE(help.out.find("pg_principal auth issue [OPTIONS]"), std::string::npos);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos);
     EXPECT_EQ(help.err, "");
 }
@@ -86,6 +86,34 @@ TEST(Errors, AreIndentedAndHarmless) {
     print_error(err, "first\nsecond\033[2J", "one\ntwo", "three");
     EXPECT_EQ(err.str(), "pg_principal: first\n  detail: second?[2J\n  detail: one\n          two\n"
                          "  hint: three\n");
+}
+
+TEST(JsonTree, PrintsInOrder) {
+    Json tree = {{"z", "text"}, {"a", true}, {"none", Json()}, {"list", Json::array({1, -2})}};
+    tree["size"] = std::size_t{3};
+    tree["a"] = "again";
+    tree["empty"] = {{"list", Json::array()}, {"object", Json::object()}};
+    EXPECT_EQ(tree.dump(), R"({"z":"text","a":"again","none":null,"list":[1,-2],"size":3,)"
+                           R"("empty":{"list":[],"object":{}}})");
+    EXPECT_EQ(tree.dump(2).substr(0, 66), "{\n  \"z\": \"text\",\n  \"a\": \"again\",\n"
+                                          "  \"none\": null,\n  \"list\": [\n    1");
+    EXPECT_TRUE(tree.contains("size"));
+    EXPECT_FALSE(tree.contains("sizes"));
+}
+
+TEST(JsonTree, EscapesAndMendsStrings) {
+    EXPECT_EQ(Json("\"\\/\b\f\n\r\t\x01\x1f\x7f\0"s + '\0').dump(),
+              "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000\\u0000\"");
+    EXPECT_EQ(Json("\xc3\xa9\xff\xf0\x9f\x98\x80\xc3").dump(),
+              "\"\xc3\xa9\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd\"");
+}
+
+TEST(JsonTree, ReadsWhatItPrints) {
+    const std::string text = R"({"a":[1,1.50,1e3,{"b":null}],"c":{"d":"\n\u00e9\u0001","e":[]}})";
+    EXPECT_EQ(Json::parse(text).dump(), R"({"a":[1,1.50,1e3,{"b":null}],"c":{"d":"\n)"
+                                        "\xc3\xa9"
+                                        R"(\u0001","e":[]}})");
+    EXPECT_ANY_THROW(Json::parse("{\"a\":1"));
 }
 
 TEST(Tables, AlignByCharacters) {
