@@ -229,8 +229,10 @@ SET pg_principal.password_classes = 'lower,,digit';
 SET pg_principal.password_min_length = 0;
 SET pg_principal.password_min_length = 129;
 SET pg_principal.registration = 'closed';
+\set VERBOSITY sqlstate
 SET pg_principal.access_token_ttl = '2d';
 SET pg_principal.refresh_token_ttl = 0;
+\set VERBOSITY default
 SET pg_principal.max_failed_sign_ins = -1;
 SHOW pg_principal.password_classes;
 

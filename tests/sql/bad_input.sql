@@ -127,7 +127,7 @@ SELECT label FROM auth.list_sessions('ann@example.com');
 SELECT regress_code('SELECT auth.authenticate(auth.issue(''jürgen@example.com''))->''user_metadata''->>''name''');
 SELECT auth.jwt_verify(auth.jwt_sign('{"name": "Jürgen"}', '"a secret of thirty-two bytes, at least"'), '"a secret of thirty-two bytes, at least"');
 -- what it has not
-SELECT regress_code('SELECT auth.push_people(''[{"email": "x@example.com", "name": "\u4e2d"}]'')');
+SELECT left(regress_code('SELECT auth.push_people(''[{"email": "x@example.com", "name": "\u4e2d"}]'')'), 5) AS regress_code;
 SELECT regress_code('SELECT auth.authenticate(''é.é.é'')'), regress_code('SELECT auth.parse_ttl(''é'')'), regress_code('SELECT auth.issue(''nobodé@example.com'')'), regress_code('SELECT auth.import_signing_key(''é''::text)');
 SELECT regress_code('SELECT concat(auth.pre_request()::text, ''nobody'') FROM set_config(''request.headers'', ''{"x": "é"}'', true)');
 CREATE TABLE rows (id int, owner text);

@@ -21,8 +21,10 @@ SET pg_principal.clock_skew = 300;
 SELECT pg_temp.claims(format('{"exp":%s}', :now - 100)) ~ '^{' AS late, pg_temp.claims(format('{"nbf":%s}', :now + 100)) ~ '^{' AS early, pg_temp.claims(format('{"exp":%s}', :now - 1000)) AS too_late, pg_temp.claims(format('{"nbf":%s}', :now + 1000)) AS too_early;
 SET pg_principal.clock_skew = 30;
 SELECT pg_temp.claims(format('{"exp":%s}', :now - 100)) AS late, pg_temp.claims(format('{"nbf":%s}', :now + 1000)) AS early;
+\set VERBOSITY sqlstate
 SET pg_principal.clock_skew = 301;
 SET pg_principal.clock_skew = -1;
+\set VERBOSITY default
 RESET pg_principal.clock_skew;
 
 -- aud: a string or an array of strings; asked for, it must be there
