@@ -21,7 +21,7 @@ def common_name(port):
     with connect(port) as sock, client_tls().wrap_socket(sock, server_hostname="localhost") as tls:
         text = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
     done = subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text, capture_output=True, text=True)
-    return done.stdout.strip().split("CN = ")[-1]
+    return done.stdout.strip().split("CN")[-1].lstrip(" =")  # spaces around it by version
 
 
 def encrypted():
