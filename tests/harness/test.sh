@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 only=${ONLY:-all} tests=${TESTS:-*}
 export TESTS=$tests
-passed=0 failed=0 running=
+passed=0 failed=0 started=0 running=
 results=build/results
 
 # Runs a test in a process group of its own (timeout makes one), so that nothing of it survives an
@@ -16,6 +16,7 @@ results=build/results
 run_limited() { # SECONDS LOG COMMAND..
     local log=$2 limit=$1
     shift 2
+    started=$SECONDS
     env --default-signal=INT,QUIT timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null &
     running=$!
     wait "$running"
@@ -55,7 +56,7 @@ count() { # LOG STATUS WHAT
         echo "$3 ended with status $2 after $good passes"
     fi
     passed=$((passed + good)) failed=$((failed + bad))
-    printf '%-32s %4d passed, %d failed\n' "$3" "$good" "$bad"
+    printf '%-32s %4d passed, %d failed %5d s\n' "$3" "$good" "$bad" $((SECONDS - started))
     return $((bad > 0))
 }
 
