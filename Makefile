@@ -1,4 +1,4 @@
-# pg_principal: `make run`, `make test`, `make torture`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
+# pg_principal: `make run`, `make test`, `make torture`, `make matrix`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -94,6 +94,9 @@ run test bench lint fuzz:
 torture:
 	@tests/harness/packages.sh test
 	@ONLY=$@ tests/harness/test.sh
+# On other releases of Debian, each in a root of its own below build/matrix.
+matrix:
+	@tests/harness/matrix.sh
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-frontend uninstall uninstall-frontend clean run test torture bench lint fuzz
+.PHONY: all install install-frontend uninstall uninstall-frontend clean run test torture matrix bench lint fuzz
