@@ -125,6 +125,10 @@ void Desk::refuse(Connection &connection, const Refusal &refusal) {
     take_work(connection);
     Exchange &exchange = connection.work->exchange;
     exchange.peer = connection.peer;
+    exchange.request = {};
+    const Work &work = *connection.work;
+    if (work.parser.head_is_read())
+        work.parser.fill(work.in, exchange.request);
     Response response = floor_.dispatcher.refused(exchange, refusal);
     output_.clear();
     floor_.dispatcher.finish(exchange, response, false, clock_, output_);

@@ -136,7 +136,6 @@ Response Dispatcher::problem(const Exchange &exchange, int status, std::string_v
 }
 
 Response Dispatcher::refused(Exchange &exchange, const Refusal &refusal) {
-    exchange.request = {};
     exchange.match = {};
     exchange.began = Clock::now();
     identify(exchange);

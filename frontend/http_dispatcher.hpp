@@ -66,7 +66,7 @@ class Dispatcher {
     Response handle(Exchange &exchange) const;
     Response problem(const Exchange &exchange, int status, std::string_view code,
                      std::string_view message) const;
-    // Nothing of the request is known but that it cannot be answered.
+    // What cannot be answered; of the request as much is there as could be read.
     Response refused(Exchange &exchange, const Refusal &refusal);
     // Appends the response's bytes; counts and logs it.
     void finish(const Exchange &exchange, Response &response, bool keep_alive, WallClock &clock,

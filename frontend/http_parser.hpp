@@ -39,7 +39,10 @@ class RequestParser {
     const Refusal &refusal() const { return refusal_; }
     // After `complete`: what of the buffer was this request.
     std::size_t consumed() const { return at_; }
-    // After `complete`: the views lead into the buffer.
+    // Whether all headers are known; what was refused may still lack its body.
+    bool head_is_read() const { return body_from_ > 0; }
+    // After `complete`, or without the whole body as soon as the head is read: the views lead into
+    // the buffer.
     void fill(std::string_view buffer, Request &request) const;
     bool keep_alive() const { return keep_alive_; }
     int minor_version() const { return minor_version_; }
