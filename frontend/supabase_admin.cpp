@@ -22,6 +22,8 @@ const Statement delete_user{
     PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.delete_user($3::uuid, $4::jsonb)")};
 
 Outcome checked(Outcome outcome) {
+    if (outcome.reason == "unauthenticated") // the anon key: good, but nobody
+        outcome.reason = "forbidden";
     if (!outcome.ok())
         throw refusal_of(outcome);
     return outcome;
@@ -118,7 +120,7 @@ Response put_user(const api::Backend &backend, const Request &request) {
     const std::string id = user_id(request);
     const Body body(request);
     const Outcome outcome = checked(ask_as_caller(
-        backend, request, update_user, {id, profile_of(body), backend.context(request)}));
+        backend, request, update_user, {id, profile_of(body, id), backend.context(request)}));
     return Response::json(200, user_body(outcome.payload));
 }
 

@@ -1,6 +1,8 @@
 #include "supabase_call.hpp"
 
 #include "core/json_writer.hpp"
+#include "core/utf8.hpp"
+#include "http_syntax.hpp"
 #include "supabase_fields.hpp"
 
 namespace pg_principal::supabase {
@@ -11,9 +13,15 @@ namespace {
 
 constexpr std::string_view version_header = "X-Supabase-Api-Version", version = "2024-01-01";
 
+// A date from that day on; as in Supabase Auth, anything else gets the older shape.
 bool asks_for_version(const Request &request) {
     const std::string_view date = request.header(version_header);
-    return date.size() == version.size() && date[4] == '-' && date[7] == '-' && date >= version;
+    if (date.size() != version.size() || date[4] != '-' || date[7] != '-')
+        return false;
+    std::uint64_t year = 0, month = 0, day = 0;
+    return read_digits(date.substr(0, 4), year) && read_digits(date.substr(5, 2), month) &&
+           read_digits(date.substr(8), day) && year >= 2024 && year < 3000 && month >= 1 &&
+           month <= 12 && day >= 1 && day <= 31;
 }
 
 struct Meaning {
@@ -84,8 +92,11 @@ Outcome ask(const api::Backend &backend, const Statement &statement,
     }
 }
 
+// What is no UTF-8 never reaches the database: it would be refused there as bad input.
 Param key_of(const Request &request) {
     const std::string_view key = request.header("apikey");
+    if (!is_utf8(key))
+        throw Refusal{401, "no_authorization", "Invalid API key"};
     return key.empty() ? Param() : Param(key);
 }
 
@@ -131,6 +142,8 @@ Outcome ask_as_stranger(const api::Backend &backend, const Request &request,
 Outcome ask_as_caller(const api::Backend &backend, const Request &request,
                       const Statement &statement, const std::vector<Param> &parameters) {
     std::vector<Param> all = {key_of(request), std::string(credential(request))};
+    if (!is_utf8(*all[1]))
+        throw dead_token("malformed");
     all.insert(all.end(), parameters.begin(), parameters.end());
     return ask(backend, statement, all);
 }

@@ -180,13 +180,15 @@ Users users_body(const std::string &payload) {
             document.root().find("total").as_int64().value_or(0)};
 }
 
-std::string profile_of(const Body &body) {
+std::string profile_of(const Body &body, std::string_view changed_id) {
     if (const std::string role = body.text("role"); !role.empty() && role != "authenticated")
         throw Refusal{400, "validation_failed",
                       "role must be authenticated; the app role is app_metadata.role"};
     std::string out;
     json::ObjectWriter object(out);
-    for (const char *name : {"id", "email", "password"})
+    if (const std::string id = body.text("id"); !id.empty() && id != changed_id)
+        object.text("id", id);
+    for (const char *name : {"email", "password"})
         if (const std::string value = body.text(name); !value.empty())
             object.text(name, value);
     for (const std::string_view name : {"password_hash", "phone", "ban_duration"})

@@ -40,7 +40,8 @@ struct Users {
 Users users_body(const std::string &payload);
 
 // What an administrator may say of a user, as auth.create_user() and auth.update_user() read it.
-std::string profile_of(const Body &body);
+// Of a user that is changed, the id may be said again, as in an echo of the whole user.
+std::string profile_of(const Body &body, std::string_view changed_id = {});
 
 struct Problems {
     std::string text; // one line

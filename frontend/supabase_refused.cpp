@@ -43,6 +43,12 @@ constexpr Refused refused[] = {
      "SAML 2.0 is disabled"},
     {"POST", "/admin/sso/providers", Caller::admin, 404, "saml_provider_disabled",
      "SAML 2.0 is disabled"},
+    {"GET", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
+     "SAML 2.0 is disabled"},
+    {"PUT", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
+     "SAML 2.0 is disabled"},
+    {"DELETE", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
+     "SAML 2.0 is disabled"},
     {"GET", "/user/identities/authorize", Caller::signed_in, 404, "manual_linking_disabled",
      "Manual linking is disabled"},
     {"DELETE", "/user/identities/:id", Caller::signed_in, 404, "manual_linking_disabled",
@@ -67,6 +73,11 @@ constexpr Refused refused[] = {
      "Passkeys are disabled"},
     {"POST", "/passkeys/registration/verify", Caller::signed_in, 404, "passkey_disabled",
      "Passkeys are disabled"},
+    {"PATCH", "/passkeys/:id", Caller::signed_in, 404, "passkey_disabled", "Passkeys are disabled"},
+    {"DELETE", "/passkeys/:id", Caller::signed_in, 404, "passkey_disabled",
+     "Passkeys are disabled"},
+    {"DELETE", "/admin/users/:id/passkeys/:passkey", Caller::admin, 404, "passkey_disabled",
+     "Passkeys are disabled"},
     {"GET", "/admin/users/:id/passkeys", Caller::admin, 404, "passkey_disabled",
      "Passkeys are disabled"},
     {"GET", "/user/oauth/grants", Caller::signed_in, 404, "feature_disabled",
@@ -77,9 +88,27 @@ constexpr Refused refused[] = {
      "OAuth server is disabled"},
     {"POST", "/admin/oauth/clients", Caller::admin, 404, "feature_disabled",
      "OAuth server is disabled"},
+    {"GET", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
+     "OAuth server is disabled"},
+    {"PUT", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
+     "OAuth server is disabled"},
+    {"DELETE", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
+     "OAuth server is disabled"},
+    {"POST", "/admin/oauth/clients/:id/regenerate_secret", Caller::admin, 404, "feature_disabled",
+     "OAuth server is disabled"},
+    {"GET", "/oauth/authorizations/:id", Caller::signed_in, 404, "feature_disabled",
+     "OAuth server is disabled"},
+    {"POST", "/oauth/authorizations/:id/consent", Caller::signed_in, 404, "feature_disabled",
+     "OAuth server is disabled"},
     {"GET", "/admin/custom-providers", Caller::admin, 404, "feature_disabled",
      "Custom OAuth providers are disabled"},
     {"POST", "/admin/custom-providers", Caller::admin, 404, "feature_disabled",
+     "Custom OAuth providers are disabled"},
+    {"GET", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
+     "Custom OAuth providers are disabled"},
+    {"PUT", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
+     "Custom OAuth providers are disabled"},
+    {"DELETE", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
      "Custom OAuth providers are disabled"},
     {"GET", "/admin/audit", Caller::admin, 404, "feature_disabled", "The audit is at /api/audits"},
 };
@@ -88,17 +117,14 @@ constexpr Refused refused[] = {
 
 void add_refused_routes(Routes &routes) {
     for (const Refused &one : refused) {
-        Route made = routes.route(one.method, one.path, one.caller, one.message, nullptr);
+        const auto refuse_it = [&one](const api::Backend &, const Request &) -> Response {
+            throw Refusal{one.status, one.code, one.message};
+        };
+        Route made = routes.route(one.method, one.path, one.caller, "", refuse_it);
         made.summary = std::string("Not offered: ") + one.message;
         made.success = one.status;
         made.response_schema = R"({"$ref":"#/components/schemas/SupabaseError"})";
         made.lane = Lane::quick;
-        made.handler = [&one](const Request &request) {
-            if (one.caller != Caller::anybody && credential(request).empty())
-                return refuse(request, {401, "no_authorization",
-                                        "This endpoint requires a valid Bearer token"});
-            return refuse(request, {one.status, one.code, one.message});
-        };
         routes.add(std::move(made));
     }
 }

@@ -1,6 +1,7 @@
 // The groups of Supabase Auth's routes, each in a file of its own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace pg_principal::supabase {
 // Adds routes below a prefix.
 class Routes {
   public:
-    using Act = http::Response (*)(const api::Backend &, const http::Request &);
+    using Act = std::function<http::Response(const api::Backend &, const http::Request &)>;
 
     Routes(http::RouteTable &table, std::string prefix, bool key_required,
            std::shared_ptr<const api::Backend> backend)
