@@ -1,6 +1,7 @@
 #include "core_support.hpp"
 
 #include "core/json.hpp"
+#include "core/json_writer.hpp"
 #include "core/utf8.hpp"
 
 #include <limits>
@@ -319,6 +320,57 @@ TEST(Json, QuoteIsReadBack) {
     const std::string text = quote(all);
     EXPECT_EQ(Document(text).root().as_string(), all);
     EXPECT_EQ(quote("a\"\\\n"), "\"a\\\"\\\\\\u000a\"");
+}
+
+TEST(Json, AValueIsWrittenAsItWasRead) {
+    const auto again = [](std::string_view text) {
+        const Document doc = parse(text);
+        std::string out = "x";
+        append_value(out, doc.root());
+        return out.substr(1);
+    };
+    for (const std::string_view text :
+         {"null", "true", "false", "0", "-0", "1.50", "1E+2", "-1e-999", "12345678901234567890123",
+          "\"\"", "\"a\"", "[]", "{}", "[[],{},[{}]]",
+          "{\"\":{\"a\":[1,2,{\"b\":null}]},\"c\":\"d\"}", "\"\xc3\xa9\xf0\x9f\x98\x80\"",
+          R"("\"\\\u000a\u0001")"})
+        EXPECT_EQ(again(text), text);
+    EXPECT_EQ(again(" { \"a\" : [ 1 , \"\\u00e9\\/\" ] } "), "{\"a\":[1,\"\xc3\xa9/\"]}");
+    std::string out;
+    append_value(out, Value());
+    EXPECT_EQ(out, "null");
+    const std::string deep = std::string(30, '[') + std::string(30, ']');
+    EXPECT_EQ(again(deep), deep);
+}
+
+TEST(ObjectWriter, MembersInTheirOrder) {
+    std::string out = "[";
+    ObjectWriter(out).end();
+    EXPECT_EQ(out, "[{}");
+    const Document doc = parse(R"({"v":[1]})");
+    out.clear();
+    ObjectWriter object(out);
+    object.text("t\"", "{\n");
+    object.raw("r", "{}");
+    object.number("n", std::numeric_limits<std::int64_t>::min());
+    object.boolean("y", true);
+    object.boolean("f", false);
+    object.null("z");
+    object.value("v", doc.root().find("v"));
+    object.value("m", doc.root().find("missing"));
+    object.end();
+    EXPECT_EQ(out,
+              R"({"t\"":"{\u000a","r":{},"n":-9223372036854775808,"y":true,"f":false,"z":null,)"
+              R"("v":[1],"m":null})");
+}
+
+TEST(ObjectWriter, BehindWhatIsThere) {
+    std::string out = R"({"a":{)"; // an object in an object
+    out.pop_back();
+    ObjectWriter object(out);
+    object.number("b", 1);
+    object.end();
+    EXPECT_EQ(out, R"({"a":{"b":1})");
 }
 
 } // namespace

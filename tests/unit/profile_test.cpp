@@ -6,8 +6,9 @@ namespace pg_principal {
 namespace {
 
 const std::vector<std::string_view> every_field = {
-    "email", "password", "firstName",    "lastName",    "jobTitle",      "phoneNumber",
-    "role",  "kind",     "userMetadata", "appMetadata", "emailConfirmed"};
+    "email",          "password", "firstName",    "lastName",     "jobTitle",
+    "phoneNumber",    "role",     "kind",         "userMetadata", "appMetadata",
+    "emailConfirmed", "id",       "passwordHash", "banDuration"};
 
 Profile read(std::string_view text, const std::vector<std::string_view> &required = {},
              const std::vector<std::string_view> &allowed = every_field) {
@@ -164,6 +165,54 @@ TEST(Profile, ProblemsAsJson) {
     EXPECT_LT(text.size(), 400u);
     EXPECT_TRUE(contains(text, "a?\\\"xxx")) << text;
     EXPECT_FALSE(contains(text, "\n"));
+}
+
+TEST(Profile, Id) {
+    EXPECT_EQ(fields(R"({"id": "9C1AB2D0-7a1b-4e5f-8a6b-0123456789ab"})"),
+              R"({"id":"9C1AB2D0-7a1b-4e5f-8a6b-0123456789ab"})");
+    EXPECT_EQ(fields(R"({"id": null})"), "{}");
+    for (const std::string value :
+         {"", "7", "9c1ab2d07a1b4e5f8a6b0123456789ab", "{9c1ab2d0-7a1b-4e5f-8a6b-0123456789ab}",
+          "9c1ab2d0-7a1b-4e5f-8a6b-0123456789ag", " 9c1ab2d0-7a1b-4e5f-8a6b-0123456789ab",
+          "9c1ab2d0-7a1b-4e5f-8a6b-0123456789abc", "9c1ab2d0-7a1b-4e5f-8a6b00123456789ab"})
+        EXPECT_EQ(problems(text_field("id", value)), "id: must be a UUID\n") << value;
+    for (const char digit : {'0', 'f', 'F'}) {
+        std::string value(36, digit);
+        for (const std::size_t dash : {8, 13, 18, 23})
+            value[dash] = '-';
+        EXPECT_EQ(problems(text_field("id", value)), "id: must not be the nil or the max UUID\n");
+    }
+    EXPECT_EQ(problems(R"({"id": 7})"), "id: must be a string\n");
+}
+
+TEST(Profile, PasswordHash) {
+    for (const std::string hash : {"$2b$05$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS",
+                                   "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                                   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})
+        EXPECT_EQ(fields(text_field("passwordHash", hash)),
+                  "{\"passwordHash\":" + json::quote(hash) + "}");
+    for (const std::string hash :
+         {"", "plain", "$1$abc$def", "$2b$31$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS",
+          " $2b$05$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS"})
+        EXPECT_EQ(problems(text_field("passwordHash", hash)),
+                  "passwordHash: must be bcrypt or Argon2id of bearable cost\n")
+            << hash;
+    EXPECT_EQ(problems(R"({"passwordHash": []})"), "passwordHash: must be a string\n");
+}
+
+TEST(Profile, BanDuration) {
+    EXPECT_EQ(fields(R"({"banDuration": "none"})"), R"({"banDuration":"0 us"})");
+    EXPECT_EQ(fields(R"({"banDuration": "1h30m"})"), R"({"banDuration":"5400000000 us"})");
+    EXPECT_EQ(fields(R"({"banDuration": "876000h"})"), R"({"banDuration":"3153600000000000 us"})");
+    EXPECT_EQ(fields(R"({"banDuration": "8784000h"})"),
+              R"({"banDuration":"31622400000000000 us"})");
+    EXPECT_EQ(fields(R"({"banDuration": null})"), "{}");
+    for (const std::string value :
+         {"", "None", "1d", "-1h", "forever", "8784001h", "99999999999999999999h"})
+        EXPECT_EQ(problems(text_field("banDuration", value)),
+                  "banDuration: must be none, or numbers with h, m or s of at most 1000 years\n")
+            << value;
+    EXPECT_EQ(problems(R"({"banDuration": 3600})"), "banDuration: must be a string\n");
 }
 
 } // namespace
