@@ -1,0 +1,161 @@
+"""Supabase Auth's wire shapes: keys, prefix, versions, what the engine itself refuses, a database that is away."""
+
+import os
+import re
+import subprocess
+
+from api import FAST, PASSWORD, account, call, sql
+from supabase import brief, brief_now, go, key, refused, session
+from wire import Server, ask, equal, main, ok, request, talk, until
+
+NOT_KEY = (401, "no_authorization", "Invalid API key")
+NO_TOKEN = (401, "no_authorization", "This endpoint requires a valid Bearer token")
+NO_SUB = (403, "bad_jwt", "invalid claim: missing sub claim")
+NOT_ADMIN = (403, "not_admin", "User not allowed")
+
+
+def command(name):
+    subprocess.run(os.environ[name], shell=True, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def revoked_key(role):
+    token = key(role)
+    sql("SELECT auth.revoke_session((SELECT auth.session_id() FROM (SELECT auth.authenticate(:'token', false) OFFSET 0) a))", token=token)
+    return token
+
+
+def keys():
+    who, anon, service = account(), key("anon"), key("service_role")
+    password = {"email": who["email"], "password": PASSWORD}
+    with Server(*FAST) as server:
+        mine = session(server, who["email"])["access_token"]
+        for name, bad in {"garbage": "x", "empty parts": "..", "a user's token": mine, "a revoked key": revoked_key("anon"),
+                          "another revoked key": revoked_key("service_role"), "a long one": "x" * 20000, "no UTF-8": "\xff"}.items():
+            for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("POST", "/signup", password, None),
+                                              ("GET", "/user", None, mine), ("GET", "/admin/users", None, service)]:
+                equal(f"{name} as apikey: {method} {path}", brief(go(server, method, path, body, token, bad)), NOT_KEY)
+            equal(f"{name} as the only credential", brief(go(server, "GET", "/admin/users", apikey=bad)), NOT_KEY)
+        for name, good in {"anon": anon, "service_role": service}.items():
+            equal(f"{name} beside a password", go(server, "POST", "/token?grant_type=password", password, good, good).status, 200)
+            equal(f"{name} beside a token", go(server, "GET", "/user", token=mine, apikey=good).json["id"], who["id"])
+            equal(f"{name} is no user", brief(go(server, "GET", "/user", apikey=good)), NO_SUB)
+            equal(f"{name} cannot sign out", brief(go(server, "POST", "/logout", token=good, apikey=good)), NO_SUB)
+        equal("service_role alone administers", go(server, "GET", "/admin/users", apikey=service).status, 200)
+        equal("and as a token beside anon", go(server, "GET", "/admin/users", token=service, apikey=anon).status, 200)
+        equal("beside a user's token it gives nothing", brief(go(server, "GET", "/admin/users", token=mine, apikey=service)), NOT_ADMIN)
+        equal("anon does not", brief(go(server, "GET", "/admin/users", apikey=anon)), NOT_ADMIN)
+        equal("an empty Authorization", go(server, "GET", "/admin/users", apikey=service, headers=["Authorization: Bearer "]).status, 200)
+        refused("none at all", server, "GET", "/admin/users", None, NO_TOKEN)
+        refused("a key in the query is none", server, "GET", f"/admin/users?apikey={service}", None, NO_TOKEN)
+    with Server(*FAST, "--require-api-key") as server:
+        needed = (401, "no_authorization", "No API key found in request")
+        for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("GET", "/user", None, mine),
+                                          ("GET", "/settings", None, None), ("GET", "/admin/users", None, service), ("POST", "/otp", {}, None)]:
+            refused(f"required: {method} {path}", server, method, path, body, needed, token=token)
+            ok(f"given: {method} {path}", go(server, method, path, body, token, anon).status != 401)
+        equal("/health and the public keys are for anybody",
+              [go(server, "GET", path).status for path in ("/health", "/.well-known/jwks.json")], [200, 200])
+        equal("nor is the other dialect concerned", call(server, "POST", "/api/auth/login", password).status, 200)
+
+
+def prefix():
+    who = account()
+    with Server(*FAST, "--supabase-prefix", "/identity/v9") as server:
+        answer = call(server, "POST", "/identity/v9/token?grant_type=password", {"email": who["email"], "password": PASSWORD})
+        equal("another prefix", (answer.status, call(server, "GET", "/auth/v1/health").status), (200, 404))
+        answer = call(server, "GET", "/identity/v9/admin/users", token=key("service_role"))
+        ok("its links", answer.headers["link"].startswith("</identity/v9/admin/users?page="), answer.headers)
+        documented = call(server, "GET", "/openapi.json").json["paths"]
+        ok("documented there", "/identity/v9/user" in documented and not any(path.startswith("/auth/v1") for path in documented))
+        equal("what is not there, in its shape", brief(call(server, "GET", "/identity/v9/x"))[:2], (404, "validation_failed"))
+    with Server(*FAST, "--supabase-prefix", "off") as server:
+        equal("off", [call(server, "GET", path).status for path in ("/auth/v1/health", "/health", "/auth/v1/.well-known/jwks.json")], [404, 200, 404])
+        equal("in the other dialect's shape", sorted(call(server, "GET", "/auth/v1/user").json), ["error", "message"])
+        ok("nor documented", not any("/admin/" in path for path in call(server, "GET", "/openapi.json").json["paths"]))
+    for bad in ("auth", "/", "/api", "/api/x", "/a//b", "/a/", "/a:b", ""):
+        done = subprocess.run([*os.environ["HTTP_SERVER"].split(), "--listen", "127.0.0.1:0", "--supabase-prefix", bad], timeout=10,
+                              capture_output=True, text=True)
+        ok(f"--supabase-prefix {bad!r}: refused", done.returncode == 2 and "--supabase-prefix" in done.stderr, done)
+
+
+def public():
+    with Server(*FAST) as server:
+        first = go(server, "GET", "/.well-known/jwks.json")
+        equal("public keys", (first.status, first.text), (200, call(server, "GET", "/.well-known/jwks.json").text))
+        ok("may be kept", first.headers["cache-control"].startswith("public, max-age="))
+        again = go(server, "GET", "/.well-known/jwks.json", headers=[f"If-None-Match: {first.headers['etag']}"])
+        equal("304 by ETag", (again.status, again.text), (304, ""))
+        health = go(server, "GET", "/health").json
+        equal("/health", (health["name"], bool(re.fullmatch(r"v\d+\.\d+\.\d+", health["version"]))), ("pg_principal", True))
+        for path in ("/x", "/admin", "/user/", "/USER", "/admin/users/1/2/3/4"):
+            refused(f"404 {path}", server, "GET", path, None, (404, "validation_failed", "no such resource"))
+        for method, path, allow in [("GET", "/token", "POST, OPTIONS"), ("DELETE", "/user", "GET, HEAD, OPTIONS, PUT"), ("PATCH", "/admin/users", "")]:
+            answer = refused(f"405 {method} {path}", server, method, path, None, (405, "validation_failed", "method not allowed"))
+            ok(f"405 {method} {path}: Allow", sorted(answer.headers["allow"].split(", ")) == sorted(allow.split(", ")) or not allow, answer.headers)
+        answer = go(server, "GET", "/user", headers=["X-Request-Id: my-id"])
+        equal("a request id, in and out", answer.headers["x-request-id"], "my-id")
+        ok("or one of ours", re.fullmatch("[0-9a-f]{32}", go(server, "GET", "/user").headers["x-request-id"]))
+        equal("nothing is to be kept", answer.headers["cache-control"], "no-store")
+        for given, newer in {"2024-01-01": True, "2024-06-30": True, "2099-12-31": True, "2023-12-31": False, "2024-1-1": False, "": False,
+                             "x": False, "abcd-ef-gh": False, "2024-13-01": False, "2024-01-32": False, "2024/01/01": False}.items():
+            answer = go(server, "GET", "/user", headers=[f"X-Supabase-Api-Version: {given}"])
+            equal(f"version {given}", (brief_now if newer else brief)(answer), NO_TOKEN)
+        for method in ("GET", "PUT", "POST"):
+            path = {"GET": "/user", "PUT": "/user", "POST": "/logout"}[method]
+            refused(f"garbage as a token: {method} {path}", server, method, path, None if method == "GET" else {},
+                    (403, "bad_jwt", "invalid JWT: unable to parse or verify signature"), token="eyJhbGciOiJub25lIn0.e30.")
+
+
+def browsers():
+    origin = "https://app.example"
+    with Server(*FAST, "--cors-origin", origin) as server:
+        wanted = "authorization,x-client-info,apikey,content-type,x-supabase-api-version"
+        status, given, _ = ask(server.port, "/auth/v1/admin/users/x", "OPTIONS", [
+            f"Origin: {origin}", "Access-Control-Request-Method: PUT", f"Access-Control-Request-Headers: {wanted}"])
+        allowed = {name.strip() for name in given["access-control-allow-headers"].split(",")}
+        equal("a preflight", (status, given["access-control-allow-origin"], "PUT" in given["access-control-allow-methods"],
+                              set(wanted.split(",")) - allowed), (204, origin, True, set()))
+        answer = go(server, "GET", "/user", headers=[f"Origin: {origin}", "X-Supabase-Api-Version: 2024-01-01"])
+        exposed = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
+        equal("a refusal can be read, and its version", (answer.status, answer.headers["access-control-allow-origin"],
+                                                         {"link", "x-total-count", "x-supabase-api-version"} - exposed), (401, origin, set()))
+
+
+def limits():
+    with Server("--rate-limit", "0.001", "--rate-burst", "1") as server:
+        limited = [("POST", "/signup"), ("POST", "/token?grant_type=password"), ("PUT", "/user")]
+        equal("the burst", go(server, "POST", "/token?grant_type=password", {}).status, 400)
+        for method, path in limited:
+            answer = refused(f"429 {method} {path}", server, method, path, {}, (429, "over_request_rate_limit", "too many requests"))
+            ok(f"429 {method} {path}: Retry-After", int(answer.headers["retry-after"]) >= 1)
+        equal("others are not limited", go(server, "GET", "/user").status, 401)
+    with Server(*FAST, "--max-body", "1000") as server:
+        refused("413 of the engine", server, "POST", "/signup", b"x" * 1001, (413, "request_entity_too_large", "body too large"))
+        chunked = request("/auth/v1/signup", "POST", ["Transfer-Encoding: chunked"]) + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
+        equal("in chunks too", [(status, "error_code" in body) for status, _, body in talk(server.port, chunked, 3)[0]], [(413, True)])
+
+
+def away():
+    who = account()
+    with Server(*FAST, "--pool-size", "2") as server:
+        mine, admin = session(server, who["email"]), key("service_role")
+        command("DB_STOP")
+        routes = [("POST", "/token?grant_type=password", {"email": who["email"], "password": PASSWORD}, None),
+                  ("POST", "/token?grant_type=refresh_token", {"refresh_token": mine["refresh_token"]}, None),
+                  ("POST", "/signup", {"email": "a@example.com", "password": PASSWORD}, None), ("GET", "/user", None, mine["access_token"]),
+                  ("PUT", "/user", {"data": {}}, mine["access_token"]), ("POST", "/logout", None, mine["access_token"]),
+                  ("GET", "/admin/users", None, admin), ("GET", "/settings", None, None), ("GET", "/.well-known/jwks.json", None, None)]
+        until(lambda: go(server, "GET", "/settings").status == 503)
+        for method, path, body, token in routes:
+            answer = refused(f"stopped: {method} {path}", server, method, path, body,
+                             (503, "unexpected_failure", "the database cannot be reached"), token=token)
+            equal(f"stopped: {method} {path}: Retry-After", answer.headers.get("retry-after"), "1")
+        equal("/health is about us", go(server, "GET", "/health").status, 200)
+        command("DB_START")
+        ok("started: served again", until(lambda: go(server, "GET", "/settings").status == 200))
+        equal("sessions are as they were", [go(server, "GET", "/user", token=mine["access_token"]).status,
+                                            go(server, "POST", "/token?grant_type=refresh_token", {"refresh_token": mine["refresh_token"]}).status],
+              [200, 200])
+
+
+main(keys, prefix, public, browsers, limits, away)
