@@ -4,7 +4,7 @@
 -- Functions. all: may be called by PUBLIC; op: by auth_operator; own: by the owner alone.
 SELECT p.oid::regprocedure AS function, l.lanname AS lang, CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END AS security,
        CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility, p.proparallel AS par, p.proisstrict AS strict, p.proleakproof AS leak,
-       p.proretset AS set, array_to_string(p.proconfig, ' ') AS config, p.prosqlbody IS NOT NULL AS bound, r.rolsuper AS "super",
+       p.proretset AS set, array_to_string(array_remove(p.proconfig, 'debug_print_plan=off'), ' ') AS config, p.prosqlbody IS NOT NULL AS bound, r.rolsuper AS "super",
        CASE WHEN has_function_privilege('anon', p.oid, 'EXECUTE') THEN 'all' WHEN has_function_privilege('auth_operator', p.oid, 'EXECUTE') THEN 'op' ELSE 'own' END AS who
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_roles r ON r.oid = p.proowner
 WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
@@ -31,6 +31,8 @@ SELECT p.oid::regprocedure AS plpgsql_without_fixed_path FROM pg_proc p JOIN pg_
 WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'plpgsql' AND (p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']) IS NOT TRUE;
 SELECT p.oid::regprocedure AS sql_bound_late FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'sql' AND p.prosqlbody IS NULL;
+SELECT p.oid::regprocedure AS definer_whose_plans_show FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'auth'::regnamespace AND (p.prosecdef OR p.proname = 'store_signing_key') AND l.lanname <> 'sql' AND (p.proconfig @> ARRAY['debug_print_plan=off']) IS NOT TRUE;
 -- these judge the caller by themselves: accounts, sessions, audit and admin show that
 SELECT p.oid::regprocedure AS public_definer FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.prosecdef AND has_function_privilege('anon', p.oid, 'EXECUTE')
   AND p.oid::regprocedure::text NOT IN ('auth.jwks()', 'auth.self_and_report_emails()', 'auth.self_and_report_ids()', 'auth.create_user(jsonb,jsonb)', 'auth.get_user(uuid)', 'auth.list_users(integer,integer)', 'auth.update_profile(jsonb,jsonb)',
