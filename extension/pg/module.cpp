@@ -1,5 +1,6 @@
 // What the server looks for in the library.
 #include "pg/bridge.hpp"
+#include "pg/prepare.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
 #include "pg/token_use.hpp"
@@ -12,6 +13,7 @@ PG_PRINCIPAL_EXPORT void _PG_init(void);
 void _PG_init(void) {
     pg_principal::settings::define();
     pg_principal::watch_revocations();
+    pg_principal::watch_prepares();
     if (process_shared_preload_libraries_in_progress)
         pg_principal::request_token_use_memory();
 }

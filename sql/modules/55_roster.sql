@@ -81,6 +81,7 @@ COMMENT ON FUNCTION auth.remove_person(text) IS
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = NEW.email AND u.on_roster;
     UPDATE auth.users u SET kind = NEW.kind, updated_at = now() WHERE u.email = NEW.email AND u.on_roster;
     RETURN NULL;
 END
@@ -108,6 +109,8 @@ COMMENT ON FUNCTION auth.provision_plan() IS
 
 CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer, OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held uuid;
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
@@ -118,6 +121,19 @@ BEGIN
     -- the roster stands still and two runs wait for each other
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
+    -- nobody holds this up by a transaction left open: what is free is taken at once, the rest as a ban takes it
+    FOR held IN
+        WITH plan AS MATERIALIZED (
+            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL AND (p.action IN ('restore', 'decommission') OR p.adopted)
+        ), free_users AS MATERIALIZED (
+            SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP LOCKED
+        ), free AS MATERIALIZED (
+            SELECT h.user_id FROM auth.audit_heads h JOIN free_users u ON u.id = h.user_id FOR NO KEY UPDATE OF h SKIP LOCKED
+        )
+        SELECT p.id FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.user_id = p.id)
+    LOOP
+        PERFORM auth.take_hold(held);
+    END LOOP;
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (

@@ -138,6 +138,7 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT DISTINCT h.pid
     FROM (SELECT 'auth.users'::regclass AS tbl, u.ctid FROM auth.users u WHERE u.id = lock_holders.target
+          UNION ALL SELECT 'auth.sign_in_attempts', t.ctid FROM auth.sign_in_attempts t WHERE t.user_id = lock_holders.target
           UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
           UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
@@ -155,6 +156,7 @@ DECLARE
 BEGIN
     LOOP
         BEGIN
+            PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target FOR UPDATE NOWAIT;
             PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE NOWAIT;
             PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE NOWAIT;
             PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL FOR NO KEY UPDATE NOWAIT;
@@ -169,6 +171,7 @@ BEGIN
             END LOOP;
             IF NOT FOUND THEN
                 -- a superuser holds them: wait, in the order that auth.sign_out() tells of
+                PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
                 PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
                 PERFORM auth.lock_audit_head(target);
                 RETURN;
@@ -180,7 +183,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.take_hold(uuid) IS
-'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s.';
+'Internal: locks a principal, its counted sign-ins, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s.';
 
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

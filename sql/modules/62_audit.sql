@@ -55,8 +55,17 @@ COMMENT ON FUNCTION auth.set_request_context(jsonb) IS
 CREATE OR REPLACE FUNCTION auth.count_up(name text, label text DEFAULT '', by bigint DEFAULT 1) RETURNS void
 LANGUAGE sql
 BEGIN ATOMIC
+    -- A shard that nobody holds, else a new one: whoever leaves a transaction open holds up no other's count.
+    WITH free AS (
+        SELECT m.shard FROM auth.metrics m WHERE m.name = count_up.name AND m.label = count_up.label
+        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    ), counted AS (
+        UPDATE auth.metrics m SET value = m.value + count_up.by, updated_at = clock_timestamp() FROM free f
+        WHERE m.name = count_up.name AND m.label = count_up.label AND m.shard = f.shard RETURNING m.shard
+    )
     INSERT INTO auth.metrics AS m (name, label, shard, value, updated_at)
-    VALUES (count_up.name, count_up.label, pg_backend_pid() % 16, count_up.by, clock_timestamp())
+    SELECT count_up.name, count_up.label, (random() * 32767)::smallint, count_up.by, clock_timestamp()
+    WHERE NOT EXISTS (SELECT FROM counted)
     ON CONFLICT (name, label, shard) DO UPDATE SET value = m.value + excluded.value, updated_at = excluded.updated_at;
 END;
 COMMENT ON FUNCTION auth.count_up(text, text, bigint) IS 'Internal: adds to a counter of auth.metrics.';
@@ -321,12 +330,23 @@ DECLARE
     digest bytea;
     at_time timestamptz;
     seal text;
+    patient_until timestamptz := clock_timestamp() + interval '1 second';
+    free bigint;
 BEGIN
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE;
+    -- Who writes to a chain is waited for, a second in all; one that is held longer is for the next seal.
+    LOOP
+        PERFORM FROM auth.audit_heads h WHERE h.seq > h.sealed_seq FOR NO KEY UPDATE SKIP LOCKED;
+        GET DIAGNOSTICS free = ROW_COUNT;
+        EXIT WHEN free >= (SELECT count(*) FROM auth.audit_heads h WHERE h.seq > h.sealed_seq) OR clock_timestamp() > patient_until;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
     SELECT * INTO previous FROM auth.audit_seals s ORDER BY s.id DESC LIMIT 1;
     number := coalesce(previous.id, 0) + 1;
     WITH heads AS (
-        UPDATE auth.audit_heads h SET sealed_seq = h.seq WHERE h.seq > h.sealed_seq RETURNING h.user_id, h.seq, h.hash
+        UPDATE auth.audit_heads h SET sealed_seq = h.seq
+        FROM (SELECT o.user_id FROM auth.audit_heads o WHERE o.seq > o.sealed_seq FOR NO KEY UPDATE SKIP LOCKED) AS f
+        WHERE h.user_id = f.user_id RETURNING h.user_id, h.seq, h.hash
     ), kept AS (
         INSERT INTO auth.audit_sealed_heads (seal_id, user_id, seq, hash)
         SELECT number, h.user_id, h.seq, h.hash FROM heads h
@@ -344,7 +364,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.audit_seal() IS
-'Signs, as a compact JWS (RFC 7515) under the signing key in use, a digest over every audit chain, so that a dropped chain shows too. Keep the seal where no administrator of this database can change it: given to auth.audit_verify() it also shows that the seals themselves were replaced. 55000 without a signing key.';
+'Signs, as a compact JWS (RFC 7515) under the signing key in use, a digest over every audit chain, so that a dropped chain shows too; what an open transaction holds for more than a second is left to the next seal. Keep the seal where no administrator of this database can change it: given to auth.audit_verify() it also shows that the seals themselves were replaced. 55000 without a signing key.';
 
 CREATE OR REPLACE FUNCTION auth.audit_verify(seal text DEFAULT NULL, OUT user_id uuid, OUT seq bigint, OUT fault text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -463,7 +483,8 @@ BEGIN
         ORDER BY h.user_id
     LOOP
         EXIT WHEN removed >= max_entries;
-        head := auth.lock_audit_head(head.user_id);
+        SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = head.user_id FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND; -- an open transaction holds it: for the next pruning
         SELECT l.seq - 1 INTO last FROM auth.audit_log l
         WHERE l.user_id = head.user_id AND l.created_at >= cutoff ORDER BY l.seq LIMIT 1;
         last := coalesce(last, head.seq);
