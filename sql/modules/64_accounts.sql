@@ -330,6 +330,7 @@ BEGIN
     ELSIF ban > interval '0' THEN
         PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id;
     END IF;
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id; -- nobody holds up their own demotion
     result := auth.change_user(update_user.user_id, checked.fields, changes);
     IF result.ok AND checked.fields ? 'password' THEN
         PERFORM auth.end_sessions(update_user.user_id, 'password_rotated', NULL);
@@ -366,9 +367,7 @@ BEGIN
         PERFORM auth.raise_error('profile_refused',
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
-    -- the counted sign-ins first, in the order of who signs in
-    PERFORM FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id
-    WHERE u.email = auth.normalise_email(set_password.email) ORDER BY a.source FOR UPDATE OF a;
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
     DELETE FROM auth.sign_in_attempts a USING auth.users u WHERE u.email = auth.normalise_email(set_password.email) AND a.user_id = u.id;
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;

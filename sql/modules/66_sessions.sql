@@ -512,10 +512,13 @@ BEGIN
     IF older_than IS NULL OR older_than <= interval '0' THEN
         PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
     END IF;
-    DELETE FROM auth.sessions s USING auth.sessions o
-        LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
-    WHERE s.id = o.id AND (o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
-        OR u.session_generation <> o.generation AND o.created_at < cutoff);
+    -- what an open transaction holds is for the next pruning
+    DELETE FROM auth.sessions s USING (
+        SELECT o.id FROM auth.sessions o LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
+        WHERE o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
+            OR u.session_generation <> o.generation AND o.created_at < cutoff
+        FOR UPDATE OF o SKIP LOCKED) AS ended
+    WHERE s.id = ended.id;
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN removed;
 END
