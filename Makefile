@@ -85,6 +85,7 @@ include tests/harness/unit.mk
 include tests/harness/fuzz.mk
 include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
+include tests/harness/sanitize.mk
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.
