@@ -1,0 +1,42 @@
+#!/bin/bash
+# What docs/threat-model.md says is not defended, shown to be so: whoever mends one of these changes the page.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+if [ -z "${HARNESS_ROOT-}" ]; then
+    echo "run by: make test ONLY=system"
+    exit 2
+fi
+dir=$work/limits
+cluster_create "$dir" fsync=off pg_principal.registration=open || exit 1
+cluster_start "$dir" || exit 1
+sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1" 2>&1; }
+sql "CREATE EXTENSION pg_principal; CREATE ROLE app LOGIN IN ROLE authenticated; CREATE ROLE owner LOGIN"
+sql "CREATE DATABASE owned OWNER owner"
+sql "SELECT auth.create_signing_key(); SELECT auth.push_people('[{\"email\": \"mallory@example.com\", \"name\": \"M\"}, {\"email\": \"ann@example.com\", \"name\": \"A\"}]'); SELECT auth.provision(); SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass')" >/dev/null
+mallory=$(sql "SELECT auth.issue('mallory@example.com')")
+as() { PGUSER=$1 PGOPTIONS="${options-}" psql -XAtq -v VERBOSITY=sqlstate -c "$2" 2>&1 | tail -n 1; }
+
+options="-c pg_principal.token=$mallory"
+is "wrong guesses of one's own password, rolled back, do not lock" "$(as app "DO \$\$ BEGIN FOR n IN 1..8 LOOP BEGIN PERFORM auth.change_password('no', 'no'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END \$\$; SELECT (auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass')).status")" 200
+is "every change of one's own profile is audited, however many" "$(as app "SELECT count((auth.update_profile(jsonb_build_object('jobTitle', n::text))).status) FROM generate_series(1, 200) AS n")" 200
+is "200 of them are 200 entries" "$(sql "SELECT count(*) FROM auth.audit_log WHERE changes ? 'jobTitle'")" 200
+unset options
+PGDATABASE=owned psql -Xqc "CREATE EXTENSION pg_principal"
+is "the owner of a database is not the owner of what is in auth" "$(PGDATABASE=owned as owner "DROP EXTENSION pg_principal CASCADE") $(PGDATABASE=owned as owner "SELECT count(*) FROM auth.users") $(PGDATABASE=owned as owner "CREATE FUNCTION auth.x() RETURNS int LANGUAGE sql AS 'SELECT 1'") $(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.trust_request_claims = on") $(PGDATABASE=owned as owner "CREATE EVENT TRIGGER t ON ddl_command_start EXECUTE FUNCTION auth.signal_revocation()")" \
+    "ERROR:  42501 ERROR:  42501 ERROR:  42501 ERROR:  42501 ERROR:  42501"
+PGDATABASE=owned psql -XAtqc "SELECT auth.create_signing_key(); SELECT auth.push_people('[{\"email\": \"own@example.com\", \"name\": \"O\"}]'); SELECT auth.provision()" >/dev/null
+own=$(PGDATABASE=owned psql -XAtqc "SELECT auth.issue('own@example.com')")
+is "but may give a token to every session that brings none" "$(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.token = '$own'")$(PGDATABASE=owned as app "SELECT auth.email()")" own@example.com
+is "what reads everything reads nothing of ours" "$(sql "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")$(as reader "SELECT count(*) FROM auth.signing_keys")" 0
+is "unless it is exempt from row security" "$(sql "ALTER ROLE reader BYPASSRLS")$(as reader "SELECT count(*) FROM auth.signing_keys WHERE material IS NOT NULL")" 1
+is "open registration proves no address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 200"
+sql "ALTER ROLE app REPLICATION"
+sql "SELECT pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null
+sql "UPDATE auth.users SET first_name = 'N' WHERE email = 'next@example.com'"
+like "a role with REPLICATION reads what is written, hashes included" "$(PGUSER=app psql -XAtqc "SELECT data FROM pg_logical_slot_get_changes('s', NULL, NULL)")" 'argon2id'
+is "a collation that calls different emails equal makes them one owner" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE loose (owner text COLLATE ci); INSERT INTO loose VALUES ('mállory@example.com'); SELECT auth.clamp('loose', 'owner'); GRANT SELECT ON loose TO app" | grep -v NOTICE | grep -c ERROR)$(options="-c pg_principal.token=$mallory" as app "SELECT count(*) FROM loose")" 01
