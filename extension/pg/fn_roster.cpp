@@ -84,6 +84,7 @@ struct RosterTable {
         const bool *is_null = nulls;
         ReturnSetInfo *to = result;
         guard([to, number, text, is_null] {
+            CHECK_FOR_INTERRUPTS();
             Datum values[column_count] = {Int32GetDatum(static_cast<int32>(number))};
             for (std::size_t i = 1; i < column_count; ++i)
                 if (!is_null[i]) {
