@@ -23,6 +23,7 @@ who() { sql "$1" "SELECT auth.authenticate('$2')->>'email'" | sed -n '/^DETAIL: 
 sees() { # DATABASE TOKEN: of the clamped table
     sql "$1" "SET ROLE app" "SET pg_principal.token = '$2'" "SELECT coalesce(string_agg(owner, ','), 'nothing') FROM activity"
 }
+# shellcheck disable=SC2154 # dir is the caller's
 dump() { # pg_dump's options: without its warning about the roster's reference to itself
     pg_dump "$@" 2>"$dir/dump.err" || cat "$dir/dump.err"
 }
