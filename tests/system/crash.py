@@ -150,4 +150,5 @@ def main():
     print(f"{'ok' if unanswered > 0 and answered > 100 else 'not ok'} - the crashes came in the middle of things")
 
 
-main()
+if __name__ == "__main__":
+    main()
