@@ -12,6 +12,7 @@ namespace {
 const Statement ban{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.ban_user($2::uuid, coalesce($3::interval, '100 years'), $4, $5::jsonb)")};
 const Statement unban{PG_PRINCIPAL_CALL_AS_CALLER("auth.unban_user($2::uuid, $3::jsonb)")};
+const Statement delete_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.delete_user($2::uuid, $3::jsonb)")};
 const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)")};
 const Statement end_session{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.end_session($2::uuid, $3, $4::jsonb)")};
@@ -45,6 +46,12 @@ Response post_unban(const Backend &backend, const Request &request) {
     const Param id = path_uuid(request);
     Fields(request, "The request was refused", Need::optional).check();
     return backend.as_caller(request, unban, {id, backend.context(request)});
+}
+
+Response remove_user(const Backend &backend, const Request &request) {
+    const Param id = path_uuid(request);
+    Fields(request, "The request was refused", Need::optional).check();
+    return backend.as_caller(request, delete_user, {id, backend.context(request)});
 }
 
 Response get_sessions(const Backend &backend, const Request &request) {
@@ -111,6 +118,9 @@ void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
     made = make("POST", "/api/users/:id/unban", Caller::admin,
                 "Lift a ban; tokens from before it stay dead", post_unban, profile);
     routes.add(std::move(made));
+    routes.add(make("DELETE", "/api/users/:id", Caller::admin,
+                    "Take a principal away with its sessions; its audit stays", remove_user,
+                    success));
     routes.add(make("GET", "/api/users/:id/sessions", Caller::signed_in,
                     "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions,
                     R"({"$ref":"#/components/schemas/Sessions"})"));

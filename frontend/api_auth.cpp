@@ -21,6 +21,8 @@ Route costly(Route made) {
     return made;
 }
 
+Budget of_refreshes(const Request &) { return Budget::refresh; }
+
 Route documented(Route made, const char *request, const char *response, int success = 200) {
     made.request_schema = request;
     made.response_schema = response;
@@ -44,7 +46,7 @@ void add_auth_routes(RouteTable &routes, const SharedBackend &backend) {
         R"({"type":"object","required":["email","password"],"additionalProperties":false,
             "properties":{"email":{"type":"string"},"password":{"type":"string"}}})",
         session));
-    routes.add(documented(
+    Route refreshing = documented(
         costly(route(
             "POST", "/api/auth/refresh", Caller::anybody,
             "Exchange a refresh token for the next one and an access token",
@@ -56,7 +58,9 @@ void add_auth_routes(RouteTable &routes, const SharedBackend &backend) {
             })),
         R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
             "properties":{"refreshToken":{"type":"string"}}})",
-        session));
+        session);
+    refreshing.budget = of_refreshes;
+    routes.add(std::move(refreshing));
     routes.add(documented(
         costly(route("POST", "/api/auth/register", Caller::anybody,
                      "Register, where the database allows it: the first becomes ADMIN",

@@ -1,5 +1,7 @@
 #include "api_call.hpp"
 
+#include <thread>
+
 #include "core/json.hpp"
 #include "core/utf8.hpp"
 
@@ -8,6 +10,9 @@ namespace pg_principal::api {
 using namespace http;
 
 namespace {
+
+// Whoever won needs a moment to get on: at once we would be in its way again.
+constexpr milliseconds first_pause{10}, last_pause{40};
 
 bool may_work_again(std::string_view sqlstate) {
     return sqlstate == "40001" || sqlstate == "40P01"; // serialization failure, deadlock
@@ -25,8 +30,10 @@ bool may_work_again(std::string_view sqlstate) {
         throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
     if (state == "42704")
         throw HttpError(404, "not_found", "Not found", error.sqlstate);
+    // No key that signs, or none that opens it: for the operator to mend, not for the caller.
     if (state == "55000")
-        throw HttpError(409, "conflict", "Not possible in the present state", error.sqlstate);
+        throw HttpError(503, "unavailable", "The service cannot do this at present",
+                        error.sqlstate);
     if (may_work_again(state))
         throw HttpError(503, "unavailable", "Try again", error.sqlstate);
     throw error;
@@ -74,13 +81,15 @@ Response Backend::as_stranger(const Request &request, const Statement &statement
 }
 
 Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters) const {
-    try {
-        return pool_.run(statement, parameters);
-    } catch (const DbError &error) {
-        if (!may_work_again(error.sqlstate))
-            throw;
+    for (milliseconds pause = first_pause;; pause *= 4) {
+        try {
+            return pool_.run(statement, parameters);
+        } catch (const DbError &error) {
+            if (pause > last_pause || !may_work_again(error.sqlstate))
+                throw;
+        }
+        std::this_thread::sleep_for(pause);
     }
-    return pool_.run(statement, parameters);
 }
 
 Response Backend::run(const Request &request, const Statement &statement,

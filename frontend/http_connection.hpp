@@ -30,8 +30,9 @@ struct Connection {
     Channel channel;
     Address peer;
     Phase phase = Phase::reading;
-    bool keep = true;    // go on after what is being written
-    bool linger = false; // the client may still be sending: hear it out, lest it miss the answer
+    bool keep = true;     // go on after what is being written
+    bool counted = false; // among its client's
+    bool linger = false;  // the client may still be sending: hear it out, lest it miss the answer
     std::uint32_t served = 0;
     std::unique_ptr<Work> work;
     std::string out; // what the socket did not take yet

@@ -245,6 +245,9 @@ void Desk::drop(Connection &connection) noexcept {
     give_back_work(connection);
     floor_.buffered -= connection.accounted;
     connection.accounted = 0;
+    if (connection.counted)
+        floor_.clients.leave(connection.peer);
+    connection.counted = false;
     floor_.connections.release(connection);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "http_clients.hpp"
 #include "http_connection.hpp"
 #include "http_gate.hpp"
 
@@ -16,11 +17,13 @@ struct Floor {
     Floor(const Limits &with_limits, Dispatcher &with_dispatcher, unsigned database_places,
           milliseconds with_queue_time)
         : limits(with_limits), dispatcher(with_dispatcher), connections(limits.connections),
-          gate(database_places), queue_time(with_queue_time) {}
+          clients(limits.connections_per_client), gate(database_places),
+          queue_time(with_queue_time) {}
 
     const Limits limits;
     Dispatcher &dispatcher;
     ConnectionTable connections;
+    ClientCounts clients;
     Gate gate;
     const milliseconds queue_time;
     int epoll = -1;

@@ -7,6 +7,7 @@
 #include "core/crypto.hpp"
 #include "core/json.hpp"
 #include "http_errors.hpp"
+#include "http_hash.hpp"
 
 namespace pg_principal::http {
 
@@ -51,12 +52,6 @@ std::string_view code_of(int status) {
     default:
         return "error";
     }
-}
-
-std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
 }
 
 void append_hex(std::string &out, std::uint64_t word) {
@@ -159,7 +154,9 @@ std::optional<Response> Dispatcher::admit(Exchange &exchange) {
     if (match.malformed)
         return problem(exchange, 400, "bad_request", "malformed path");
     if (match.route->rate_limited)
-        if (const unsigned wait = limiter_.try_take(request.client, exchange.began)) {
+        if (const unsigned wait = limiter_.try_take(
+                request.client, match.route->budget ? match.route->budget(request) : Budget::costly,
+                exchange.began)) {
             Response response =
                 problem(exchange, 429, "over_request_rate_limit", "too many requests");
             response.set("Retry-After", std::to_string(wait));

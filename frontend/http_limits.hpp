@@ -20,7 +20,8 @@ struct Limits {
     milliseconds write_time{30'000};     // for a response that the client is slow to take
     std::uint32_t requests_per_connection = 10'000;
     std::uint32_t connections = 10'000;
-    std::size_t buffered_bytes = 256u << 20; // of all requests and responses that wait
+    std::uint32_t connections_per_client = 256; // 0: as many as there may be
+    std::size_t buffered_bytes = 256u << 20;    // of all requests and responses that wait
 };
 
 } // namespace pg_principal::http

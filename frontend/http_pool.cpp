@@ -61,8 +61,8 @@ Pool::~Pool() {
     keeper_.join();
 }
 
-Pool::Lease Pool::checkout() {
-    const Clock::time_point until = Clock::now() + options_.checkout_time;
+Pool::Lease Pool::checkout(milliseconds patience) {
+    const Clock::time_point until = Clock::now() + patience;
     std::unique_lock<std::mutex> lock(mutex_);
     while (true) {
         if (stopping_ || (away_ && stats_.connected == 0))
@@ -93,7 +93,11 @@ Pool::Lease::~Lease() {
         pool_->give_back(*member_);
 }
 
-Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &params) {
+Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &params,
+                        std::optional<milliseconds> within) {
+    // The server gives up first; when nothing comes at all, we do.
+    constexpr milliseconds grace{1000};
+    member_->answer_time = within.value_or(pool_->options_.statement_time + grace);
     return member_->run(pool_->options_, statement, params);
 }
 

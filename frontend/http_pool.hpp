@@ -77,8 +77,10 @@ class Pool {
         Lease &operator=(Lease &&) = delete;
         ~Lease();
         // Throws DbError, and Unavailable when the connection broke: whether the statement was
-        // carried out is unknown then.
-        Result run(const Statement &statement, const std::vector<Param> &params = {});
+        // carried out is unknown then. `within` is for those that wait for less than
+        // statement_time; the connection is of no use after that.
+        Result run(const Statement &statement, const std::vector<Param> &params = {},
+                   std::optional<milliseconds> within = {});
 
       private:
         friend class Pool;
@@ -87,8 +89,9 @@ class Pool {
         Member *member_;
     };
 
-    // Throws Unavailable: at once while the database is away, otherwise after checkout_time.
-    Lease checkout();
+    // Throws Unavailable: at once while the database is away, otherwise after that time.
+    Lease checkout(milliseconds patience);
+    Lease checkout() { return checkout(options_.checkout_time); }
     // One statement on any connection.
     Result run(const Statement &statement, const std::vector<Param> &params = {}) {
         return checkout().run(statement, params);

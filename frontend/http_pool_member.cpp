@@ -10,9 +10,6 @@ namespace pg_principal::http {
 
 namespace {
 
-// The server gives up first; when nothing comes at all, we do.
-constexpr milliseconds grace{1000};
-
 std::string field(const PGresult *result, int code) {
     const char *value = PQresultErrorField(result, code);
     return value ? value : "";
@@ -133,19 +130,19 @@ Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Sta
                                  nullptr, nullptr, 0);
     } else {
         if (prepared.count(&statement) == 0)
-            prepare(options, statement);
+            prepare(statement);
         sent = PQsendQueryPrepared(connection.get(), name_of(statement).c_str(), count,
                                    values.data(), nullptr, nullptr, 0);
     }
     if (!sent)
         lose("the connection broke");
-    return await(options);
+    return await();
 }
 
-void Pool::Member::prepare(const PoolOptions &options, const Statement &statement) {
+void Pool::Member::prepare(const Statement &statement) {
     if (!PQsendPrepare(connection.get(), name_of(statement).c_str(), statement.sql, 0, nullptr))
         lose("the connection broke");
-    const Answer answer = await(options);
+    const Answer answer = await();
     if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
         throw_error(answer.get());
     prepared.insert(&statement);
@@ -169,9 +166,9 @@ bool Pool::Member::wait(int events, Clock::time_point until) {
 }
 
 // The one result of a statement; the connection is ready for the next then.
-Pool::Member::Answer Pool::Member::await(const PoolOptions &options) {
+Pool::Member::Answer Pool::Member::await() {
     PGconn *const raw = connection.get();
-    const Clock::time_point until = Clock::now() + options.statement_time + grace;
+    const Clock::time_point until = Clock::now() + answer_time;
     Answer first(nullptr, PQclear);
     while (true) {
         for (int unsent = PQflush(raw); unsent != 0 || PQisBusy(raw); unsent = PQflush(raw))

@@ -22,6 +22,7 @@ struct Pool::Member {
     bool broken = false;
     bool pooled = false; // by somebody in between
     Clock::time_point used;
+    milliseconds answer_time{0}; // until there must be one
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection{nullptr, PQfinish};
     std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> canceller{nullptr, PQfreeCancel};
     std::unordered_set<const Statement *> prepared;
@@ -31,8 +32,8 @@ struct Pool::Member {
   private:
     using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
     Answer execute(const PoolOptions &options, const Statement &statement);
-    Answer await(const PoolOptions &options);
-    void prepare(const PoolOptions &options, const Statement &statement);
+    Answer await();
+    void prepare(const Statement &statement);
     bool wait(int events, Clock::time_point until);
     [[noreturn]] void lose(const char *what);
     [[noreturn]] void throw_error(const PGresult *result);

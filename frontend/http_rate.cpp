@@ -2,22 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/crypto.hpp"
+#include "http_hash.hpp"
 
 namespace pg_principal::http {
-
-namespace {
-
-// Seeded, so that nobody can choose addresses that share a set with somebody else's.
-std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-}
-
-} // namespace
 
 RateLimiter::RateLimiter(RateLimit limit, std::size_t buckets) : limit_(limit) {
     limit_.burst = std::max(limit_.burst, 1.0);
@@ -34,13 +23,13 @@ double RateLimiter::tokens_at(const Bucket &bucket, Clock::time_point now) const
 }
 
 // The client's own, a free one, or the fullest: its owner loses the least by being forgotten.
-RateLimiter::Bucket &RateLimiter::bucket_of(const Address &client, std::size_t set,
+RateLimiter::Bucket &RateLimiter::bucket_of(const Address &client, Budget budget, std::size_t set,
                                             Clock::time_point now) {
     Bucket *fullest = nullptr;
     double most = -1;
     for (Bucket *bucket = &buckets_[set * ways]; bucket != &buckets_[0] + (set + 1) * ways;
          ++bucket) {
-        if (bucket->used && bucket->client == client.bytes())
+        if (bucket->used && bucket->budget == budget && bucket->client == client.bytes())
             return *bucket;
         const double tokens = bucket->used ? tokens_at(*bucket, now) : limit_.burst + 1;
         if (tokens > most) {
@@ -48,19 +37,18 @@ RateLimiter::Bucket &RateLimiter::bucket_of(const Address &client, std::size_t s
             fullest = bucket;
         }
     }
-    *fullest = {client.bytes(), limit_.burst, now, true};
+    *fullest = {client.bytes(), limit_.burst, now, budget, true};
     return *fullest;
 }
 
-unsigned RateLimiter::try_take(const Address &client, Clock::time_point now) {
+unsigned RateLimiter::try_take(const Address &client, Budget budget, Clock::time_point now) {
     if (limit_.per_second <= 0)
         return 0;
     const Address network = client.network();
-    std::uint64_t words[2];
-    std::memcpy(words, network.bytes().data(), sizeof words);
-    const std::size_t set = mix(mix(words[0] ^ seed_) ^ words[1] ^ seed_) & (sets_ - 1);
+    const std::size_t set =
+        hash_of(network.bytes(), seed_ + static_cast<std::uint64_t>(budget)) & (sets_ - 1);
     const std::lock_guard<std::mutex> lock(mutexes_[set % shards]);
-    Bucket &bucket = bucket_of(network, set, now);
+    Bucket &bucket = bucket_of(network, budget, set, now);
     bucket.tokens = tokens_at(bucket, now);
     bucket.at = now;
     if (bucket.tokens >= 1) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http_message.hpp"
+#include "http_rate.hpp"
 
 namespace pg_principal::http {
 
@@ -31,6 +32,7 @@ struct Route {
     Caller caller = Caller::anybody;
     Lane lane = Lane::database;
     bool rate_limited = false;
+    Budget (*budget)(const Request &) = nullptr; // of what is limited; none: Budget::costly
     int success = 200;
     std::string request_schema = {}, response_schema = {}; // JSON Schema
     std::string query = {}; // of each of its names the schema, one JSON object

@@ -198,21 +198,35 @@ void Server::accept_from(int listener) {
     }
 }
 
+// Whoever speaks TLS would not understand it.
+void Server::turn_away(int socket, std::string_view answer) {
+    if (!options_.tls)
+        ::send(socket, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(socket);
+}
+
 bool Server::admit(int socket, const Address &peer) {
     ++accepted_;
+    const bool counted = !contains(options_.proxies, peer);
+    if (counted && !floor_.clients.enter(peer)) {
+        ++over_share_;
+        turn_away(socket, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n"
+                          "Content-Length: 0\r\nConnection: close\r\n\r\n");
+        return false;
+    }
     Connection *connection = floor_.connections.take();
     if (!connection && evict_idle())
         connection = floor_.connections.take();
     if (!connection) {
+        if (counted)
+            floor_.clients.leave(peer);
         ++turned_away_;
-        constexpr std::string_view full = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                                          "Content-Length: 0\r\nConnection: close\r\n\r\n";
-        if (!options_.tls)
-            ::send(socket, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(socket);
+        turn_away(socket, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                          "Content-Length: 0\r\nConnection: close\r\n\r\n");
         return false;
     }
     connection->peer = peer;
+    connection->counted = counted;
     if (connection->channel.open(socket, options_.tls.get()) && desk_.introduce(*connection))
         return true;
     desk_.drop(*connection);
@@ -329,6 +343,9 @@ void Server::publish_metrics() {
     metrics.counter("pg_principal_http_connections_turned_away_total",
                     "Connections refused because all were busy.",
                     [this] { return number(turned_away_); });
+    metrics.counter("pg_principal_http_connections_over_share_total",
+                    "Connections refused because their client had as many as it may.",
+                    [this] { return number(over_share_); });
     metrics.counter("pg_principal_http_connections_evicted_total",
                     "Idle connections closed to make room.", [this] { return number(evicted_); });
     metrics.counter("pg_principal_http_connections_timed_out_total",

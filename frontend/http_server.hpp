@@ -24,6 +24,7 @@ struct ServerOptions {
     std::shared_ptr<Tls> tls = {};
     // Handlers still run when stop_time is over: the last thing to be done about them.
     std::function<void()> interrupt = {};
+    std::vector<Cidr> proxies = {}; // one stands for many clients: its connections are not counted
 };
 
 class Server {
@@ -45,6 +46,7 @@ class Server {
     void work() noexcept;
     void wait_for_events();
     void accept_from(int listener);
+    void turn_away(int socket, std::string_view answer);
     bool admit(int socket, const Address &peer);
     bool evict_idle();
     void tick();
@@ -65,7 +67,7 @@ class Server {
     int closing_bell_ = -1; // tells the workers to go home
     std::vector<std::thread> workers_;
     std::atomic<int> stops_{0};
-    std::atomic<std::uint64_t> accepted_{0}, turned_away_{0}, evicted_{0};
+    std::atomic<std::uint64_t> accepted_{0}, turned_away_{0}, over_share_{0}, evicted_{0};
     bool accepting_ = true;
     std::uint32_t eviction_hand_ = 0;
     Clock::time_point stop_by_, next_tick_, accept_again_;

@@ -119,9 +119,10 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
 
     http::RouteTable routes;
     const http::Dispatcher *dispatching = nullptr;
+    DatabaseMetrics counted(pool);
     add_status_routes(
         routes, pool,
-        [&dispatching, &pool] { return dispatching->metrics().text() + database_metrics(pool); },
+        [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
         address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);
     add_documentation(routes);

@@ -10,6 +10,9 @@ namespace {
 
 const Statement read_metrics{"SELECT name, label, kind, value FROM auth.read_metrics()"};
 
+// Whoever asks for metrics must not wait for the database like a request of its own.
+constexpr milliseconds patience_for_connection{250}, patience_for_answer{1000};
+
 struct Family {
     const char *help;
     const char *label; // what tells its series apart
@@ -54,35 +57,64 @@ void append_sample(std::string &out, std::string_view name, std::string_view lab
     out.append(" ").append(value).append("\n");
 }
 
-} // namespace
+void append_own(std::string &out, const char *name, const char *help, std::time_t value) {
+    const std::string full = std::string("pg_principal_database_") + name;
+    out += "# HELP " + full + ' ' + help + "\n# TYPE " + full + " gauge\n" + full + ' ' +
+           std::to_string(value) + '\n';
+}
 
-std::string database_metrics(Pool &pool) {
-    std::string out = "# HELP pg_principal_database_up Whether the database gave its metrics.\n"
-                      "# TYPE pg_principal_database_up gauge\npg_principal_database_up ";
-    try {
-        const Result rows = pool.run(read_metrics);
-        out += "1\n";
-        std::string_view last;
-        bool has_failures = false;
-        for (int i = 0; i < rows.rows(); ++i) {
-            const std::string_view name = rows.text(i, 0);
-            const bool counter = rows.text(i, 2) == "counter";
-            if (name != last)
-                append_head(out, name, counter);
-            last = name;
-            has_failures = has_failures || name == "agent.refresh.failures";
-            append_sample(out, name, rows.text(i, 1), counter, rows.text(i, 3));
-        }
-        if (!has_failures) { // an alert needs the zero before the first one
-            append_head(out, "agent.refresh.failures", true);
-            append_sample(out, "agent.refresh.failures", "", true, "0");
-        }
-    } catch (const Unavailable &) {
-        out += "0\n";
-    } catch (const DbError &) {
-        out += "0\n";
+std::string exposed(const Result &rows) {
+    std::string out;
+    std::string_view last;
+    bool has_failures = false;
+    for (int i = 0; i < rows.rows(); ++i) {
+        const std::string_view name = rows.text(i, 0);
+        const bool counter = rows.text(i, 2) == "counter";
+        if (name != last)
+            append_head(out, name, counter);
+        last = name;
+        has_failures = has_failures || name == "agent.refresh.failures";
+        append_sample(out, name, rows.text(i, 1), counter, rows.text(i, 3));
+    }
+    if (!has_failures) { // an alert needs the zero before the first one
+        append_head(out, "agent.refresh.failures", true);
+        append_sample(out, "agent.refresh.failures", "", true, "0");
     }
     return out;
+}
+
+} // namespace
+
+// Keeps what there was when the database does not answer.
+void DatabaseMetrics::read() {
+    std::string counted;
+    try {
+        counted = exposed(
+            pool_.checkout(patience_for_connection).run(read_metrics, {}, patience_for_answer));
+    } catch (const Unavailable &) {
+    } catch (const DbError &) {
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    up_ = !counted.empty();
+    if (!up_)
+        return;
+    counted_.swap(counted);
+    read_at_ = std::time(nullptr);
+}
+
+std::string DatabaseMetrics::text() {
+    // One reads, the others get what was read before: a database that hangs holds up one thread,
+    // however many ask.
+    if (const std::unique_lock<std::mutex> reading(reading_, std::try_to_lock); reading)
+        read();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::string out;
+    append_own(out, "up", "Whether the database gave its metrics; those of the last time stay.",
+               up_ ? 1 : 0);
+    if (read_at_ > 0)
+        append_own(out, "read_timestamp_seconds", "When it last did, in seconds since 1970.",
+                   read_at_);
+    return out += counted_;
 }
 
 } // namespace pg_principal::cli

@@ -78,6 +78,9 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
         .between(4U, 10'000U);
     add(verb, "--max-connections", flags.max_connections, "N", "Open connections")
         .between(1U, 1'000'000U);
+    add(verb, "--max-connections-per-client", flags.max_connections_per_client, "N",
+        "Open connections of one address or IPv6 /64, proxies apart; 0 is no limit")
+        .between(0U, 1'000'000U);
     add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
         .between(1U, 1'000'000'000U);
 
@@ -88,7 +91,7 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
              "Clients that may read /metrics; may be repeated");
     add(verb, "--rate-limit", flags.rate_limit, "N",
-        "Costly requests per second of one client; 0 is no limit")
+        "Costly requests per second of one client, refreshes apart; 0 is no limit")
         .between(0.0, 1e6);
     add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
 
@@ -128,6 +131,7 @@ http::ServerOptions server_options(const ServeFlags &flags) {
     limits.buffered_bytes = flags.max_buffered;
     limits.headers = flags.max_headers;
     limits.connections = flags.max_connections;
+    limits.connections_per_client = flags.max_connections_per_client;
     limits.requests_per_connection = flags.max_requests;
     limits.request_time = time_of(flags.request_timeout);
     limits.idle_time = time_of(flags.idle_timeout);
@@ -135,6 +139,7 @@ http::ServerOptions server_options(const ServeFlags &flags) {
     options.database_places = flags.pool_size;
     options.queue_time = time_of(flags.checkout_timeout);
     options.stop_time = time_of(flags.stop_timeout);
+    options.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
     return options;
 }
 

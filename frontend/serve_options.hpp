@@ -24,6 +24,7 @@ struct ServeFlags {
     std::uint64_t max_body = 1 << 20, max_header = 32 << 10, max_request_line = 8 << 10;
     std::uint64_t max_buffered = 256 << 20;
     unsigned max_headers = 100, max_connections = 10'000, max_requests = 10'000;
+    unsigned max_connections_per_client = 256;
     std::vector<std::string> trusted_proxies, cors_origins;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;

@@ -33,7 +33,6 @@ void add_status_routes(RouteTable &routes, Pool &pool, std::function<std::string
 
     route.pattern = "/metrics";
     route.summary = "Counters and gauges as Prometheus reads them";
-    route.lane = Lane::database;
     route.handler = [text = std::move(metrics),
                      from = std::move(metrics_from)](const Request &request) {
         if (!contains(from, request.client))
@@ -46,6 +45,7 @@ void add_status_routes(RouteTable &routes, Pool &pool, std::function<std::string
 
     route.pattern = "/ready";
     route.summary = "Can requests be answered: database and extension";
+    route.lane = Lane::database;
     route.handler = [&pool](const Request &) { return ready(pool); };
     routes.add(route);
 }

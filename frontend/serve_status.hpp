@@ -1,7 +1,9 @@
 // Routes about the server itself: /health, /ready, /metrics.
 #pragma once
 
+#include <ctime>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,20 @@ namespace pg_principal::cli {
 void add_status_routes(http::RouteTable &routes, http::Pool &pool,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
 
-// What the database counts, as Prometheus reads it; only that it is away when it is.
-std::string database_metrics(http::Pool &pool);
+// What the database counts, as Prometheus reads it, and whether it just said so. Waits but shortly.
+class DatabaseMetrics {
+  public:
+    explicit DatabaseMetrics(http::Pool &pool) : pool_(pool) {}
+    std::string text();
+
+  private:
+    void read();
+    http::Pool &pool_;
+    std::mutex reading_, mutex_;
+    std::string counted_;
+    bool up_ = false;
+    std::time_t read_at_ = 0;
+};
 
 // The pool's gauges.
 void publish_pool_metrics(http::Metrics &metrics, const http::Pool &pool);

@@ -81,6 +81,27 @@ def bans():
               (409, "You cannot ban yourself"))
 
 
+def deletion():
+    with Server(*FAST) as server:
+        admin, who = account("ADMIN"), account()
+        token, theirs = token_of(server, admin["email"]), sign_in(server, who["email"])["tokens"]
+        path = f"/api/users/{who['id']}"
+        equal("not with fields", call(server, "DELETE", path, {"soft": True}, token).fields(), ["soft"])
+        answer = call(server, "DELETE", path, token=token)
+        equal("deleted", (answer.status, answer.json), (200, {"success": True}))
+        equal("its tokens die at once", (call(server, "GET", "/api/auth/me", token=theirs["accessToken"]).status,
+                                         call(server, "POST", "/api/auth/refresh", {"refreshToken": theirs["refreshToken"]}).brief()),
+              (401, (401, "Unable to refresh session")))
+        equal("nobody signs in with that", call(server, "POST", "/api/auth/login", {"email": who["email"], "password": PASSWORD}).status, 401)
+        equal("its audit stays, with who did it", sql("SELECT actor_email FROM auth.audit_log WHERE user_id = :'id' AND changes ? 'deleted'",
+                                                      id=who["id"]), admin["email"])
+        equal("again", call(server, "DELETE", path, token=token).brief(), (404, "User not found"))
+        equal("nobody deletes themselves", call(server, "DELETE", f"/api/users/{admin['id']}", token=token).brief(),
+              (409, "You cannot delete yourself"))
+        equal("me is no id here", call(server, "DELETE", "/api/users/me", token=token).status, 405)
+        equal("no UUID", call(server, "DELETE", "/api/users/1", token=token).fields(), ["id"])
+
+
 def sessions():
     with Server(*FAST) as server:
         who, other = account(), account()
@@ -165,4 +186,4 @@ def feeds():
             equal(query, call(server, "GET", f"/api/health/incidents?{query}", token=auditor).fields(), [query.split("=")[0]])
 
 
-main(users, roles, bans, sessions, tokens, feeds)
+main(users, roles, bans, deletion, sessions, tokens, feeds)

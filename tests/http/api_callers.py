@@ -49,6 +49,7 @@ def table(server, who, bot):
         ("PATCH", "/api/users/:id/role"): (me, {"role": "ANALYST"}, admin(200)),
         ("POST", "/api/users/:id/ban"): (me, {"duration": "1s"}, admin(200)),
         ("POST", "/api/users/:id/unban"): (me, None, admin(200)),
+        ("DELETE", "/api/users/:id"): (lambda path: path.replace(":id", account()["id"]), None, admin(200)),
         ("GET", "/api/users/:id/sessions"): (me, None, auditor(200)),
         ("DELETE", "/api/sessions/:id"): (lambda path: path.replace(":id", session_of_who()), None,
                                           [401, 401, 401, 401, 404, 404, 404, 200, 401, 200]),

@@ -1,6 +1,9 @@
 """Bodies, paths and limits: what is no JSON object of bearable size is refused before it costs anything."""
 
-from api import FAST, NOBODY, PASSWORD, account, call, sql, token_of
+import subprocess
+import threading
+
+from api import FAST, NOBODY, PASSWORD, account, call, key, sql, token_of
 from wire import Server, ask, equal, main, ok, until
 
 
@@ -54,17 +57,18 @@ def paths():
 
 
 def rate_limits():
-    with Server("--rate-limit", "1", "--rate-burst", "4") as server:
+    with Server("--rate-limit", "0.02", "--rate-burst", "3") as server:
         who = account()
         token, got = None, []
         for path, method, body in [("/api/auth/login", "POST", {"email": who["email"], "password": PASSWORD}),
-                                   ("/api/auth/register", "POST", {}), ("/api/auth/refresh", "POST", {"refreshToken": "x"}),
-                                   ("/api/users/me/password", "PATCH", {}), ("/api/auth/login", "POST", {})]:
+                                   ("/api/auth/register", "POST", {}), ("/api/users/me/password", "PATCH", {}), ("/api/auth/login", "POST", {})]:
             answer = call(server, method, path, body, token)
             token = token or answer.json["tokens"]["accessToken"]
             got.append(answer.status)
-        equal("the costly ones share a budget", got, [200, 403, 401, 400, 429])
-        equal("what they are told", (answer.brief(), answer.headers["retry-after"]), ((429, "Too many requests"), "1"))
+        equal("the costly ones share a budget", got, [200, 403, 400, 429])
+        equal("what they are told", (answer.brief(), 30 <= int(answer.headers["retry-after"]) <= 50), ((429, "Too many requests"), True))
+        equal("refreshes have their own", [call(server, "POST", "/api/auth/refresh", {"refreshToken": "x"}).status for _ in range(5)],
+              [401, 401, 401, 429, 429])
         equal("the others go on", [call(server, "GET", "/api/auth/me", token=token).status for _ in range(10)], [200] * 10)
 
 
@@ -79,13 +83,102 @@ def no_secrets():
         ok("the log has the SQLSTATE", '"error":"42501"' in log, log)
         ok("and no secret", "s3cret" not in log and "a@example.com" not in log, log)
     sql("DROP ROLE stranger")
+    admin, bot = key("service_role"), account(kind="service_account")
     sql("SELECT auth.retire_signing_key(kid) FROM auth.list_signing_keys() WHERE state = 'in_use'")
     who = account()
     with Server(*FAST) as server:
         answer = call(server, "POST", "/api/auth/login", {"email": who["email"], "password": PASSWORD})
-        equal("no signing key", answer.brief(), (409, "Not possible in the present state"))
+        equal("no signing key", (answer.brief(), answer.headers.get("retry-after")), ((503, "The service cannot do this at present"), "1"))
+        answer = call(server, "POST", "/api/tokens", {"userId": bot["id"]}, admin)
+        equal("nor a token for a service account", answer.brief(), (409, "No signing key is in use"))
         sql("SELECT auth.create_signing_key()")
         ok("with one", token_of(server, who["email"]))
+
+
+class Session:
+    """Another one at the database, which says a word when a statement is done."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def send(self, statements):
+        self.process.stdin.write(statements + ";\n")
+        self.process.stdin.flush()
+
+    def done(self):
+        return any(line == "done\n" for line in iter(self.process.stdout.readline, ""))
+
+    def run(self, statements):
+        self.send(statements + "; SELECT 'done'")
+        self.done()
+
+    def commit(self):
+        self.process.communicate("COMMIT;\n")
+
+
+def waiting(name):
+    return sql("SELECT count(*) FROM pg_stat_activity WHERE usename = :'name' AND wait_event_type = 'Lock'", name=name) == "1"
+
+
+class Asking(threading.Thread):
+    def __init__(self, *request):
+        super().__init__()
+        self.request = request
+        self.start()
+
+    def run(self):
+        self.answer = call(*self.request)
+
+    def answered(self):
+        self.join()
+        return self.answer.status, self.answer.json["user"]["firstName"], self.answer.json["user"]["lastName"]
+
+
+def conflicts():
+    """A request whose transaction lost is tried again, unseen: in REPEATABLE READ whoever waited for another's change has."""
+    sql("ALTER ROLE web SET default_transaction_isolation = 'repeatable read'")
+    with Server("--pool-size", "1", *FAST) as server:
+        who, other = account(), Session()
+        token = token_of(server, who["email"])
+        other.run(f"BEGIN; UPDATE auth.users SET last_name = 'Other' WHERE id = '{who['id']}'")
+        asking = Asking(server, "PATCH", "/api/users/me", {"firstName": "Ada"}, token)
+        ok("it waits for another transaction", until(lambda: waiting("web"), 5))
+        other.commit()
+        equal("which was faster, and both changes are there", asking.answered(), (200, "Ada", "Other"))
+        equal("it is audited once", sql("SELECT count(*) FROM auth.audit_log WHERE user_id = :'id' AND changes ? 'firstName'", id=who["id"]), "1")
+        sql("CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE serialization_failure; END';"
+            " CREATE TRIGGER lose BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION lose()")
+        answer = call(server, "PATCH", "/api/users/me", {"firstName": "Eve"}, token)
+        equal("the loser of every try", (answer.brief(), answer.headers.get("retry-after")), ((503, "Try again"), "1"))
+        sql("DROP TRIGGER lose ON auth.users; DROP FUNCTION lose()")
+    sql("ALTER ROLE web RESET default_transaction_isolation")
+
+
+def deadlock():
+    """So is one that a deadlock chose. The other session looks for none, so that ours is the victim."""
+    sql("CREATE TABLE gates (id int); INSERT INTO gates VALUES (1), (2); GRANT SELECT, UPDATE ON gates TO PUBLIC;"
+        " CREATE FUNCTION pass_gates() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM FROM public.gates WHERE id = 1 FOR UPDATE; PERFORM FROM public.gates WHERE id = 2 FOR UPDATE; RETURN NULL; END';"
+        " CREATE TRIGGER pass_gates AFTER UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION pass_gates()")
+    sql("ALTER ROLE web SET deadlock_timeout = '10ms'")
+    with Server("--pool-size", "1", "--statement-timeout", "20", *FAST) as server:
+        sql("ALTER TABLE auth.users DISABLE TRIGGER pass_gates")
+        who = account()
+        token = token_of(server, who["email"])
+        sql("ALTER TABLE auth.users ENABLE TRIGGER pass_gates")
+        first, second = Session(), Session()
+        first.run("BEGIN; SELECT FROM gates WHERE id = 1 FOR UPDATE")
+        second.run("SET deadlock_timeout = '1h'; BEGIN; SELECT FROM gates WHERE id = 2 FOR UPDATE")
+        asking = Asking(server, "PATCH", "/api/users/me", {"firstName": "Ada"}, token)
+        ok("it has a row and waits at the first gate", until(lambda: waiting("web"), 5))
+        second.send(f"UPDATE auth.users SET last_name = 'Other' WHERE id = '{who['id']}'; SELECT 'done'")
+        ok("somebody behind the second gate waits for the row", until(lambda: waiting("postgres"), 5))
+        first.commit()
+        ok("they wait for each other, and ours gave way", second.done())
+        second.commit()
+        equal("and both changes are there", asking.answered(), (200, "Ada", "Other"))
+    sql("DROP TRIGGER pass_gates ON auth.users; DROP FUNCTION pass_gates(); DROP TABLE gates;"
+        " ALTER ROLE web RESET deadlock_timeout")
 
 
 def away():
@@ -93,6 +186,7 @@ def away():
         who = account()
         token = token_of(server, who["email"])
         equal("before", call(server, "GET", "/api/auth/me", token=token).status, 200)
+        ok("with metrics", "\npg_principal_database_up 1\n" in ask(server.port, "/metrics")[2])
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'")
         ok("a connection that was ended is replaced", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 5))
         sql("ALTER ROLE web CONNECTION LIMIT 0")
@@ -101,10 +195,11 @@ def away():
         answer = call(server, "GET", "/api/auth/me", token=token)
         equal("what they are told", (answer.brief(), answer.headers.get("retry-after")), ((503, "The database cannot be reached"), "1"))
         text = ask(server.port, "/metrics")[2]
-        ok("metrics say so", "\npg_principal_database_up 0\n" in text and "pg_principal_pool_connected 0" in text, text[-500:])
+        ok("metrics say so, and what was counted", "\npg_principal_database_up 0\n" in text and "pg_principal_pool_connected 0" in text
+           and "\nagent_refresh_failures_total " in text and "\npg_principal_database_read_timestamp_seconds 1" in text, text[-900:])
         sql("ALTER ROLE web CONNECTION LIMIT -1")
         ok("and back", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 10))
 
 
 sql("SELECT auth.add_user('{\"email\": \"second@example.com\"}')")  # so that nobody may register
-main(bodies, paths, rate_limits, no_secrets, away)
+main(bodies, paths, rate_limits, no_secrets, conflicts, deadlock, away)

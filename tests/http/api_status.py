@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
+import threading
 
 from api import FAST, NOBODY, account, call, sign_in, sql, token_of
-from wire import Server, ask, equal, main, ok
+from wire import Server, ask, equal, main, ok, until
 
 
 def keys():
@@ -48,6 +50,32 @@ def metrics():
         equal("each family once", len(names), len({name for name, _ in names}))
         ok("each line is one", all(re.fullmatch(r'(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)', line)
                                    for line in text.strip().split("\n")))
+
+
+def busy():
+    """A pool that has nothing free, and a table that nobody can read, keep nobody from the metrics."""
+    with Server("--pool-size", "1", *FAST) as server:
+        token = token_of(server, account()["email"])
+        text = ask(server.port, "/metrics")[2]
+        ok("read", "\npg_principal_database_up 1\n" in text)
+        lock = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        lock.stdin.write("BEGIN; LOCK auth.metrics, auth.users; SELECT 'locked';\n")
+        lock.stdin.flush()
+        lock.stdout.readline()
+        waiting = threading.Thread(target=lambda: call(server, "PATCH", "/api/users/me", {"firstName": "A"}, token))
+        waiting.start()
+        ok("the only connection is in use", until(lambda: "\npg_principal_pool_in_use 1\n" in ask(server.port, "/metrics")[2], 5))
+        status, _, text = ask(server.port, "/metrics")
+        ok("answered, with what was read before", status == 200 and "\npg_principal_database_up 0\n" in text
+           and "\nagent_refresh_failures_total " in text, text[-600:])
+        lock.stdin.write("COMMIT; BEGIN; LOCK auth.metrics; SELECT 'locked';\n")
+        lock.stdin.flush()
+        lock.stdout.readline()
+        waiting.join()
+        status, _, text = ask(server.port, "/metrics")
+        ok("nor does a statement that hangs", status == 200 and "\npg_principal_database_up 0\n" in text, text[-600:])
+        lock.communicate("COMMIT;\n")
+        ok("and read again", until(lambda: "\npg_principal_database_up 1\n" in ask(server.port, "/metrics")[2], 5))
 
 
 def refs(node):
@@ -110,4 +138,4 @@ def document():
         equal("and another", fits(got.json, {"$ref": "#/components/schemas/Error"}, doc), None)
 
 
-main(keys, metrics, document)
+main(keys, metrics, busy, document)

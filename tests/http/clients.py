@@ -1,5 +1,7 @@
 """Clients that are slow, idle, greedy or many: the others are served all the same."""
 
+import contextlib
+import re
 import resource
 import socket
 import threading
@@ -136,11 +138,72 @@ def slow_clients():
         ok("no more than --max-buffered waits", 0 < buffered <= 20_000_000, buffered)
 
 
-def idle_connections():
+@contextlib.contextmanager
+def many_files(wanted):
+    """As many sockets as there may be, up to what is wanted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(10_000, hard - 200)
+    wanted = min(wanted, hard - 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, wanted + 200), hard))
-    with Server("--max-connections", str(wanted + 50), "--pool-size", "2") as server:
+    yield wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def greedy_client():
+    """One that opens all the connections it can and drips into each, beside one that just asks."""
+    with many_files(10_000) as wanted, Server("--pool-size", "2") as server:
+        before, greedy, told = server.memory_mib(), [], 0
+        for _ in range(wanted):
+            sock = connect(server.port, source="127.0.0.2")
+            sock.setblocking(False)
+            greedy.append(sock)
+        for byte in request()[:-1]:
+            for sock in greedy:
+                try:
+                    sock.send(bytes([byte]))
+                except OSError:
+                    pass
+        ok("another client gets in", all(quick_enough(server) for _ in range(20)))
+        ok("and at the database", all(quick_enough(server, path="/select") for _ in range(20)))
+        text = ask(server.port, "/metrics")[2]
+        count = lambda name: int(re.search(rf"^pg_principal_http_connections{name} (\d+)$", text, re.MULTILINE).group(1))
+        equal("the greedy one has its share", (count(""), count("_over_share_total")), (257, wanted - 256))
+        ok("in bounded memory", server.memory_mib() - before < 20, server.memory_mib() - before)
+        for sock in greedy:
+            try:
+                told += sock.recv(100).startswith(b"HTTP/1.1 429 ")
+            except OSError:
+                pass
+        ok("the others are told", told > wanted / 2, told)
+        for sock in greedy:
+            sock.close()
+        ok("its share is free again", until(lambda: ask(server.port, source="127.0.0.2")[0] == 200, 5))
+    with Server("--max-connections-per-client", "2") as server:
+        first = [connect(server.port) for _ in range(2)]
+        for sock in first:
+            sock.sendall(request())
+            Reader(sock).response()
+        equal("one more than the share", [r[0] for r in talk(server.port, request())[0]], [429])
+        equal("another client", ask(server.port, source="127.0.0.2")[0], 200)
+        first[0].close()
+        ok("as soon as one is closed", until(lambda: (ask(server.port) or [0])[0] == 200, 5))
+        first[1].close()
+    for flags in [("--max-connections-per-client", "2", "--trusted-proxy", "127.0.0.0/8"), ("--max-connections-per-client", "0")]:
+        with Server(*flags) as server:
+            many = [connect(server.port) for _ in range(300)]
+            for sock in many:
+                sock.sendall(request())
+            ok(f"{flags[-2:]}: no share", all(Reader(sock).response()[0] == 200 for sock in many))
+            for sock in many:
+                sock.close()
+
+
+def idle_connections():
+    with many_files(10_000) as wanted:
+        idle_by_thousands(wanted)
+
+
+def idle_by_thousands(wanted):
+    with Server("--max-connections", str(wanted + 50), "--max-connections-per-client", "0", "--pool-size", "2") as server:
         idle = []
         for _ in range(wanted):
             sock = connect(server.port)
@@ -158,7 +221,6 @@ def idle_connections():
             sock.close()
         ok("closed, they are forgotten",
            until(lambda: "pg_principal_http_connections 1\n" in ask(server.port, "/metrics")[2]))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def full_house():
@@ -246,4 +308,4 @@ def fairness():
             thread.join()
 
 
-main(keep_alive, expectations, slow_clients, idle_connections, full_house, fairness)
+main(keep_alive, expectations, slow_clients, greedy_client, idle_connections, full_house, fairness)

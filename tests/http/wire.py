@@ -76,8 +76,8 @@ class Server:
         self.stop()
 
 
-def connect(port, timeout=10):
-    sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+def connect(port, timeout=10, source=""):
+    sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0) if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -152,9 +152,9 @@ def request(path="/hello", method="GET", headers=(), body=None, version="1.1", h
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
 
-def ask(port, path="/hello", method="GET", headers=(), body=None, timeout=10, tls=None):
+def ask(port, path="/hello", method="GET", headers=(), body=None, timeout=10, tls=None, source=""):
     """One request on a connection of its own."""
-    sock = connect(port, timeout)
+    sock = connect(port, timeout, source)
     if tls:
         sock = tls.wrap_socket(sock, server_hostname="localhost")
     with contextlib.closing(sock):

@@ -1,4 +1,5 @@
 #include "http_address.hpp"
+#include "http_clients.hpp"
 #include "http_message.hpp"
 #include "http_metrics.hpp"
 #include "http_rate.hpp"
@@ -82,19 +83,19 @@ TEST(HttpRate, TokensComeBackWithTime) {
     const Clock::time_point start{};
     const Address client = address("1.2.3.4");
     for (int i = 0; i < 3; ++i)
-        EXPECT_EQ(limiter.try_take(client, start), 0u);
-    EXPECT_EQ(limiter.try_take(client, start), 1u);
-    EXPECT_EQ(limiter.try_take(address("1.2.3.5"), start), 0u);
-    EXPECT_EQ(limiter.try_take(client, start + milliseconds(400)), 1u);
-    EXPECT_EQ(limiter.try_take(client, start + milliseconds(500)), 0u);
-    EXPECT_EQ(limiter.try_take(client, start + milliseconds(500)), 1u);
-    EXPECT_EQ(limiter.try_take(client, start + std::chrono::hours(1)), 0u);
+        EXPECT_EQ(limiter.try_take(client, Budget::costly, start), 0u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, start), 1u);
+    EXPECT_EQ(limiter.try_take(address("1.2.3.5"), Budget::costly, start), 0u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, start + milliseconds(400)), 1u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, start + milliseconds(500)), 0u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, start + milliseconds(500)), 1u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, start + std::chrono::hours(1)), 0u);
     RateLimiter slow({0.01, 1}, 8);
-    EXPECT_EQ(slow.try_take(client, start), 0u);
-    EXPECT_EQ(slow.try_take(client, start), 100u);
+    EXPECT_EQ(slow.try_take(client, Budget::costly, start), 0u);
+    EXPECT_EQ(slow.try_take(client, Budget::costly, start), 100u);
     RateLimiter off({0, 1});
     for (int i = 0; i < 100; ++i)
-        EXPECT_EQ(off.try_take(client, start), 0u);
+        EXPECT_EQ(off.try_take(client, Budget::costly, start), 0u);
 }
 
 TEST(HttpRate, TheOneWithTheLeastTokensIsRememberedLongest) {
@@ -102,12 +103,40 @@ TEST(HttpRate, TheOneWithTheLeastTokensIsRememberedLongest) {
     const Clock::time_point now{};
     const Address greedy = address("1.2.3.4");
     for (int i = 0; i < 10; ++i)
-        EXPECT_EQ(limiter.try_take(greedy, now), 0u);
+        EXPECT_EQ(limiter.try_take(greedy, Budget::costly, now), 0u);
     for (int i = 0; i < 100'000; ++i)
         limiter.try_take(address("9." + std::to_string(i >> 16) + '.' +
                                  std::to_string(i >> 8 & 255) + '.' + std::to_string(i & 255)),
-                         now);
-    EXPECT_NE(limiter.try_take(greedy, now), 0u);
+                         Budget::costly, now);
+    EXPECT_NE(limiter.try_take(greedy, Budget::costly, now), 0u);
+}
+
+TEST(HttpRate, OneBudgetDoesNotUseUpAnother) {
+    RateLimiter limiter({1, 2}, 1024);
+    const Clock::time_point now{};
+    const Address client = address("2001:db8::1");
+    for (int i = 0; i < 10; ++i)
+        limiter.try_take(client, Budget::refresh, now);
+    EXPECT_NE(limiter.try_take(client, Budget::refresh, now), 0u);
+    EXPECT_EQ(limiter.try_take(client, Budget::costly, now), 0u);
+    EXPECT_EQ(limiter.try_take(address("2001:db8::2"), Budget::costly, now), 0u);
+    EXPECT_NE(limiter.try_take(client, Budget::costly, now), 0u);
+}
+
+TEST(HttpClients, AShareForEach) {
+    ClientCounts counts(2);
+    EXPECT_TRUE(counts.enter(address("2001:db8::1")));
+    EXPECT_TRUE(counts.enter(address("2001:db8::2")));
+    EXPECT_FALSE(counts.enter(address("2001:db8::3")));
+    EXPECT_TRUE(counts.enter(address("2001:db8:0:1::1")));
+    EXPECT_TRUE(counts.enter(address("1.2.3.4")));
+    counts.leave(address("2001:db8::3"));
+    EXPECT_TRUE(counts.enter(address("2001:db8::1")));
+    EXPECT_FALSE(counts.enter(address("2001:db8::1")));
+    ClientCounts unlimited(0);
+    for (int i = 0; i < 1000; ++i)
+        EXPECT_TRUE(unlimited.enter(address("1.2.3.4")));
+    unlimited.leave(address("1.2.3.4"));
 }
 
 TEST(HttpMetrics, Text) {
