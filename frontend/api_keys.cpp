@@ -1,4 +1,7 @@
 // The public keys, for whoever verifies tokens by themselves.
+#include <atomic>
+#include <memory>
+
 #include "api_routes.hpp"
 #include "core/bytes.hpp"
 #include "core/crypto.hpp"
@@ -26,15 +29,38 @@ bool names_tag(std::string_view list, std::string_view tag) {
     return false;
 }
 
-Response get_keys(const Backend &backend, const Request &request) {
-    const Result result = backend.ask(jwks);
-    const std::string_view keys = result.text(0, 0);
-    const std::string tag = '"' + hex_encode(sha256(keys).substr(0, 16)) + '"';
-    Response response = names_tag(request.header("If-None-Match"), tag)
+// What the keys were when they were last asked for. Whoever fetches them keeps them for minutes
+// anyway; a key that is revoked is gone from here within a second.
+class Cache {
+  public:
+    struct Keys {
+        std::string text, tag;
+        Clock::time_point read_at;
+    };
+    std::shared_ptr<const Keys> get(const Backend &backend) {
+        std::shared_ptr<const Keys> keys = std::atomic_load(&keys_);
+        if (keys && Clock::now() - keys->read_at < milliseconds(1000))
+            return keys;
+        const Clock::time_point now = Clock::now(); // from before, not after, they were read
+        const Result result = backend.ask(jwks);
+        const std::string_view text = result.text(0, 0);
+        keys = std::make_shared<const Keys>(
+            Keys{std::string(text), '"' + hex_encode(sha256(text).substr(0, 16)) + '"', now});
+        std::atomic_store(&keys_, keys);
+        return keys;
+    }
+
+  private:
+    std::shared_ptr<const Keys> keys_;
+};
+
+Response get_keys(const Backend &backend, Cache &cache, const Request &request) {
+    const std::shared_ptr<const Cache::Keys> keys = cache.get(backend);
+    Response response = names_tag(request.header("If-None-Match"), keys->tag)
                             ? Response::empty(304)
-                            : Response::json(200, std::string(keys));
+                            : Response::json(200, keys->text);
     // A key that is published in standby is known everywhere before it signs.
-    response.set("ETag", tag).set("Cache-Control", "public, max-age=300");
+    response.set("ETag", keys->tag).set("Cache-Control", "public, max-age=300");
     return response;
 }
 
@@ -43,7 +69,9 @@ Response get_keys(const Backend &backend, const Request &request) {
 void add_key_routes(RouteTable &routes, const SharedBackend &backend, const std::string &prefix) {
     Route made = route("GET", "/.well-known/jwks.json", Caller::anybody,
                        "Public keys that verify tokens (RFC 7517)",
-                       [backend](const Request &request) { return get_keys(*backend, request); });
+                       [backend, cache = std::make_shared<Cache>()](const Request &request) {
+                           return get_keys(*backend, *cache, request);
+                       });
     made.pattern = prefix + made.pattern;
     made.response_schema =
         R"({"type":"object","required":["keys"],"properties":{"keys":{"type":"array"}}})";

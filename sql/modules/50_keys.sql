@@ -151,10 +151,11 @@ END;
 COMMENT ON FUNCTION auth.list_signing_keys() IS 'Every signing key with its state, oldest first; never its material.';
 
 CREATE OR REPLACE FUNCTION auth.jwks() RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT jsonb_build_object('keys', coalesce(jsonb_agg(k.public_jwk ORDER BY k.created_at, k.kid), '[]'))
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN -- plpgsql keeps the plan
+    RETURN jsonb_build_object('keys', coalesce(jsonb_agg(k.public_jwk ORDER BY k.created_at, k.kid), '[]'))
     FROM auth.signing_keys k WHERE k.public_jwk IS NOT NULL AND k.state <> 'revoked';
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.jwks() IS
 'The JWK Set (RFC 7517) that verifies our tokens elsewhere: public halves of the keys standby, in_use and previously_used. Symmetric keys have none and never appear.';

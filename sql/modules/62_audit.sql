@@ -290,19 +290,27 @@ BEGIN
         after_user := after[2];
         after_seq := after[3];
     END IF;
-    RETURN QUERY
-    SELECT encode(substr(l.hash, 1, 16), 'hex')::uuid, l.user_id, l.actor_id, l.actor_email,
-        nullif(concat_ws(' ', a.first_name, a.last_name), ''), l.changes, l.reason, l.metadata, l.ip, l.user_agent, l.created_at,
-        format('%s.%s.%s', (extract(epoch FROM l.created_at) * 1000000)::bigint, l.user_id, l.seq)
-    FROM (
-        (SELECT * FROM auth.audit_log o WHERE whose IS NOT NULL AND o.user_id = whose AND (cursor IS NULL OR o.seq < after_seq)
-         ORDER BY o.seq DESC LIMIT entries)
-        UNION ALL
-        (SELECT * FROM auth.audit_log o WHERE whose IS NULL
-            AND (cursor IS NULL OR (o.created_at, o.user_id, o.seq) < (after_time, after_user, after_seq))
-         ORDER BY o.created_at DESC, o.user_id DESC, o.seq DESC LIMIT entries)) AS l
-    LEFT JOIN auth.users a ON a.id = l.actor_id
-    ORDER BY CASE WHEN whose IS NULL THEN l.created_at END DESC, l.user_id DESC, l.seq DESC;
+    -- Two queries rather than one that serves both: each keeps its plan.
+    IF whose IS NOT NULL THEN
+        RETURN QUERY
+        SELECT encode(substr(l.hash, 1, 16), 'hex')::uuid, l.user_id, l.actor_id, l.actor_email,
+            nullif(concat_ws(' ', a.first_name, a.last_name), ''), l.changes, l.reason, l.metadata, l.ip, l.user_agent, l.created_at,
+            format('%s.%s.%s', (extract(epoch FROM l.created_at) * 1000000)::bigint, l.user_id, l.seq)
+        FROM (SELECT * FROM auth.audit_log o WHERE o.user_id = whose AND o.seq < coalesce(after_seq, 9223372036854775807)
+              ORDER BY o.seq DESC LIMIT entries) AS l
+        LEFT JOIN auth.users a ON a.id = l.actor_id
+        ORDER BY l.seq DESC;
+    ELSE
+        RETURN QUERY
+        SELECT encode(substr(l.hash, 1, 16), 'hex')::uuid, l.user_id, l.actor_id, l.actor_email,
+            nullif(concat_ws(' ', a.first_name, a.last_name), ''), l.changes, l.reason, l.metadata, l.ip, l.user_agent, l.created_at,
+            format('%s.%s.%s', (extract(epoch FROM l.created_at) * 1000000)::bigint, l.user_id, l.seq)
+        FROM (SELECT * FROM auth.audit_log o
+              WHERE cursor IS NULL OR (o.created_at, o.user_id, o.seq) < (after_time, after_user, after_seq)
+              ORDER BY o.created_at DESC, o.user_id DESC, o.seq DESC LIMIT entries) AS l
+        LEFT JOIN auth.users a ON a.id = l.actor_id
+        ORDER BY l.created_at DESC, l.user_id DESC, l.seq DESC;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.audits(integer, text, uuid, boolean) IS

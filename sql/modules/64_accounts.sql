@@ -155,19 +155,21 @@ COMMENT ON FUNCTION auth.create_user(jsonb, jsonb) IS
 CREATE OR REPLACE FUNCTION auth.get_user(user_id uuid DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted uuid := coalesce(user_id, auth.uid());
+    caller uuid := auth.uid();
     refused auth.auth_result;
-    found_user auth.users;
+    profile jsonb;
 BEGIN
-    refused := CASE WHEN wanted IS DISTINCT FROM auth.uid() THEN auth.refusal_of_caller('AUDITOR', 'ADMIN') ELSE auth.refusal_of_caller() END;
-    IF refused.ok IS NOT NULL THEN
-        RETURN refused;
+    IF caller IS NULL OR user_id <> caller THEN
+        refused := CASE WHEN user_id IS NULL THEN auth.refusal_of_caller() ELSE auth.refusal_of_caller('AUDITOR', 'ADMIN') END;
+        IF refused.ok IS NOT NULL THEN
+            RETURN refused;
+        END IF;
     END IF;
-    SELECT * INTO found_user FROM auth.users u WHERE u.id = wanted;
+    SELECT auth.user_json(u) INTO profile FROM auth.users u WHERE u.id = coalesce(user_id, caller);
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
-    RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(found_user)))::auth.auth_result;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('user', profile))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.get_user(uuid) IS
