@@ -38,7 +38,12 @@ def call(server, method, path, body=None, token=None, headers=()):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
-    return Answer(*ask(server.port, path, method, lines, body))
+    status, given, text = ask(server.port, path, method, lines, body)
+    if ANSWERS:  # held against the OpenAPI document afterwards
+        with open(ANSWERS, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"method": method.lower(), "path": path.split("?")[0], "status": status, "body": text,
+                                   "type": given.get("content-type", "").split(";")[0]}) + "\n")
+    return Answer(status, given, text)
 
 
 def account(role="ANALYST", kind="person", email=None):
@@ -63,5 +68,6 @@ def key(role):
     return sql("SELECT token FROM auth.issue_key(:'role')", role=role)
 
 
+ANSWERS = os.environ.get("ANSWERS")
 FAST = ("--rate-limit", "0")
 assert os.environ.get("HTTP_SERVER"), "run by api.sh"

@@ -1,6 +1,7 @@
 """Every route against every kind of caller. A route that is in the server's table and not here fails."""
 
 import json
+import re
 import uuid
 
 from api import FAST, PASSWORD, account, call, key, sql, token_of
@@ -105,6 +106,8 @@ def every_route():
                       ["Bearer", 'Bearer error="invalid_token"'])
             if 403 in wanted and "auth/" not in pattern:
                 equal(f"{method} {pattern}: a role that is too small", {a.brief()[1] for a in texts if a.status == 403}, {"Insufficient role"})
+        counted = set(re.findall(r'^pg_principal_http_requests_total{method="(\w+)",route="([^"]+)"', ask(server.port, "/metrics")[2], re.MULTILINE))
+        ok("what is served is documented", counted and counted <= served, counted - served)
     sql("ALTER ROLE web RESET pg_principal.clock_skew")
 
 
