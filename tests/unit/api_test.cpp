@@ -1,0 +1,188 @@
+#include "api_fields.hpp"
+#include "http_dispatcher.hpp"
+#include "openapi.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace pg_principal::api {
+namespace {
+
+using namespace http;
+using Json = nlohmann::json;
+
+Request request(std::string_view body, std::string_view type = "application/json") {
+    Request made;
+    made.body = body;
+    if (!type.empty())
+        made.headers.push_back({"content-type", type});
+    return made;
+}
+
+// What the request is answered when its fields are read: 0 when they are good.
+template <class F>
+Response refusal(F &&read) {
+    try {
+        read();
+    } catch (Answer &answer) {
+        return std::move(answer.response);
+    }
+    return Response::empty(0);
+}
+
+int status_of(const Request &request, Need need = Need::required) {
+    return refusal([&] { Fields(request, "Refused", need); }).status;
+}
+
+TEST(ApiFields, OnlyObjectsOfBearableSizeAndDepth) {
+    for (const char *good : {"{}", " {\"a\":1} ", "{\"a\":[{\"b\":null}]}", "{\"a\":1e308}"})
+        EXPECT_EQ(status_of(request(good)), 0) << good;
+    for (const char *bad : {"", "[]", "1", "{", "{} {}", "{\"a\":1,\"a\":2}", "{\"a\":1e309}",
+                            "{\"a\":[-1e400]}", "{\"a\":\"\\u0000\"}", "{\"a\":\"\xff\"}"})
+        EXPECT_EQ(status_of(request(bad)), 400) << bad;
+    const auto nested = [](int depth) {
+        return "{\"a\":" + std::string(static_cast<std::size_t>(depth), '[') +
+               std::string(static_cast<std::size_t>(depth), ']') + '}';
+    };
+    const std::string shallow = nested(15), deep = nested(16);
+    EXPECT_EQ(status_of(request(shallow)), 0);
+    EXPECT_EQ(status_of(request(deep)), 400);
+    const auto padded = [](std::size_t size) {
+        return "{\"a\":\"" + std::string(size - 8, 'x') + "\"}";
+    };
+    const std::string longest = padded(64 << 10), longer = padded((64 << 10) + 1);
+    EXPECT_EQ(status_of(request(longest)), 0);
+    EXPECT_EQ(status_of(request(longer)), 413);
+}
+
+TEST(ApiFields, TypesThatAreJson) {
+    for (const char *good : {"", "application/json", "Application/JSON ; charset=utf-8",
+                             "application/merge-patch+json"})
+        EXPECT_EQ(status_of(request("{}", good)), 0) << good;
+    for (const char *bad : {"text/json", "application/jsonp", "+json", "text/plain", ";"})
+        EXPECT_EQ(status_of(request("{}", bad)), *bad == ';' ? 0 : 415) << bad;
+    EXPECT_EQ(status_of(request("", "text/plain"), Need::optional), 0);
+}
+
+TEST(ApiFields, EveryBadFieldIsNamedAtOnce) {
+    const Request given = request(R"({"id":"x","scope":"some","list":[1],"more":1,"text":2})");
+    const Response answer = refusal([&] {
+        Fields fields(given, "Refused");
+        EXPECT_FALSE(fields.text("missing"));
+        fields.uuid("id");
+        EXPECT_FALSE(fields.text("text"));
+        fields.choice("scope", {"one", "two"});
+        EXPECT_FALSE(fields.texts("list"));
+        fields.check();
+    });
+    EXPECT_EQ(answer.status, 400);
+    const Json told = Json::parse(answer.body);
+    EXPECT_EQ(told["message"], "Refused");
+    std::vector<std::string> names;
+    for (const Json &problem : told["errors"])
+        names.push_back(problem["field"]);
+    EXPECT_EQ(names, (std::vector<std::string>{"missing", "id", "text", "scope", "list", "more"}));
+}
+
+TEST(ApiFields, Values) {
+    const Request given = request(
+        R"({"id":"00000000-0000-4000-8000-00000000000A","none":null,"list":["a\"b","\\{,}",""]})");
+    Fields fields(given, "Refused");
+    EXPECT_EQ(fields.uuid("id"), "00000000-0000-4000-8000-00000000000A");
+    EXPECT_EQ(fields.text("none", Need::optional), std::nullopt);
+    EXPECT_EQ(fields.choice("other", {"a"}), std::nullopt);
+    EXPECT_EQ(fields.texts("list"), R"({"a\"b","\\{,}",""})");
+    fields.check();
+    for (const char *bad :
+         {"", "00000000000040008000000000000000", "{00000000-0000-4000-8000-00000000000}",
+          "00000000-0000-4000-8000-00000000000g", "00000000-0000-4000-8000-0000000000000"})
+        EXPECT_FALSE(is_uuid(bad)) << bad;
+}
+
+TEST(ApiQuery, ReadStrictly) {
+    Request given;
+    given.query = "limit=7&cursor=a%20b&id=x&limit2=07&big=1000000000&twice=1&twice=1&sign=-1";
+    const Query query(given);
+    EXPECT_EQ(query.number("limit", "20"), "7");
+    EXPECT_EQ(query.number("none", "20"), "20");
+    EXPECT_EQ(query.number("cursor", "20"), std::nullopt);
+    EXPECT_EQ(query.number("sign", "20"), std::nullopt);
+    EXPECT_EQ(query.number("big", "20"), std::nullopt);
+    EXPECT_EQ(query.text("cursor"), "a b");
+    EXPECT_EQ(refusal([&] { query.text("twice"); }).status, 400);
+    EXPECT_EQ(refusal([&] { query.uuid("id"); }).status, 400);
+    EXPECT_EQ(query.uuid("none"), std::nullopt);
+    given.query = "a=%ff";
+    EXPECT_EQ(refusal([&] { Query{given}; }).status, 400);
+}
+
+TEST(ApiContext, WhoAsksFromWhere) {
+    PoolOptions nowhere;
+    nowhere.dsn = "host=/nonexistent";
+    Pool pool(nowhere);
+    Request given;
+    given.client = *Address::parse("192.0.2.7");
+    EXPECT_EQ(Json::parse(Backend(pool, {}).context(given)), (Json{{"ip", "192.0.2.7"}}));
+    // cut between characters, and before what is none
+    const std::string agent = std::string(511, 'x') + "\xc3\xa9";
+    given.headers.push_back({"User-Agent", agent});
+    const Json told = Json::parse(Backend(pool, {60, 3600}).context(given));
+    EXPECT_EQ(told, (Json{{"ip", "192.0.2.7"},
+                          {"userAgent", std::string(511, 'x')},
+                          {"accessTokenTtl", 60},
+                          {"refreshTokenTtl", 3600}}));
+    given.headers[0].value = "a \"b\"\xff c";
+    EXPECT_EQ(Json::parse(Backend(pool, {}).context(given))["userAgent"], "a \"b\"");
+    given.headers[0].value = "\xff";
+    EXPECT_FALSE(Json::parse(Backend(pool, {}).context(given)).contains("userAgent"));
+}
+
+TEST(ApiProblem, InTheWordsOfWhoeverWasAsked) {
+    EXPECT_EQ(problem_body({404, "not_found", "no such \"thing\"", "/api/x"}).body,
+              R"({"message":"No such \"thing\""})");
+    EXPECT_EQ(problem_body({404, "not_found", "no such thing", "/apix"}).body,
+              R"({"error":"not_found","message":"no such thing"})");
+    EXPECT_EQ(problem_body({400, "bad_request", "", ""}).status, 400);
+}
+
+Route route(const char *method, const char *pattern, Caller caller = Caller::anybody) {
+    Route made;
+    made.method = method;
+    made.pattern = pattern;
+    made.caller = caller;
+    made.summary = "A summary";
+    made.handler = [](const Request &) { return Response::empty(); };
+    return made;
+}
+
+TEST(ApiDocument, SaysWhatARouteIs) {
+    RouteTable routes;
+    Route made = route("POST", "/a/:id/b/:other", Caller::admin);
+    made.request_schema = R"({"type":"object","required":["x"]})";
+    made.response_schema = R"({"$ref":"#/components/schemas/Thing"})";
+    made.query = R"({"limit":{"type":"integer"}})";
+    made.success = 201;
+    made.rate_limited = true;
+    routes.add(std::move(made)).add(route("GET", "/a/:id/b/:other")).add(route("GET", "/plain"));
+    const Json document =
+        Json::parse(openapi_document(routes, "1.2.3", R"({"Thing":{},"Error":{}})"));
+    EXPECT_EQ(document["info"]["version"], "1.2.3");
+    EXPECT_EQ(document["paths"].size(), 2u);
+    const Json &path = document["paths"]["/a/{id}/b/{other}"];
+    EXPECT_EQ(path.size(), 2u);
+    const Json &post = path["post"];
+    EXPECT_EQ(post["x-caller"], "admin");
+    EXPECT_EQ(post["security"].size(), 1u);
+    EXPECT_EQ(post["parameters"].size(), 3u);
+    EXPECT_EQ(post["requestBody"]["required"], true);
+    for (const char *status : {"201", "400", "401", "403", "404", "429", "default"})
+        EXPECT_TRUE(post["responses"].contains(status)) << status;
+    EXPECT_FALSE(post["responses"].contains("200"));
+    const Json &plain = document["paths"]["/plain"]["get"];
+    EXPECT_EQ(plain["security"].size(), 0u);
+    EXPECT_FALSE(plain.contains("parameters") || plain.contains("requestBody"));
+    EXPECT_EQ(plain["responses"].size(), 2u);
+}
+
+} // namespace
+} // namespace pg_principal::api
