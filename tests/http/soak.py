@@ -1,11 +1,13 @@
 """Clients that do at random what clients do, while the database is restarted and killed under the server,
 which never is. SOAK_SECONDS long. DB_STOP, DB_START and DB_DIR lead to the database."""
 
+import contextlib
 import http.client
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -117,7 +119,15 @@ class Client(threading.Thread):
         self.access, self.refresh_token = self.dialect.tokens(answer)
 
     def refresh(self):
-        """A lost answer is asked for again, with the same token."""
+        """A lost answer is asked for again, with the same token. Some are lost by our own doing."""
+        if self.dice.random() < 0.2:
+            path, body = self.dialect.refresh(self.refresh_token)
+            body = json.dumps(body)
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.port), 5) as sock:
+                lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}",
+                         *(f"{name}: {value}" for name, value in self.dialect.headers.items())]
+                sock.sendall("\r\n".join([*lines, "", body]).encode())
+                time.sleep(self.dice.choice([0, 0.01, 0.05]))  # gone before, while or after it is carried out
         status, answer = self.insist("POST", *self.dialect.refresh(self.refresh_token))
         if status != 200:
             self.wrong.append(f"a refresh was lost: {status} {answer}")
