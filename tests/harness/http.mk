@@ -10,7 +10,11 @@ $(BUILD)/http/bare_httplib: tests/bench/bare_httplib.cpp Makefile
 	$(CXX) $(STRICT) -O2 $(FRONTEND_INCLUDES) $(filter %.cpp,$^) -lcpp-httplib -lpq -pthread -o $@
 
 http-programs: $(BUILD)/http/demo_server
-http-peers: $(BUILD)/http/bare_httplib
+$(BUILD)/http/http_load: tests/bench/http_load.cpp Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(STRICT) -O2 $(filter %.cpp,$^) -o $@
+
+http-peers: $(BUILD)/http/bare_httplib $(BUILD)/http/http_load
 
 .PHONY: http-programs http-peers
 -include $(wildcard $(BUILD)/http/*.d)
