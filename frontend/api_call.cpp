@@ -30,13 +30,7 @@ bool may_work_again(std::string_view sqlstate) {
         throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
     if (state == "42704")
         throw HttpError(404, "not_found", "Not found", error.sqlstate);
-    // No key that signs, or none that opens it: for the operator to mend, not for the caller.
-    if (state == "55000")
-        throw HttpError(503, "unavailable", "The service cannot do this at present",
-                        error.sqlstate);
-    if (may_work_again(state))
-        throw HttpError(503, "unavailable", "Try again", error.sqlstate);
-    throw error;
+    throw_other(error);
 }
 
 std::string_view valid_part(std::string_view text, std::size_t most) {
@@ -51,6 +45,16 @@ std::string_view valid_part(std::string_view text, std::size_t most) {
 }
 
 } // namespace
+
+void throw_other(const DbError &error) {
+    // No key that signs, or none that opens it: for the operator to mend, not for the caller.
+    if (error.sqlstate == "55000")
+        throw HttpError(503, "unavailable", "The service cannot do this at present",
+                        error.sqlstate);
+    if (may_work_again(error.sqlstate))
+        throw HttpError(503, "unavailable", "Try again", error.sqlstate);
+    throw error;
+}
 
 Response message(int status, std::string_view text) {
     return Response::json(status, "{\"message\":" + json::quote(text) + '}');

@@ -24,6 +24,9 @@ struct Answer {
     http::Response response;
 };
 
+// What no caller can mend: 503 where a later try may do, otherwise the error itself.
+[[noreturn]] void throw_other(const http::DbError &error);
+
 http::Response message(int status, std::string_view text);
 // 400 that names every bad field.
 http::Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems);

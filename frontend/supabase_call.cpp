@@ -76,7 +76,7 @@ Refusal database_refusal(const DbError &error) {
         return {404, "user_not_found", "User not found"};
     if (state.substr(0, 2) == "22")
         return {400, "validation_failed", "The request was refused"};
-    throw error;
+    api::throw_other(error);
 }
 
 Outcome ask(const api::Backend &backend, const Statement &statement,
