@@ -22,7 +22,7 @@ sql "CREATE EXTENSION pg_principal; CREATE EXTENSION pg_stat_statements; CREATE 
 sql "CREATE VIEW found AS SELECT query FROM pg_stat_activity UNION ALL SELECT query FROM pg_stat_statements"
 
 # Everything that takes or gives a secret, each value a parameter as drivers send it (pgbench does).
-password='Th1sIsAStrong!Pass' changed='An0therStrong!Pass' wrong='Wr0ng!Passw0rd!!' secret='a-secret-that-is-thirty-two-bytes-long' # gitleaks:allow
+password='Th1sIsAStrong!Pass' changed='An0therStrong!Pass' wrong='Wr0ng!Passw0rd!!' secret='a-secret-that-is-thirty-two-bytes-long'
 jwk='{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
 secrets=("$password" "$changed" "$wrong" "$secret" nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A)
 # The statement's variables are set by NAME=VALUE; what it says on standard error comes back.
@@ -31,7 +31,8 @@ call() { # USER STATEMENT NAME=VALUE..
     printf '%s\n' "$2;" >"$dir/call.sql"
     shift 2
     for pair in "$@"; do variables+=(-D "$pair"); done
-    PGUSER=$user PGOPTIONS="${options-}" pgbench -n -t 1 -M extended "${variables[@]}" -f "$dir/call.sql" postgres 2>&1 >/dev/null
+    PGUSER=$user PGOPTIONS="${options-}" pgbench -n -t 1 -M extended "${variables[@]}" -f "$dir/call.sql" postgres 2>"$dir/call.err" >/dev/null
+    cat "$dir/call.err"
 }
 tour() {
     local tokens access refresh issued

@@ -22,7 +22,9 @@ cluster_use "$dir"
 # the cases and what they need are those of the memory test
 # shellcheck source=/dev/null
 . <(sed -n '/^# name ~ calls/,/^# Between statements/p' tests/system/memory.sh)
+# shellcheck disable=SC2034 # for the cases
 seal=$(psql -XqAt -c 'SELECT auth.audit_seal()')
+token=
 be ann
 # Each call in a subtransaction of its own.
 {
@@ -56,7 +58,7 @@ BEGIN
     END LOOP;
 END \$run\$;
 SQL
-    while IFS='~' read -r name share good bad; do
+    while IFS='~' read -r name _ good bad; do
         for call in "$good" "$bad"; do
             [ -n "$call" ] || continue
             printf "SELECT '%s', failures, coalesce(others, '') FROM pg_temp.exhaust(\$call\$%s\$call\$);\n" "$name" "$(filled "$call")"
