@@ -31,25 +31,27 @@ while IFS='~' read -r name setup statement; do
     begin=$(date +%s%N)
     like "$name runs" "$(sql "BEGIN; $setup; $statement; ROLLBACK")" '^[^E]*$'
     whole=$((($(date +%s%N) - begin) / 1000000))
-    for share in 10 3 2; do
-        limit=$((whole / share + 20))
+    answers=""
+    for share in 20 10 3 2; do
+        limit=$((whole / share + 1))
         begin=$(date +%s%N)
         said=$(psql -XAtq -v VERBOSITY=sqlstate -c "BEGIN; $setup" -c "SET LOCAL statement_timeout = '${limit}ms'" -c "$statement" -c "ROLLBACK" 2>&1 | tail -n 1)
         took=$((($(date +%s%N) - begin) / 1000000))
-        [ $share != 2 ] || like "$name is ended by statement_timeout" "$said" '57014|^[^E]*$'
-        echo "# $name: $whole ms, limit $limit ms, ended after $took ms (its preparation included): $said"
+        answers+=" $said"
+        echo "# $name: $whole ms, limit $limit ms, ended after $took ms (its preparation included)"
     done
-    psql -XAtq -v VERBOSITY=sqlstate -c "BEGIN; $setup" -c "$statement" -c "ROLLBACK" >"$dir/out" 2>&1 &
-    client=$!
-    ended=""
-    for _ in {1..200}; do
-        sleep 0.05
-        pid=$(psql -XAtqc "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND query NOT LIKE 'BEGIN;%' LIMIT 1")
-        [ -z "$pid" ] || { psql -XAtqc "SELECT pg_cancel_backend($pid)" >/dev/null && ended=$pid && break; }
-        kill -0 $client 2>/dev/null || break
+    like "$name is ended by statement_timeout" "$answers" '57014'
+    # it may be over before the cancel arrives
+    for _ in {1..5}; do
+        psql -XAtq -v VERBOSITY=sqlstate -c "BEGIN; $setup" -c "$statement" -c "ROLLBACK" >"$dir/out" 2>&1 &
+        client=$!
+        while kill -0 $client 2>/dev/null; do
+            psql -XAtqc "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND query NOT LIKE 'BEGIN;%'" >/dev/null
+        done
+        wait $client
+        ! grep -q 57014 "$dir/out" || break
     done
-    wait $client
-    [ -z "$ended" ] || like "$name is ended by a cancel" "$(cat "$dir/out")" '57014'
+    like "$name is ended by a cancel" "$(cat "$dir/out")" '57014'
     is "$name leaves nothing behind" "$(state)" "$was"
 done <<'STATEMENTS'
 scan_agent_health~SELECT 1~SELECT count(*) FROM auth.scan_agent_health()
