@@ -46,7 +46,7 @@ core_is_pure() {
 }
 
 no_trailing_space() {
-    ! find Makefile META.json README.md CHANGELOG.md .ci extension frontend sql/modules sql/upgrade \
+    ! find Makefile META.json README.md CHANGELOG.md docs .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
         -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
 }

@@ -117,6 +117,19 @@ level() { # LEVEL N: bans aN while near replays nothing; prints who waits
 is "local: acknowledged before it is anywhere else" "$(level local 21)" "acknowledged, there a21@example.com, then banned"
 is "on: once it is on the standby's disk, not in force there" "$(level on 22)" "acknowledged, there a22@example.com, then banned"
 is "remote_apply: not before it is in force there" "$(level remote_apply 23)" "waits, there a23@example.com, then banned"
+cluster_use "$primary"
+token=$(at "$primary" "SELECT auth.issue('a26@example.com')")
+replayed "$near"
+at "$near" "SELECT pg_wal_replay_pause()" >/dev/null
+until_true "$near" "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+at "$primary" "SET synchronous_commit = remote_apply" "SELECT auth.ban('a26@example.com')" >"$work/ban" &
+ban=$!
+until_true "$primary" "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+waiting=$(who estate "$token")
+at "$primary" "SET synchronous_commit = local" "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+wait "$ban"
+is "a wait that is cancelled: until then in force nowhere, from then on on the primary" "$waiting, $(who estate "$token")" "a26@example.com, banned"
+at "$near" "SELECT pg_wal_replay_resume()" >/dev/null
 
 # Behind a standby.
 token=$(at "$primary" "SELECT auth.issue('a24@example.com')")
