@@ -49,8 +49,8 @@ printf '%064d\n' 7 >"$work/master_key" && chmod 600 "$work/master_key"
 [ "$(id -u)" != 0 ] || chown postgres: "$work/master_key"
 settings=(shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 
-# A body that went through a dump tells the names of its columns; grants that are as usual are not dumped.
-named() { catalog "$1" | sed -E 's/ AS ("[^"]*"|[a-z_]+)(,?)$/\2/; s/granted: (=X\/postgres postgres=X|postgres=arwdDxtm?)\/postgres$/granted: as usual/'; }
+# What went through a dump tells the names of its columns, has other parentheses, and no grants that are as usual.
+named() { catalog "$1" | sed -E 's/ AS ("[^"]*"|[a-z_]+)(,?)$/\2/; s/granted: (=X\/postgres postgres=X|postgres=arwdDxtm?)\/postgres$/granted: as usual/; /^trigger /s/[()]//g'; }
 
 upgrade() { # NAME OPTION..
     local name=$1 from=$work/$1-old to=$work/$1-new
