@@ -15,8 +15,9 @@
     " AS r FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE OFFSET 0) s"
 #define PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER(call)                                                 \
     "SELECT (r).status, (r).payload, (r).reason FROM (SELECT " call                                \
-    " AS r FROM (SELECT auth.authenticate($2, true) AS claims FROM " PG_PRINCIPAL_SUPABASE_KEY     \
-    " WHERE known IS NOT FALSE OFFSET 0) c WHERE claims IS NOT NULL OFFSET 0) s"
+    " AS r FROM (SELECT pg_catalog.set_config('pg_principal.token', $2, true) AS token"            \
+    " FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE AND $2 <> '' OFFSET 0) c"        \
+    " WHERE token IS NOT NULL OFFSET 0) s"
 
 namespace pg_principal::supabase {
 

@@ -92,6 +92,11 @@ Response post_token(const api::Backend &backend, const Request &request) {
     throw Refusal{400, "invalid_credentials", "unsupported_grant_type"};
 }
 
+Budget budget_of_grant(const Request &request) {
+    const std::optional<Form> query = Form::parse(request.query);
+    return query && query->get("grant_type") == "refresh_token" ? Budget::refresh : Budget::costly;
+}
+
 Response user_or_refusal(const Outcome &outcome) {
     if (!outcome.ok())
         throw refusal_of(outcome);
@@ -154,6 +159,7 @@ void add_session_routes(Routes &routes) {
     made = routes.route("POST", "/token", Caller::anybody,
                         "Sign in with a password, or exchange a refresh token", post_token);
     made.rate_limited = true;
+    made.budget = budget_of_grant;
     made.response_schema = session;
     made.request_schema = R"({"type":"object","properties":{"email":{"type":"string"},
         "password":{"type":"string"},"refresh_token":{"type":"string"}}})";

@@ -49,6 +49,7 @@ FROM auth.users u, generate_series(1, 10) AS i WHERE u.email LIKE 'crowd-%';
 INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at)
 SELECT s.id, sha256(s.id::text::bytea), now(), now() + interval '7 days' FROM auth.sessions s WHERE s.user_agent = 'bench';
 VACUUM ANALYZE;
+CHECKPOINT;
 SQL
 }
 serve() { # DATABASE PORT
@@ -71,7 +72,7 @@ build/http/bare_httplib $bare "$pool" 64 \
     /audits "SELECT jsonb_agg(to_jsonb(l) ORDER BY l.seq DESC) FROM (SELECT o.*, a.first_name, a.last_name FROM auth.audit_log o
         LEFT JOIN auth.users a ON a.id = o.actor_id WHERE o.user_id = \$1::uuid ORDER BY o.seq DESC LIMIT 20) AS l" \
     /keys "SELECT jsonb_agg(k.public_jwk) FROM auth.signing_keys k WHERE k.state <> 'revoked' AND \$1 = ''" \
-    /update "UPDATE bench_bare SET hash = sha256(hash), at = clock_timestamp() WHERE id = \$1::int RETURNING hash" &
+    /update "UPDATE bench_bare SET hash = sha256(hash), at = clock_timestamp() WHERE id = 1 + mod(pg_backend_pid(), 64) AND \$1 <> '' RETURNING hash" &
 bare_pid=$!
 pids+=" $bare_pid"
 sleep 2
@@ -110,7 +111,7 @@ costing() { # PID DATABASE USER COMMAND..
     shift 3
     before=$(ticks "${of[@]}")
     line=$("$@")
-    echo "$line $(awk -v t=$(($(ticks "${of[@]}") - before)) '{ print t * 10000 / $5 }' <<<"$line")"
+    echo "$line $(awk -v t=$(($(ticks "${of[@]}") - before)) '{ print $5 ? t * 10000 / $5 : 0 }' <<<"$line")"
 }
 median() { sort -n | sed -n $((rounds / 2 + 1))p; }
 at_most() { # NAME VALUE LIMIT
@@ -130,12 +131,12 @@ for route in ${BENCH_ROUTES:-user audits keys refresh}; do
         name=http_${route}_$connections
         limit=1.25 tail=2
         [ "$route" != refresh ] || limit=3 tail=4
-        at_most "${name}_time" "$(awk '{ print $4 + $16 ? 0 : $7 / $1 }' <<<"$lines" | median)" $limit
-        at_most "${name}_cpu" "$(awk '{ print $6 / $12 }' <<<"$lines" | median)" $limit
-        at_most "${name}_p99" "$(awk '{ print $2 / $8 }' <<<"$lines" | median)" $tail
+        at_most "${name}_time" "$(awk '{ print $4 + $16 || !$1 ? 0 : $7 / $1 }' <<<"$lines" | median)" $limit
+        at_most "${name}_cpu" "$(awk '{ print $12 ? $6 / $12 : 0 }' <<<"$lines" | median)" $limit
+        at_most "${name}_p99" "$(awk '{ print $8 ? $2 / $8 : 0 }' <<<"$lines" | median)" $tail
         at_most "${name}_fastest_to_slowest" "$(awk '{ print ($3 > 0 ? 1 / $3 : 0) }' <<<"$lines" | median)" 4
-        at_most "${name}_among_many" "$(awk '{ print $1 / $13 }' <<<"$lines" | median)" 1.11
-        at_most "${name}_among_many_cpu" "$(awk '{ print $18 / $6 }' <<<"$lines" | median)" 1.11
+        at_most "${name}_among_many" "$(awk '{ print $13 ? $1 / $13 : 0 }' <<<"$lines" | median)" 1.11
+        at_most "${name}_among_many_cpu" "$(awk '{ print $6 ? $18 / $6 : 0 }' <<<"$lines" | median)" 1.11
     done
 done
 for pid in $pids; do
