@@ -43,8 +43,9 @@ for (const { method, path, status, type, body } of answers) {
   seen.add(where);
   if (!validate(JSON.parse(body))) problems.push(`${where}: ${ajv.errorsText(validate.errors)} in ${body.slice(0, 300)}`);
 }
+// Supabase's dialect has its own clients to hold it against.
 for (const [path, methods] of Object.entries(document.paths))
   for (const [method, operation] of Object.entries(methods))
-    if (!Object.keys(operation.responses).some((status) => status < 300 && seen.has(`${method} ${path} ${status}`)) && operation.responses[200]?.content?.["application/json"])
+    if (!path.startsWith("/auth/v1/") && !Object.keys(operation.responses).some((status) => status < 300 && seen.has(`${method} ${path} ${status}`)) && operation.responses[200]?.content?.["application/json"])
       problems.push(`${method} ${path}: no answer was seen`);
 console.log(JSON.stringify({ checked, kinds: seen.size, problems: [...new Set(problems)] }));
