@@ -162,6 +162,10 @@ BEGIN
         UPDATE auth.users u SET
             on_roster = true,
             kind = coalesce(p.kind, u.kind),
+            -- whoever registered the address before the roster named it may be anybody
+            self_registered = false,
+            encrypted_password = CASE WHEN u.self_registered AND u.email_confirmed_at IS NULL THEN NULL ELSE u.encrypted_password END,
+            session_generation = u.session_generation + (u.self_registered AND u.email_confirmed_at IS NULL)::integer,
             banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN now() + interval '100 years' ELSE u.banned_until END,
             ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
             ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
@@ -175,4 +179,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS
-'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back. A ban that somebody made by hand stays; users that never were on the roster are left alone. With dry_run (NULL counts as true) it counts and changes nothing.';
+'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back. A ban that somebody made by hand stays; users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed. With dry_run (NULL counts as true) it counts and changes nothing.';

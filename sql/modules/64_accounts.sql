@@ -71,13 +71,13 @@ DECLARE
     made auth.users;
 BEGIN
     INSERT INTO auth.users (id, email, kind, app_role, encrypted_password, password_changed_at, first_name, last_name, job_title,
-                            phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at)
+                            phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered)
     VALUES (coalesce((fields->>'id')::uuid, gen_random_uuid()), fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
             coalesce(auth.hash_password(fields->>'password'), fields->>'passwordHash'),
             CASE WHEN fields ?| '{password, passwordHash}' THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
             coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(nullif(profile->'appMetadata', 'null'), '{}'),
-            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END)
+            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, self_made AND app_role <> 'ADMIN')
     ON CONFLICT (email) DO NOTHING
     RETURNING * INTO made;
     IF made.id IS NULL THEN

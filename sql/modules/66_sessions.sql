@@ -167,7 +167,7 @@ COMMENT ON FUNCTION auth.refuse_sign_in(auth.users, text, integer, text) IS
 CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\v') COLLATE "C"), '');
+    given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\x0b') COLLATE "C"), '');
     principal auth.users;
     verified auth.users;
     checked record;

@@ -55,6 +55,9 @@ BEGIN
         PERFORM auth.raise_error('clamp_no_column', coalesce(owner_column::text, 'NULL'), relation.name);
     ELSIF owner.type NOT IN ('text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
         PERFORM auth.raise_error('clamp_column_type', owner_column, relation.name, format_type(owner.type, NULL));
+    ELSIF EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+                  WHERE a.attrelid = tbl AND a.attnum = owner.attnum AND NOT c.collisdeterministic) THEN
+        PERFORM auth.raise_error('clamp_collation', owner_column, relation.name);
     END IF;
 
     condition := CASE

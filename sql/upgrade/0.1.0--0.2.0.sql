@@ -3,4 +3,7 @@
 -- appends all modules that may run twice; tests/system/upgrade.sh compares the outcome with a new install.
 
 CREATE INDEX users_created_at ON auth.users (created_at, id);
+ALTER TABLE auth.users ADD COLUMN self_registered boolean NOT NULL DEFAULT false;
+UPDATE auth.users u SET self_registered = true FROM auth.audit_log a
+WHERE a.user_id = u.id AND a.seq = 1 AND a.changes->'created'->>'current' = 'registered' AND u.app_role <> 'ADMIN' AND NOT u.on_roster;
 CREATE INDEX users_agents ON auth.users (id) WHERE kind = 'service_account' OR email LIKE '%-agent@%';

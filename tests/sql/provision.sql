@@ -135,4 +135,21 @@ SELECT * FROM regress_provision();
 
 DROP VIEW public.regress_users;
 DROP FUNCTION public.regress_provision();
+-- Who registered an address before the roster named it may be anybody: the password and the sessions end,
+-- unless somebody has confirmed the email.
+SET client_min_messages = warning;
+SET pg_principal.registration = open;
+SELECT w.who, s.status, s.payload->'tokens'->>'refreshToken' AS refresh INTO TEMP registered
+FROM unnest('{stranger,vouched}'::text[]) AS w (who), auth.sign_up(jsonb_build_object('email', w.who || '@example.com', 'password', 'Th1sIsAStrong!Pass')) AS s;
+UPDATE auth.users SET email_confirmed_at = now() WHERE email = 'vouched@example.com';
+SELECT email, self_registered FROM auth.users WHERE email ~ '^(stranger|vouched)@' ORDER BY email;
+SELECT auth.push_people('[{"email": "stranger@example.com", "name": "S"}, {"email": "vouched@example.com", "name": "V"}]');
+SELECT (auth.provision()).created;
+SELECT r.who, r.status, (auth.sign_in(r.who || '@example.com', 'Th1sIsAStrong!Pass')).status AS sign_in, (auth.refresh(r.refresh)).reason AS refresh, u.self_registered, u.encrypted_password IS NULL AS none
+FROM registered r JOIN auth.users u ON u.email = r.who || '@example.com' ORDER BY r.who;
+-- and not again
+SELECT auth.set_password('stranger@example.com', 'Th1sIsAStrong!Pass');
+SELECT (auth.provision()).created;
+SELECT (auth.sign_in('stranger@example.com', 'Th1sIsAStrong!Pass')).status;
+RESET pg_principal.registration;
 \i :teardown

@@ -316,6 +316,10 @@ SELECT regress_answer(auth.change_password('', 'An0ther!Password')), regress_ans
 RESET pg_principal.token;
 SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass');
 
+-- white space around an address is none of it, letters are (E'\\v' is a v)
+SELECT (auth.add_user('{"email": "victor@example.dev", "password": "Th1sIsAStrong!Pass"}')).status;
+SELECT n, (auth.sign_in(email, 'Th1sIsAStrong!Pass')).status FROM (VALUES (1, 'victor@example.dev'), (2, E' \t\r\n\f\x0bVictor@Example.dev\x0b\f\n\r\t '), (3, 'ictor@example.dev'), (4, 'victor@example.de')) AS t (n, email) ORDER BY n;
+DELETE FROM auth.users WHERE email = 'victor@example.dev';
 -- In one step with metadata, and the session goes on.
 SELECT access AS a1, refresh AS r1 FROM regress_tokens(auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass')) \gset
 SELECT access AS a2, refresh AS r2 FROM regress_tokens(auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass')) \gset

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What docs/threat-model.md says is not defended, shown to be so: whoever mends one of these changes the page.
+# What docs/threat-model.md says is not defended, shown to be so; and what was mended there.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
@@ -34,9 +34,9 @@ own=$(PGDATABASE=owned psql -XAtqc "SELECT auth.issue('own@example.com')")
 is "but may give a token to every session that brings none" "$(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.token = '$own'")$(PGDATABASE=owned as app "SELECT auth.email()")" own@example.com
 is "what reads everything reads nothing of ours" "$(sql "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")$(as reader "SELECT count(*) FROM auth.signing_keys")" 0
 is "unless it is exempt from row security" "$(sql "ALTER ROLE reader BYPASSRLS")$(as reader "SELECT count(*) FROM auth.signing_keys WHERE material IS NOT NULL")" 1
-is "open registration proves no address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 200"
+is "a password from open registration ends when the roster names the address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 401"
 sql "ALTER ROLE app REPLICATION"
 sql "SELECT pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null
 sql "UPDATE auth.users SET first_name = 'N' WHERE email = 'next@example.com'"
 like "a role with REPLICATION reads what is written, hashes included" "$(PGUSER=app psql -XAtqc "SELECT data FROM pg_logical_slot_get_changes('s', NULL, NULL)")" 'argon2id'
-is "a collation that calls different emails equal makes them one owner" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE loose (owner text COLLATE ci); INSERT INTO loose VALUES ('mállory@example.com'); SELECT auth.clamp('loose', 'owner'); GRANT SELECT ON loose TO app" | grep -v NOTICE | grep -c ERROR)$(options="-c pg_principal.token=$mallory" as app "SELECT count(*) FROM loose")" 01
+is "a collation that calls different emails equal is refused" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE loose (owner text COLLATE ci); INSERT INTO loose VALUES ('mállory@example.com'); SELECT auth.clamp('loose', 'owner'); GRANT SELECT ON loose TO app" | grep -o 'nondeterministic collation' | head -n 1)" "nondeterministic collation"
