@@ -535,7 +535,7 @@ class Run {
                 refused("signIn " + refusal, principal.id);
                 wanted = refusal;
             } else if (fresh == old)
-                wanted = "validation-failed";
+                wanted = "same-password";
         }
         agree("change password",
               server.one("SELECT change_password($1, $2, $3)", {token.text, old, fresh}), wanted);

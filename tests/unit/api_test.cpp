@@ -93,10 +93,6 @@ TEST(ApiFields, Values) {
     EXPECT_EQ(fields.choice("other", {"a"}), std::nullopt);
     EXPECT_EQ(fields.texts("list"), R"({"a\"b","\\{,}",""})");
     fields.check();
-    for (const char *bad :
-         {"", "00000000000040008000000000000000", "{00000000-0000-4000-8000-00000000000}",
-          "00000000-0000-4000-8000-00000000000g", "00000000-0000-4000-8000-0000000000000"})
-        EXPECT_FALSE(is_uuid(bad)) << bad;
 }
 
 TEST(ApiQuery, ReadStrictly) {
@@ -138,11 +134,14 @@ TEST(ApiContext, WhoAsksFromWhere) {
 }
 
 TEST(ApiProblem, InTheWordsOfWhoeverWasAsked) {
-    EXPECT_EQ(problem_body({404, "not_found", "no such \"thing\"", "/api/x"}).body,
+    Request asked;
+    asked.path = "/api/x";
+    EXPECT_EQ(problem_body({404, "not_found", "no such \"thing\"", asked}).body,
               R"({"message":"No such \"thing\""})");
-    EXPECT_EQ(problem_body({404, "not_found", "no such thing", "/apix"}).body,
+    asked.path = "/apix";
+    EXPECT_EQ(problem_body({404, "not_found", "no such thing", asked}).body,
               R"({"error":"not_found","message":"no such thing"})");
-    EXPECT_EQ(problem_body({400, "bad_request", "", ""}).status, 400);
+    EXPECT_EQ(problem_body({400, "bad_request", "", {}}).status, 400);
 }
 
 Route route(const char *method, const char *pattern, Caller caller = Caller::anybody) {
