@@ -37,6 +37,6 @@ is "unless it is exempt from row security" "$(sql "ALTER ROLE reader BYPASSRLS")
 is "a password from open registration ends when the roster names the address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 401"
 sql "ALTER ROLE app REPLICATION"
 sql "SELECT pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null
-sql "UPDATE auth.users SET first_name = 'N' WHERE email = 'next@example.com'"
+sql "UPDATE auth.users SET first_name = 'N' WHERE email = 'mallory@example.com'"
 like "a role with REPLICATION reads what is written, hashes included" "$(PGUSER=app psql -XAtqc "SELECT data FROM pg_logical_slot_get_changes('s', NULL, NULL)")" 'argon2id'
 is "a collation that calls different emails equal is refused" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE loose (owner text COLLATE ci); INSERT INTO loose VALUES ('mállory@example.com'); SELECT auth.clamp('loose', 'owner'); GRANT SELECT ON loose TO app" | grep -o 'nondeterministic collation' | head -n 1)" "nondeterministic collation"
