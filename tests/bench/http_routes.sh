@@ -87,7 +87,7 @@ ask() { # DATABASE PORT ROUTE CONNECTIONS
     refresh) sessions "$1" && build/http/http_load refresh "$2" /api/auth/refresh "$4" "$seconds" "$folder/refresh-$1" ;;
     keys) build/http/http_load get "$2" /.well-known/jwks.json "$4" "$seconds" ;;
     audits) build/http/http_load get "$2" /api/users/me/audits "$4" "$seconds" "$folder/access-$1" ;;
-    user) build/http/http_load get "$2" "${BENCH_USER_ROUTE:-/api/auth/me}" "$4" "$seconds" "$folder/access-$1" ;;
+    user) build/http/http_load get "$2" "${BENCH_USER_ROUTE:-/auth/v1/user}" "$4" "$seconds" "$folder/access-$1" ;;
     esac
 }
 ask_bare() { # ROUTE CONNECTIONS
