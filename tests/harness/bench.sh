@@ -11,7 +11,9 @@ at_exit() { rm -rf "$work"; }
 workspace build/bench || exit 1
 export work
 build_and_install || exit 1
-cluster_create "$work/main" fsync=on shared_buffers=512MB max_wal_size=4GB || exit 1
+# a quarter of the machine's memory, as PostgreSQL's documentation advises
+buffers=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo)
+cluster_create "$work/main" fsync=on shared_buffers="$buffers" max_wal_size=4GB || exit 1
 cluster_start "$work/main" || exit 1
 failed=0 ran=0
 for script in tests/bench/${TESTS:-*}.sh; do
