@@ -370,7 +370,12 @@ BEGIN
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
     PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
-    DELETE FROM auth.sign_in_attempts a USING auth.users u WHERE u.email = auth.normalise_email(set_password.email) AND a.user_id = u.id;
+    -- but those that a sign-in began to count just now: it may wait for one that is held here
+    WITH free AS (
+        SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id
+        WHERE u.email = auth.normalise_email(set_password.email) FOR UPDATE OF a SKIP LOCKED
+    )
+    DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
     IF NOT FOUND THEN

@@ -89,9 +89,9 @@ for what in ${BENCH_WHAT:-verification refresh scan ban}; do
     done
     for _ in 1 2 3; do
         for database in "$small" "$large"; do
-            echo "$database $(measure $what "$database")"
+            echo "$database $(measure "$what" "$database")"
         done
-    done | awk -v what=$what -v small="$small" '
+    done | awk -v what="$what" -v small="$small" '
         { n[$1]++; value[$1, n[$1]] = $2; if ($1 != small) large = $1 }
         function median(d,   a, b, c) {
             a = value[d, 1]; b = value[d, 2]; c = value[d, 3]
