@@ -93,7 +93,7 @@ run test bench lint fuzz:
 	@tests/harness/packages.sh $@
 	@$(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
 torture:
-	@tests/harness/packages.sh test
+	@tests/harness/packages.sh torture
 	@ONLY=$@ tests/harness/test.sh
 # On other releases of Debian, each in a root of its own below build/matrix.
 matrix:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what `make run|test|bench|lint|fuzz` need and this Debian machine lacks. Usage: packages.sh [goal]
+# Installs what `make run|test|torture|bench|lint|fuzz` need and this Debian machine lacks. Usage: packages.sh [goal]
 # When nothing is missing it calls no package manager. PG_CONFIG chooses another PostgreSQL.
 set -eu
 goal=${1:-test}
@@ -26,10 +26,11 @@ missing_packages() {
     local wanted=(g++ make jq libssl-dev libpq-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev
         libcpp-httplib-dev libargon2-dev libcrypt-dev libgtest-dev)
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
-    [[ $goal != test && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
+    [ "$goal" != torture ] || wanted+=(valgrind)
+    [[ $goal != test && $goal != torture && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
     [ "$goal" != bench ] || wanted+=(wrk)
     [[ $goal != run && $goal != bench ]] || wanted+=(curl)
-    if [ "$goal" = test ]; then # what our tokens are compared with
+    if [[ $goal = test || $goal = torture ]]; then # what our tokens are compared with
         wanted+=(openssl python3-jwt python3-cryptography pgbouncer nginx)
         command -v npm >/dev/null || wanted+=(nodejs npm) # npm of another source is as good
     fi
