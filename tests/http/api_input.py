@@ -142,7 +142,7 @@ def conflicts():
         token = token_of(server, who["email"])
         other.run(f"BEGIN; UPDATE auth.users SET last_name = 'Other' WHERE id = '{who['id']}'")
         asking = Asking(server, "PATCH", "/api/users/me", {"firstName": "Ada"}, token)
-        ok("it waits for another transaction", until(lambda: waiting("web"), 5))
+        ok("it waits for another transaction", until(lambda: waiting("web")))
         other.commit()
         equal("which was faster, and both changes are there", asking.answered(), (200, "Ada", "Other"))
         equal("it is audited once", sql("SELECT count(*) FROM auth.audit_log WHERE user_id = :'id' AND changes ? 'firstName'", id=who["id"]), "1")
@@ -170,9 +170,9 @@ def deadlock():
         first.run("BEGIN; SELECT FROM gates WHERE id = 1 FOR UPDATE")
         second.run("SET deadlock_timeout = '1h'; BEGIN; SELECT FROM gates WHERE id = 2 FOR UPDATE")
         asking = Asking(server, "PATCH", "/api/users/me", {"firstName": "Ada"}, token)
-        ok("it has a row and waits at the first gate", until(lambda: waiting("web"), 5))
+        ok("it has a row and waits at the first gate", until(lambda: waiting("web")))
         second.send(f"UPDATE auth.users SET last_name = 'Other' WHERE id = '{who['id']}'; SELECT 'done'")
-        ok("somebody behind the second gate waits for the row", until(lambda: waiting("postgres"), 5))
+        ok("somebody behind the second gate waits for the row", until(lambda: waiting("postgres")))
         first.commit()
         ok("they wait for each other, and ours gave way", second.done())
         second.commit()
@@ -188,17 +188,17 @@ def away():
         equal("before", call(server, "GET", "/api/auth/me", token=token).status, 200)
         ok("with metrics", "\npg_principal_database_up 1\n" in ask(server.port, "/metrics")[2])
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'")
-        ok("a connection that was ended is replaced", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 5))
+        ok("a connection that was ended is replaced", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200))
         sql("ALTER ROLE web CONNECTION LIMIT 0")
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web'")
-        ok("away", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 503, 5))
+        ok("away", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 503))
         answer = call(server, "GET", "/api/auth/me", token=token)
         equal("what they are told", (answer.brief(), answer.headers.get("retry-after")), ((503, "The database cannot be reached"), "1"))
         text = ask(server.port, "/metrics")[2]
         ok("metrics say so, and what was counted", "\npg_principal_database_up 0\n" in text and "pg_principal_pool_connected 0" in text
            and "\nagent_refresh_failures_total " in text and "\npg_principal_database_read_timestamp_seconds 1" in text, text[-900:])
         sql("ALTER ROLE web CONNECTION LIMIT -1")
-        ok("and back", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200, 10))
+        ok("and back", until(lambda: call(server, "GET", "/api/auth/me", token=token).status == 200))
 
 
 sql("SELECT auth.add_user('{\"email\": \"second@example.com\"}')")  # so that nobody may register

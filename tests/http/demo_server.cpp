@@ -15,6 +15,7 @@ namespace {
 
 const Statement answer{"SELECT $1::int * 2 AS twice"};
 const Statement nap{"SELECT pg_sleep($1::float8 / 1000), pg_backend_pid()"};
+const Statement held{"SELECT count(pg_advisory_xact_lock_shared($1::int))"};
 const Statement failing{"SELECT 1 / $1::int, 'the secret of the statement'"};
 
 std::string about(const Request &request) {
@@ -77,6 +78,11 @@ void add_database(RouteTable &routes, Pool &pool) {
                    [&pool](const Request &request) {
                        const Result result = pool.run(nap, {request.param("ms")});
                        return Response::text(200, std::string(result.text(0, 1)));
+                   }))
+        .add(route("GET", "/held/:lock", Lane::database,
+                   [&pool](const Request &request) {
+                       const Result result = pool.run(held, {request.param("lock")});
+                       return Response::text(200, std::string(result.text(0, 0)));
                    }))
         .add(route("GET", "/fails", Lane::database, [&pool](const Request &) {
             pool.run(failing, {"0"});

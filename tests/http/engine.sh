@@ -34,5 +34,5 @@ at_exit() { kill "$(cat "$pooler/pid" 2>/dev/null)" 2>/dev/null; }
 ulimit -n "$(ulimit -Hn)"
 
 for test in framing clients service tls stop database; do
-    timeout 120 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
+    timeout 300 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
 done

@@ -72,7 +72,7 @@ class Nginx:
         env = dict(word.split("=", 1) for word in line[:1] if "=" in word)
         self.process = subprocess.Popen([*line[len(env):], "nginx", "-e", f"{FRONT}/nginx-error.log", "-p", FRONT, "-c", f"{FRONT}/nginx.conf",
                                          "-g", "daemon off;"], env={**os.environ, **env})
-        if not until(self.up, 10):
+        if not until(self.up):
             raise RuntimeError("nginx does not start")
 
     def up(self):
@@ -108,7 +108,7 @@ def behind_nginx():
         token = json.loads(body)["tokens"]["accessToken"]
         equal("a sign-in through nginx", status, 200)
         lines = lambda: [json.loads(line) for line in open(log, encoding="utf-8")]
-        ok("is logged", until(lambda: lines() != [], 5))
+        ok("is logged", until(lambda: lines() != []))
         equal("under the client's own address, whatever it says", (lines()[0]["client"], sql(
             "SELECT ip FROM auth.sessions WHERE user_id = :'id'", id=who["id"])), ("127.0.0.7", "127.0.0.7"))
         equal("one request has one id in answer and log", (headers["x-request-id"], bool(re.fullmatch("[0-9a-f]{32}", headers["x-request-id"]))),
@@ -184,19 +184,19 @@ def away_and_back():
         me = lambda: call(server, "GET", "/api/auth/me", token=tokens["accessToken"])
         equal("before", me().status, 200)
         command("DB_STOP")
-        ok("stopped: 503", until(lambda: me().status == 503, 5))
+        ok("stopped: 503", until(lambda: me().status == 503))
         for method, path, body in [("GET", "/api/auth/me", None), ("POST", "/api/auth/refresh", {"refreshToken": tokens["refreshToken"]}),
                                    ("POST", "/api/auth/login", {"email": who["email"], "password": PASSWORD})]:
             answer = call(server, method, path, body, tokens["accessToken"])
             equal(f"{path}: what they are told", (answer.brief(), answer.headers.get("retry-after")), ((503, "The database cannot be reached"), "1"))
         equal("/health, /ready, /metrics meanwhile", [ask(server.port, path)[0] for path in ("/health", "/ready", "/metrics")], [200, 503, 200])
         command("DB_START")
-        ok("started: 200, with the token from before", until(lambda: me().status == 200, 15))
+        ok("started: 200, with the token from before", until(lambda: me().status == 200))
         answer = call(server, "POST", "/api/auth/refresh", {"refreshToken": tokens["refreshToken"]})
         equal("and the refresh token", answer.status, 200)
         os.kill(int(sql("SELECT pid FROM pg_stat_activity WHERE usename = 'web' LIMIT 1")), signal.SIGKILL)
         statuses = []
-        ok("kill -9 of a backend: soon as before", until(lambda: statuses.append(me().status) or statuses[-3:] == [200] * 3, 15))
+        ok("kill -9 of a backend: soon as before", until(lambda: statuses.append(me().status) or statuses[-3:] == [200] * 3))
         ok("and nothing but 503 in between", set(statuses) <= {200, 503}, statuses)
 
 
@@ -219,7 +219,7 @@ def own_tls():
         equal("a request", reader.response()[0], 200)
         certificate("second")
         server.signal(signal.SIGHUP)
-        ok("another certificate after SIGHUP", until(subject, 5))
+        ok("another certificate after SIGHUP", until(subject))
         old.sendall(request("/api/auth/me", headers=[line]))
         equal("the old connection goes on", reader.response()[0], 200)
         equal("and new ones", ask(server.port, "/api/auth/me", headers=[line], tls=client_tls())[0], 200)
@@ -232,15 +232,15 @@ def failover():
         tokens = sign_in(server, who["email"])["tokens"]
         equal("at the primary", call(server, "PATCH", "/api/users/me", {"firstName": "Ada"}, tokens["accessToken"]).status, 200)
         standby = "pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)"
-        ok("replayed", until(lambda: sql(f"SELECT {standby} FROM pg_stat_replication") == "0", 20))
+        ok("replayed", until(lambda: sql(f"SELECT {standby} FROM pg_stat_replication") == "0"))
         command("DB_STOP")
-        ok("without it: 503", until(lambda: call(server, "GET", "/api/auth/me", token=tokens["accessToken"]).status == 503, 5))
+        ok("without it: 503", until(lambda: call(server, "GET", "/api/auth/me", token=tokens["accessToken"]).status == 503))
         command("DB_PROMOTE")
-        ok("the second host, promoted, answers", until(lambda: call(server, "GET", "/api/auth/me", token=tokens["accessToken"]).status == 200, 20))
+        ok("the second host, promoted, answers", until(lambda: call(server, "GET", "/api/auth/me", token=tokens["accessToken"]).status == 200))
         answer = call(server, "POST", "/api/auth/refresh", {"refreshToken": tokens["refreshToken"]})
         equal("with what the first one knew", (answer.status, answer.json["user"]["firstName"]), (200, "Ada"))
         time.sleep(0.1)
-        ok("all connections are there", until(lambda: "pg_principal_pool_connected 3" in ask(server.port, "/metrics")[2], 10))
+        ok("all connections are there", until(lambda: "pg_principal_pool_connected 3" in ask(server.port, "/metrics")[2]))
 
 
 main(behind_nginx, through_pgbouncer, away_and_back, own_tls, failover)

@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 
 from wire import Reader, Server, ask, client_tls, connect, equal, main, ok, request, until
 
@@ -27,7 +26,7 @@ def common_name(port):
 def encrypted():
     with tempfile.TemporaryDirectory() as folder:
         certificate(folder, "first")
-        flags = ["--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem", "--request-timeout", "2"]
+        flags = ["--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem"]
         with Server(*flags) as server:
             equal("a request", ask(server.port, "/about", tls=client_tls())[0], 200)
             ok("the handler knows", '"secure":true' in ask(server.port, "/about", tls=client_tls())[2])
@@ -55,13 +54,14 @@ def encrypted():
             with connect(server.port) as sock:
                 sock.sendall(request())
                 ok("plain HTTP is no TLS", Reader(sock).response() is None)
-            half = [connect(server.port) for _ in range(50)]
-            for sock in half:
-                sock.sendall(b"\x16\x03\x01\x02\x00\x01")
-            equal("half a handshake disturbs nobody", ask(server.port, tls=client_tls())[0], 200)
-            began = time.monotonic()
-            ended = all(Reader(sock).at_end() for sock in half)
-            ok("and ends", ended and time.monotonic() - began < 4)
+            with Server(*flags, "--request-timeout", "2") as hasty:
+                half = [connect(port) for port in (server.port, hasty.port) for _ in range(50)]
+                for sock in half:
+                    sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+                equal("half a handshake disturbs nobody", ask(server.port, tls=client_tls())[0], 200)
+                ok("and ends", all(Reader(sock).at_end() for sock in half[50:]))
+                for sock in half:
+                    sock.close()
 
             old = client_tls().wrap_socket(connect(server.port), server_hostname="localhost")
             reader = Reader(old)
@@ -70,7 +70,7 @@ def encrypted():
             equal("before", common_name(server.port), "first")
             certificate(folder, "second")
             server.signal(signal.SIGHUP)
-            ok("after SIGHUP", until(lambda: common_name(server.port) == "second", 5))
+            ok("after SIGHUP", until(lambda: common_name(server.port) == "second"))
             old.sendall(request())
             equal("a connection from before goes on", reader.response()[0], 200)
             with open(f"{folder}/cert.pem", "w") as file:

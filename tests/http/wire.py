@@ -39,7 +39,7 @@ class Server:
         self.ready = threading.Event()
         self.port = None
         threading.Thread(target=self._read_errors, daemon=True).start()
-        if wait and not self.ready.wait(10):
+        if wait and not self.ready.wait(60):
             raise RuntimeError("the server did not start: " + "".join(self.errors))
 
     def _read_errors(self):
@@ -53,7 +53,7 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=60):
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         try:
@@ -76,10 +76,15 @@ class Server:
         self.stop()
 
 
-def connect(port, timeout=10, source=""):
+def connect(port, timeout=60, source=""):
     sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0) if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def served(server, path="/hello", times=20):
+    """Answered each time. Whoever would be waited for has to be one that goes on for longer than a minute."""
+    return all((ask(server.port, path) or [0])[0] == 200 for _ in range(times))
 
 
 class Reader:
@@ -152,7 +157,7 @@ def request(path="/hello", method="GET", headers=(), body=None, version="1.1", h
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
 
-def ask(port, path="/hello", method="GET", headers=(), body=None, timeout=10, tls=None, source=""):
+def ask(port, path="/hello", method="GET", headers=(), body=None, timeout=60, tls=None, source=""):
     """One request on a connection of its own."""
     sock = connect(port, timeout, source)
     if tls:
@@ -172,7 +177,7 @@ def client_tls(minimum=ssl.TLSVersion.TLSv1_2, maximum=None):
     return context
 
 
-def until(condition, seconds=10, pause=0.05):
+def until(condition, seconds=60, pause=0.05):
     """True as soon as the condition holds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -180,6 +185,45 @@ def until(condition, seconds=10, pause=0.05):
             return True
         time.sleep(pause)
     return bool(condition())
+
+
+def refuses(port):
+    """True when nobody listens there any more."""
+    try:
+        connect(port).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def sql(statement):
+    return subprocess.run(["psql", "-XAtqc", statement], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def gauge(server, name):
+    text = ask(server.port, "/metrics")[2]
+    return float(text.split(f"\npg_principal_{name} ")[1].split("\n")[0])
+
+
+def asleep(what):
+    """How many statements of a server wait, or sleep, in the function of that name."""
+    return int(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_principal serve' AND state = 'active' "
+                   f"AND query ~ '{what}'"))
+
+
+@contextlib.contextmanager
+def held(number):
+    """A lock that /held/NUMBER of the demo server waits for."""
+    holder = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder.stdin.write(f"SELECT pg_advisory_lock({number}) IS NULL;\n")
+    holder.stdin.flush()
+    holder.stdout.readline()
+    try:
+        yield
+    finally:
+        holder.communicate(timeout=60)
 
 
 def main(*tests):
