@@ -56,6 +56,7 @@ def stale():
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_principal serve'")
         # the process itself: what is sent while it ends is lost, and may not be said twice
         ok("a connection was ended", until(lambda: not os.path.exists(f"/proc/{first}")))
+        time.sleep(0.3)  # a connection that was used a moment ago is not looked at first
         status, _, second = ask(server.port, "/nap/0")
         ok("a connection that was ended is replaced unnoticed", status == 200 and first != second, (status, first, second))
         sql("DROP TABLE http_stale")
