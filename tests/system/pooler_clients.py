@@ -73,6 +73,11 @@ class Client:
         self.writer.write(message(b"S"))
         return await self.until_ready()
 
+    async def close(self, name):
+        """Not DEALLOCATE, which does not know the name that a pgbouncer since 1.21 gives the statement."""
+        self.writer.write(message(b"C", b"S", name) + message(b"S"))
+        return await self.until_ready()
+
     async def cancel(self):
         reader, writer = await asyncio.open_unix_connection(f"{HOST}/.s.PGSQL.{PORT}")
         writer.write(struct.pack("!ii", 16, 80877102) + self.key)
@@ -121,7 +126,7 @@ async def transaction(client, email, token):
         await client.simple(f"BEGIN; SET LOCAL pg_principal.token = '{token}'")
         got = await client.call(f"SELECT {WHO} WHERE $1 = '1'", "1", name=name)
         got += await client.call("", "1", name=name, parse=False)
-        await client.simple(f"DEALLOCATE {name}; COMMIT")
+        got += await client.close(name) + await client.simple("COMMIT")
         check(way, email, got, [itself(email)] * 2)
     elif way == "savepoint":
         got = await client.simple(f"BEGIN; SAVEPOINT s; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; ROLLBACK TO s; SELECT {WHO}; COMMIT")
