@@ -1,7 +1,8 @@
-// Passwords and profiles, by the rules of core/.
+// Passwords and profiles, by the rules of core/; guesses that were rolled back.
 #include "core/crypto.hpp"
 #include "core/error.hpp"
 #include "core/profile.hpp"
+#include "pg/guesses.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/settings.hpp"
 
@@ -46,6 +47,29 @@ SQL_FUNCTION(verify_password) {
 }
 
 SQL_FUNCTION(is_password_hash) { return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0))); }
+
+SQL_FUNCTION(note_guess) {
+    const GuessKey key = guess_key(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1));
+    if (PG_GETARG_BOOL(2))
+        forget_guesses(key);
+    else
+        note_guess(key, GetCurrentTimestamp());
+    return 0;
+}
+
+SQL_FUNCTION(forget_guesses) {
+    forget_guesses(*PG_GETARG_UUID_P(0));
+    return 0;
+}
+
+// count, last_at
+SQL_FUNCTION(guesses_taken_back) {
+    const GuessesTakenBack taken = guesses_taken_back(
+        guess_key(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1)), GetCurrentTimestamp());
+    Datum values[2] = {Int32GetDatum(taken.count), TimestampTzGetDatum(taken.last_at)};
+    bool nulls[2] = {false, taken.count == 0};
+    return record_result(fcinfo, values, nulls);
+}
 
 // fields, problems
 SQL_FUNCTION(read_profile) {

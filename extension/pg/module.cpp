@@ -1,5 +1,6 @@
 // What the server looks for in the library.
 #include "pg/bridge.hpp"
+#include "pg/guesses.hpp"
 #include "pg/prepare.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
@@ -14,7 +15,10 @@ void _PG_init(void) {
     pg_principal::settings::define();
     pg_principal::watch_revocations();
     pg_principal::watch_prepares();
-    if (process_shared_preload_libraries_in_progress)
+    pg_principal::watch_guesses();
+    if (process_shared_preload_libraries_in_progress) {
         pg_principal::request_token_use_memory();
+        pg_principal::request_guesses_memory();
+    }
 }
 }

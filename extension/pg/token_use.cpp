@@ -1,10 +1,9 @@
 #include "pg/token_use.hpp"
 
+#include "pg/shared_area.hpp"
+
 extern "C" {
 #include "miscadmin.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 }
 
 #include <cstdint>
@@ -15,60 +14,32 @@ namespace pg_principal {
 namespace {
 
 constexpr int slot_count = 32768, longest_probe = 32; // a power of two
-constexpr const char *name = "pg_principal token use";
 
 // Open addressing; a slot is free while used_at is 0. Session ids are random: their bytes are the
 // hash.
 struct Shared {
-    LWLock *lock;
     bool overflowed;
     TokenUse slots[slot_count];
 };
+SharedArea area{"pg_principal token use", sizeof(Shared)};
 
-Shared *shared = nullptr;
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
-
-void on_request() {
-    if (next_request_hook != nullptr)
-        next_request_hook();
-    RequestAddinShmemSpace(sizeof(Shared));
-    RequestNamedLWLockTranche(name, 1);
-}
-
-void on_startup() {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    bool found;
-    auto *memory = static_cast<Shared *>(ShmemInitStruct(name, sizeof(Shared), &found));
-    if (!found) {
-        std::memset(static_cast<void *>(memory), 0, sizeof(Shared));
-        memory->lock = &GetNamedLWLockTranche(name)->lock;
-    }
-    shared = memory;
-    LWLockRelease(AddinShmemInitLock);
-}
+Shared *contents() noexcept { return static_cast<Shared *>(area.contents()); }
 
 } // namespace
 
-void request_token_use_memory() {
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = on_request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = on_startup;
-}
+void request_token_use_memory() { area.request(); }
 
-bool token_use_is_tracked() noexcept { return shared != nullptr; }
+bool token_use_is_tracked() noexcept { return contents() != nullptr; }
 
-bool token_use_overflowed() noexcept { return shared != nullptr && shared->overflowed; }
+bool token_use_overflowed() noexcept { return contents() != nullptr && contents()->overflowed; }
 
 void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
+    Shared *shared = contents();
     if (shared == nullptr)
         return;
     std::uint32_t hash;
     std::memcpy(&hash, session.data, sizeof hash);
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    LWLockAcquire(area.lock(), LW_EXCLUSIVE);
     TokenUse *slot = nullptr;
     for (int i = 0; i < longest_probe; ++i) {
         TokenUse &at = shared->slots[(hash + i) % slot_count];
@@ -84,21 +55,22 @@ void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
         *slot = {MyDatabaseId, session, now};
     else
         shared->overflowed = true;
-    LWLockRelease(shared->lock);
+    LWLockRelease(area.lock());
 }
 
 int drain_token_use(TokenUse *out, int size) noexcept {
+    Shared *shared = contents();
     if (shared == nullptr)
         return 0;
     int count = 0;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    LWLockAcquire(area.lock(), LW_EXCLUSIVE);
     for (TokenUse &slot : shared->slots)
         if (slot.used_at != 0 && slot.database == MyDatabaseId && count < size) {
             out[count++] = slot;
             slot.used_at = 0;
         }
     shared->overflowed = false;
-    LWLockRelease(shared->lock);
+    LWLockRelease(area.lock());
     return count;
 }
 

@@ -211,6 +211,14 @@ $$;
 COMMENT ON FUNCTION auth.list_users(integer, integer) IS
 'For AUDITOR and ADMIN: profiles, oldest first, and how many there are in all. page counts from 1; per_page: 1 to 1000.';
 
+CREATE OR REPLACE FUNCTION auth.is_match(principal auth.users, wanted text) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT wanted IS NULL OR position(wanted IN (principal).email) > 0 OR position(wanted IN
+        lower(concat_ws(' ', (principal).first_name, (principal).last_name, (principal).raw_user_meta_data->>'full_name'))) > 0;
+END;
+COMMENT ON FUNCTION auth.is_match(auth.users, text) IS 'Internal: whether an email or a name contains the text, which is in lower case; NULL: always.';
+
 CREATE OR REPLACE FUNCTION auth.search_users(search text DEFAULT NULL, page integer DEFAULT 1, per_page integer DEFAULT 50) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -226,14 +234,9 @@ BEGIN
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object(
         'users', (SELECT coalesce(jsonb_agg(auth.user_json(p) ORDER BY p.created_at DESC, p.id DESC), '[]')
-                  FROM (SELECT * FROM auth.users u
-                        WHERE wanted IS NULL OR position(wanted IN u.email) > 0
-                           OR position(wanted IN lower(concat_ws(' ', u.first_name, u.last_name, u.raw_user_meta_data->>'full_name'))) > 0
-                        ORDER BY u.created_at DESC, u.id DESC LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
-        'total', (SELECT count(*) FROM auth.users u
-                  WHERE wanted IS NULL OR position(wanted IN u.email) > 0
-                     OR position(wanted IN lower(concat_ws(' ', u.first_name, u.last_name, u.raw_user_meta_data->>'full_name'))) > 0
-                  )))::auth.auth_result;
+                  FROM (SELECT * FROM auth.users u WHERE auth.is_match(u, wanted) ORDER BY u.created_at DESC, u.id DESC
+                        LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
+        'total', (SELECT count(*) FROM auth.users u WHERE auth.is_match(u, wanted))))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.search_users(text, integer, integer) IS
@@ -376,6 +379,7 @@ BEGIN
         WHERE u.email = auth.normalise_email(set_password.email) FOR UPDATE OF a SKIP LOCKED
     )
     DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
+    PERFORM auth.forget_guesses(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
     IF NOT FOUND THEN

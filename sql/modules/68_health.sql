@@ -17,7 +17,8 @@ BEGIN ATOMIC
     ), live AS (
         SELECT s.*, a.email, r.created_at AS refreshed_at, r.expires_at AS refresh_expires_at
         FROM agents a JOIN auth.sessions s ON s.user_id = a.id AND s.generation = a.session_generation
-            LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+            -- an issued token has no refresh token: the index is not asked for NULL
+            LEFT JOIN auth.refresh_tokens r ON r.session_id = CASE s.origin WHEN 'sign_in' THEN s.id END
         WHERE s.revoked_at IS NULL AND s.expires_at > now()
     )
     SELECT 'token_expiring', l.user_id, l.email, format('%s within %s d', l.id, d.days), 'expires within ' || CASE d.days WHEN 1 THEN '1 day' ELSE d.days || ' days' END,

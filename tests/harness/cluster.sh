@@ -4,6 +4,7 @@
 #   build_and_install                     into $work/root, with the command line as $PG_PRINCIPAL
 #   cluster_create DIR [setting=value..]  initdb and postgresql.conf; DIR below $work
 #   cluster_set DIR setting=value..       more settings, for its next start
+#   master_key FILE                       a new one, for pg_principal.master_key_file; also in $MASTER_KEY
 #   cluster_start DIR                     start it; libpq's environment then leads there
 #   cluster_stop DIR [mode]               mode is immediate unless told
 #   as_server COMMAND..                   run as the user that owns the data (PostgreSQL refuses root)
@@ -88,6 +89,12 @@ cluster_create() {
     cluster_set "$dir" shared_preload_libraries=$preload unix_socket_directories="$dir" \
         listen_addresses= max_connections=100 max_prepared_transactions=10 max_worker_processes=24 \
         wal_level=logical "log_line_prefix=%m [%p] %q%u@%d " "$@"
+}
+
+master_key() {
+    MASTER_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+    printf '%s\n' "$MASTER_KEY" >"$1" && chmod 600 "$1" || return 1
+    [ "$(id -u)" != 0 ] || chown postgres: "$1"
 }
 
 cluster_start() {

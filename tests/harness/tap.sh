@@ -29,3 +29,12 @@ like() { # NAME GOT REGEX
         printf '    wanted: %s\n    got:    %s\n' "$3" "${2//$'\n'/$'\n'            }"
     fi
 }
+
+tells_nothing() { # NAME FILE..: something is in each, but no token, no password that the tests use, no hash, no key
+    local name=$1 file secrets='eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20}|ppr_[A-Za-z0-9_-]{30}|Th1sIsAStrong|An0ther|\$argon2|\$2[aby]\$|PRIVATE KEY|"[dk]": ?"[A-Za-z0-9_-]{20}'
+    shift
+    for file; do
+        is "$name: something is in ${file##*/}" "$(grep -qE '[a-z]{3}' "$file" && echo yes)" yes
+    done
+    is "$name: no secret is in ${*##*/}" "$(grep -hE "$secrets|${MASTER_KEY:-PRIVATE KEY}" "$@" | cut -c 1-300)" ""
+}

@@ -5,16 +5,19 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
 
 dir=$work/api
-cluster_create "$dir" fsync=off || exit 1
+master_key "$work/master_key" || exit 1
+cluster_create "$dir" fsync=off pg_principal.master_key_file="$work/master_key" || exit 1
 cluster_start "$dir" || exit 1
 psql -Xq -v ON_ERROR_STOP=1 <<'END' >/dev/null || exit 1
 CREATE EXTENSION pg_principal;
 CREATE ROLE web LOGIN IN ROLE authenticator;
 SELECT auth.create_signing_key('ES256');
 END
-export HTTP_SERVER="$PG_PRINCIPAL serve" HTTP_USER=web PYTHONDONTWRITEBYTECODE=1
+export HTTP_SERVER="$PG_PRINCIPAL serve" HTTP_USER=web PYTHONDONTWRITEBYTECODE=1 ACCESS_LOG=$dir/access SERVER_ERRORS=$dir/errors
 export ANSWERS=$dir/answers
 
 for test in api_accounts api_admin api_callers api_input api_status; do
@@ -37,3 +40,4 @@ else
     echo "not ok - the validators cannot be installed"
     cat "$dir/npm.log"
 fi
+tells_nothing "what the API leaves behind" "$dir/log" "$dir/access" "$dir/errors"

@@ -15,6 +15,9 @@ DEMO = os.environ.get("DEMO_SERVER", "build/http/demo_server")
 SERVER = os.environ.get("HTTP_SERVER", DEMO).split()  # a program, perhaps with a verb
 USER = {"PGUSER": os.environ["HTTP_USER"]} if "HTTP_USER" in os.environ else {}  # of the server, not of psql
 
+# Where what the servers write is kept besides, for a test that looks through it all.
+ACCESS_LOG, SERVER_ERRORS = os.environ.get("ACCESS_LOG", "off"), os.environ.get("SERVER_ERRORS")
+
 
 def ok(name, good, detail=""):
     print(("ok - " if good else "not ok - ") + name, flush=True)
@@ -34,7 +37,7 @@ class Server:
         self.process = subprocess.Popen(
             [*SERVER, "--listen", "127.0.0.1:0", *flags],
             stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, **USER, "PG_PRINCIPAL_SERVE_ACCESS_LOG": "off", **(env or {})})
+            env={**os.environ, **USER, "PG_PRINCIPAL_SERVE_ACCESS_LOG": ACCESS_LOG, **(env or {})})
         self.errors = []
         self.ready = threading.Event()
         self.port = None
@@ -45,6 +48,9 @@ class Server:
     def _read_errors(self):
         for line in self.process.stderr:
             self.errors.append(line)
+            if SERVER_ERRORS:
+                with open(SERVER_ERRORS, "a", encoding="utf-8") as file:
+                    file.write(line)
             found = re.search(r"listening on https?://127\.0\.0\.1:(\d+)", line)
             if found:
                 self.port = int(found.group(1))

@@ -307,6 +307,46 @@ SELECT regress_answer(auth.change_password('guess' || n, 'An0ther!Password')) FR
 SELECT regress_answer(auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password'));
 RESET pg_principal.token;
 SELECT regress_answer(auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass'));
+-- nor by taking back what was counted: with a transaction, a savepoint, an error that is caught
+DELETE FROM auth.sign_in_attempts;
+SET pg_principal.max_failed_sign_ins = 3;
+SET pg_principal.token = :'issued';
+BEGIN;
+SELECT regress_answer(auth.change_password('guess', 'An0ther!Password'));
+ROLLBACK;
+BEGIN;
+SAVEPOINT outer_one;
+SAVEPOINT inner_one;
+SELECT regress_answer(auth.change_password('guess', 'An0ther!Password'));
+RELEASE inner_one;
+ROLLBACK TO outer_one;
+COMMIT;
+DO $$ BEGIN PERFORM auth.change_password('guess', 'An0ther!Password'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+SELECT regress_answer(auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password'));
+RESET pg_principal.token;
+SELECT * FROM regress_attempts();
+SELECT failures, last_failure_at <= clock_timestamp() AS lately FROM auth.guesses_taken_back(:'ann_id', '');
+SELECT regress_from(NULL) AS here, regress_from('192.0.2.1') AS elsewhere, (auth.guesses_taken_back(:'ann_id', 'local')).*;
+-- somebody else is not locked; who sets the password lifts it
+SELECT failures FROM auth.guesses_taken_back(gen_random_uuid(), '');
+SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass');
+SELECT failures FROM auth.guesses_taken_back(:'ann_id', '');
+SELECT auth.issue('ann@example.com') AS issued \gset
+-- what is not taken back counts once, in the table; the right password forgets
+SET pg_principal.token = :'issued';
+BEGIN;
+SELECT regress_answer(auth.change_password('guess', 'An0ther!Password'));
+ROLLBACK;
+BEGIN;
+SAVEPOINT one;
+SELECT regress_answer(auth.change_password('guess', 'An0ther!Password'));
+RELEASE one;
+COMMIT;
+RESET pg_principal.token;
+SELECT * FROM regress_attempts();
+SELECT failures FROM auth.guesses_taken_back(:'ann_id', '');
+SELECT regress_from(NULL);
+SELECT failures FROM auth.guesses_taken_back(:'ann_id', '');
 RESET pg_principal.max_failed_sign_ins;
 -- who has none has none to change
 UPDATE auth.users SET encrypted_password = NULL WHERE id = :'ann_id';

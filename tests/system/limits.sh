@@ -22,7 +22,13 @@ mallory=$(sql "SELECT auth.issue('mallory@example.com')")
 as() { PGUSER=$1 PGOPTIONS="${options-}" psql -XAtq -v VERBOSITY=sqlstate -c "$2" 2>&1 | tail -n 1; }
 
 options="-c pg_principal.token=$mallory"
-is "wrong guesses of one's own password, rolled back, do not lock" "$(as app "DO \$\$ BEGIN FOR n IN 1..8 LOOP BEGIN PERFORM auth.change_password('no', 'no'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END \$\$; SELECT (auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass')).status")" 200
+guess="DO \$\$ BEGIN FOR n IN 1..8 LOOP BEGIN PERFORM auth.change_password('no', 'no'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END \$\$; SELECT (auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass')).reason"
+is "wrong guesses of one's own password lock, also when they are rolled back" "$(as app "$guess")" locked
+cluster_set "$dir" shared_preload_libraries=
+cluster_stop "$dir" && cluster_start "$dir" || exit 1
+is "but not where the library has no shared memory" "$(as app "$guess")" ""
+cluster_set "$dir" shared_preload_libraries=pg_principal
+cluster_stop "$dir" && cluster_start "$dir" || exit 1
 is "every change of one's own profile is audited, however many" "$(as app "SELECT count((auth.update_profile(jsonb_build_object('jobTitle', n::text))).status) FROM generate_series(1, 200) AS n")" 200
 is "200 of them are 200 entries" "$(sql "SELECT count(*) FROM auth.audit_log WHERE changes ? 'jobTitle'")" 200
 unset options

@@ -97,7 +97,7 @@ read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c"
 user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~
 add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid() || '@example.com', 'userMetadata', '{"a": 1}'::jsonb))~auth.add_user('{}', '[]')
 create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user('{}') FROM set_config('pg_principal.token', 'x', true)
-get_user, find_user, list_users, search_users~50~concat(auth.get_user(), auth.find_user(auth.uid()), auth.list_users(1, 5), auth.search_users('ann'))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
+get_user, find_user, list_users, search_users, is_match~50~concat(auth.get_user(), auth.find_user(auth.uid()), auth.list_users(1, 5), auth.search_users('ann'))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
 is_project_key~1000~auth.is_project_key(:token) OR auth.is_project_key('x.y.z' || random())~
 merged_metadata, registration_is_open~300~auth.merged_metadata('{"a": 1}', '{"a": null}') FROM auth.registration_is_open()~
 update_account~10~auth.update_account('{"userMetadata": {"a": 1}}')~auth.update_account('{}') FROM set_config('pg_principal.token', 'x', true)
@@ -107,6 +107,7 @@ import_users, is_point_in_time~20~auth.import_users('[]')~auth.import_users('[{"
 seconds, requested_ttl~300~auth.requested_ttl('{"a": 5}', 'a', 'access_token_ttl')~auth.seconds('nothing')
 make_server_key~300~auth.make_server_key()~
 first_refresh_token, read_refresh_token, equal_secrets~300~auth.equal_secrets('a', 'b') FROM auth.read_refresh_token((SELECT f.token FROM auth.first_refresh_token(gen_random_uuid()) AS f))~
+note_guess, forget_guesses, guesses_taken_back, lock_end~500~(SELECT concat(auth.lock_end(5, now()), auth.forget_guesses(auth.uid())) FROM auth.guesses_taken_back(auth.uid(), '')) FROM auth.note_guess(auth.uid(), '', false)~1 / (SELECT failures - failures FROM auth.note_guess(gen_random_uuid(), '', false), auth.guesses_taken_back(gen_random_uuid(), ''))
 admit_sign_in~10~auth.admit_sign_in(auth.uid(), true)~auth.admit_sign_in(NULL, false)
 sign_in, start_session, session_payload, mint_token~1~auth.sign_in(:other, 'Th1sIsAStrong!Pass')~auth.sign_in(:other, 'x', '[]')
 sign_in, refused~1~auth.sign_in('nobody@example.com', 'x')~
