@@ -16,13 +16,6 @@ CREATE OR REPLACE FUNCTION auth.equal_secrets(a bytea, b bytea) RETURNS boolean
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'pg_principal_equal_secrets';
 COMMENT ON FUNCTION auth.equal_secrets(bytea, bytea) IS 'Internal: whether two hashes are equal, in a time that does not tell where they differ. False for NULL.';
 
-CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT extract(epoch FROM current_setting('pg_principal.' || seconds.setting)::interval)::bigint;
-END;
-COMMENT ON FUNCTION auth.seconds(text) IS 'Internal: a setting pg_principal.<setting> that is a duration, in seconds.';
-
 CREATE OR REPLACE FUNCTION auth.requested_ttl(context jsonb, field text, setting text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -83,110 +76,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.end_sessions(uuid, text, uuid) IS 'Internal: ends all sessions of a principal but one, whatever opened them.';
-
-CREATE OR REPLACE FUNCTION auth.sign_in_source() RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    address inet := (auth.request_context()).ip;
-BEGIN
-    RETURN CASE WHEN address IS NULL THEN 'local'
-        WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:', '') -- IPv4 as a dual-stack socket tells it
-        WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text ELSE host(address) END;
-END
-$$;
-COMMENT ON FUNCTION auth.sign_in_source() IS
-'Internal: where a sign-in comes from: an IPv4 address, an IPv6 network of 64 bits, or local when the application names none.';
-
-CREATE OR REPLACE FUNCTION auth.note_guess(target uuid, source text, was_right boolean) RETURNS void
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_note_guess';
-COMMENT ON FUNCTION auth.note_guess(uuid, text, boolean) IS
-'Internal: a wrong password is being counted in auth.sign_in_attempts: if that is rolled back, shared memory keeps it. A right one makes it forget. Does nothing without shared_preload_libraries.';
-CREATE OR REPLACE FUNCTION auth.forget_guesses(target uuid) RETURNS void
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_forget_guesses';
-COMMENT ON FUNCTION auth.forget_guesses(uuid) IS 'Internal: forgets the wrong passwords of a principal that shared memory keeps.';
-
-CREATE OR REPLACE FUNCTION auth.guesses_taken_back(target uuid, source text, OUT failures integer, OUT last_failure_at timestamptz) RETURNS record
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_guesses_taken_back';
-COMMENT ON FUNCTION auth.guesses_taken_back(uuid, text) IS
-'Internal: wrong passwords whose count was rolled back, in a row and each within a day of the next; 0 and NULL when there are none.';
-
-CREATE OR REPLACE FUNCTION auth.lock_end(failures integer, last_failure_at timestamptz) RETURNS timestamptz
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT last_failure_at + auth.seconds('lockout_duration') * interval '1 second' * 2 ^ least(failures - m.most, 6)
-    FROM (SELECT current_setting('pg_principal.max_failed_sign_ins')::integer AS most) AS m WHERE failures >= m.most;
-END;
-COMMENT ON FUNCTION auth.lock_end(integer, timestamptz) IS
-'Internal: until when as many wrong passwords in a row lock; NULL when they do not.';
-
-CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    most integer := current_setting('pg_principal.max_failed_sign_ins');
-    here text := auth.sign_in_source();
-    counted_under text;
-    attempts auth.sign_in_attempts;
-    taken_back record;
-BEGIN
-    IF most = 0 THEN
-        RETURN right_password;
-    END IF;
-    LOOP
-        IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
-            counted_under := here;
-        ELSE
-            -- there to be locked: guesses that come at once are counted one after the other
-            counted_under := '';
-            INSERT INTO auth.sign_in_attempts (user_id, source) VALUES (target, '') ON CONFLICT DO NOTHING;
-        END IF;
-        SELECT * INTO attempts FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under FOR UPDATE;
-        EXIT WHEN FOUND; -- not deleted meanwhile
-    END LOOP;
-    taken_back := auth.guesses_taken_back(target, counted_under);
-    IF greatest(attempts.locked_until, auth.lock_end(taken_back.failures, taken_back.last_failure_at)) > clock_timestamp() THEN
-        RETURN false; -- also for the right password; trying does not make it longer
-    END IF;
-    PERFORM auth.note_guess(target, counted_under, right_password);
-    IF right_password THEN
-        UPDATE auth.sign_in_attempts a SET failures = 0, locked_until = NULL
-        WHERE a.user_id = target AND a.source = counted_under AND a.failures > 0;
-        INSERT INTO auth.sign_in_attempts AS a (user_id, source, last_success_at) VALUES (target, here, clock_timestamp())
-        ON CONFLICT (user_id, source) DO UPDATE SET last_success_at = excluded.last_success_at
-        WHERE a.last_success_at IS NULL OR a.last_success_at < excluded.last_success_at - interval '1 day';
-        IF counted_under = '' THEN
-            DELETE FROM auth.sign_in_attempts a USING (
-                SELECT o.source FROM auth.sign_in_attempts o WHERE o.user_id = target AND o.source <> ''
-                ORDER BY o.last_success_at DESC OFFSET 20) AS old
-            WHERE a.user_id = target AND a.source = old.source;
-        END IF;
-        RETURN true;
-    END IF;
-    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '1 day' THEN 1 ELSE attempts.failures + 1 END;
-    UPDATE auth.sign_in_attempts a SET failures = attempts.failures, last_failure_at = clock_timestamp(),
-        locked_until = auth.lock_end(attempts.failures, clock_timestamp())
-    WHERE a.user_id = target AND a.source = counted_under;
-    RETURN false;
-END
-$$;
-COMMENT ON FUNCTION auth.admit_sign_in(uuid, boolean) IS
-'Internal: counts a sign-in and tells whether it may go on. After pg_principal.max_failed_sign_ins wrong passwords in a row it locks for pg_principal.lockout_duration, doubled by each wrong password after that, up to 64 times. Addresses that the principal has signed in from before are counted by themselves, all others together: strangers can lock out strangers only. Wrong passwords that were counted and rolled back lock alike.';
-
-CREATE OR REPLACE FUNCTION auth.refuse_sign_in(principal auth.users, reason text, status integer, message text) RETURNS auth.auth_result
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    whose uuid := coalesce(principal.id, auth.nobody());
-BEGIN
-    PERFORM auth.count_up('auth.sign_in.failures', reason);
-    IF auth.audit_failure(whose, principal.email, jsonb_build_object('signIn',
-        jsonb_build_object('previous', NULL, 'current', 'refused', 'reason', reason)), reason, NULL) THEN
-        PERFORM auth.log_event(jsonb_build_object('event', 'auth.sign_in.failure', 'userId', principal.id, 'reason', reason,
-            'metadata', jsonb_build_object('ip', (auth.request_context()).ip)));
-    END IF;
-    RETURN auth.refusal(status, reason, message);
-END
-$$;
-COMMENT ON FUNCTION auth.refuse_sign_in(auth.users, text, integer, text) IS
-'Internal: counts, audits and logs a refused sign-in.';
 
 CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
