@@ -11,9 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 dir=$work/dump
 cluster_create "$dir" fsync=off || exit 1
 master_key=$dir/master_key
-printf '%064d\n' 1 >"$master_key"
-chmod 600 "$master_key"
-[ "$(id -u)" != 0 ] || chown postgres: "$master_key"
+master_key "$master_key" || exit 1
 cluster_set "$dir" pg_principal.master_key_file="$master_key"
 cluster_start "$dir" || exit 1
 
@@ -142,9 +140,7 @@ like "without the master key: a clear error" "$(sql plain "SELECT auth.authentic
 like "for minting too" "$(sql plain "SELECT auth.issue('boss@example.com')")" 'could not read master key file'
 like "for a clamped query, too" "$(sees plain "$boss" "\"we ird'\"")" 'could not read master key file'
 is "nothing but that" "$(sql plain "SELECT count(*) FROM auth.list_sessions('boss@example.com')") $(sql plain "SELECT jsonb_array_length(auth.jwks()->'keys')")" "3 1"
-printf '%064d\n' 2 >"$master_key"
-chmod 600 "$master_key"
-[ "$(id -u)" != 0 ] || chown postgres: "$master_key"
+master_key "$master_key"
 like "with another master key: another one" "$(sql plain "SELECT auth.authenticate('$boss')")" 'is sealed and no master key opens it'
 mv -f "$master_key.away" "$master_key"
 is "with the right one again: alive" "$(who plain "$boss")" boss@example.com

@@ -12,8 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 dir=$work/before
 mkdir -p "$dir" && chmod 755 "$work"
-printf '%064d\n' 7 >"$work/master_key" && chmod 600 "$work/master_key"
-[ "$(id -u)" != 0 ] || chown postgres: "$work/master_key"
+master_key "$work/master_key" || exit 1
 settings=(fsync=off shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 cluster_create "$dir" "${settings[@]}" || exit 1
 cluster_start "$dir" || exit 1

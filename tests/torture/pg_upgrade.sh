@@ -45,8 +45,7 @@ for one in "$old" "$new"; do
         exit 1
     fi
 done
-printf '%064d\n' 7 >"$work/master_key" && chmod 600 "$work/master_key"
-[ "$(id -u)" != 0 ] || chown postgres: "$work/master_key"
+master_key "$work/master_key" || exit 1
 settings=(shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 
 # What went through a dump tells the names of its columns, has other parentheses, and no grants that are as usual.

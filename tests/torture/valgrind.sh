@@ -27,7 +27,7 @@ chmod 755 "$work/postgres"
 cluster_create "$dir" fsync=off autovacuum=off jit=off max_parallel_workers_per_gather=2 authentication_timeout=10min \
     pg_principal.access_token_ttl=1d pg_principal.refresh_reuse_interval=1h pg_principal.registration=open \
     pg_principal.max_failed_sign_ins=100 pg_principal.master_key_file="$dir/master.key" || exit 1
-printf '%064d\n' 7 | as_server tee "$dir/master.key" >/dev/null && as_server chmod 600 "$dir/master.key"
+master_key "$dir/master.key" || exit 1
 clusters+=("$dir")
 (cd "$dir" && as_server "$PG_BIN/pg_ctl" -s -w -t 300 -p "$work/postgres" -D "$dir/data" -l "$dir/log" start) </dev/null ||
     { tail -n 20 "$dir/log" && exit 1; }
