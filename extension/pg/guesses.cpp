@@ -16,7 +16,7 @@ namespace pg_principal {
 
 namespace {
 
-constexpr int slot_count = 1024, window = 16;
+constexpr int slot_count = 8192, window = 16;
 constexpr TimestampTz memory_span = USECS_PER_DAY;
 
 // A slot is free while its count is 0.
@@ -25,10 +25,14 @@ struct Slot {
     int count;
     TimestampTz last_at;
 };
-using Slots = Slot[slot_count];
-SharedArea area{"pg_principal guesses", sizeof(Slots)};
+// Nobody can work out whose slots are neighbours, and so push a slot out by guesses at others.
+struct Shared {
+    uint64 seed;
+    Slot slots[slot_count];
+};
+SharedArea area{"pg_principal guesses", sizeof(Shared)};
 
-Slot *slots() noexcept { return static_cast<Slot *>(area.contents()); }
+Shared *shared() noexcept { return static_cast<Shared *>(area.contents()); }
 
 bool is_same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept {
     return std::memcmp(a.data, b.data, UUID_LEN) == 0;
@@ -40,10 +44,10 @@ bool is_same(const GuessKey &a, const GuessKey &b) noexcept {
 
 // The key's slot, else the one of its window that is free or was written to longest ago.
 Slot &slot_for(const GuessKey &key) noexcept {
-    const uint32 hash = hash_bytes(key.target.data, UUID_LEN) ^ key.source;
+    const uint64 hash = hash_bytes_extended(key.target.data, UUID_LEN, shared()->seed ^ key.source);
     Slot *best = nullptr;
     for (uint32 i = 0; i < window; ++i) {
-        Slot &at = slots()[(hash + i) % slot_count];
+        Slot &at = shared()->slots[(hash + i) % slot_count];
         if (at.count > 0 && is_same(at.key, key))
             return at;
         if (best == nullptr || (best->count > 0 && (at.count == 0 || at.last_at < best->last_at)))
@@ -67,6 +71,8 @@ void add(Slot &slot, const Slot &more) noexcept {
 
 // Called with area.lock() held.
 void take_back(const Slot &guesses) noexcept {
+    if (shared()->seed == 0 && !pg_strong_random(&shared()->seed, sizeof shared()->seed))
+        shared()->seed = 1;
     Slot &slot = slot_for(guesses.key);
     if (!is_same(slot.key, guesses.key))
         slot = {guesses.key, 0, 0};
@@ -145,7 +151,7 @@ GuessKey guess_key(const pg_uuid_t &target, std::string_view source) noexcept {
 }
 
 void note_guess(const GuessKey &key, TimestampTz now) {
-    if (slots() == nullptr)
+    if (shared() == nullptr)
         return;
     const SubTransactionId here = GetCurrentSubTransactionId();
     if (Pending *same = find_pending(here, key); same != nullptr)
@@ -156,7 +162,7 @@ void note_guess(const GuessKey &key, TimestampTz now) {
 
 GuessesTakenBack guesses_taken_back(const GuessKey &key, TimestampTz now) noexcept {
     GuessesTakenBack result{0, 0};
-    if (slots() == nullptr)
+    if (shared() == nullptr)
         return result;
     LWLockAcquire(area.lock(), LW_SHARED);
     const Slot &slot = slot_for(key);
@@ -167,7 +173,7 @@ GuessesTakenBack guesses_taken_back(const GuessKey &key, TimestampTz now) noexce
 }
 
 void forget_guesses(const GuessKey &key) noexcept {
-    if (slots() == nullptr)
+    if (shared() == nullptr)
         return;
     LWLockAcquire(area.lock(), LW_EXCLUSIVE);
     Slot &slot = slot_for(key);
@@ -177,13 +183,12 @@ void forget_guesses(const GuessKey &key) noexcept {
 }
 
 void forget_guesses(const pg_uuid_t &target) noexcept {
-    if (slots() == nullptr)
+    if (shared() == nullptr)
         return;
     LWLockAcquire(area.lock(), LW_EXCLUSIVE);
-    std::for_each(slots(), slots() + slot_count, [&target](Slot &slot) {
+    for (Slot &slot : shared()->slots)
         if (slot.key.database == MyDatabaseId && is_same(slot.key.target, target))
             slot.count = 0;
-    });
     LWLockRelease(area.lock());
 }
 
