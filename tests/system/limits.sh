@@ -24,6 +24,11 @@ as() { PGUSER=$1 PGOPTIONS="${options-}" psql -XAtq -v VERBOSITY=sqlstate -c "$2
 options="-c pg_principal.token=$mallory"
 guess="DO \$\$ BEGIN FOR n IN 1..8 LOOP BEGIN PERFORM auth.change_password('no', 'no'); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END \$\$; SELECT (auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass')).reason"
 is "wrong guesses of one's own password lock, also when they are rolled back" "$(as app "$guess")" locked
+sql "SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass')" >/dev/null
+mallory=$(sql "SELECT auth.issue('mallory@example.com')")
+options="-c pg_principal.token=$mallory"
+for _ in {1..5}; do as app "BEGIN; SELECT auth.change_password('no', 'no'); SELECT pg_terminate_backend(pg_backend_pid())" >/dev/null; done
+is "nor does a connection that ends take them back" "$(as app "SELECT (auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass')).reason")" locked
 cluster_set "$dir" shared_preload_libraries=
 cluster_stop "$dir" && cluster_start "$dir" || exit 1
 is "but not where the library has no shared memory" "$(as app "$guess")" ""
