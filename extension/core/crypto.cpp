@@ -32,6 +32,14 @@ const char *openssl::hash_name(Hash hash) noexcept {
     }
 }
 
+void openssl::check_memory() {
+    while (const unsigned long error = ERR_get_error())
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+            throw std::bad_alloc();
+}
+
+void openssl::probe_memory() { OpensslPtr<EVP_MD_CTX>(require_memory(EVP_MD_CTX_new())); }
+
 std::string sha256(std::string_view data) {
     const CleanQueue queue;
     std::string out(32, '\0');
@@ -71,7 +79,7 @@ std::string_view HmacKey::sign(Hash hash, std::string_view message, std::array<c
         require(EVP_MAC_init(ctx.get(), nullptr, 0, nullptr), "HMAC reset");
     } else {
         const Ptr<EVP_MAC> mac(require(EVP_MAC_fetch(nullptr, "HMAC", nullptr), "HMAC lookup"));
-        ctx.reset(require(EVP_MAC_CTX_new(mac.get()), "HMAC context"));
+        ctx.reset(require_memory(EVP_MAC_CTX_new(mac.get())));
         const OSSL_PARAM params[] = {
             OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
                                              const_cast<char *>(hash_name(hash)), 0),

@@ -17,7 +17,7 @@ Ptr<EVP_CIPHER_CTX> start(std::string_view key, std::string_view nonce, std::str
             "encryption parameters");
     const Ptr<EVP_CIPHER> cipher(
         require(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr), "cipher lookup"));
-    Ptr<EVP_CIPHER_CTX> ctx(require(EVP_CIPHER_CTX_new(), "cipher context"));
+    Ptr<EVP_CIPHER_CTX> ctx(require_memory(EVP_CIPHER_CTX_new()));
     // the nonce of GCM has 96 bits unless told otherwise
     require(
         EVP_CipherInit_ex2(ctx.get(), cipher.get(), bytes(key), bytes(nonce), encrypting, nullptr),
@@ -63,8 +63,10 @@ std::optional<Secret> aes256_gcm_decrypt(std::string_view key, std::string_view 
             "decryption");
     require(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()),
             "decryption");
-    if (EVP_CipherFinal_ex(ctx.get(), bytes(plain.data()) + size, &rest) != 1)
+    if (EVP_CipherFinal_ex(ctx.get(), bytes(plain.data()) + size, &rest) != 1) {
+        check_memory();
         return std::nullopt;
+    }
     require(static_cast<std::size_t>(size + rest) == ciphertext.size(), "decryption");
     return Secret(plain.view().substr(0, ciphertext.size()));
 }

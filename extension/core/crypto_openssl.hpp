@@ -14,6 +14,8 @@
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
 
+#include <new>
+
 namespace pg_principal::openssl {
 
 struct Free : OpensslFree {
@@ -32,29 +34,65 @@ struct Free : OpensslFree {
 template <class T>
 using Ptr = std::unique_ptr<T, Free>;
 
+inline void clean_queue() noexcept {
+    if (ERR_peek_error() != 0) // clearing costs more than looking
+        ERR_clear_error();
+}
+
 // Leaves the thread's error queue empty however the scope is left: a stale entry would be taken for
 // the server's own TLS error.
 class CleanQueue {
   public:
     CleanQueue() = default;
-    ~CleanQueue() {
-        if (ERR_peek_error() != 0) // clearing costs more than looking
-            ERR_clear_error();
-    }
+    ~CleanQueue() { clean_queue(); }
     CleanQueue(const CleanQueue &) = delete;
     CleanQueue &operator=(const CleanQueue &) = delete;
 };
 
+// What OpenSSL refuses for want of memory says nothing of a key or a signature: throws
+// std::bad_alloc when that is in the queue. To be called before a call's failure is believed.
+void check_memory();
+// Nor is there a want of memory that OpenSSL keeps to itself: throws std::bad_alloc when it gets
+// none.
+void probe_memory();
+
+// Some of OpenSSL says no without a word when it lacked memory, as it does when a signature or a
+// key is wrong: a no counts when it is said twice.
+template <class Ask>
+bool confirmed(Ask ask) {
+    clean_queue(); // of what others left there
+    for (int i = 0; i < 2; ++i) {
+        if (ask())
+            return true;
+        check_memory();
+    }
+    probe_memory();
+    return false;
+}
+
+[[noreturn]] inline void fail(const char *what) {
+    check_memory();
+    throw Error(Errc::crypto_failed, {what});
+}
+
 // Only 1 is success: some calls report an inner failure as a negative number.
 inline void require(int result, const char *what) {
     if (result != 1)
-        throw Error(Errc::crypto_failed, {what});
+        fail(what);
 }
 
 template <class T>
 T *require(T *object, const char *what) {
     if (!object)
-        throw Error(Errc::crypto_failed, {what});
+        fail(what);
+    return object;
+}
+
+// Of what fails for want of memory alone, often without a word in the queue.
+template <class T>
+T *require_memory(T *object) {
+    if (!object)
+        throw std::bad_alloc();
     return object;
 }
 

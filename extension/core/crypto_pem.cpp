@@ -60,39 +60,69 @@ Ptr<EVP_PKEY> read_pkcs8(const unsigned char *&at, long size) {
     return Ptr<EVP_PKEY>(info ? EVP_PKCS82PKEY_ex(info.get(), nullptr, nullptr) : nullptr);
 }
 
+enum class Form { pkcs8, rsa, ec, spki, rsa_public };
+
+std::optional<Form> form_of(std::string_view label) noexcept {
+    if (label == "PRIVATE KEY")
+        return Form::pkcs8;
+    if (label == "RSA PRIVATE KEY")
+        return Form::rsa;
+    if (label == "EC PRIVATE KEY")
+        return Form::ec;
+    if (label == "PUBLIC KEY")
+        return Form::spki;
+    if (label == "RSA PUBLIC KEY")
+        return Form::rsa_public;
+    return std::nullopt;
+}
+
+// nullptr when it is malformed.
+Ptr<EVP_PKEY> read_der(Form form, std::string_view der) {
+    const unsigned char *at = bytes(der);
+    const unsigned char *const end = at + der.size();
+    const auto size = static_cast<long>(der.size());
+    Ptr<EVP_PKEY> pkey;
+    switch (form) {
+    case Form::pkcs8:
+        pkey = read_pkcs8(at, size);
+        break;
+    case Form::rsa:
+        pkey.reset(d2i_PrivateKey_ex(EVP_PKEY_RSA, nullptr, &at, size, nullptr, nullptr));
+        break;
+    case Form::ec:
+        pkey.reset(d2i_PrivateKey_ex(EVP_PKEY_EC, nullptr, &at, size, nullptr, nullptr));
+        break;
+    case Form::spki:
+        pkey.reset(d2i_PUBKEY_ex(nullptr, &at, size, nullptr, nullptr));
+        break;
+    case Form::rsa_public:
+        pkey.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size));
+    }
+    return at == end ? std::move(pkey) : nullptr;
+}
+
 // nullptr for a block of another kind.
 Ptr<EVP_PKEY> read_block(const Block &block, bool &is_private) {
-    const unsigned char *at = bytes(block.der.view());
-    const unsigned char *const end = at + block.der.size();
-    const auto size = static_cast<long>(block.der.size());
+    const auto form = form_of(block.label);
+    if (!form)
+        return nullptr;
+    is_private = *form != Form::spki && *form != Form::rsa_public;
     Ptr<EVP_PKEY> pkey;
-    is_private = true;
-    if (block.label == "PRIVATE KEY") {
-        pkey = read_pkcs8(at, size);
-    } else if (block.label == "RSA PRIVATE KEY") {
-        pkey.reset(d2i_PrivateKey_ex(EVP_PKEY_RSA, nullptr, &at, size, nullptr, nullptr));
-    } else if (block.label == "EC PRIVATE KEY") {
-        pkey.reset(d2i_PrivateKey_ex(EVP_PKEY_EC, nullptr, &at, size, nullptr, nullptr));
-    } else {
-        is_private = false;
-        if (block.label == "PUBLIC KEY")
-            pkey.reset(d2i_PUBKEY_ex(nullptr, &at, size, nullptr, nullptr));
-        else if (block.label == "RSA PUBLIC KEY")
-            pkey.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size));
-        else
-            return nullptr;
-    }
-    if (!pkey || at != end)
+    if (!confirmed([&] { return (pkey = read_der(*form, block.der.view())) != nullptr; }))
         malformed("its PEM holds no valid key of that kind");
     return pkey;
 }
 
+bool is_a(const EVP_PKEY *pkey, const char *type) {
+    return confirmed([&] { return EVP_PKEY_is_a(pkey, type) == 1; });
+}
+
 Curve curve_of(const EVP_PKEY *pkey) {
-    if (EVP_PKEY_is_a(pkey, "ED25519") == 1)
+    if (is_a(pkey, "ED25519"))
         return Curve::Ed25519;
-    if (EVP_PKEY_is_a(pkey, "ED448") == 1)
+    if (is_a(pkey, "ED448"))
         return Curve::Ed448;
-    if (EVP_PKEY_is_a(pkey, "EC") != 1)
+    if (!is_a(pkey, "EC"))
         refuse("its type is none of RSA, EC and Ed25519");
     int is_explicit = 0;
     char name[64] = "";
@@ -100,7 +130,8 @@ Curve curve_of(const EVP_PKEY *pkey) {
     require(
         EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit),
         "key curve");
-    if (is_explicit || EVP_PKEY_get_group_name(pkey, name, sizeof name, &size) != 1)
+    if (is_explicit ||
+        !confirmed([&] { return EVP_PKEY_get_group_name(pkey, name, sizeof name, &size) == 1; }))
         refuse("its curve is not given by name");
     const std::string_view group(name);
     if (group == "prime256v1")
@@ -112,7 +143,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
     refuse("its curve is none of P-256, P-384 and P-521");
 }
 
-Ptr<BIO> memory() { return Ptr<BIO>(require(BIO_new(BIO_s_secmem()), "memory")); }
+Ptr<BIO> memory() { return Ptr<BIO>(require_memory(BIO_new(BIO_s_secmem()))); }
 
 std::string_view content(BIO *bio) {
     char *data = nullptr;
@@ -143,14 +174,15 @@ PKey PKey::from_pem(std::string_view pem) {
     }
     if (!found)
         malformed("there is no PEM key in it");
-    const bool is_rsa = EVP_PKEY_is_a(found.get(), "RSA") == 1;
+    const bool is_rsa = is_a(found.get(), "RSA");
     const Curve curve = is_rsa ? Curve::none : curve_of(found.get());
     const Kty kty = is_rsa                                             ? Kty::RSA
                     : curve == Curve::Ed25519 || curve == Curve::Ed448 ? Kty::OKP
                                                                        : Kty::EC;
     BIGNUM *third_prime = nullptr;
-    if (is_rsa && found_private)
-        EVP_PKEY_get_bn_param(found.get(), OSSL_PKEY_PARAM_RSA_FACTOR3, &third_prime);
+    if (is_rsa && found_private &&
+        EVP_PKEY_get_bn_param(found.get(), OSSL_PKEY_PARAM_RSA_FACTOR3, &third_prime) != 1)
+        check_memory();
     if (Ptr<BIGNUM>(third_prime))
         refuse("it has more than two primes");
     // taken apart and built again, so that every key passes the same checks

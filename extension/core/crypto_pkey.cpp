@@ -82,11 +82,14 @@ Ptr<EVP_PKEY> from_params(const char *type, OSSL_PARAM_BLD *builder, bool is_pri
     const Ptr<EVP_PKEY_CTX> ctx(
         require(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), "key context"));
     require(EVP_PKEY_fromdata_init(ctx.get()), "key context");
-    EVP_PKEY *made = nullptr;
-    const bool fits =
-        EVP_PKEY_fromdata(ctx.get(), &made, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
-                          params.get()) == 1;
-    Ptr<EVP_PKEY> pkey(made);
+    Ptr<EVP_PKEY> pkey;
+    const bool fits = confirmed([&] {
+        EVP_PKEY *made = nullptr;
+        const int result = EVP_PKEY_fromdata(
+            ctx.get(), &made, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params.get());
+        pkey.reset(made);
+        return result == 1;
+    });
     if (!fits)
         refuse(fault);
     require(pkey.get(), "key");
@@ -109,7 +112,7 @@ void check_rsa_numbers(const KeyParts &parts) {
 
 // OpenSSL falls back from a wrong CRT member to d without a word, so they are checked here.
 void check_rsa_crt(const KeyParts &parts) {
-    const Ptr<BN_CTX> ctx(require(BN_CTX_secure_new(), "number context"));
+    const Ptr<BN_CTX> ctx(require_memory(BN_CTX_secure_new()));
     const auto n = to_number(parts.n), e = to_number(parts.e);
     const auto d = to_secret_number(parts.d.view()), p = to_secret_number(parts.p.view()),
                q = to_secret_number(parts.q.view()), qi = to_secret_number(parts.qi.view());
@@ -142,7 +145,7 @@ Ptr<EVP_PKEY> build_rsa(const KeyParts &parts) {
     if (crt)
         check_rsa_crt(parts);
     const auto n = to_number(parts.n), e = to_number(parts.e);
-    const Ptr<OSSL_PARAM_BLD> builder(require(OSSL_PARAM_BLD_new(), "key parameters"));
+    const Ptr<OSSL_PARAM_BLD> builder(require_memory(OSSL_PARAM_BLD_new()));
     std::array<Ptr<BIGNUM>, 6> secrets; // the builder copies them when it is done
     std::size_t used = 0;
     const auto push = [&](const char *name, const BIGNUM *number) {
@@ -175,7 +178,7 @@ Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {
         refuse("its private member is out of range");
     const std::string point = '\4' + parts.x + parts.y;
     const auto d = to_secret_number(parts.d.view());
-    const Ptr<OSSL_PARAM_BLD> builder(require(OSSL_PARAM_BLD_new(), "key parameters"));
+    const Ptr<OSSL_PARAM_BLD> builder(require_memory(OSSL_PARAM_BLD_new()));
     require(OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
                                             group_name(parts.curve), 0),
             "key parameters");
@@ -189,10 +192,12 @@ Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {
         from_params("EC", builder.get(), parts.is_private(), "its point is not on the curve");
     const Ptr<EVP_PKEY_CTX> ctx(
         require(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey.get(), nullptr), "key context"));
-    if (EVP_PKEY_public_check_quick(ctx.get()) != 1)
+    if (!confirmed([&] { return EVP_PKEY_public_check_quick(ctx.get()) == 1; }))
         refuse("its point is not on the curve");
-    if (parts.is_private() &&
-        (EVP_PKEY_private_check(ctx.get()) != 1 || EVP_PKEY_pairwise_check(ctx.get()) != 1))
+    if (parts.is_private() && !confirmed([&] {
+            return EVP_PKEY_private_check(ctx.get()) == 1 &&
+                   EVP_PKEY_pairwise_check(ctx.get()) == 1;
+        }))
         refuse("its private members do not match its public ones");
     return pkey;
 }
@@ -223,7 +228,10 @@ Ptr<BIGNUM> number_of(const EVP_PKEY *pkey, const char *name) {
     // a failed call may have left a number behind
     const bool found = EVP_PKEY_get_bn_param(pkey, name, &number) == 1;
     Ptr<BIGNUM> owned(number);
-    return found ? std::move(owned) : nullptr;
+    if (found)
+        return owned;
+    check_memory(); // it may be there all the same
+    return nullptr;
 }
 
 // Big-endian; as short as possible when the size is 0.
@@ -246,7 +254,7 @@ Ptr<BIGNUM> openssl::to_number(std::string_view big_endian) {
 }
 
 Ptr<BIGNUM> openssl::to_secret_number(std::string_view big_endian) {
-    Ptr<BIGNUM> number(require(BN_secure_new(), "number"));
+    Ptr<BIGNUM> number(require_memory(BN_secure_new()));
     BN_set_flags(number.get(), BN_FLG_CONSTTIME);
     require(BN_bin2bn(bytes(big_endian), static_cast<int>(big_endian.size()), number.get()),
             "number");

@@ -94,7 +94,7 @@ std::string_view PKey::digest(Hash hash, std::string_view message, std::array<ch
     if (!md)
         md.reset(require(EVP_MD_fetch(nullptr, hash_name(hash), nullptr), "hash lookup"));
     if (!md_ctx_)
-        md_ctx_.reset(require(EVP_MD_CTX_new(), "hash context"));
+        md_ctx_.reset(require_memory(EVP_MD_CTX_new()));
     unsigned size = 0;
     require(EVP_DigestInit_ex2(md_ctx_.get(), md.get(), nullptr), "hashing");
     require(EVP_DigestUpdate(md_ctx_.get(), message.data(), message.size()), "hashing");
@@ -128,7 +128,7 @@ evp_pkey_ctx_st *PKey::context(Alg alg, bool signing) {
 }
 
 std::string PKey::sign_whole(std::string_view message) const {
-    const OpensslPtr<EVP_MD_CTX> ctx(require(EVP_MD_CTX_new(), "signature context"));
+    const OpensslPtr<EVP_MD_CTX> ctx(require_memory(EVP_MD_CTX_new()));
     require(
         EVP_DigestSignInit_ex(ctx.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(), nullptr),
         "signature context");
@@ -141,7 +141,7 @@ std::string PKey::sign_whole(std::string_view message) const {
 }
 
 bool PKey::verify_whole(std::string_view message, std::string_view signature) const {
-    const OpensslPtr<EVP_MD_CTX> ctx(require(EVP_MD_CTX_new(), "signature context"));
+    const OpensslPtr<EVP_MD_CTX> ctx(require_memory(EVP_MD_CTX_new()));
     require(EVP_DigestVerifyInit_ex(ctx.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(),
                                     nullptr),
             "signature context");
@@ -174,7 +174,7 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature)
     if (signature.size() != signature_size_)
         return false;
     if (kty_ == Kty::OKP)
-        return verify_whole(message, signature);
+        return confirmed([&] { return verify_whole(message, signature); });
     const std::size_t half = signature_size_ / 2;
     if (kty_ == Kty::EC && !(is_scalar(curve_, signature.substr(0, half)) &&
                              is_scalar(curve_, signature.substr(half))))
@@ -183,11 +183,15 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature)
     const std::string_view hashed = digest(alg_hash(alg), message, hash);
     EVP_PKEY_CTX *ctx = context(alg, false);
     if (kty_ == Kty::RSA)
-        return EVP_PKEY_verify(ctx, bytes(signature), signature.size(), bytes(hashed),
-                               hashed.size()) == 1;
+        return confirmed([&] {
+            return EVP_PKEY_verify(ctx, bytes(signature), signature.size(), bytes(hashed),
+                                   hashed.size()) == 1;
+        });
     const DerSignature der(signature);
-    return EVP_PKEY_verify(ctx, der.bytes.data() + der.start, der.size, bytes(hashed),
-                           hashed.size()) == 1;
+    return confirmed([&] {
+        return EVP_PKEY_verify(ctx, der.bytes.data() + der.start, der.size, bytes(hashed),
+                               hashed.size()) == 1;
+    });
 }
 
 bool PKey::signs_what_it_verifies() {

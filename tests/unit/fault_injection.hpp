@@ -14,7 +14,8 @@ namespace fault {
 enum class Mode {
     zero,     // not done; 0 or a null pointer is returned
     negative, // not done; -1 or a null pointer is returned
-    late      // done, then 0 is returned; a null pointer without doing it
+    late,     // done, then 0 is returned; a null pointer without doing it
+    memory    // as zero, and the queue tells that there was no memory
 };
 
 struct State {
@@ -32,7 +33,7 @@ inline State &state() {
 inline bool cannot_fail(const std::string &name) {
     static const std::set<std::string> cannot = {
         "BIO_free",      "BIO_s_secmem",     "BN_cmp",           "BN_is_one",     "BN_num_bits",
-        "CRYPTO_memcmp", "ECDSA_SIG_get0_r", "ECDSA_SIG_get0_s", "ERR_peek_error"};
+        "CRYPTO_memcmp", "ECDSA_SIG_get0_r", "ECDSA_SIG_get0_s", "ERR_get_error", "ERR_peek_error"};
     return cannot.count(name) > 0;
 }
 
@@ -43,7 +44,7 @@ inline bool is_due(const char *name) {
         return false;
     at.failed = true;
     at.calls.insert(name);
-    ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+    ERR_raise(ERR_LIB_USER, at.mode == Mode::memory ? ERR_R_MALLOC_FAILURE : ERR_R_INTERNAL_ERROR);
     return true;
 }
 
