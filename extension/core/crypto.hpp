@@ -52,6 +52,11 @@ std::string_view curve_name(Curve curve) noexcept;
 std::optional<Curve> curve_from_name(std::string_view name) noexcept;
 std::size_t field_size(Curve curve) noexcept; // octets of a coordinate, or of an OKP key
 
+// Once, as early as a process can: an OpenSSL that lacked memory at its first use of an algorithm
+// does not have it ever after. Whoever gets an exception must not go on.
+void prepare_crypto();
+void prepare_hashing(); // hashes, HMAC and random bytes alone; tries twice
+
 std::string sha256(std::string_view data);
 std::string hmac_sha256(std::string_view key, std::string_view data);
 void random_bytes(void *out, std::size_t size);

@@ -55,19 +55,20 @@ void capture(Failure &failure, int sqlstate, std::string_view message, std::stri
     copy_text(failure.hint, sizeof failure.hint, hint);
 }
 
-[[noreturn]] void raise(Failure &failure) {
+[[noreturn]] void raise(Failure &failure, int level = ERROR) {
     if (failure.server_error != nullptr)
         ReThrowError(failure.server_error);
-    ereport(ERROR, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
+    ereport(level, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
                     failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
                     failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0));
     pg_unreachable();
 }
 
 // false when the body returned; the frames of the body are gone either way.
-bool fails(SqlFunction body, FunctionCallInfo fcinfo, Datum &result, Failure &failure) noexcept {
+template <class Body>
+bool fails(Body body, Failure &failure) noexcept {
     try {
-        result = body(fcinfo);
+        body();
         return false;
     } catch (const PgError &error) {
         failure.server_error = error.data();
@@ -106,9 +107,15 @@ Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo) {
     // static: 10 kB on a deep stack is worth avoiding, and a backend runs one function at a time;
     // it is filled and raised with no other call in between
     static Failure failure;
-    if (fails(body, fcinfo, result, failure))
+    if (fails([&] { result = body(fcinfo); }, failure))
         raise(failure);
     return result;
+}
+
+void run_or_exit(void (*body)()) {
+    static Failure failure;
+    if (fails(body, failure))
+        raise(failure, FATAL);
 }
 
 text *to_text(std::string_view bytes) {

@@ -62,6 +62,10 @@ using SqlFunction = Datum (*)(FunctionCallInfo);
 // Runs the body and turns whatever it throws into ereport(ERROR) after its frames are gone.
 Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo);
 
+// For _PG_init: what the library cannot serve without. An exception ends the process, because
+// another try would not help it, and a server that starts does not.
+void run_or_exit(void (*body)());
+
 // Memory of the current context; throws PgError when there is none left.
 text *to_text(std::string_view bytes);
 // A detoasted copy-free view where the value is not toasted; valid as long as the datum.

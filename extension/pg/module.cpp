@@ -1,4 +1,5 @@
 // What the server looks for in the library.
+#include "core/crypto.hpp"
 #include "pg/bridge.hpp"
 #include "pg/guesses.hpp"
 #include "pg/prepare.hpp"
@@ -12,6 +13,7 @@ PG_MODULE_MAGIC;
 
 PG_PRINCIPAL_EXPORT void _PG_init(void);
 void _PG_init(void) {
+    pg_principal::run_or_exit(pg_principal::prepare_crypto);
     pg_principal::settings::define();
     pg_principal::watch_revocations();
     pg_principal::watch_prepares();

@@ -1,7 +1,11 @@
-// What the server looks for in the library; it has nothing to set up.
+// What the server looks for in the library.
+#include "core/crypto.hpp"
 #include "pg/bridge.hpp"
 
 extern "C" {
 PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
 PG_MODULE_MAGIC;
+
+PG_PRINCIPAL_EXPORT void _PG_init(void);
+void _PG_init(void) { pg_principal::run_or_exit(pg_principal::prepare_hashing); }
 }

@@ -106,6 +106,20 @@ std::vector<Sample> samples() {
             {Alg::ES512, rfc::rfc7520_4_3_key}, {Alg::EdDSA, rfc::rfc8037_a4_key}};
 }
 
+TEST(FaultInjection, Preparing) {
+    right_or_error("hashing", [] {
+        prepare_hashing();
+        return std::string("done");
+    });
+    each_fault(
+        "everything", [] { return 0; },
+        [](int) {
+            prepare_crypto();
+            return Answer("done");
+        },
+        [](const Answer &, int) {}, {Mode::memory}); // the rest is tested below
+}
+
 TEST(FaultInjection, HashMacAndRandom) {
     right_or_error("sha256", [] { return sha256(message); });
     right_or_error("hmac_sha256", [] { return hmac_sha256("key", message); });
