@@ -71,7 +71,7 @@ CASES
 
 # Each call in a subtransaction of its own.
 {
-    echo "SET pg_principal.token = '$token'; SET client_min_messages = error;"
+    echo "LOAD 'pg_principal_pgjwt'; SET pg_principal.token = '$token'; SET client_min_messages = error;"
     while IFS='~' read -r name good bad; do
         for call in "$good" "$bad"; do
             [ -n "$call" ] || continue
