@@ -38,6 +38,18 @@ void openssl::check_memory() {
             throw std::bad_alloc();
 }
 
+bool openssl::has_failed(int said) {
+    bool failed = said < 0;
+    while (const unsigned long error = ERR_get_error()) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+            throw std::bad_alloc();
+        // that it has no form of a signature is all that RSA has to say
+        failed =
+            failed || (ERR_GET_LIB(error) != ERR_LIB_RSA && ERR_GET_LIB(error) != ERR_LIB_PROV);
+    }
+    return failed;
+}
+
 void openssl::probe_memory() { OpensslPtr<EVP_MD_CTX>(require_memory(EVP_MD_CTX_new())); }
 
 std::string sha256(std::string_view data) {

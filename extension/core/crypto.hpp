@@ -129,7 +129,7 @@ class PKey {
     std::string_view digest(Hash hash, std::string_view message, std::array<char, 64> &out);
     evp_pkey_ctx_st *context(Alg alg, bool signing);
     std::string sign_whole(std::string_view message) const; // EdDSA hashes by itself
-    bool verify_whole(std::string_view message, std::string_view signature) const;
+    int verify_whole(std::string_view message, std::string_view signature) const;
     bool signs_what_it_verifies();
 
     OpensslPtr<evp_pkey_st> pkey_;

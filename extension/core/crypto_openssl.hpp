@@ -52,6 +52,8 @@ class CleanQueue {
 // What OpenSSL refuses for want of memory says nothing of a key or a signature: throws
 // std::bad_alloc when that is in the queue. To be called before a call's failure is believed.
 void check_memory();
+// Whether a no to a signature may be an error; throws std::bad_alloc as check_memory() does.
+bool has_failed(int said);
 // Nor is there a want of memory that OpenSSL keeps to itself: throws std::bad_alloc when it gets
 // none.
 void probe_memory();
@@ -66,6 +68,22 @@ bool confirmed(Ask ask) {
             return true;
         check_memory();
     }
+    probe_memory();
+    return false;
+}
+
+// Of a signature a no counts at once, so that a forged one costs no more than a good one, unless
+// the queue tells of another failure than that it does not fit. What remains is a want of memory
+// that OpenSSL answers with a plain no: a good signature is refused once.
+template <class Ask>
+bool is_verified(Ask ask) {
+    clean_queue(); // of what others left there
+    int said = ask();
+    if (said != 1 && has_failed(said))
+        said = ask();
+    if (said == 1)
+        return true;
+    check_memory();
     probe_memory();
     return false;
 }

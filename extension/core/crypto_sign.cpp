@@ -140,13 +140,13 @@ std::string PKey::sign_whole(std::string_view message) const {
     return out;
 }
 
-bool PKey::verify_whole(std::string_view message, std::string_view signature) const {
+int PKey::verify_whole(std::string_view message, std::string_view signature) const {
     const OpensslPtr<EVP_MD_CTX> ctx(require_memory(EVP_MD_CTX_new()));
     require(EVP_DigestVerifyInit_ex(ctx.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(),
                                     nullptr),
             "signature context");
     return EVP_DigestVerify(ctx.get(), bytes(signature), signature.size(), bytes(message),
-                            message.size()) == 1;
+                            message.size());
 }
 
 std::string PKey::sign(Alg alg, std::string_view message) {
@@ -174,7 +174,7 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature)
     if (signature.size() != signature_size_)
         return false;
     if (kty_ == Kty::OKP)
-        return confirmed([&] { return verify_whole(message, signature); });
+        return is_verified([&] { return verify_whole(message, signature); });
     const std::size_t half = signature_size_ / 2;
     if (kty_ == Kty::EC && !(is_scalar(curve_, signature.substr(0, half)) &&
                              is_scalar(curve_, signature.substr(half))))
@@ -182,16 +182,14 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature)
     std::array<char, 64> hash;
     const std::string_view hashed = digest(alg_hash(alg), message, hash);
     EVP_PKEY_CTX *ctx = context(alg, false);
+    const auto fits = [&](const unsigned char *given, std::size_t size) {
+        return is_verified(
+            [&] { return EVP_PKEY_verify(ctx, given, size, bytes(hashed), hashed.size()); });
+    };
     if (kty_ == Kty::RSA)
-        return confirmed([&] {
-            return EVP_PKEY_verify(ctx, bytes(signature), signature.size(), bytes(hashed),
-                                   hashed.size()) == 1;
-        });
+        return fits(bytes(signature), signature.size());
     const DerSignature der(signature);
-    return confirmed([&] {
-        return EVP_PKEY_verify(ctx, der.bytes.data() + der.start, der.size, bytes(hashed),
-                               hashed.size()) == 1;
-    });
+    return fits(der.bytes.data() + der.start, der.size);
 }
 
 bool PKey::signs_what_it_verifies() {
