@@ -29,6 +29,8 @@ bound() { # CALLS: kB, the little that a healthy process gains included
 # name ~ calls, in thousandths of $calls ~ a call that succeeds ~ one that fails
 cases() {
     cat <<'CASES'
+audit_seal, audit_verify~1~(SELECT count(*) FROM auth.audit_verify()) FROM (SELECT auth.audit_seal()) AS s~auth.audit_verify('x')
+audit_prune~1~auth.audit_prune('1 year')~auth.audit_prune('0')
 uid~1000~auth.uid()~
 email, role, kind, app_role, session_id~1000~concat(auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id())~
 jwt~1000~auth.jwt()~
@@ -88,8 +90,6 @@ audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r',
 take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid())) AS t~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
-audit_seal, audit_verify~1~(SELECT count(*) FROM auth.audit_verify()) FROM (SELECT auth.audit_seal()) AS s~auth.audit_verify('x')
-audit_prune~1~auth.audit_prune('1 year')~auth.audit_prune('0')
 hash_password, verify_password~1~auth.verify_password(auth.hash_password('x'), 'x')~
 verify_password, bcrypt~5~auth.verify_password(:bcrypt, 'x')~
 is_password_hash~500~auth.is_password_hash(:bcrypt)~
@@ -195,16 +195,16 @@ SELECT (regexp_match(pg_read_file('/proc/self/status'), 'RssAnon:\\s+(\\d+)'))[1
 SQL
 }
 
-# A case is a function of its own, whose plans are made once; a failure is caught where it happens,
+# A case is a procedure of its own, whose plans are made once; a failure is caught where it happens,
 # as a driver's savepoint does. Once to warm up, a tenth as long; then between two measurements. What
 # grew is called as often once more, and that counts: a leak grows again, an allocator that settles does not.
 script() { # NUMBER: the cases of one session, every second one
-    local number=0 name share good bad n
+    local number=0 name share good bad n clean="DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s'; VACUUM auth.sessions, auth.audit_heads, auth.metrics;"
     measured() {
         measure before_
         cat <<SQL
-SELECT succeeded, failed FROM pg_temp.run_$number($n) \\gset
-DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s';
+CALL pg_temp.run_$number($n, NULL, NULL) \\gset
+$clean
 SQL
         measure after_
     }
@@ -214,7 +214,7 @@ SQL
         [ $((number % 2)) = "$1" ] || continue
         n=$((calls * share / 1000))
         cat <<SQL
-CREATE FUNCTION pg_temp.run_$number(calls int, OUT succeeded int, OUT failed int) LANGUAGE plpgsql AS \$run\$
+CREATE PROCEDURE pg_temp.run_$number(calls int, OUT succeeded int, OUT failed int) LANGUAGE plpgsql AS \$run\$
 BEGIN
     succeeded := 0;
     failed := 0;
@@ -229,10 +229,13 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             failed := failed + 1;
         END;
+        IF i % 1000 = 0 THEN
+            COMMIT; -- what a transaction has written again and again it looks through each time
+        END IF;
     END LOOP;
 END \$run\$;
-SELECT FROM pg_temp.run_$number($((n / 10 + 20)));
-DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s';
+CALL pg_temp.run_$number($((n / 10 + 20)), NULL, NULL) \\gset
+$clean
 $(measured)
 SELECT :after_rss - :before_rss >= $(bound "$n") OR :after_used - :before_used >= $context_bound AS grew \\gset
 \\if :grew
