@@ -35,6 +35,11 @@ $$ SELECT regexp_replace(regexp_replace(said, '[A-Za-z0-9_+/=.-]{20,}|[0-9]+[.][
 CREATE FUNCTION lacks_memory(said text) RETURNS boolean LANGUAGE sql IMMUTABLE AS
 $$ SELECT said ~ '^(53200 out of memory|XX000 (cryptographic operation failed: (?!the sealed)[a-zA-Z ]+|could not .*)) *$' $$;
 
+-- To some lacks of memory OpenSSL answers that a good signature is none (PSS, EdDSA). Asking twice would make a forged one
+-- cost two good ones, so this no is let stand: it refuses, and the next call is right.
+CREATE FUNCTION is_refusal(call text, said text) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT said = 'value NULL' AND call LIKE '%auth.jws_verify(%' $$;
+
 -- Each allocation of C++ fails once: out of memory every time.
 CREATE FUNCTION exhaust_new(call text, OUT failures int, OUT others text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -75,7 +80,7 @@ BEGIN
         END IF;
         IF lacks_memory(given.said) THEN
             internal := internal + (given.said LIKE 'XX000%')::int;
-        ELSIF NOT starts_with(masked(given.said), right_answer) THEN
+        ELSIF NOT starts_with(masked(given.said), right_answer) AND NOT is_refusal(call, given.said) THEN
             others := concat_ws(' ', others, n || ': ' || left(given.said, 60));
         END IF;
         SELECT * INTO given FROM attempt(call, 'libraries', 0, false);
@@ -93,7 +98,7 @@ DECLARE
 BEGIN
     SELECT * INTO given FROM attempt(call, 'libraries', n, false);
     failures := given.failed;
-    IF NOT lacks_memory(given.said) AND masked(given.said) <> right_answer THEN
+    IF NOT lacks_memory(given.said) AND masked(given.said) <> right_answer AND NOT is_refusal(call, given.said) THEN
         others := n || ': ' || left(given.said, 60);
     END IF;
     SELECT * INTO given FROM attempt(call, 'libraries', 0, false);
