@@ -40,36 +40,33 @@ void add_auth_routes(RouteTable &routes, const SharedBackend &backend) {
                          const Param email = fields.text("email"),
                                      password = fields.text("password");
                          fields.check();
-                         return backend->as_stranger(request, sign_in,
-                                                     {email, password, backend->context(request)});
+                         return backend->as_stranger(request, sign_in, {email, password});
                      })),
         R"({"type":"object","required":["email","password"],"additionalProperties":false,
             "properties":{"email":{"type":"string"},"password":{"type":"string"}}})",
         session));
-    Route refreshing = documented(
-        costly(route(
-            "POST", "/api/auth/refresh", Caller::anybody,
-            "Exchange a refresh token for the next one and an access token",
-            [backend](const Request &request) {
-                Fields fields(request, "The refresh was refused");
-                const Param token = fields.text("refreshToken");
-                fields.check();
-                return backend->as_stranger(request, refresh, {token, backend->context(request)});
-            })),
-        R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
+    Route refreshing =
+        documented(costly(route("POST", "/api/auth/refresh", Caller::anybody,
+                                "Exchange a refresh token for the next one and an access token",
+                                [backend](const Request &request) {
+                                    Fields fields(request, "The refresh was refused");
+                                    const Param token = fields.text("refreshToken");
+                                    fields.check();
+                                    return backend->as_stranger(request, refresh, {token});
+                                })),
+                   R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
             "properties":{"refreshToken":{"type":"string"}}})",
-        session);
+                   session);
     refreshing.budget = of_refreshes;
     routes.add(std::move(refreshing));
-    routes.add(documented(
-        costly(route("POST", "/api/auth/register", Caller::anybody,
-                     "Register, where the database allows it: the first becomes ADMIN",
-                     [backend](const Request &request) {
-                         const Fields fields(request, "The profile was refused");
-                         return backend->as_stranger(request, sign_up,
-                                                     {fields.whole(), backend->context(request)});
-                     })),
-        R"({"$ref":"#/components/schemas/Registration"})", session, 201));
+    routes.add(
+        documented(costly(route("POST", "/api/auth/register", Caller::anybody,
+                                "Register, where the database allows it: the first becomes ADMIN",
+                                [backend](const Request &request) {
+                                    const Fields fields(request, "The profile was refused");
+                                    return backend->as_stranger(request, sign_up, {fields.whole()});
+                                })),
+                   R"({"$ref":"#/components/schemas/Registration"})", session, 201));
     routes.add(documented(
         route("POST", "/api/auth/logout", Caller::signed_in, "End sessions of the caller",
               [backend](const Request &request) {

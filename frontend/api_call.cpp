@@ -18,6 +18,20 @@ bool may_work_again(std::string_view sqlstate) {
     return sqlstate == "40001" || sqlstate == "40P01"; // serialization failure, deadlock
 }
 
+// Once more, and again, what the database could not do for others' sake.
+template <class Ask>
+Result insist(Ask ask) {
+    for (milliseconds pause = first_pause;; pause *= 4) {
+        try {
+            return ask();
+        } catch (const DbError &error) {
+            if (pause > last_pause || !may_work_again(error.sqlstate))
+                throw;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
 // The texts of the database are for its log: they may name what the caller must not know.
 [[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
     const std::string_view state = error.sqlstate;
@@ -73,33 +87,12 @@ Response authentication_required(const Request &request) {
     return response;
 }
 
-Response Backend::as_caller(const Request &request, const Statement &statement,
-                            std::vector<Param> parameters) const {
-    parameters.insert(parameters.begin(), std::string(request.bearer()));
-    return run(request, statement, parameters, true);
-}
+namespace {
 
-Response Backend::as_stranger(const Request &request, const Statement &statement,
-                              const std::vector<Param> &parameters) const {
-    return run(request, statement, parameters, false);
-}
-
-Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters) const {
-    for (milliseconds pause = first_pause;; pause *= 4) {
-        try {
-            return pool_.run(statement, parameters);
-        } catch (const DbError &error) {
-            if (pause > last_pause || !may_work_again(error.sqlstate))
-                throw;
-        }
-        std::this_thread::sleep_for(pause);
-    }
-}
-
-Response Backend::run(const Request &request, const Statement &statement,
-                      const std::vector<Param> &parameters, bool by_caller) const {
+template <class Ask>
+Response answer(const Request &request, bool by_caller, Ask ask) {
     try {
-        const Result result = ask(statement, parameters);
+        const Result result = ask();
         if (result.rows() == 0)
             return authentication_required(request);
         return Response::json(static_cast<int>(result.integer(0, 0)),
@@ -107,6 +100,34 @@ Response Backend::run(const Request &request, const Statement &statement,
     } catch (const DbError &error) {
         answer_error(request, error, by_caller);
     }
+}
+
+} // namespace
+
+Response Backend::as_caller(const Request &request, const Statement &statement,
+                            std::vector<Param> parameters) const {
+    parameters.insert(parameters.begin(), std::string(request.bearer()));
+    return answer(request, true, [&] { return ask(statement, parameters); });
+}
+
+Response Backend::as_stranger(const Request &request, const Statement &statement,
+                              std::vector<Param> parameters) const {
+    return answer(request, false,
+                  [&] { return ask_in_context(request, statement, std::move(parameters)); });
+}
+
+Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters) const {
+    return insist([&] { return pool_.run(statement, parameters); });
+}
+
+Result Backend::ask_in_context(const Request &request, const Statement &statement,
+                               std::vector<Param> parameters) const {
+    parameters.emplace_back();
+    return insist([&] {
+        Pool::Lease lease = pool_.checkout();
+        parameters.back() = context(request);
+        return lease.run(statement, parameters);
+    });
 }
 
 std::string Backend::context(const Request &request) const {
@@ -118,6 +139,8 @@ std::string Backend::context(const Request &request) const {
         out += ",\"accessTokenTtl\":" + std::to_string(lifetimes_.access_token);
     if (lifetimes_.refresh_token > 0)
         out += ",\"refreshTokenTtl\":" + std::to_string(lifetimes_.refresh_token);
+    const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - request.began);
+    out += ",\"waitedMs\":" + std::to_string(waited.count());
     return out += '}';
 }
 

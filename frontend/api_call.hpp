@@ -39,17 +39,20 @@ class Backend {
     // The statement's parameters are the token and then these.
     http::Response as_caller(const http::Request &request, const http::Statement &statement,
                              std::vector<http::Param> parameters = {}) const;
+    // They are these and then the context.
     http::Response as_stranger(const http::Request &request, const http::Statement &statement,
-                               const std::vector<http::Param> &parameters) const;
+                               std::vector<http::Param> parameters) const;
     // Once more after a serialization failure or a deadlock. Throws DbError and Unavailable.
     http::Result ask(const http::Statement &statement,
                      const std::vector<http::Param> &parameters = {}) const;
-    // Who asks from where, for the audit, and how long tokens are asked to live: a JSON object.
+    // The same with the context as the last parameter, made when there is a connection for it.
+    http::Result ask_in_context(const http::Request &request, const http::Statement &statement,
+                                std::vector<http::Param> parameters) const;
+    // Who asks from where, for the audit, how long tokens are asked to live, and how long the
+    // request has waited: a JSON object.
     std::string context(const http::Request &request) const;
 
   private:
-    http::Response run(const http::Request &request, const http::Statement &statement,
-                       const std::vector<http::Param> &parameters, bool by_caller) const;
     http::Pool &pool_;
     Lifetimes lifetimes_;
 };

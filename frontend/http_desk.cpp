@@ -89,13 +89,13 @@ void Desk::begin(Connection &connection) {
     work.parser.fill(work.in, exchange.request);
     exchange.request.secure = connection.channel.secure();
     exchange.peer = connection.peer;
-    exchange.began = Clock::now();
+    exchange.request.began = Clock::now();
     if (std::optional<Response> early = floor_.dispatcher.admit(exchange))
         return reply(connection, std::move(*early));
     if (exchange.match.route->lane == Lane::quick)
         return reply(connection, floor_.dispatcher.handle(exchange));
     account(connection);
-    connection.wait_until = exchange.began + floor_.queue_time;
+    connection.wait_until = exchange.request.began + floor_.queue_time;
     if (floor_.gate.enter(connection))
         run(&connection);
 }

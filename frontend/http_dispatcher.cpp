@@ -132,7 +132,7 @@ Response Dispatcher::problem(const Exchange &exchange, int status, std::string_v
 
 Response Dispatcher::refused(Exchange &exchange, const Refusal &refusal) {
     exchange.match = {};
-    exchange.began = Clock::now();
+    exchange.request.began = Clock::now();
     identify(exchange);
     return problem(exchange, refusal.status, code_of(refusal.status), refusal.reason);
 }
@@ -156,7 +156,7 @@ std::optional<Response> Dispatcher::admit(Exchange &exchange) {
     if (match.route->rate_limited)
         if (const unsigned wait = limiter_.try_take(
                 request.client, match.route->budget ? match.route->budget(request) : Budget::costly,
-                exchange.began)) {
+                exchange.request.began)) {
             Response response =
                 problem(exchange, 429, "over_request_rate_limit", "too many requests");
             response.set("Retry-After", std::to_string(wait));
@@ -249,7 +249,8 @@ void Dispatcher::finish(const Exchange &exchange, Response &response, bool keep_
     const bool bodyless = has_no_body(response.status) || request.method == "HEAD";
     if (!bodyless)
         out += response.body;
-    const double seconds = std::chrono::duration<double>(Clock::now() - exchange.began).count();
+    const double seconds =
+        std::chrono::duration<double>(Clock::now() - exchange.request.began).count();
     metrics_.observe(exchange.match.route ? exchange.match.index : Metrics::no_route,
                      response.status, seconds);
     if (access_log_.enabled())

@@ -39,7 +39,6 @@ struct Exchange {
     Request request;
     RouteTable::Match match;
     Address peer;
-    Clock::time_point began;
     std::string failure; // for the log: an SQLSTATE or a word, never a text
 };
 

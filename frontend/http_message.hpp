@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http_address.hpp"
+#include "http_limits.hpp"
 
 namespace pg_principal::http {
 
@@ -32,7 +33,8 @@ struct Request {
     int minor_version = 1; // of HTTP/1.x
     bool secure = false;   // came over TLS
     Address client;
-    std::string id; // also in the access log and in the response
+    std::string id;          // also in the access log and in the response
+    Clock::time_point began; // when the whole of it was here
     std::vector<PathParam> params;
 
     // The first of that name, "" when there is none.

@@ -79,10 +79,10 @@ Refusal database_refusal(const DbError &error) {
     api::throw_other(error);
 }
 
-Outcome ask(const api::Backend &backend, const Statement &statement,
-            const std::vector<Param> &parameters) {
+template <class Ask>
+Outcome outcome(Ask ask) {
     try {
-        const Result result = backend.ask(statement, parameters);
+        const Result result = ask();
         if (result.rows() == 0)
             throw Refusal{401, "no_authorization", "Invalid API key"};
         return {static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)),
@@ -136,7 +136,7 @@ Outcome ask_as_stranger(const api::Backend &backend, const Request &request,
                         const Statement &statement, const std::vector<Param> &parameters) {
     std::vector<Param> all = {key_of(request)};
     all.insert(all.end(), parameters.begin(), parameters.end());
-    return ask(backend, statement, all);
+    return outcome([&] { return backend.ask_in_context(request, statement, std::move(all)); });
 }
 
 Outcome ask_as_caller(const api::Backend &backend, const Request &request,
@@ -145,7 +145,7 @@ Outcome ask_as_caller(const api::Backend &backend, const Request &request,
     if (!is_utf8(*all[1]))
         throw dead_token("malformed");
     all.insert(all.end(), parameters.begin(), parameters.end());
-    return ask(backend, statement, all);
+    return outcome([&] { return backend.ask(statement, all); });
 }
 
 Refusal refusal_of(const Outcome &outcome) {

@@ -41,7 +41,8 @@ struct Outcome {
 // What the client shows of itself: the bearer token, or else its key.
 std::string_view credential(const http::Request &request) noexcept;
 
-// Both throw Refusal for what the database does not even judge: bad keys, dead tokens.
+// Both throw Refusal for what the database does not even judge: bad keys, dead tokens. A stranger's
+// last parameter is the context.
 Outcome ask_as_stranger(const api::Backend &backend, const http::Request &request,
                         const http::Statement &statement,
                         const std::vector<http::Param> &parameters);

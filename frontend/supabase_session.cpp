@@ -40,8 +40,7 @@ Response post_signup(const api::Backend &backend, const Request &request) {
     if (const json::Value data = body.object("data"))
         object.value("userMetadata", data);
     object.end();
-    const Outcome outcome =
-        ask_as_stranger(backend, request, sign_up, {profile, backend.context(request)});
+    const Outcome outcome = ask_as_stranger(backend, request, sign_up, {profile});
     if (outcome.reason == "email-taken")
         throw Refusal{422, "user_already_exists", "User already registered"};
     return session_or_refusal(outcome);
@@ -54,8 +53,8 @@ Response password_grant(const api::Backend &backend, const Request &request) {
         throw Refusal{422, "phone_provider_disabled", "Phone logins are disabled"};
     if (email.empty())
         throw Refusal{400, "validation_failed", "missing email or phone"};
-    const Outcome outcome = ask_as_stranger(
-        backend, request, sign_in, {email, body.text("password"), backend.context(request)});
+    const Outcome outcome =
+        ask_as_stranger(backend, request, sign_in, {email, body.text("password")});
     if (outcome.reason == "banned")
         throw Refusal{400, "user_banned", "User is banned"};
     if (outcome.status == 401)
@@ -69,8 +68,7 @@ Response refresh_grant(const api::Backend &backend, const Request &request) {
     const std::string token = body.text("refresh_token");
     if (token.empty())
         throw Refusal{400, "validation_failed", "Refresh token is not valid"};
-    const Outcome outcome =
-        ask_as_stranger(backend, request, refresh, {token, backend.context(request)});
+    const Outcome outcome = ask_as_stranger(backend, request, refresh, {token});
     if (outcome.status == 401)
         throw Refusal{400, "refresh_token_not_found",
                       "Invalid Refresh Token: Refresh Token Not Found"};

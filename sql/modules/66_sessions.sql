@@ -188,13 +188,17 @@ DECLARE
     seen record;
     ends timestamptz;
     metadata jsonb;
+    came_at timestamptz := statement_timestamp();
 BEGIN
     IF context IS NOT NULL THEN
         PERFORM auth.set_request_context(context);
+        IF jsonb_typeof(context->'waitedMs') = 'number' THEN
+            came_at := came_at - least(greatest((context->>'waitedMs')::numeric, 0), 60000)::double precision * interval '1 millisecond';
+        END IF;
     END IF;
     LOOP
         -- known: the secret is that of the present token or of the one before; of older ones the id must do
-        SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.expires_at, t.at_time, k.known, CASE
+        SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
             WHEN given.fault IS NOT NULL THEN given.fault
             WHEN s.id IS NULL THEN 'verification-failed'
             WHEN NOT given.is_ours THEN 'refresh-id-mismatch'
@@ -219,8 +223,9 @@ BEGIN
                 ELSE given.generation < r.generation END AS known) AS k;
         IF seen.reason IS NOT NULL THEN
             metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', seen.session_id, 'generation', seen.generation));
-            IF seen.reason = 'refresh-id-mismatch' AND seen.known THEN
-                -- A used token again: whoever shows it, one of two holders is a thief.
+            IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at > seen.exchanged_at THEN
+                -- A used token again: whoever shows it, one of two holders is a thief. But a request that came before the
+                -- last exchange is late: its sender may have given up on it and asked again.
                 PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = seen.session_id; -- before sessions, as everywhere
                 UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
                 WHERE s.id = seen.session_id AND s.revoked_at IS NULL;
@@ -250,7 +255,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
-'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. Call it in a transaction of its own.';
+'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): one that came before the last exchange ends no session. Call it in a transaction of its own.';
 
 CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -205,8 +205,20 @@ SELECT * FROM regress_refresh(:'r5');
 SELECT access AS c1, refresh AS t1 FROM regress_tokens(auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass')) \gset
 SELECT refresh AS t2 FROM regress_tokens(auth.refresh(:'t1')) \gset
 SELECT refresh AS t3 FROM regress_tokens(auth.refresh(:'t2')) \gset
+-- but nobody is a thief who came before the last exchange and had to wait
+SELECT (auth.refresh(:'t1', '{"waitedMs": 60000}')).reason, regress_alive(:'c1');
 SELECT * FROM regress_refresh(:'t1');
 SELECT regress_alive(:'c1');
+SELECT access AS c1, refresh AS t1 FROM regress_tokens(auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass')) \gset
+SELECT refresh AS t2 FROM regress_tokens(auth.refresh(:'t1')) \gset
+SELECT refresh AS t3 FROM regress_tokens(auth.refresh(:'t2')) \gset
+SELECT (auth.refresh(:'t1', '{"waitedMs": "60000"}')).reason, regress_alive(:'c1');
+-- an hour is a minute
+SELECT access AS c1, refresh AS t1 FROM regress_tokens(auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass')) \gset
+SELECT refresh AS t2 FROM regress_tokens(auth.refresh(:'t1')) \gset
+SELECT refresh AS t3 FROM regress_tokens(auth.refresh(:'t2')) \gset
+UPDATE auth.refresh_tokens SET created_at = clock_timestamp() - interval '2 min' WHERE session_id = (auth.authenticate(:'c1')->>'session_id')::uuid;
+SELECT (auth.refresh(:'t1', '{"waitedMs": 3600000}')).reason, regress_alive(:'c1');
 -- by the clock: a moment before the interval's end, and a moment after
 SELECT access AS c1, refresh AS t1 FROM regress_tokens(auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass')) \gset
 SELECT refresh AS t2 FROM regress_tokens(auth.refresh(:'t1')) \gset
