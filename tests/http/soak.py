@@ -75,6 +75,7 @@ class Client(threading.Thread):
         self.who = account(email=f"soak-{number}-agent@example.com")
         self.connection = None
         self.access = self.refresh_token = None
+        self.settled = 0  # when no abandoned refresh can come through any more
         self.titles = [None]  # the last that was confirmed, and those that may have come after it
         self.wrong, self.counts, self.error = [], {}, None
 
@@ -119,7 +120,9 @@ class Client(threading.Thread):
         self.access, self.refresh_token = self.dialect.tokens(answer)
 
     def refresh(self):
-        """A lost answer is asked for again, with the same token. Some are lost by our own doing."""
+        """A lost answer is asked for again, with the same token. Some are lost by our own doing. The next exchange
+        comes when those have long been read: later than two exchanges a request looks like a thief's."""
+        time.sleep(max(0, self.settled - time.monotonic()))
         if self.dice.random() < 0.2:
             path, body = self.dialect.refresh(self.refresh_token)
             body = json.dumps(body)
@@ -128,6 +131,7 @@ class Client(threading.Thread):
                          *(f"{name}: {value}" for name, value in self.dialect.headers.items())]
                 sock.sendall("\r\n".join([*lines, "", body]).encode())
                 time.sleep(self.dice.choice([0, 0.01, 0.05]))  # gone before, while or after it is carried out
+            self.settled = time.monotonic() + 1
         status, answer = self.insist("POST", *self.dialect.refresh(self.refresh_token))
         if status != 200:
             self.wrong.append(f"a refresh was lost: {status} {answer}")
