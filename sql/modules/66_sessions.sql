@@ -223,7 +223,7 @@ BEGIN
                 ELSE given.generation < r.generation END AS known) AS k;
         IF seen.reason IS NOT NULL THEN
             metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', seen.session_id, 'generation', seen.generation));
-            IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at > seen.exchanged_at THEN
+            IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at >= seen.exchanged_at THEN
                 -- A used token again: whoever shows it, one of two holders is a thief. But a request that came before the
                 -- last exchange is late: its sender may have given up on it and asked again.
                 PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = seen.session_id; -- before sessions, as everywhere

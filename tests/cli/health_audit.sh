@@ -14,8 +14,9 @@ is "scan of nobody, as JSON" "$("$PG_PRINCIPAL" health scan --output json 2>&1)"
 is "report of nobody" "$("$PG_PRINCIPAL" health report --output json 2>&1)" "[]"
 
 sql "SELECT auth.add_user('{\"email\": \"$agent\", \"password\": \"Th1sIsAStrong!Pass\"}')" >/dev/null
-sql "DO \$\$ DECLARE t text := (auth.sign_in('$agent', 'Th1sIsAStrong!Pass')).payload->'tokens'->>'refreshToken'; BEGIN
-    PERFORM auth.refresh((auth.refresh(t)).payload->'tokens'->>'refreshToken'); PERFORM auth.refresh(t); END \$\$"
+used=$(sql "SELECT payload->'tokens'->>'refreshToken' FROM auth.sign_in('$agent', 'Th1sIsAStrong!Pass')")
+sql "SELECT (auth.refresh((auth.refresh('$used')).payload->'tokens'->>'refreshToken')).ok" >/dev/null
+sql "SELECT (auth.refresh('$used')).ok" >/dev/null
 is "report before the scan" "$("$PG_PRINCIPAL" health report --output json | jq -c '.[] | [.email, .role, .banned, .issuedTokens, .signedInSessions, .refreshFailures, .lastFailureReason, .findings]')" \
     "[\"$agent\",\"ANALYST\",false,0,0,1,\"refresh-id-mismatch\",[]]"
 like "the scan tells of it, once, and of nothing on standard error" "$("$PG_PRINCIPAL" health scan 2>&1)" \

@@ -91,7 +91,7 @@ class Dispatching : public testing::Test {
         exchange.request.method = method;
         exchange.request.path = path;
         exchange.request.headers = std::move(headers);
-        exchange.began = Clock::now();
+        exchange.request.began = Clock::now();
         std::optional<Response> response = dispatcher.admit(exchange);
         if (!response)
             response = dispatcher.handle(exchange);
