@@ -110,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.sign_in(text, text, jsonb) IS
-'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: what it counts goes with a rollback.';
+'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: a rollback takes back its audit entry and its counter, not the guess.';
 
 CREATE OR REPLACE FUNCTION auth.sign_up(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -51,8 +51,8 @@ BEGIN
     auth.user_sessions(uuid), auth.end_session(uuid, text, jsonb), auth.issue_for(uuid, text, text, text[], jsonb),
     auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid)
             $list$),
-            -- The frontend, and whoever else may pass on what strangers say: they can undo what is counted by a
-            -- rollback, and name any address.
+            -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and
+            -- counters by a rollback, and name any address.
             ('authenticator, auth_operator', $list$
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
     auth.registration_is_open(), auth.is_project_key(text)
