@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/bytes.hpp"
 #include "core/email.hpp"
 #include "failure.hpp"
 
@@ -42,6 +43,34 @@ std::vector<std::string> split_empty_values(int argc, const char *const *argv) {
             arguments.emplace_back();
     }
     return arguments;
+}
+
+// A key id that is a thumbprint (RFC 7638), of which one in 64 begins with a dash.
+bool is_dashed_thumbprint(const std::string &argument) {
+    std::string bytes;
+    return argument.size() == 43 && argument[0] == '-' && base64url_decode(argument, bytes);
+}
+
+// CLI11 takes such a key id for options: it goes to the end, behind a --. What stands right after
+// an option's name is that option's value, and stays.
+std::vector<std::string> move_key_ids_behind(const std::vector<std::string> &arguments) {
+    std::vector<std::string> kept, moved;
+    bool is_value = false;
+    for (auto one = arguments.begin(); one != arguments.end(); ++one) {
+        if (*one == "--") {
+            moved.insert(moved.end(), one + 1, arguments.end());
+            break;
+        }
+        const bool is_key_id = !is_value && is_dashed_thumbprint(*one);
+        (is_key_id ? moved : kept).push_back(*one);
+        is_value = !is_value && !is_key_id && one->compare(0, 2, "--") == 0 &&
+                   one->find('=') == std::string::npos;
+    }
+    if (!moved.empty()) {
+        kept.emplace_back("--");
+        kept.insert(kept.end(), moved.begin(), moved.end());
+    }
+    return kept;
 }
 
 // Of a variable whose value cannot be, CLI11 says so or, in later versions, takes it for not set:
@@ -160,15 +189,17 @@ CommandLine::CommandLine(const std::string &name, const std::string &description
 CommandLine::~CommandLine() = default;
 
 bool CommandLine::parse(int argc, const char *const *argv, std::ostream &out) {
-    std::vector<std::string> arguments = split_empty_values(argc, argv);
+    std::vector<std::string> arguments = move_key_ids_behind(split_empty_values(argc, argv));
     std::reverse(arguments.begin(), arguments.end()); // CLI11 takes them from the back
     try {
         app_->parse(std::move(arguments));
         insist_on_variables(*app_);
         return true;
     } catch (const CLI::ExtrasError &) {
-        const std::vector<std::string> extras = app_->remaining(true);
-        throw UsageError(describe_extra(extras.empty() ? "" : extras.front()));
+        const std::vector<std::string> extras = app_->remaining(true); // with any --
+        const auto extra = std::find_if(extras.begin(), extras.end(),
+                                        [](const std::string &one) { return one != "--"; });
+        throw UsageError(describe_extra(extra == extras.end() ? "" : *extra));
     } catch (const CLI::Success &e) { // --help, --version
         app_->exit(e, out, out);
         return false;

@@ -53,6 +53,10 @@ is "a short secret is refused and not repeated" "$? $(cat "$work/out") $(grep -c
 k=$(printf 'another-secret-of-at-least-32-bytes-length' | base64 | tr '/+' '_-' | tr -d '=\n')
 printf '{"kty":"oct","alg":"HS256","kid":"from-a-file","k":"%s"}\n' "$k" >"$work/jwk"
 is "import a JWK in standby" "$("$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" --standby)" "imported from-a-file (standby)"
+dashed=-hCN-HwN9tsNntWwfKcBix8W443W5MaX2xRzOOuB4u8
+printf '{"kty":"oct","alg":"HS256","kid":"%s","k":"%s"}\n' $dashed "$k" >"$work/jwk"
+is "a key id that begins with a dash" "$("$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" --standby) $("$PG_PRINCIPAL" keys revoke $dashed)" \
+    "imported $dashed (standby) revoked $dashed"
 printf '{"kty":"oct","alg":"HS256","k":"%s"' "$k" >"$work/jwk"
 "$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
 is "a truncated JWK is refused and not repeated" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/jwk is not a JSON object"

@@ -62,6 +62,23 @@ TEST(App, AMissingAddressOfAnIssueIsOne) {
     }
 }
 
+// Such a verb gets as far as the database that is not there.
+TEST(App, AKeyIdMayBeginWithADash) {
+    const char *kid = "-hCN-HwN9tsNntWwfKcBix8W443W5MaX2xRzOOuB4u8";
+    for (const std::vector<const char *> &arguments : std::vector<std::vector<const char *>>{
+             {"keys", "activate", kid, "--dsn", "host=/nowhere", "--output", "json"},
+             {"keys", "revoke", "--dsn=host=/nowhere", "--output", "json", kid},
+             {"keys", "retire", "--dsn", "host=/nowhere", "--", kid},
+             {"--dsn", "host=/nowhere", "keys", "retire", "--", "-short"}}) {
+        const Outcome outcome = call(arguments);
+        EXPECT_EQ(outcome.code, 1) << outcome.out;
+        EXPECT_NE(outcome.err.find("/nowhere"), std::string::npos) << outcome.err;
+    }
+    EXPECT_NE(call({"keys", "activate", "--", "a", "b"}).err.find("argument \"b\""),
+              std::string::npos);
+    EXPECT_NE(call({"keys", "activate", "--output", kid}).err.find("--output"), std::string::npos);
+}
+
 TEST(App, ReadsStandardInput) {
     EXPECT_EQ(call({"people", "validate", "--format", "json", "-"},
                    R"([{"email": "a@x", "name": "A", "kind": "service_account"}])")
