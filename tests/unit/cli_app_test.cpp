@@ -76,7 +76,8 @@ TEST(App, AKeyIdMayBeginWithADash) {
     }
     EXPECT_NE(call({"keys", "activate", "--", "a", "b"}).err.find("argument \"b\""),
               std::string::npos);
-    EXPECT_NE(call({"keys", "activate", "--output", kid}).err.find("--output"), std::string::npos);
+    EXPECT_NE(call({"keys", "activate", "a", "--output", kid}).err.find("--output"),
+              std::string::npos);
 }
 
 TEST(App, ReadsStandardInput) {
