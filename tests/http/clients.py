@@ -287,11 +287,12 @@ def alive(sock):
 def fairness():
     with Server(*PATIENT, "--pool-size", "4") as server:
         for path in ["/hello", "/select"]:
-            counts = [0] * 64
+            counts, ready = [0] * 64, threading.Barrier(64)
 
             def go(i):
                 sock = connect(server.port)
                 reader, data = Reader(sock), request(path)
+                ready.wait(60)
                 while max(counts) < 150:
                     sock.sendall(data)
                     if reader.response()[0] != 200:

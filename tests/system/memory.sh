@@ -249,6 +249,8 @@ seal=$(psql -XqAt -c 'SELECT auth.audit_seal()')
 for session in 0 1; do
     be "$([ $session = 0 ] && echo ann || echo ben)"
     script $session >"$dir/script$session.sql"
+done
+for session in 0 1; do # once nobody signs in any more whom the other would tidy away
     psql -XqAt -F ' ' -v ON_ERROR_STOP=1 -f "$dir/script$session.sql" 2>"$dir/err$session" | grep -v '^$' >"$dir/out$session" &
 done
 wait
