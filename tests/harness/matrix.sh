@@ -5,6 +5,7 @@
 # Prints a line per release; the exit status is 0 when nothing failed.
 set -eu
 cd "$(dirname "$0")/../.."
+[ $# = 0 ] || { sed -n '2,/^[^#]/s/^# //p' "$0" >&2 && exit 2; }
 releases=${RELEASES:-bookworm trixie sid}
 roots=build/matrix
 running=

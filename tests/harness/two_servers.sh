@@ -1,7 +1,7 @@
 #!/bin/bash
 # Puts PostgreSQL 15, as Debian 12 has it, beside the server of a later Debian and runs pg_upgrade between them.
 # As root, in a root that may be changed:
-#   make matrix RELEASES=trixie RUN=tests/harness/two_servers.sh
+#   make matrix RELEASES="trixie sid" RUN=tests/harness/two_servers.sh
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "two_servers.sh: only root may install packages" >&2 && exit 2; }
@@ -17,5 +17,7 @@ if [ ! -x /usr/lib/postgresql/15/bin/postgres ] || [ ! -x /usr/lib/postgresql/15
     chmod 777 "$downloads"
     (cd "$downloads" && apt-get -q download postgresql-server-dev-15 && dpkg -x postgresql-server-dev-15*.deb /)
 fi
+mkdir -p build
+make -s all install >build/build.log 2>&1 || { cat build/build.log && exit 1; }
 make torture TESTS=pg_upgrade
 grep -c '^ok - \(copied\|linked\): 15' build/results/torture-pg_upgrade.log >/dev/null

@@ -36,6 +36,15 @@ build_for() { # PG_CONFIG: the extension into $HARNESS_ROOT
         cp "$tree/pg_principal.so" "$library/" && cp "$tree"/extension/pg_principal.control "$tree"/sql/pg_principal--*.sql "$script/" &&
         rm -rf "$tree"
 }
+# pg_upgrade takes libraries from where they are installed. Up to PostgreSQL 17, Debian leads it to ours all the same;
+# later ones need one there, and no other must be loaded beside it.
+link_installed() { # PG_CONFIG
+    local installed
+    installed=$("$1" --pkglibdir)/pg_principal.so
+    use_server "$1"
+    cluster_paths | grep -q '^extension_control_path' || return 0
+    [ -e "$installed" ] && ln -sf "$installed" "$HARNESS_ROOT$installed"
+}
 export HARNESS_ROOT=$work/root
 chmod 755 "$work"
 for one in "$old" "$new"; do
@@ -45,6 +54,10 @@ for one in "$old" "$new"; do
         exit 1
     fi
 done
+if ! link_installed "$new"; then
+    echo "ok - pg_upgrade # skipped: it takes an installed library with $("$new" --version) (make install)"
+    exit 0
+fi
 master_key "$work/master_key" || exit 1
 settings=(shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 
@@ -74,7 +87,8 @@ upgrade() { # NAME OPTION..
         as_server "$PG_BIN/pg_checksums" --disable -D "$to/data" >/dev/null
     fi
     ok "$name: $("$old" --version | cut -d ' ' -f 2) to $("$new" --version | cut -d ' ' -f 2)" \
-        bash -c "cd '$to' && $(declare -f as_server) && as_server '$PG_BIN/pg_upgrade' -U postgres -b '$("$old" --bindir)' -B '$PG_BIN' -d '$from/data' -D '$to/data' -s '$to' -j 2 $*"
+        bash -c "cd '$to' && $(declare -f as_server) && as_server '$PG_BIN/pg_upgrade' -U postgres -b '$("$old" --bindir)' -B '$PG_BIN' -d '$from/data' -D '$to/data' -s '$to' -j 2 $* ||
+            { cat '$to'/data/pg_upgrade_output.d/*/*.txt; exit 1; }"
     cluster_start "$to" || exit 1
     sql estate "VACUUM ANALYZE" >/dev/null
     is "$name: row for row the same" "$(estate_rows estate | diff - "$work/rows" | head -n 20)" ""
