@@ -40,7 +40,8 @@ Block next_block(std::string_view &pem) {
         malformed("its PEM footer is missing");
     const std::string_view body = pem.substr(0, body_end);
     pem.remove_prefix(body_end + end.size());
-    if (block.label.find("ENCRYPTED") != block.label.npos || body.find("ENCRYPTED") != body.npos)
+    if (block.label.find("ENCRYPTED") != block.label.npos ||
+        body.find(",ENCRYPTED") != body.npos) // Proc-Type: 4,ENCRYPTED
         refuse("it is encrypted; decrypt it first");
 
     std::string text, der;

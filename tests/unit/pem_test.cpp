@@ -24,6 +24,13 @@ TEST(Pem, EveryFormOfOneKeyIsThatKey) {
     EXPECT_FALSE(parse_pem(pem::rsa_pkcs1_public).is_private());
 }
 
+TEST(Pem, ABodyMaySpellENCRYPTED) {
+    std::string text(pem::rsa_spki);
+    const std::size_t middle = text.find('\n', text.size() / 2) + 1;
+    text.replace(middle, 9, "ENCRYPTED");
+    EXPECT_EQ(public_pem(parse_pem(text)), text);
+}
+
 TEST(Pem, ExportIsReadBack) {
     for (const std::string_view text : {pem::ec_pkcs8, pem::rsa_pkcs8, pem::ed_pkcs8}) {
         const Key key = parse_pem(text);
