@@ -1,5 +1,6 @@
 #!/bin/bash
-# Puts PostgreSQL 15, as Debian 12 has it, beside the server of a later Debian and runs pg_upgrade between them.
+# Puts PostgreSQL 15, as Debian 12 has it, beside the server of a later Debian, installs the extension for that one, as
+# pg_upgrade to 18 wants it, and runs pg_upgrade between them.
 # As root, in a root that may be changed:
 #   make matrix RELEASES="trixie sid" RUN=tests/harness/two_servers.sh
 set -eu
