@@ -16,6 +16,7 @@ BEGIN
         PERFORM auth.raise_error('roster_not_an_array', 'NULL');
     END IF;
     SELECT coalesce(array_agg(r), '{}') INTO pushed FROM auth.read_roster(rows) AS r;
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
 
     WITH problem (row_number, reason) AS (
         SELECT r.row_number, r.problem FROM unnest(pushed) AS r WHERE r.problem IS NOT NULL
@@ -66,6 +67,7 @@ DECLARE
     who text := auth.normalise_email(remove_person.email);
     reports bigint;
 BEGIN
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
     SELECT count(*) INTO reports FROM auth.organization_people o WHERE o.manager_email = who;
     DELETE FROM auth.organization_people o WHERE o.email = who;
     IF FOUND AND reports > 0 THEN
