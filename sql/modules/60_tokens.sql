@@ -133,22 +133,23 @@ CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SET
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
 COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
 
-CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid) RETURNS SETOF integer
+CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, with_sign_ins boolean) RETURNS SETOF integer
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT DISTINCT h.pid
     FROM (SELECT 'auth.users'::regclass AS tbl, u.ctid FROM auth.users u WHERE u.id = lock_holders.target
-          UNION ALL SELECT 'auth.sign_in_attempts', t.ctid FROM auth.sign_in_attempts t WHERE t.user_id = lock_holders.target
+          UNION ALL SELECT 'auth.sign_in_attempts', t.ctid FROM auth.sign_in_attempts t
+              WHERE t.user_id = lock_holders.target AND lock_holders.with_sign_ins
           UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
           UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
         JOIN pg_stat_activity a ON a.pid = h.pid JOIN pg_roles o ON o.oid = a.usesysid
     WHERE NOT o.rolsuper;
 END;
-COMMENT ON FUNCTION auth.lock_holders(uuid) IS
-'Internal: backends of roles that are no superuser whose open transactions hold rows of a principal.';
+COMMENT ON FUNCTION auth.lock_holders(uuid, boolean) IS
+'Internal: backends of roles that are no superuser whose open transactions hold rows of a principal, or those and rows of its counted sign-ins.';
 
-CREATE OR REPLACE FUNCTION auth.take_hold(target uuid) RETURNS void
+CREATE OR REPLACE FUNCTION auth.take_hold(target uuid, with_sign_ins boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     patient_until timestamptz := clock_timestamp() + interval '1 second';
@@ -156,7 +157,7 @@ DECLARE
 BEGIN
     LOOP
         BEGIN
-            PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target FOR UPDATE NOWAIT;
+            PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target FOR UPDATE NOWAIT;
             PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE NOWAIT;
             PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE NOWAIT;
             PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL FOR NO KEY UPDATE NOWAIT;
@@ -165,13 +166,13 @@ BEGIN
             NULL;
         END;
         IF clock_timestamp() > patient_until THEN
-            FOR holder IN SELECT h FROM auth.lock_holders(target) AS h LOOP
+            FOR holder IN SELECT h FROM auth.lock_holders(target, with_sign_ins) AS h LOOP
                 PERFORM pg_terminate_backend(holder);
                 RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
             END LOOP;
             IF NOT FOUND THEN
                 -- a superuser holds them: wait, in the order that auth.sign_out() tells of
-                PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
+                PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target ORDER BY a.source FOR UPDATE;
                 PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
                 PERFORM auth.lock_audit_head(target);
                 RETURN;
@@ -182,8 +183,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth.take_hold(uuid) IS
-'Internal: locks a principal, its counted sign-ins, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s.';
+COMMENT ON FUNCTION auth.take_hold(uuid, boolean) IS
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s. with_sign_ins: its counted sign-ins before all that, for who deletes them. Others leave them: a sign-in holds them while it waits for the principal.';
 
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -332,8 +332,6 @@ BEGIN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
     ELSIF ban > interval '0' AND user_id = auth.uid() THEN
         RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
-    ELSIF ban > interval '0' THEN
-        PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id;
     END IF;
     PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id; -- nobody holds up their own demotion
     result := auth.change_user(update_user.user_id, checked.fields, changes);
@@ -372,7 +370,7 @@ BEGIN
         PERFORM auth.raise_error('profile_refused',
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
+    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
     -- but those that a sign-in began to count just now: it may wait for one that is held here
     WITH free AS (
         SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id

@@ -62,7 +62,7 @@ BEGIN
         RETURN auth.refusal(409, 'own-account', 'You cannot delete yourself');
     END IF;
     PERFORM auth.set_request_context(context);
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = delete_user.user_id;
+    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = delete_user.user_id;
     DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');

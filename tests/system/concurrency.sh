@@ -55,7 +55,13 @@ BEGIN
         WHEN dice < 96 THEN PERFORM auth.audit_seal();
         WHEN dice < 97 THEN PERFORM auth.audit_prune('2 seconds');
         WHEN dice < 98 THEN PERFORM auth.prune_sessions('1 second');
-        ELSE PERFORM auth.provision();
+        ELSE
+            IF dice = 98 THEN -- bans, and restores
+                PERFORM auth.remove_person(who);
+                PERFORM auth.provision();
+                PERFORM auth.push_people(jsonb_build_array(jsonb_build_object('email', who, 'name', 'Agent', 'kind', 'service_account')));
+            END IF;
+            PERFORM auth.provision();
     END CASE;
     IF r.payload ? 'tokens' THEN
         INSERT INTO given (principal, access, refresh)
