@@ -17,6 +17,7 @@ BEGIN
         RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
     END IF;
     PERFORM auth.set_request_context(context);
+    PERFORM auth.take_hold(ban_user.user_id); -- before the email is read: another may be changing it
     SELECT * INTO target FROM auth.users u WHERE u.id = ban_user.user_id;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
@@ -39,7 +40,7 @@ BEGIN
         RETURN refused;
     END IF;
     PERFORM auth.set_request_context(context);
-    SELECT * INTO target FROM auth.users u WHERE u.id = unban_user.user_id;
+    SELECT * INTO target FROM auth.users u WHERE u.id = unban_user.user_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
