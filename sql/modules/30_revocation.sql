@@ -43,7 +43,11 @@ BEGIN
         DELETE FROM auth.sign_in_attempts;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
-        DELETE FROM auth.sign_in_attempts a USING gone g WHERE a.user_id = g.id;
+        -- but those that a sign-in holds: it may wait for a principal that goes here
+        WITH free AS (
+            SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN gone g ON g.id = a.user_id FOR UPDATE OF a SKIP LOCKED
+        )
+        DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
     END IF;
     RETURN NULL;
 END

@@ -21,14 +21,17 @@ CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
 LANGUAGE sql VOLATILE STRICT AS $$ SELECT '$argon2id$' || password $$;
 CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
 LANGUAGE sql VOLATILE AS $$ SELECT coalesce(stored = '$argon2id$' || password, false), false $$;
-SELECT auth.add_user(jsonb_build_object('email', 'p' || i || '@example.com', 'password', 'Th1sIsAStrong!Pass', 'kind', 'service_account'))
+SELECT auth.add_user(jsonb_build_object('email', 'p' || i || '-agent@example.com', 'password', 'Th1sIsAStrong!Pass', 'kind', 'service_account'))
 FROM generate_series(0, 2) AS i;
 INSERT INTO auth.organization_people (email, name, kind) SELECT u.email, 'Agent', 'service_account' FROM auth.users u;
+SELECT auth.add_user('{"email": "root@example.com", "role": "ADMIN"}');
+INSERT INTO auth.organization_people (email, name) VALUES ('root@example.com', 'Root');
+CREATE TABLE administrator AS SELECT auth.issue('root@example.com') AS token;
 CREATE UNLOGGED TABLE given (id bigserial PRIMARY KEY, principal text, access text, refresh text);
 CREATE INDEX ON given (principal, id);
 CREATE FUNCTION act(dice integer, n integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    who text := 'p' || n || '@example.com';
+    who text := 'p' || n || '-agent@example.com';
     token given;
     r auth.auth_result;
 BEGIN
@@ -39,7 +42,18 @@ BEGIN
     CASE
         WHEN dice < 20 OR token.id IS NULL THEN r := auth.sign_in(who, 'Th1sIsAStrong!Pass');
         WHEN dice < 25 THEN r := auth.sign_in(who, 'wrong');
-        WHEN dice < 60 THEN r := auth.refresh(token.refresh);
+        WHEN dice < 53 THEN r := auth.refresh(token.refresh);
+        WHEN dice < 60 THEN
+            PERFORM set_config('pg_principal.token', a.token, true) FROM administrator a;
+            r := CASE dice
+                WHEN 53 THEN auth.update_user(u.id, '{"password": "Th1sIsAStrong!Pass"}')
+                WHEN 54 THEN auth.update_user(u.id, '{"password": "An0therStrong!Pass", "banDuration": "1s"}')
+                WHEN 55 THEN auth.update_user(u.id, '{"role": "AUDITOR", "banDuration": "none"}')
+                WHEN 56 THEN auth.update_user(u.id, '{"kind": "person"}') -- until provision adopts it
+                WHEN 57 THEN auth.ban_user(u.id, '10 milliseconds')
+                WHEN 58 THEN auth.unban_user(u.id)
+                ELSE auth.delete_user(u.id) END FROM auth.users u WHERE u.email = who;
+            ASSERT coalesce(r.status, 404) IN (200, 404), r.reason;
         WHEN dice < 63 THEN PERFORM auth.ban(who, '10 milliseconds');
         WHEN dice < 66 THEN PERFORM auth.unban(who);
         WHEN dice < 68 THEN r := auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass');
@@ -68,7 +82,7 @@ BEGIN
         VALUES (who, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken');
     END IF;
     RETURN r.reason;
-EXCEPTION WHEN invalid_authorization_specification OR object_not_in_prerequisite_state THEN
+EXCEPTION WHEN invalid_authorization_specification OR object_not_in_prerequisite_state OR undefined_object THEN
     RETURN 'dead'; -- the token, or the principal is banned
 END
 $$;
