@@ -133,7 +133,7 @@ CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SET
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
 COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
 
-CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, with_sign_ins boolean) RETURNS SETOF integer
+CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, with_sign_ins boolean, open_since timestamptz) RETURNS SETOF integer
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT DISTINCT h.pid
@@ -144,47 +144,55 @@ BEGIN ATOMIC
           UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
         JOIN pg_stat_activity a ON a.pid = h.pid JOIN pg_roles o ON o.oid = a.usesysid
-    WHERE NOT o.rolsuper;
+    WHERE NOT o.rolsuper AND (a.xact_start > lock_holders.open_since) IS NOT TRUE;
 END;
-COMMENT ON FUNCTION auth.lock_holders(uuid, boolean) IS
-'Internal: backends of roles that are no superuser whose open transactions hold rows of a principal, or those and rows of its counted sign-ins.';
+COMMENT ON FUNCTION auth.lock_holders(uuid, boolean, timestamptz) IS
+'Internal: backends of roles that are no superuser whose transactions, open since then or longer, hold rows of a principal, or those and rows of its counted sign-ins.';
 
 CREATE OR REPLACE FUNCTION auth.take_hold(target uuid, with_sign_ins boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    patient_until timestamptz := clock_timestamp() + interval '1 second';
+    callers_timeout text := current_setting('lock_timeout');
+    began timestamptz := clock_timestamp();
+    patience interval := '1 second';
+    is_circle boolean;
     holder integer;
 BEGIN
     LOOP
         BEGIN
-            PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target FOR UPDATE NOWAIT;
-            PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE NOWAIT;
-            PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE NOWAIT;
-            PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL FOR NO KEY UPDATE NOWAIT;
+            -- in the line, not past it: among many who come and go, a turn comes
+            PERFORM set_config('lock_timeout', (1000 * extract(epoch FROM patience))::integer::text, true);
+            PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target ORDER BY a.source FOR UPDATE;
+            PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+            PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE;
+            PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL ORDER BY s.id FOR NO KEY UPDATE;
+            PERFORM set_config('lock_timeout', callers_timeout, true);
             RETURN;
-        EXCEPTION WHEN lock_not_available THEN
-            NULL;
+        EXCEPTION
+            WHEN lock_not_available THEN is_circle := false;
+            WHEN deadlock_detected THEN is_circle := true;
         END;
-        IF clock_timestamp() > patient_until THEN
-            FOR holder IN SELECT h FROM auth.lock_holders(target, with_sign_ins) AS h LOOP
-                PERFORM pg_terminate_backend(holder);
-                RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
-            END LOOP;
-            IF NOT FOUND THEN
-                -- a superuser holds them: wait, in the order that auth.sign_out() tells of
-                PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target ORDER BY a.source FOR UPDATE;
-                PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
-                PERFORM auth.lock_audit_head(target);
-                RETURN;
+        FOR holder IN
+            SELECT h FROM auth.lock_holders(target, with_sign_ins,
+                CASE WHEN is_circle THEN 'infinity' ELSE clock_timestamp() - interval '1 second' END) AS h
+        LOOP
+            PERFORM pg_terminate_backend(holder);
+            RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
+        END LOOP;
+        IF NOT FOUND THEN
+            -- a superuser's are waited for, and whoever came only now
+            IF is_circle THEN
+                RAISE deadlock_detected USING MESSAGE = 'deadlock detected';
+            ELSIF callers_timeout <> '0' AND clock_timestamp() - began > callers_timeout::interval THEN
+                RAISE lock_not_available USING MESSAGE = 'canceling statement due to lock timeout';
             END IF;
-            patient_until := clock_timestamp() + interval '1 second';
+            patience := interval '1 second' + current_setting('deadlock_timeout')::interval; -- long enough to see a circle
         END IF;
-        PERFORM pg_sleep(0.02);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION auth.take_hold(uuid, boolean) IS
-'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends that do are ended, unless a superuser''s. with_sign_ins: its counted sign-ins before all that, for who deletes them. Others leave them: a sign-in holds them while it waits for the principal.';
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless a superuser''s. with_sign_ins: its counted sign-ins before all that, for who deletes them. Others leave them: a sign-in holds them while it waits for the principal.';
 
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

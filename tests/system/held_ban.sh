@@ -52,4 +52,39 @@ wait "$holder"
 hold postgres "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(5)"
 is "a superuser's transaction is waited for" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)" ""
 wait "$holder"
+
+# Who waits before the ban does, for what a superuser holds, holds it up as little as one who had it first.
+sql "SELECT auth.unban('agent@example.com')" >/dev/null
+next=$(sql "SELECT auth.issue('agent@example.com')")
+hold postgres "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(5)"
+superuser=$holder
+PGUSER=app PGOPTIONS="-c pg_principal.token=$next" timeout 60 psql -X -c \
+    "BEGIN; SELECT auth.update_profile('{\"lastName\": \"x\"}'); SELECT pg_sleep(50)" >"$work/held/out" 2>&1 &
+for _ in {1..100}; do
+    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'")" = 1 ] && break
+    sleep 0.1
+done
+like "the next in the line does not hold up the ban either" \
+    "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)" '^NOTICE: +ended backend [0-9]+'
+wait "$superuser" $!
+is "which is made" "$(sql "SELECT last_name IS NULL, banned_until > now() FROM auth.users")" "t|t"
+
+# What the agent holds and asks for closes a circle, which the ban is the first to see.
+sql "SELECT auth.unban('agent@example.com')" >/dev/null
+token=$(sql "SELECT auth.issue('agent@example.com')")
+PGUSER=app PGOPTIONS="-c pg_principal.token=$token" timeout 60 psql -X -c \
+    "BEGIN; SELECT auth.change_password('no', 'no'); SELECT pg_sleep(0.6); SELECT auth.update_profile('{\"lastName\": \"x\"}'); SELECT pg_sleep(50)" \
+    >"$work/held/out" 2>&1 &
+sleep 0.3
+is "a circle does not refuse the ban" \
+    "$(psql -XAtqc "SET statement_timeout = '20s'; SET deadlock_timeout = '500ms'; SELECT auth.ban('agent@example.com')" 2>&1 | grep -v ^NOTICE)" ""
+wait $!
+like "but ends who made it" "$(cat "$work/held/out")" 'terminating connection|deadlock detected'
+is "it is made" "$(sql "SELECT last_name IS NULL, banned_until > now() FROM auth.users")" "t|t"
+
+sql "SELECT auth.unban('agent@example.com')" >/dev/null
+hold postgres "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(8)"
+like "lock_timeout bounds how long a superuser is waited for" \
+    "$(psql -XAtqc "SET lock_timeout = '1500ms'; SELECT auth.ban('agent@example.com')" 2>&1)" '^ERROR: +canceling statement due to lock timeout'
+wait "$holder"
 is "the audit holds" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0
