@@ -133,13 +133,15 @@ CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SET
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
 COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
 
-CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, with_sign_ins boolean, open_since timestamptz) RETURNS SETOF integer
+CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, all_rows boolean, open_since timestamptz) RETURNS SETOF integer
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT DISTINCT h.pid
     FROM (SELECT 'auth.users'::regclass AS tbl, u.ctid FROM auth.users u WHERE u.id = lock_holders.target
           UNION ALL SELECT 'auth.sign_in_attempts', t.ctid FROM auth.sign_in_attempts t
-              WHERE t.user_id = lock_holders.target AND lock_holders.with_sign_ins
+              WHERE t.user_id = lock_holders.target AND lock_holders.all_rows
+          UNION ALL SELECT 'auth.refresh_tokens', r.ctid FROM auth.refresh_tokens r JOIN auth.sessions s ON s.id = r.session_id
+              WHERE s.user_id = lock_holders.target AND lock_holders.all_rows
           UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
           UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
@@ -147,9 +149,9 @@ BEGIN ATOMIC
     WHERE NOT o.rolsuper AND (a.xact_start > lock_holders.open_since) IS NOT TRUE;
 END;
 COMMENT ON FUNCTION auth.lock_holders(uuid, boolean, timestamptz) IS
-'Internal: backends of roles that are no superuser whose transactions, open since then or longer, hold rows of a principal, or those and rows of its counted sign-ins.';
+'Internal: backends of roles that are no superuser whose transactions, open since then or longer, hold rows of a principal; all_rows: or of its counted sign-ins and refresh tokens.';
 
-CREATE OR REPLACE FUNCTION auth.take_hold(target uuid, with_sign_ins boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION auth.take_hold(target uuid, all_rows boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     callers_timeout text := current_setting('lock_timeout');
@@ -162,8 +164,10 @@ BEGIN
         BEGIN
             -- in the line, not past it: among many who come and go, a turn comes
             PERFORM set_config('lock_timeout', (1000 * extract(epoch FROM patience))::integer::text, true);
-            PERFORM FROM auth.sign_in_attempts a WHERE with_sign_ins AND a.user_id = target ORDER BY a.source FOR UPDATE;
+            PERFORM FROM auth.sign_in_attempts a WHERE all_rows AND a.user_id = target ORDER BY a.source FOR UPDATE;
             PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+            PERFORM FROM auth.refresh_tokens r JOIN auth.sessions s ON s.id = r.session_id
+            WHERE all_rows AND s.user_id = target ORDER BY r.session_id FOR UPDATE OF r;
             PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE;
             PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL ORDER BY s.id FOR NO KEY UPDATE;
             PERFORM set_config('lock_timeout', callers_timeout, true);
@@ -173,7 +177,7 @@ BEGIN
             WHEN deadlock_detected THEN is_circle := true;
         END;
         FOR holder IN
-            SELECT h FROM auth.lock_holders(target, with_sign_ins,
+            SELECT h FROM auth.lock_holders(target, all_rows,
                 CASE WHEN is_circle THEN 'infinity' ELSE clock_timestamp() - interval '1 second' END) AS h
         LOOP
             PERFORM pg_terminate_backend(holder);
@@ -192,7 +196,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.take_hold(uuid, boolean) IS
-'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless a superuser''s. with_sign_ins: its counted sign-ins before all that, for who deletes them. Others leave them: a sign-in holds them while it waits for the principal.';
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless a superuser''s. all_rows: its counted sign-ins and refresh tokens, too, for who deletes them. Others leave them: a sign-in holds the former while it waits for the principal.';
 
 CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

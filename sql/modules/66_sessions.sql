@@ -431,12 +431,17 @@ BEGIN
         PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
     END IF;
     -- what an open transaction holds is for the next pruning
-    DELETE FROM auth.sessions s USING (
-        SELECT o.id FROM auth.sessions o LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
+    WITH ended AS MATERIALIZED (
+        SELECT o.id, r.session_id IS NOT NULL AS has_token
+        FROM auth.sessions o LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
         WHERE o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
             OR u.session_generation <> o.generation AND o.created_at < cutoff
-        FOR UPDATE OF o SKIP LOCKED) AS ended
-    WHERE s.id = ended.id;
+        FOR UPDATE OF o SKIP LOCKED
+    ), held AS MATERIALIZED (
+        SELECT r.session_id FROM auth.refresh_tokens r JOIN ended e ON e.id = r.session_id FOR UPDATE OF r SKIP LOCKED
+    )
+    DELETE FROM auth.sessions s USING ended e LEFT JOIN held h ON h.session_id = e.id
+    WHERE s.id = e.id AND (h.session_id IS NOT NULL OR NOT e.has_token);
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN removed;
 END

@@ -8,4 +8,4 @@ COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobo
 UPDATE auth.users u SET self_registered = true FROM auth.audit_log a
 WHERE a.user_id = u.id AND a.seq = 1 AND a.changes->'created'->>'current' = 'registered' AND u.app_role <> 'ADMIN' AND NOT u.on_roster;
 CREATE INDEX users_agents ON auth.users (id) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
-DROP FUNCTION auth.take_hold(uuid), auth.lock_holders(uuid); -- with_sign_ins
+DROP FUNCTION auth.take_hold(uuid), auth.lock_holders(uuid); -- all_rows, open_since

@@ -27,14 +27,14 @@ mallory=$(sql "SELECT id FROM auth.users WHERE email = 'mallory@example.com'")
 ann=$(sql "SELECT auth.issue('ann@example.com')")
 
 # As Mallory, until it sleeps in an open transaction.
-hold() { # SQL
-    local token
+hold() { # SQL [ROLE]
+    local token role=${2-app}
     token=$(sql "SELECT auth.issue('mallory@example.com')")
-    PGUSER=app PGOPTIONS="-c pg_principal.token=$token" timeout 60 psql -XAtq -c "BEGIN; $1; SELECT pg_sleep(50)" \
+    PGUSER=$role PGOPTIONS="-c pg_principal.token=$token" timeout 60 psql -XAtq -c "BEGIN; $1; SELECT pg_sleep(50)" \
         >"$work/open/out" 2>&1 &
     holder=$!
     for _ in {1..100}; do
-        [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'app'")" = 1 ] && return
+        [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = '$role'")" = 1 ] && return
         sleep 0.1
     done
     cat "$work/open/out"
@@ -42,7 +42,7 @@ hold() { # SQL
 release() {
     kill "$holder" 2>/dev/null
     wait "$holder" 2>/dev/null
-    sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
+    sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename IN ('app', 'web')" >/dev/null
 }
 everything="SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT auth.change_password('wrong', 'wrong');
     SELECT auth.change_password('wrong', 'wrong'); SELECT auth.sign_out('others')"
@@ -63,6 +63,22 @@ STATEMENTS
 is "which bans" "$(sql "SELECT banned_until > now() FROM auth.users WHERE id = '$mallory'")" t
 sql "SELECT auth.push_people('[{\"email\": \"mallory@example.com\", \"name\": \"M\"}]')" >/dev/null
 is "and back again restores" "$(sql "SELECT auth.provision()")" "(0,1,0,1)"
+
+# What is exchanged in an open transaction is held as well.
+refresh_token() {
+    sql "SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass')" >/dev/null # lifts a lock
+    sql "SELECT payload->'tokens'->>'refreshToken' FROM auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')"
+}
+hold "SELECT (auth.refresh('$(refresh_token)')).status" web
+like "a deletion of who refreshes" "$(sql "BEGIN; SELECT (auth.delete_user('$mallory')).status FROM (SELECT auth.authenticate('$ann')) AS a; ROLLBACK" | paste -sd ' ')" \
+    'NOTICE: +ended backend .*200'
+release
+hold "SELECT (auth.refresh('$(refresh_token)')).status" web
+sql "SELECT auth.ban('mallory@example.com'); SELECT auth.unban('mallory@example.com')" >/dev/null
+is "sessions that a ban ended are pruned but for that one" \
+    "$(sql "SELECT auth.prune_sessions('1 microsecond') > 0; SELECT count(*) FROM auth.sessions WHERE user_id = '$mallory'" | paste -sd ' ')" "t 1"
+release
+is "which is next" "$(sql "SELECT auth.prune_sessions('1 microsecond') > 0; SELECT count(*) FROM auth.sessions WHERE user_id = '$mallory'" | paste -sd ' ')" "t 0"
 
 # What concerns everybody goes on without Mallory.
 hold "$everything"
