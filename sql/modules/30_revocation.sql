@@ -43,11 +43,7 @@ BEGIN
         DELETE FROM auth.sign_in_attempts;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
-        -- but those that a sign-in holds: it may wait for a principal that goes here
-        WITH free AS (
-            SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN gone g ON g.id = a.user_id FOR UPDATE OF a SKIP LOCKED
-        )
-        DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
+        PERFORM auth.forget_sign_ins(ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
 END

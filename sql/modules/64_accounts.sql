@@ -371,13 +371,7 @@ BEGIN
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
     PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
-    -- but those that a sign-in began to count just now: it may wait for one that is held here
-    WITH free AS (
-        SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id
-        WHERE u.email = auth.normalise_email(set_password.email) FOR UPDATE OF a SKIP LOCKED
-    )
-    DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
-    PERFORM auth.forget_guesses(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
+    PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
     UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
     IF NOT FOUND THEN

@@ -28,6 +28,18 @@ CREATE OR REPLACE FUNCTION auth.forget_guesses(target uuid) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_forget_guesses';
 COMMENT ON FUNCTION auth.forget_guesses(uuid) IS 'Internal: forgets the wrong passwords of a principal that shared memory keeps.';
 
+CREATE OR REPLACE FUNCTION auth.forget_sign_ins(principals uuid[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH free AS (
+        SELECT a.user_id, a.source FROM auth.sign_in_attempts a JOIN unnest(forget_sign_ins.principals) AS p (id) ON p.id = a.user_id
+        FOR UPDATE OF a SKIP LOCKED
+    )
+    DELETE FROM auth.sign_in_attempts a USING free f WHERE a.user_id = f.user_id AND a.source = f.source;
+END;
+COMMENT ON FUNCTION auth.forget_sign_ins(uuid[]) IS
+'Internal: deletes the counted sign-ins of principals, but those that a sign-in holds: it may wait for a principal that is held here.';
+
 CREATE OR REPLACE FUNCTION auth.guesses_taken_back(target uuid, source text, OUT failures integer, OUT last_failure_at timestamptz) RETURNS record
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_guesses_taken_back';
 COMMENT ON FUNCTION auth.guesses_taken_back(uuid, text) IS

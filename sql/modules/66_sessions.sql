@@ -437,11 +437,11 @@ BEGIN
         WHERE o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
             OR u.session_generation <> o.generation AND o.created_at < cutoff
         FOR UPDATE OF o SKIP LOCKED
-    ), held AS MATERIALIZED (
+    ), free AS MATERIALIZED (
         SELECT r.session_id FROM auth.refresh_tokens r JOIN ended e ON e.id = r.session_id FOR UPDATE OF r SKIP LOCKED
     )
-    DELETE FROM auth.sessions s USING ended e LEFT JOIN held h ON h.session_id = e.id
-    WHERE s.id = e.id AND (h.session_id IS NOT NULL OR NOT e.has_token);
+    DELETE FROM auth.sessions s USING ended e LEFT JOIN free f ON f.session_id = e.id
+    WHERE s.id = e.id AND (f.session_id IS NOT NULL OR NOT e.has_token);
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN removed;
 END

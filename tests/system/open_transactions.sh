@@ -103,22 +103,16 @@ is "each of them was counted" "$(sql "SELECT sum(value) FROM auth.read_metrics()
 is "the next seal covers everything" "$(sql "SELECT length(auth.audit_seal()) > 100; SELECT count(*) FROM auth.audit_heads h WHERE h.seq > h.sealed_seq AND h.user_id <> auth.audit_itself(); SELECT count(*) FROM auth.audit_verify()" | paste -sd ' ')" "t 0 0"
 
 # Who only waits is not ended: a sign-in that comes while provision ends a guess left open.
-sign_in() { PGUSER=web psql -XAtq -c "SET statement_timeout = '20s'" -c "$1" 2>&1; } # SQL
-from() { echo "(auth.sign_in('mallory@example.com', '$2', '{\"ip\": \"$1\"}')).status"; }
+from() { echo "(auth.sign_in('mallory@example.com', '$2', '{\"ip\": \"$1\"}')).status"; } # ADDRESS PASSWORD
 sql "SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass')" >/dev/null # lifts a lock
-is "an address to sign in from" "$(sign_in "SELECT $(from 192.0.2.9 'Th1sIsAStrong!Pass')")" 200
-sign_in "BEGIN; SELECT $(from 192.0.2.1 wrong); SELECT pg_sleep(10)" >"$work/open/guess" &
-guess=$!
-for _ in {1..100}; do
-    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'web'")" = 1 ] && break
-    sleep 0.1
-done
-sign_in "SELECT FROM pg_sleep(0.3); SELECT $(from 192.0.2.9 'Th1sIsAStrong!Pass')" >"$work/open/waits" &
+is "an address to sign in from" "$(sql "SELECT $(from 192.0.2.9 'Th1sIsAStrong!Pass')")" 200
+hold "SELECT $(from 192.0.2.1 wrong)" web
+PGUSER=web sql "SELECT FROM pg_sleep(0.3); SELECT $(from 192.0.2.9 'Th1sIsAStrong!Pass')" >"$work/open/waits" &
 waits=$!
 like "the guess is ended" "$(sql "DELETE FROM auth.organization_people WHERE email = 'mallory@example.com'; SELECT auth.provision()" | paste -sd ' ')" \
     '^NOTICE: +ended backend [0-9]+[^N]*\(0,0,1,1\)$'
-wait $guess $waits
-like "its connection is gone" "$(cat "$work/open/guess")" 'terminating connection'
+wait "$holder" $waits
+like "its connection is gone" "$(cat "$work/open/out")" 'terminating connection'
 is "the sign-in is answered" "$(cat "$work/open/waits")" 403
 sql "SELECT auth.push_people('[{\"email\": \"mallory@example.com\", \"name\": \"M\"}]'); SELECT auth.provision(); DELETE FROM auth.sign_in_attempts" >/dev/null
 
