@@ -1,0 +1,1 @@
+-- By hand: what 20_tables.sql has and 0.2.0 had not, as 0.1.0--0.2.0.sql tells.
