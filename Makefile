@@ -21,7 +21,9 @@ EXTRA_CLEAN = $(BUILD) .run
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifneq ($(wildcard $(PGXS)),)
+# Debian ships pgxs.mk with the server, the headers apart from it.
+SERVER_HEADER := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
+ifneq ($(and $(wildcard $(PGXS)),$(SERVER_HEADER)),)
 include $(PGXS)
 else
 # `make run` and `make test` start here on a machine that has nothing yet.

@@ -10,9 +10,12 @@ die() {
     exit 1
 }
 
-server_headers() { [ -f "$("$pg_config" --pgxs 2>/dev/null)" ]; }
+# Debian ships pgxs.mk with the server, the headers apart from it.
+server_headers() {
+    [ -f "$("$pg_config" --pgxs 2>/dev/null)" ] && [ -f "$("$pg_config" --includedir-server)/postgres.h" ]
+}
 
-server_program() { [ -x "$("$pg_config" --bindir)/postgres" ]; }
+server_program() { [ -x "$("$pg_config" --bindir 2>/dev/null)/postgres" ]; }
 
 major() { "$pg_config" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'; }
 
@@ -40,16 +43,27 @@ missing_packages() {
     for package in "${wanted[@]}"; do
         [[ $installed == *" $package "* ]] || echo "$package"
     done
-    if ! server_headers; then
+    local of="" # the major, @ for the release's own
+    if ! server_headers && ! server_program; then
         [ -z "${PG_CONFIG:-}" ] || die "$PG_CONFIG has no server headers beside it"
-        echo postgresql-@ postgresql-server-dev-@ postgresql-@-cron # @: the release's major
-    elif ! server_program; then
-        echo "postgresql-$(major)" "postgresql-$(major)-cron"
-    elif [ ! -f "$("$pg_config" --pkglibdir)/pg_cron.so" ] &&
-        [[ $("$pg_config" --bindir) == /usr/lib/postgresql/* ]]; then
-        echo "postgresql-$(major)-cron"
+        of=@
+        echo postgresql-@ postgresql-server-dev-@
+    else
+        of=$(major)
+        server_headers || echo "postgresql-server-dev-$of"
+        server_program || echo "postgresql-$of"
     fi
+    [[ $of = @ || $("$pg_config" --bindir) == /usr/lib/postgresql/* ]] || return 0
+    beside pg_cron "postgresql-$of-cron"
+    [[ $goal != test && $goal != torture ]] || beside pgaudit "postgresql-$of-pgaudit"
 }
+
+# A library that the server may lack: not every release has a package of it, hence the question mark.
+beside() { # LIBRARY PACKAGE
+    [ -f "$("$pg_config" --pkglibdir 2>/dev/null)/$1.so" ] || echo "$2?"
+}
+
+known() { apt-cache show --no-all-versions "$1" >/dev/null 2>&1; }
 
 # The postgresql packages would create a cluster `main` and start it: while apt runs, they may not.
 undo=()
@@ -66,7 +80,7 @@ forbid_services() {
 }
 
 install_packages() {
-    local packages=("$@") release
+    local packages=("$@") found=() package release
     export DEBIAN_FRONTEND=noninteractive
     log=$(mktemp)
     trap 'rm -f "$log" "${undo[@]}"' EXIT
@@ -77,6 +91,10 @@ install_packages() {
         [ -n "$release" ] || die "apt knows no package postgresql"
         packages=("${packages[@]//@/$release}")
     fi
+    for package in "${packages[@]}"; do
+        [[ $package == *\? ]] && ! known "${package%\?}" || found+=("${package%\?}")
+    done
+    packages=("${found[@]}")
     echo "Installing packages: ${packages[*]}"
     forbid_services
     if ! apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
@@ -99,7 +117,11 @@ if ! command -v apt-get >/dev/null; then
     exit 0 # not Debian: what else is missing the compiler will say
 fi
 missing=$(missing_packages)
-[ -n "$missing" ] || exit 0
+necessary=
+for package in $missing; do
+    [[ $package == *\? ]] && ! known "${package%\?}" || necessary=1
+done
+[ -n "$necessary" ] || exit 0
 # shellcheck disable=SC2086 # one word per package
 if [ "$(id -u)" = 0 ]; then
     "$0" --install $missing
