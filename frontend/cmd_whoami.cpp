@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "core/email.hpp"
+
 namespace pg_principal::cli {
 
 namespace {
@@ -32,31 +34,32 @@ void add_whoami_command(Verb &root, Session &session) {
         std::string variable = "LANDMARK_AUTH_TOKEN", output;
     };
     const auto options = std::make_shared<Options>();
-    Verb verb =
-        add_command(root, session, "whoami", "Say whose token the environment holds",
-                    "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
-                    "  pg_principal whoami --token-env CI_TOKEN --output json",
-                    [&session, options] {
-                        const char *token = std::getenv(options->variable.c_str());
-                        if (!token || !*token)
-                            throw Failure("the environment variable " +
-                                          printable(options->variable) + " is not set");
-                        const Rows rows = session.connect().run(whoami_sql(), {token});
-                        if (rows.size() != 1)
-                            throw Failure("the token names nobody");
-                        Json json;
-                        for (int column = 0; column < columns; ++column) {
-                            const auto value = rows.get(0, column);
-                            json[names[column]] = value ? Json(*value) : Json();
-                            if (options->output == "text" && value)
-                                session.streams.out
-                                    << std::string(labels[column])
-                                           .append(10 - std::string(labels[column]).size(), ' ')
-                                    << printable(*value) << '\n';
-                        }
-                        if (options->output == "json")
-                            print_json(session.streams.out, json);
-                    });
+    Verb verb = add_command(
+        root, session, "whoami", "Say whose token the environment holds",
+        "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
+        "  pg_principal whoami --token-env CI_TOKEN --output json",
+        [&session, options] {
+            const char *given = std::getenv(options->variable.c_str());
+            // a file read into a variable often brings its last newline along
+            const std::string token(trim_ascii(given ? given : ""));
+            if (token.empty())
+                throw Failure("the environment variable " + printable(options->variable) +
+                              (given && *given ? " is empty" : " is not set"));
+            const Rows rows = session.connect().run(whoami_sql(), {token});
+            if (rows.size() != 1)
+                throw Failure("the token names nobody");
+            Json json;
+            for (int column = 0; column < columns; ++column) {
+                const auto value = rows.get(0, column);
+                json[names[column]] = value ? Json(*value) : Json();
+                if (options->output == "text" && value)
+                    session.streams.out << std::string(labels[column])
+                                               .append(10 - std::string(labels[column]).size(), ' ')
+                                        << printable(*value) << '\n';
+            }
+            if (options->output == "json")
+                print_json(session.streams.out, json);
+        });
     verb.option("--token-env", options->variable,
                 "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
         .type("VAR");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/email.hpp"
 #include "core/utf8.hpp"
 
 namespace pg_principal::http {
@@ -61,8 +62,7 @@ std::string_view Request::bearer() const noexcept {
     const std::string_view value = header("Authorization");
     if (value.size() < scheme.size() || !same_name(value.substr(0, scheme.size()), scheme))
         return {};
-    const std::size_t from = value.find_first_not_of(' ', scheme.size());
-    return from == value.npos ? std::string_view() : value.substr(from);
+    return trim_ascii(value.substr(scheme.size()));
 }
 
 Response &Response::set(std::string_view name, std::string_view value) {

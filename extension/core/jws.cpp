@@ -2,43 +2,83 @@
 
 #include "core/error.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace pg_principal {
 
-std::string_view describe(TokenFault fault) noexcept {
-    switch (fault) {
-    case TokenFault::none:
-        return "valid";
-    case TokenFault::malformed:
-        return "malformed";
-    case TokenFault::too_long:
-        return "too long";
-    case TokenFault::algorithm_refused:
-        return "algorithm refused";
-    case TokenFault::header_refused:
-        return "header refused";
-    case TokenFault::unknown_key:
-        return "unknown key";
-    case TokenFault::bad_signature:
-        return "bad signature";
-    case TokenFault::expired:
-        return "expired";
-    case TokenFault::not_yet_valid:
-        return "not yet valid";
-    case TokenFault::wrong_issuer:
-        return "wrong issuer";
-    case TokenFault::wrong_audience:
-        return "wrong audience";
+namespace {
+
+constexpr std::array fault_texts = {
+#define TOKEN_FAULT(id, text) std::string_view(text),
+#include "core/token_faults.inc"
+#undef TOKEN_FAULT
+};
+
+bool is_blank(char c) noexcept {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+
+// Why a text cannot be a token at all, as far as its looks tell; otherwise what is given.
+TokenFault look_at(std::string_view token, TokenFault otherwise) noexcept {
+    if (token.empty())
+        return TokenFault::empty;
+    constexpr std::string_view scheme = "bearer ";
+    if (token.size() >= scheme.size() &&
+        std::equal(scheme.begin(), scheme.end(), token.begin(),
+                   [](char wanted, char c) { return wanted == (c == ' ' ? c : char(c | 0x20)); }))
+        return TokenFault::has_scheme;
+    if (std::any_of(token.begin(), token.end(), is_blank))
+        return TokenFault::has_white_space;
+    if (token.front() == '"' || token.front() == '\'')
+        return TokenFault::has_quotes;
+    switch (std::count(token.begin(), token.end(), '.')) {
+    case 0:
+        return TokenFault::one_part;
+    case 1:
+        return TokenFault::two_parts;
+    case 2:
+        return otherwise;
+    case 4:
+        return TokenFault::five_parts;
+    default:
+        return TokenFault::too_many_parts;
     }
-    return "malformed";
+}
+
+TokenFault not_a_string(std::string_view member) noexcept {
+    return member == "alg"   ? TokenFault::alg_not_a_string
+           : member == "kid" ? TokenFault::kid_not_a_string
+           : member == "typ" ? TokenFault::typ_not_a_string
+                             : TokenFault::cty_not_a_string;
+}
+
+} // namespace
+
+std::string_view describe(TokenFault fault) noexcept {
+    return fault_texts[static_cast<std::size_t>(fault)];
+}
+
+std::string describe(TokenFault fault, const json::ParseStatus &json) {
+    std::string text(describe(fault));
+    const bool is_json =
+        fault == TokenFault::header_not_json || fault == TokenFault::payload_not_json;
+    if (is_json && json.fault != nullptr)
+        text.append(": ")
+            .append(json.fault)
+            .append(" at byte ")
+            .append(std::to_string(json.offset));
+    return text;
 }
 
 TokenFault CompactJws::parse(std::string_view token) {
+    header_json = {};
     if (token.size() > max_token_bytes)
         return TokenFault::too_long;
     const std::size_t first = token.find('.');
     const std::size_t second = first == token.npos ? first : token.find('.', first + 1);
     if (second == token.npos)
-        return TokenFault::malformed;
+        return look_at(token, TokenFault::malformed);
     header_b64 = token.substr(0, first);
     payload_b64 = token.substr(first + 1, second - first - 1);
     signature_b64 = token.substr(second + 1); // a third dot is no base64url
@@ -46,27 +86,37 @@ TokenFault CompactJws::parse(std::string_view token) {
     // all tokens of one key have the same header
     if (known_header_b64_.empty() || header_b64 != known_header_b64_) {
         known_header_b64_.clear();
-        if (const TokenFault fault = parse_header(); fault != TokenFault::none)
+        if (const TokenFault fault = parse_header(); fault == TokenFault::header_not_base64url)
+            return look_at(token, fault);
+        else if (fault != TokenFault::none)
             return fault;
         known_header_b64_ = header_b64;
     }
-    if (!base64url_decode(signature_b64, signature) || !base64url_decode(payload_b64, payload))
-        return TokenFault::malformed;
+    if (!base64url_decode(signature_b64, signature))
+        return look_at(token, TokenFault::signature_not_base64url);
+    if (!base64url_decode(payload_b64, payload))
+        return look_at(token, TokenFault::payload_not_base64url);
     return TokenFault::none;
 }
 
 TokenFault CompactJws::parse_header() {
     kid.reset();
     typ.reset();
-    if (!base64url_decode(header_b64, header) || !json::try_parse(header_doc_, header) ||
-        !header_doc_.root().is_object())
-        return TokenFault::malformed;
+    if (header_b64.empty())
+        return TokenFault::header_empty;
+    if (!base64url_decode(header_b64, header))
+        return TokenFault::header_not_base64url;
+    header_json = json::try_parse(header_doc_, header);
+    if (!header_json)
+        return TokenFault::header_not_json;
+    if (!header_doc_.root().is_object())
+        return TokenFault::header_not_an_object;
     std::optional<std::string_view> alg_text;
     bool refused = false;
     for (const auto &[name, value] : header_doc_.root().members()) {
         if (name == "alg" || name == "kid" || name == "typ" || name == "cty") {
             if (!value.is_string())
-                return TokenFault::malformed;
+                return not_a_string(name);
             if (name == "alg")
                 alg_text = value.as_string();
             else if (name == "kid")
@@ -79,7 +129,7 @@ TokenFault CompactJws::parse_header() {
                    name == "x5c" || name == "b64";
     }
     if (!alg_text)
-        return TokenFault::malformed;
+        return TokenFault::alg_missing;
     if (refused)
         return TokenFault::header_refused;
     const auto known = alg_from_name(*alg_text);

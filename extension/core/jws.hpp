@@ -15,19 +15,14 @@ constexpr std::size_t max_token_bytes = 16 * 1024;
 
 // Why a token is refused; describe() gives the text that callers show.
 enum class TokenFault : std::uint8_t {
-    none,
-    malformed,
-    too_long,
-    algorithm_refused, // none, unknown, or not the key's
-    header_refused,    // crit, jwk, jku, x5u, x5c, b64
-    unknown_key,
-    bad_signature,
-    expired,
-    not_yet_valid,
-    wrong_issuer,
-    wrong_audience
+#define TOKEN_FAULT(id, text) id,
+#include "core/token_faults.inc"
+#undef TOKEN_FAULT
 };
 std::string_view describe(TokenFault fault) noexcept;
+constexpr bool is_malformed(TokenFault fault) noexcept { return fault >= TokenFault::malformed; }
+// The same with what is wrong with the JSON, where that is why.
+std::string describe(TokenFault fault, const json::ParseStatus &json);
 
 // A token taken apart, nothing verified yet. Reuse one to avoid allocations: a header equal to the
 // last one is not parsed again. The views point into the token or into this object.
@@ -45,6 +40,7 @@ class CompactJws {
     Alg alg = Alg::HS256;
     std::optional<std::string_view> kid, typ;
     std::string header, payload, signature; // decoded
+    json::ParseStatus header_json;          // what is wrong with it, after header_not_json
 
   private:
     TokenFault parse_header();

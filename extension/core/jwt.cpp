@@ -84,7 +84,7 @@ std::optional<std::int64_t> numeric_date_us(json::Value value) noexcept {
 
 TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
     if (!claims.is_object())
-        return TokenFault::malformed;
+        return TokenFault::payload_not_an_object;
     std::optional<std::int64_t> exp, nbf;
     json::Value iss, aud;
     for (const auto &[name, value] : claims.members()) {
@@ -94,7 +94,9 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
         case three_letters("iat"): {
             const auto us = numeric_date_us(value);
             if (!us)
-                return TokenFault::malformed;
+                return name == "exp"   ? TokenFault::exp_not_a_date
+                       : name == "nbf" ? TokenFault::nbf_not_a_date
+                                       : TokenFault::iat_not_a_date;
             if (name == "exp")
                 exp = us;
             else if (name == "nbf")
@@ -105,13 +107,15 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
         case three_letters("sub"):
         case three_letters("jti"):
             if (!value.is_string())
-                return TokenFault::malformed;
+                return name == "iss"   ? TokenFault::iss_not_a_string
+                       : name == "sub" ? TokenFault::sub_not_a_string
+                                       : TokenFault::jti_not_a_string;
             if (name == "iss")
                 iss = value;
             break;
         case three_letters("aud"):
             if (!is_audience(value))
-                return TokenFault::malformed;
+                return TokenFault::aud_not_strings;
             aud = value;
             break;
         default:
@@ -119,7 +123,7 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
         }
     }
     if (rules.require_expiry && !exp)
-        return TokenFault::malformed;
+        return TokenFault::exp_missing;
     const std::int64_t now = rules.time.now_us;
     const std::int64_t skew = std::max(rules.time.skew_s, 0) * micros;
     if (exp && now >= saturated_sum(*exp, skew))
@@ -134,8 +138,9 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
 }
 
 TokenFault TokenScratch::finish(const ClaimRules &rules) {
-    if (!json::try_parse(claims_, jws_.payload))
-        return TokenFault::malformed;
+    payload_json_ = json::try_parse(claims_, jws_.payload);
+    if (!payload_json_)
+        return TokenFault::payload_not_json;
     return check_claims(claims_.root(), rules);
 }
 

@@ -39,6 +39,11 @@ class TokenScratch {
     std::string_view payload() const noexcept { return jws_.payload; }
     const CompactJws &jws() const noexcept { return jws_; }
     const Key *key() const noexcept { return key_; } // the one that fitted
+    // The text for what the last verification returned.
+    std::string describe(TokenFault fault) const {
+        return pg_principal::describe(
+            fault, fault == TokenFault::payload_not_json ? payload_json_ : jws_.header_json);
+    }
 
   private:
     friend TokenFault verify_token(std::string_view, const KeySet &, const ClaimRules &,
@@ -49,6 +54,7 @@ class TokenScratch {
 
     CompactJws jws_;
     json::Document claims_;
+    json::ParseStatus payload_json_;
     const Key *key_ = nullptr;
 };
 

@@ -76,7 +76,7 @@ SQL_FUNCTION(jwt_verify) {
     const TokenFault fault =
         verify_token(text_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
     if (fault != TokenFault::none)
-        throw Error(Errc::token_refused, {}, std::string(describe(fault)));
+        throw Error(Errc::token_refused, {}, token.describe(fault));
     return to_jsonb(token.claims(), token.payload());
 }
 

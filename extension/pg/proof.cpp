@@ -106,7 +106,7 @@ void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rule
     const std::string_view subject = string_claim(claims, "sub");
     const json::Value session_claim = claims.find("session_id");
     if (session_claim && !session_claim.is_string())
-        refuse_token(describe(TokenFault::malformed));
+        refuse_token(describe(TokenFault::session_id_not_a_string));
     const std::string_view session = string_claim(claims, "session_id");
     if (!session.empty() || session_required) {
         const std::optional<pg_uuid_t> id = parse_uuid(session);
@@ -136,7 +136,7 @@ void refuse_token(std::string_view reason) {
 Identity prove_token(std::string_view token) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
-        refuse_token(describe(fault));
+        refuse_token(describe(fault, jws.header_json));
     const VerificationKey found = verification_key(jws.kid.value_or(std::string_view()));
     if (found.key == nullptr)
         refuse_token(found.standing == KeyStanding::revoked ? "key revoked"
@@ -145,8 +145,8 @@ Identity prove_token(std::string_view token) {
         refuse_token(describe(fault));
 
     json::Document claims;
-    if (!json::try_parse(claims, jws.payload))
-        refuse_token(describe(TokenFault::malformed));
+    if (const json::ParseStatus json = json::try_parse(claims, jws.payload); !json)
+        refuse_token(describe(TokenFault::payload_not_json, json));
     const TimestampTz now = GetCurrentTimestamp();
     ClaimRules rules = rules_at(now);
     rules.issuer = settings::issuer();
@@ -161,8 +161,8 @@ Identity prove_token(std::string_view token) {
 
 Identity prove_claims(std::string_view claims_json) {
     json::Document claims;
-    if (!json::try_parse(claims, claims_json) || !claims.root().is_object())
-        refuse_token(describe(TokenFault::malformed));
+    if (const json::ParseStatus json = json::try_parse(claims, claims_json); !json)
+        refuse_token(describe(TokenFault::payload_not_json, json));
     const TimestampTz now = GetCurrentTimestamp();
     Identity identity;
     judge_claims(identity, claims.root(), rules_at(now), now, false);

@@ -54,6 +54,10 @@ LANDMARK_AUTH_TOKEN=$token "$PG_PRINCIPAL" whoami >"$work/whoami"
 is "whoami" "$(sed -n 's/^email *//p; s/^kind *//p; s/^role *//p' "$work/whoami")" "$agent
 service_account
 authenticated"
+for token_with in "$token"$'\n' "$token"$'\r\n' $' \t'"$token "; do
+    is "whoami with white space around the token" "$(CI_TOKEN=$token_with "$PG_PRINCIPAL" whoami --token-env CI_TOKEN | sed -n 's/^email *//p')" "$agent"
+done
+like "whoami names the part that is malformed" "$(CI_TOKEN=${token%.*} "$PG_PRINCIPAL" whoami --token-env CI_TOKEN 2>&1)" "detail: malformed: two parts instead of three$"
 is "whoami as JSON" "$(CI_TOKEN=$token "$PG_PRINCIPAL" whoami --token-env CI_TOKEN --output json | jq -r .id)" \
     "$(ask "SELECT id FROM auth.users WHERE email = '$agent'")"
 LANDMARK_AUTH_TOKEN=$(jq -r .token "$work/json") "$PG_PRINCIPAL" whoami >"$work/out" 2>"$work/err"

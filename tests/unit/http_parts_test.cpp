@@ -74,6 +74,7 @@ TEST(HttpMessage, BearerTokens) {
     };
     EXPECT_EQ(bearer("Bearer a.b.c"), "a.b.c");
     EXPECT_EQ(bearer("bearer   a"), "a");
+    EXPECT_EQ(bearer("Bearer \t a \t "), "a");
     for (const char *value : {"", "Bearer", "Bearer ", "Basic a", "Bearera", "Bearer\ta"})
         EXPECT_EQ(bearer(value), "") << value;
 }

@@ -181,7 +181,7 @@ TEST(Jws, HeaderIsStrict) {
                                           "{\"alg\":\"HS256\",\"x\":\"\\u0000\"}",
                                           "{\"alg\":\"HS256\",\"x\":\"\xff\"}",
                                           "{\"alg\":\"HS256\",\"x\":{\"a\":1,\"a\":2}}"})
-        EXPECT_EQ(header_fault(header), TokenFault::malformed) << header;
+        EXPECT_TRUE(is_malformed(header_fault(header))) << header;
     for (const std::string_view alg : {"none", "None", "nOnE", "hs256", "HS256 ", "", "HS1", "RS1",
                                        "A256KW", "dir", "ES256K", "HS256\\u0020"})
         EXPECT_EQ(header_fault("{\"alg\":\"" + std::string(alg) + "\"}"),
@@ -207,10 +207,10 @@ TEST(Jws, ThreePartsAndNoOther) {
           token + ".x", "." + token, " " + token, token + " ", token + "\n", token + "=",
           replaced(token, ".", ""), replaced(token, ".", ".."), replaced(token, ".", " ."),
           token + std::string(1, '\0'), "Bearer " + token, std::string("{\"payload\":\"x\"}")})
-        EXPECT_EQ(verified(bad, hs_key()), TokenFault::malformed) << bad;
+        EXPECT_TRUE(is_malformed(verified(bad, hs_key()))) << bad;
     const std::size_t second = text.rfind('.');
     EXPECT_EQ(verified(text.substr(0, second + 1), hs_key()), TokenFault::bad_signature);
-    EXPECT_EQ(verified("." + token.substr(second), hs_key()), TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(verified("." + token.substr(second), hs_key())));
 }
 
 TEST(Jws, EveryTruncationIsRefused) {
@@ -250,7 +250,7 @@ TEST(Jws, OneSpellingOfASignature) {
 TEST(Jws, SizeIsBounded) {
     const std::string token = with_header("{\"alg\":\"HS256\"}", std::string(12000, 'x'));
     EXPECT_EQ(verified(token, hs_key()), TokenFault::none);
-    EXPECT_EQ(Parsed(std::string(16384, 'A')).fault, TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(Parsed(std::string(16384, 'A')).fault));
     EXPECT_EQ(Parsed(std::string(16385, 'A')).fault, TokenFault::too_long);
     EXPECT_EQ(verified(with_header("{\"alg\":\"HS256\"}", std::string(12300, 'x')), hs_key()),
               TokenFault::too_long);
@@ -269,8 +269,8 @@ TEST(Jws, AReusedParserForgetsTheLastToken) {
         EXPECT_EQ(verify(jws, hs_key()), TokenFault::none);
         EXPECT_EQ(jws.parse(std::string_view(refused)), TokenFault::algorithm_refused);
         EXPECT_EQ(jws.parse(std::string_view(refused)), TokenFault::algorithm_refused);
-        EXPECT_EQ(jws.parse(std::string_view("..")), TokenFault::malformed);
-        EXPECT_EQ(jws.parse(std::string_view("..")), TokenFault::malformed);
+        EXPECT_TRUE(is_malformed(jws.parse(std::string_view(".."))));
+        EXPECT_TRUE(is_malformed(jws.parse(std::string_view(".."))));
         ASSERT_EQ(jws.parse(std::string_view(without)), TokenFault::none);
         EXPECT_EQ(jws.parse(std::string_view(refused)), TokenFault::algorithm_refused);
         ASSERT_EQ(jws.parse(std::string_view(without)), TokenFault::none);

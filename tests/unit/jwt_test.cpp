@@ -36,7 +36,7 @@ TEST(Jwt, ExpiryIsExclusive) {
     EXPECT_EQ(at("{}", noon), TokenFault::none);
     ClaimRules rules;
     rules.require_expiry = true;
-    EXPECT_EQ(check("{}", rules), TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(check("{}", rules)));
     EXPECT_EQ(check("{\"exp\":1}", rules), TokenFault::none);
 }
 
@@ -51,7 +51,7 @@ TEST(Jwt, NotBeforeIsInclusive) {
 TEST(Jwt, IssuedInTheFutureIsNoFault) {
     EXPECT_EQ(at("{\"iat\":1700000000}", 0), TokenFault::none);
     EXPECT_EQ(at("{\"iat\":9007199254740992}", 0), TokenFault::none);
-    EXPECT_EQ(at("{\"iat\":\"1700000000\"}", 0), TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(at("{\"iat\":\"1700000000\"}", 0)));
 }
 
 TEST(Jwt, FractionsCountToTheMicrosecond) {
@@ -73,11 +73,11 @@ TEST(Jwt, DatesAreNumbersUpTo2To53) {
              {"\"1700000000\"", "null", "true", "[]", "{}", "\"\"", "9007199254740993",
               "9007199254740992.5", "-9007199254740993", "1e16", "1e99", "1e999999999999", "-1e99",
               "123456789012345678901234567890"})
-            EXPECT_EQ(at(claim(name, value), noon), TokenFault::malformed) << name << value;
+            EXPECT_TRUE(is_malformed(at(claim(name, value), noon))) << name << value;
         for (const std::string_view value :
              {"0", "-0", "-1", "1e3", "9007199254740992", "9007199254740991.5", "-9007199254740992",
               "1e-999999999999", "0.0000000001"})
-            EXPECT_NE(at(claim(name, value), noon), TokenFault::malformed) << name << value;
+            EXPECT_FALSE(is_malformed(at(claim(name, value), noon))) << name << value;
     }
     EXPECT_EQ(at("{\"exp\":9007199254740992}", noon), TokenFault::none);
     EXPECT_EQ(at("{\"exp\":-1}", 0), TokenFault::expired);
@@ -108,7 +108,7 @@ TEST(Jwt, Issuer) {
     EXPECT_EQ(check("{\"iss\":\"US\"}", rules), TokenFault::wrong_issuer);
     EXPECT_EQ(check("{\"iss\":\"\"}", rules), TokenFault::wrong_issuer);
     EXPECT_EQ(check("{}", rules), TokenFault::wrong_issuer);
-    EXPECT_EQ(check("{\"iss\":[\"us\"]}", rules), TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(check("{\"iss\":[\"us\"]}", rules)));
     EXPECT_EQ(check("{\"iss\":\"them\"}", {}), TokenFault::none); // not asked for
 }
 
@@ -124,8 +124,8 @@ TEST(Jwt, Audience) {
         EXPECT_EQ(check(claims, rules), TokenFault::wrong_audience) << claims;
     for (const std::string_view claims : {"{\"aud\":1}", "{\"aud\":null}", "{\"aud\":{\"api\":1}}",
                                           "{\"aud\":[\"api\",1]}", "{\"aud\":[[\"api\"]]}"}) {
-        EXPECT_EQ(check(claims, rules), TokenFault::malformed) << claims;
-        EXPECT_EQ(check(claims, {}), TokenFault::malformed) << claims;
+        EXPECT_TRUE(is_malformed(check(claims, rules))) << claims;
+        EXPECT_TRUE(is_malformed(check(claims, {}))) << claims;
     }
     EXPECT_EQ(check("{\"aud\":\"other\"}", {}), TokenFault::none); // not asked for
     rules.audience = "";
@@ -135,11 +135,11 @@ TEST(Jwt, Audience) {
 TEST(Jwt, OtherRegisteredClaimsAreStrings) {
     for (const std::string_view name : {"iss", "sub", "jti"})
         for (const std::string_view value : {"1", "null", "true", "[\"x\"]", "{}"})
-            EXPECT_EQ(at(claim(name, value), noon), TokenFault::malformed) << name << value;
+            EXPECT_TRUE(is_malformed(at(claim(name, value), noon))) << name << value;
     EXPECT_EQ(at("{\"sub\":\"s\",\"jti\":\"j\",\"Exp\":\"x\",\"xyz\":null,\"email\":1}", noon),
               TokenFault::none);
     for (const std::string_view claims : {"[]", "\"x\"", "1", "null", "true", "", "{"})
-        EXPECT_EQ(at(claims, noon), TokenFault::malformed) << claims;
+        EXPECT_TRUE(is_malformed(at(claims, noon))) << claims;
 }
 
 TEST(Jwt, SignAndVerify) {
@@ -182,10 +182,10 @@ TEST(Jwt, SignedPayloadsAreStillChecked) {
          {"", "x", "[]", "{\"exp\":2,\"exp\":3}", "{\"a\":{\"b\":1,\"b\":1}}",
           "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xff\"}", "{} {}",
           "{\"exp\":\"2\"}"})
-        EXPECT_EQ(signed_fault(payload), TokenFault::malformed) << payload;
+        EXPECT_TRUE(is_malformed(signed_fault(payload))) << payload;
     std::string deep = "{\"a\":";
     deep += std::string(32, '[') + std::string(32, ']') + "}";
-    EXPECT_EQ(signed_fault(deep), TokenFault::malformed);
+    EXPECT_TRUE(is_malformed(signed_fault(deep)));
 }
 
 TEST(Jwt, TheSignatureIsCheckedBeforeTheClaims) {
@@ -214,9 +214,63 @@ TEST(Jwt, EveryTruncationAndChangeIsRefused) {
     EXPECT_EQ(verify_token(token, key(), {}, scratch), TokenFault::none);
 }
 
-TEST(Jwt, FaultsHaveTexts) {
-    const std::pair<TokenFault, std::string_view> texts[] = {
-        {TokenFault::malformed, "malformed"},
+// The whole table: what a caller reads as DETAIL.
+TEST(Jwt, EveryFaultHasItsText) {
+    const std::string token = jwt_sign("{}", key());
+    const auto parse = [](const std::string &text) {
+        TokenScratch scratch;
+        return scratch.describe(verify_token(text, key(), {}, scratch));
+    };
+    const auto header = [&](std::string_view json) {
+        return parse(base64url_encode(json) + ".e30.AA");
+    };
+    const auto payload = [](std::string_view json, bool require_expiry = false) {
+        TokenScratch scratch;
+        ClaimRules rules;
+        rules.time.now_us = noon;
+        rules.require_expiry = require_expiry;
+        return scratch.describe(verify_token(jws_sign(json, key()), key(), rules, scratch));
+    };
+    const std::pair<std::string, std::string_view> seen[] = {
+        {parse(""), "it is empty"},
+        {parse("Bearer " + token), "it begins with the word Bearer"},
+        {parse("bearer " + token), "it begins with the word Bearer"},
+        {parse(token + "\n"), "white space in or around it"},
+        {parse(" " + token), "white space in or around it"},
+        {parse("'" + token + "'"), "quotation marks around it"},
+        {parse('"' + token + '"'), "quotation marks around it"},
+        {parse("sbp_0102"), "one part instead of three"},
+        {parse("a.b"), "two parts instead of three"},
+        {parse("a.b.c.d"), "more parts than three"},
+        {parse(token + ".e.f"), "five parts instead of three, like an encrypted token"},
+        {parse(token + ".e.f.g"), "more parts than three"},
+        {parse(".e30.AA"), "header is empty"},
+        {parse("e30=.e30.AA"), "header is not base64url"},
+        {header("{"), "header is not JSON: unexpected end at byte 1"},
+        {header("{\"a\":1,\"a\":1}"), "header is not JSON: repeated name at byte 10"},
+        {header("[]"), "header is not a JSON object"},
+        {header("{}"), "header has no alg"},
+        {header("{\"alg\":1}"), "alg is not a string"},
+        {header("{\"kid\":null}"), "kid is not a string"},
+        {header("{\"typ\":[]}"), "typ is not a string"},
+        {header("{\"cty\":{}}"), "cty is not a string"},
+        {parse(token + "="), "signature is not base64url"},
+        {parse(base64url_encode("{\"alg\":\"HS256\"}") + ".e30=.AA"), "payload is not base64url"},
+        {payload("x"), "payload is not JSON: unexpected character at byte 0"},
+        {payload("{\"a\":\"\\u0000\"}"), "payload is not JSON: \\u0000 in a string at byte 12"},
+        {payload("[]"), "payload is not a JSON object"},
+        {payload("{}", true), "exp is missing"},
+        {payload("{\"exp\":\"2030\"}"), "exp is not a number of seconds"},
+        {payload("{\"nbf\":null}"), "nbf is not a number of seconds"},
+        {payload("{\"iat\":1e99}"), "iat is not a number of seconds"},
+        {payload("{\"iss\":1}"), "iss is not a string"},
+        {payload("{\"sub\":1}"), "sub is not a string"},
+        {payload("{\"jti\":1}"), "jti is not a string"},
+        {payload("{\"aud\":1}"), "aud is neither a string nor an array of strings"}};
+    for (const auto &[got, wanted] : seen)
+        EXPECT_EQ(got, "malformed: " + std::string(wanted));
+    const std::pair<TokenFault, std::string_view> others[] = {
+        {TokenFault::none, "valid"},
         {TokenFault::too_long, "too long"},
         {TokenFault::algorithm_refused, "algorithm refused"},
         {TokenFault::header_refused, "header refused"},
@@ -226,7 +280,7 @@ TEST(Jwt, FaultsHaveTexts) {
         {TokenFault::not_yet_valid, "not yet valid"},
         {TokenFault::wrong_issuer, "wrong issuer"},
         {TokenFault::wrong_audience, "wrong audience"}};
-    for (const auto &[fault, text] : texts)
+    for (const auto &[fault, text] : others)
         EXPECT_EQ(describe(fault), text);
 }
 
