@@ -18,6 +18,8 @@ COMMENT ON FUNCTION auth.reseal_key_material(bytea, text, text) IS
 CREATE OR REPLACE FUNCTION auth.store_signing_key(kid text, alg text, public_jwk jsonb, material bytea, sealed_under text, activate boolean) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- first: the lock that lock_signing_key takes, which two that insert before cannot both come to hold
+    LOCK TABLE auth.signing_keys IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO auth.signing_keys (kid, alg, public_jwk, material, sealed_under)
     VALUES (store_signing_key.kid, store_signing_key.alg, store_signing_key.public_jwk, store_signing_key.material,
             store_signing_key.sealed_under)
