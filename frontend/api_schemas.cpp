@@ -109,10 +109,10 @@ const char *component_schemas() noexcept {
     "banned_until": {"type": "string", "format": "date-time"},
     "created_at": {"type": "string", "format": "date-time"}, "updated_at": {"type": "string", "format": "date-time"},
     "app_metadata": {
-      "type": "object", "required": ["provider", "providers", "kind", "role"],
-      "properties": {
-        "provider": {"type": "string"}, "providers": {"type": "array", "items": {"type": "string"}},
-        "kind": {"$ref": "#/components/schemas/Kind"}, "role": {"$ref": "#/components/schemas/Role"}}},
+      "type": "object", "required": ["provider", "providers", "pg_principal"],
+      "properties": {"pg_principal": {
+        "type": "object", "required": ["kind", "role"],
+        "properties": {"kind": {"$ref": "#/components/schemas/Kind"}, "role": {"$ref": "#/components/schemas/Role"}}}}},
     "user_metadata": {"type": "object"}, "identities": {"type": "array", "items": {"type": "object"}}}},
 "SupabaseUsers": {
   "type": "object", "required": ["users", "aud"],

@@ -33,22 +33,25 @@ std::string_view their_name(std::string_view ours) {
     return ours;
 }
 
-// What a token's app_metadata says of every principal, over what an application has put there.
-constexpr std::string_view reserved[] = {"provider", "providers", "kind", "role"};
-
-bool is_reserved(std::string_view name) {
-    return std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved);
-}
-
+// As tokens have it: the application's members as they are, and what we say of every principal under
+// a name of our own.
 void write_app_metadata(std::string &out, json::Value user) {
+    constexpr std::string_view ours = "pg_principal";
+    const json::Value theirs = user.find("appMetadata");
     json::ObjectWriter object(out);
-    for (const json::Member member : user.find("appMetadata").members())
-        if (!is_reserved(member.name))
+    if (!theirs.find("provider"))
+        object.text("provider", "email");
+    if (!theirs.find("providers"))
+        object.raw("providers", "[\"email\"]");
+    for (const json::Member member : theirs.members())
+        if (member.name != ours)
             object.value(member.name, member.value);
-    object.text("provider", "email");
-    object.raw("providers", "[\"email\"]");
-    object.value("kind", user.find("kind"));
-    object.value("role", user.find("role"));
+    std::string nested;
+    json::ObjectWriter principal(nested);
+    principal.value("kind", user.find("kind"));
+    principal.value("role", user.find("role"));
+    principal.end();
+    object.raw(ours, nested);
     object.end();
 }
 
@@ -183,7 +186,7 @@ Users users_body(const std::string &payload) {
 std::string profile_of(const Body &body, std::string_view changed_id) {
     if (const std::string role = body.text("role"); !role.empty() && role != "authenticated")
         throw Refusal{400, "validation_failed",
-                      "role must be authenticated; the app role is app_metadata.role"};
+                      "role must be authenticated; the app role is set at /api/users/:id/role"};
     std::string out;
     json::ObjectWriter object(out);
     if (const std::string id = body.text("id"); !id.empty() && id != changed_id)
@@ -201,17 +204,8 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
         object.boolean("emailConfirmed", true);
     if (const json::Value metadata = body.object("user_metadata"))
         object.value("userMetadata", metadata);
-    if (const json::Value metadata = body.object("app_metadata")) {
-        std::string rest;
-        json::ObjectWriter others(rest);
-        for (const json::Member member : metadata.members())
-            if (!is_reserved(member.name))
-                others.value(member.name, member.value);
-            else if ((member.name == "kind" || member.name == "role") && !member.value.is_null())
-                object.value(member.name, member.value);
-        others.end();
-        object.raw("appMetadata", rest);
-    }
+    if (const json::Value metadata = body.object("app_metadata"))
+        object.value("appMetadata", metadata);
     object.end();
     return out;
 }

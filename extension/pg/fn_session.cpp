@@ -66,18 +66,26 @@ class UserRow {
             return std::nullopt;
         return DatumGetTimestampTz(row_.values[i]);
     }
-    // raw_app_meta_data and what we put over it.
-    std::string app_metadata(std::string_view ours) const {
+    // raw_app_meta_data, which is the application's, and under a name of its own what is ours to
+    // say: an application may have a role and a kind, too.
+    std::string app_metadata() const {
+        std::string ours;
+        json::ObjectWriter principal(ours);
+        principal.text("kind", string("kind").value_or(""));
+        principal.text("role", string("app_role").value_or(""));
+        principal.end();
+        const std::string provider = R"({"provider":"email","providers":["email"])",
+                          last = R"("pg_principal":)" + ours + '}';
         const int i = column("raw_app_meta_data");
-        if (is_null(i))
-            return std::string(ours);
         const Datum theirs = row_.values[i];
-        const bool empty = guard([theirs] { return JB_ROOT_COUNT(DatumGetJsonbP(theirs)) == 0; });
-        if (empty)
-            return std::string(ours);
-        const Datum added = to_jsonb(ours);
-        return std::string(jsonb_text(
-            guard([theirs, added] { return DirectFunctionCall2(jsonb_concat, theirs, added); })));
+        if (is_null(i) ||
+            guard([theirs] { return JB_ROOT_COUNT(DatumGetJsonbP(theirs)) == 0; }))
+            return provider + ',' + last;
+        const Datum under = to_jsonb(provider + '}'), over = to_jsonb('{' + last);
+        return std::string(jsonb_text(guard([theirs, under, over] {
+            const Datum known = DirectFunctionCall2(jsonb_concat, under, theirs);
+            return DirectFunctionCall2(jsonb_concat, known, over);
+        })));
     }
 
   private:
@@ -151,16 +159,6 @@ struct Session {
 
 std::string mint(const UserRow &user, const Session &session) {
     const bool somebody = user.exists();
-    std::string ours;
-    ObjectWriter metadata(ours);
-    if (somebody) {
-        metadata.text("provider", "email");
-        metadata.raw("providers", "[\"email\"]");
-        metadata.text("kind", user.string("kind").value_or(""));
-        metadata.text("role", user.string("app_role").value_or(""));
-    }
-    metadata.end();
-
     std::string claims;
     ObjectWriter object(claims);
     object.text("iss", to_utf8(settings::issuer()));
@@ -169,6 +167,7 @@ std::string mint(const UserRow &user, const Session &session) {
     if (somebody) {
         object.text("sub", user.id());
         object.text("email", user.string("email").value_or(""));
+        object.text("phone", ""); // none is ever proven
     }
     object.text("session_id", session.id);
     object.text("jti", random_uuid());
@@ -176,7 +175,7 @@ std::string mint(const UserRow &user, const Session &session) {
     object.number("exp", session.issued_at + session.ttl);
     if (!session.scopes.empty())
         object.text("scope", session.scopes);
-    object.raw("app_metadata", somebody ? user.app_metadata(ours) : ours);
+    object.raw("app_metadata", somebody ? user.app_metadata() : "{}");
     object.raw("user_metadata", somebody ? user.json("raw_user_meta_data") : "{}");
     object.text("aal", "aal1");
     std::string method;

@@ -65,6 +65,25 @@ $$;
 COMMENT ON FUNCTION auth.refusal_of_caller(text[]) IS
 'Internal: NULL when the caller has a live token and one of these app roles (none named: any will do), else 401 or 403. The project key service_role counts as ADMIN where app roles are named, and is no principal: 401 where none is. 28000 when the token is dead.';
 
+CREATE OR REPLACE FUNCTION auth.own_app_metadata(profile jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT (own_app_metadata.profile->'appMetadata') - 'pg_principal' WHERE jsonb_typeof(own_app_metadata.profile->'appMetadata') = 'object';
+END;
+COMMENT ON FUNCTION auth.own_app_metadata(jsonb) IS
+'Internal: the appMetadata of a profile without what tokens say of every principal under the name pg_principal; NULL when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.reserved_metadata(profile jsonb, kind text, app_role text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT jsonb_build_array(jsonb_build_object('field', 'appMetadata', 'message',
+        'appMetadata must leave pg_principal as it is: role and kind have fields of their own'))
+    WHERE nullif(reserved_metadata.profile->'appMetadata'->'pg_principal', 'null')
+        <> jsonb_build_object('kind', reserved_metadata.kind, 'role', reserved_metadata.app_role);
+END;
+COMMENT ON FUNCTION auth.reserved_metadata(jsonb, text, text) IS
+'Internal: the problem with a profile whose appMetadata says under pg_principal another kind and app role than the principal has; NULL when there is none, as in an echo.';
+
 CREATE OR REPLACE FUNCTION auth.store_user(fields jsonb, profile jsonb, app_role text, audited_as text, self_made boolean DEFAULT false) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -76,7 +95,7 @@ BEGIN
             coalesce(auth.hash_password(fields->>'password'), fields->>'passwordHash'),
             CASE WHEN fields ?| '{password, passwordHash}' THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
-            coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(nullif(profile->'appMetadata', 'null'), '{}'),
+            coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(auth.own_app_metadata(profile), '{}'),
             CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, self_made AND app_role <> 'ADMIN')
     ON CONFLICT (email) DO NOTHING
     RETURNING * INTO made;
@@ -115,7 +134,8 @@ BEGIN
     checked := auth.read_profile(profile,
         'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed id passwordHash banDuration',
         'email');
-    checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile),
+        auth.reserved_metadata(profile, coalesce(checked.fields->>'kind', 'person'), coalesce(checked.fields->>'role', 'ANALYST')));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
     ELSIF checked.fields ?& '{password, passwordHash}' THEN
@@ -255,6 +275,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed auth.users;
     new_hash text := auth.hash_password(fields->>'password');
+    reserved jsonb;
 BEGIN
     UPDATE auth.users u SET
         email = coalesce(fields->>'email', u.email),
@@ -265,7 +286,7 @@ BEGIN
         job_title = CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE u.job_title END,
         phone_number = CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE u.phone_number END,
         raw_user_meta_data = auth.merged_metadata(u.raw_user_meta_data, profile->'userMetadata'),
-        raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, profile->'appMetadata'),
+        raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, auth.own_app_metadata(profile)),
         email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
             WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
         encrypted_password = coalesce(new_hash, u.encrypted_password),
@@ -280,8 +301,14 @@ BEGIN
         -- merged, so judged afterwards: the error, caught below, takes the change back
         RAISE program_limit_exceeded;
     END IF;
+    reserved := auth.reserved_metadata(profile, changed.kind, changed.app_role);
+    IF reserved IS NOT NULL THEN
+        RAISE reserved_name;
+    END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('user', auth.user_json(changed)))::auth.auth_result;
 EXCEPTION
+    WHEN reserved_name THEN
+        RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', reserved);
     WHEN unique_violation THEN
         RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
     WHEN program_limit_exceeded THEN
@@ -422,6 +449,12 @@ BEGIN
         SELECT g.n, f.name || ' must be an object' FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
         WHERE jsonb_typeof(g.row->f.name) NOT IN ('object', 'null')
         UNION ALL
+        SELECT g.n, 'raw_app_meta_data must not have pg_principal: tokens say there what is ours to say' FROM given g
+        WHERE g.row->'raw_app_meta_data' ? 'pg_principal'
+        UNION ALL
+        SELECT g.n, 'kind must be person or service_account' FROM given g
+        WHERE g.row->'kind' NOT IN ('"person"', '"service_account"', 'null')
+        UNION ALL
         SELECT g.n, f.name || ' is no point in time' FROM given g,
             (VALUES ('created_at'), ('banned_until'), ('email_confirmed_at'), ('last_sign_in_at')) AS f (name)
         WHERE NOT auth.is_point_in_time(g.row->>f.name)
@@ -453,7 +486,7 @@ BEGIN
         INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data,
                                 email_confirmed_at, last_sign_in_at, created_at)
         SELECT coalesce((r->>'id')::uuid, gen_random_uuid()), auth.normalise_email(r->>'email'),
-            CASE WHEN r->'raw_app_meta_data'->>'kind' = 'service_account' THEN 'service_account' ELSE 'person' END,
+            coalesce(r->>'kind', 'person'),
             nullif(r->>'encrypted_password', ''), (r->>'banned_until')::timestamptz,
             coalesce(nullif(r->'raw_user_meta_data', 'null'), '{}'), coalesce(nullif(r->'raw_app_meta_data', 'null'), '{}'),
             (r->>'email_confirmed_at')::timestamptz, (r->>'last_sign_in_at')::timestamptz,
@@ -465,4 +498,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.import_users(jsonb) IS
-'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at; other columns are ignored). Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';
+'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other columns are ignored). Metadata is the applications and stays as it is: no member of it makes a role or a kind here. Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';

@@ -8,9 +8,14 @@ from wire import Server, equal, main, ok
 
 NEW = "An0ther!Password"
 BCRYPT, BCRYPT_OF = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"
+RESERVED = "app_metadata must leave pg_principal as it is: role and kind have fields of their own"
 MISSING = (400, "validation_failed")
 GONE = (404, "user_not_found", "User not found")
 FIXED = {"provider": "email", "providers": ["email"]}
+
+
+def ours(role="ANALYST", kind="person"):
+    return {**FIXED, "pg_principal": {"kind": kind, "role": role}}
 
 
 def create():
@@ -22,14 +27,15 @@ def create():
 
         plain = post({"email": " Made@Example.com"})
         equal("an email is enough", (plain.status, set(plain.json), plain.json["email"], plain.json["app_metadata"], plain.json["user_metadata"]),
-              (200, USER, "made@example.com", {**FIXED, "kind": "person", "role": "ANALYST"}, {}))
+              (200, USER, "made@example.com", ours(), {}))
         mine = "9c1ab2d0-7a1b-4e5f-8a6b-0123456789ab"
         full = post({"id": mine.upper(), "email": "full@example.com", "password": PASSWORD, "phone": "+1 555", "email_confirm": True,
                      "phone_confirm": True, "role": "authenticated", "user_metadata": {"name": "Ada"}, "nonce": "x", "ban_duration": "none",
-                     "app_metadata": {"plan": "pro", "kind": "service_account", "role": "AUDITOR", "provider": "x", "providers": []}})
+                     "app_metadata": {"plan": "pro", "kind": "service_account", "role": "ADMIN", "provider": "x", "providers": [],
+                                      "pg_principal": {"kind": "person", "role": "ANALYST"}}})
         user = full.json
         equal("everything at once", (full.status, user["id"], user["phone"], user["user_metadata"], user["app_metadata"]),
-              (200, mine, "+1 555", {"name": "Ada"}, {**FIXED, "plan": "pro", "kind": "service_account", "role": "AUDITOR"}))
+              (200, mine, "+1 555", {"name": "Ada"}, {**ours(), "plan": "pro", "kind": "service_account", "role": "ADMIN", "provider": "x", "providers": []}))
         ok("a confirmed email", user["email_confirmed_at"] == user["confirmed_at"]
            and user["identities"][0]["identity_data"]["email_verified"] and "banned_until" not in user, user)
         equal("which signs in", session(server, "full@example.com")["user"]["id"], mine)
@@ -54,10 +60,11 @@ def create():
                 ("with a hash that is none", {"email": "id@example.com", "password_hash": "md5"},
                  (*MISSING, "password_hash must be bcrypt or Argon2id of bearable cost")),
                 ("with a database role", {"email": "id@example.com", "role": "service_role"},
-                 (*MISSING, "role must be authenticated; the app role is app_metadata.role")),
-                ("with an unknown app role", {"email": "id@example.com", "app_metadata": {"role": "root"}},
-                 (*MISSING, "role must be READ_ONLY, ANALYST, AUDITOR or ADMIN")),
-                ("with a kind that is none", {"email": "id@example.com", "app_metadata": {"kind": 1}}, (*MISSING, "kind must be a string")),
+                 (*MISSING, "role must be authenticated; the app role is set at /api/users/:id/role")),
+                ("with an app role of ours", {"email": "id@example.com", "app_metadata": {"pg_principal": {"kind": "person", "role": "ADMIN"}}},
+                 (*MISSING, RESERVED)),
+                ("with half of what is ours", {"email": "id@example.com", "app_metadata": {"pg_principal": {"role": "ANALYST"}}},
+                 (*MISSING, RESERVED)),
                 ("with bad types", {"email": "id@example.com", "email_confirm": "yes"}, (400, "bad_json", "email_confirm must be true or false")),
                 ("with more of them", {"email": "id@example.com", "user_metadata": "x"}, (400, "bad_json", "user_metadata must be an object")),
                 ("with a number for a ban", {"email": "id@example.com", "ban_duration": 1}, (400, "bad_json", "ban_duration must be a string")),
@@ -82,12 +89,16 @@ def update():
         put({"user_metadata": {"a": 1, "b": 2}, "app_metadata": {"plan": "free", "tags": ["x"]}})
         user = put({"user_metadata": {"a": None, "c": 3}, "app_metadata": {"plan": None}})
         equal("metadata is merged, null takes away", (user["user_metadata"], user["app_metadata"]),
-              ({"b": 2, "c": 3}, {**FIXED, "tags": ["x"], "kind": "person", "role": "ANALYST"}))
+              ({"b": 2, "c": 3}, {**ours(), "tags": ["x"]}))
         equal("an echo of the whole user changes nothing", {**put(user), "updated_at": 0, "identities": 0},
               {**user, "updated_at": 0, "identities": 0})
-        equal("the role and the kind", put({"app_metadata": {"role": "READ_ONLY", "kind": "service_account", "provider": "github"}})["app_metadata"],
-              {**FIXED, "tags": ["x"], "kind": "service_account", "role": "READ_ONLY"})
-        equal("null of those changes nothing", put({"app_metadata": {"role": None, "kind": None}})["app_metadata"]["role"], "READ_ONLY")
+        equal("an application's role and kind are its own",
+              put({"app_metadata": {"role": "ADMIN", "kind": "service_account", "provider": "github"}})["app_metadata"],
+              {**ours(), "tags": ["x"], "kind": "service_account", "role": "ADMIN", "provider": "github"})
+        equal("and make nobody an administrator", brief(go(server, "GET", "/admin/users", token=session(server, who["email"])["access_token"])),
+              (403, "not_admin", "User not allowed"))
+        equal("null takes them away", put({"app_metadata": {"role": None, "kind": None, "provider": None, "pg_principal": None}})["app_metadata"],
+              {**ours(), "tags": ["x"]})
         user = put({"email": "Renamed@Example.com", "email_confirm": True, "phone": "+2"})
         equal("email and phone", (user["email"], user["phone"], "confirmed_at" in user), ("renamed@example.com", "+2", True))
         equal("not confirming takes nothing back", "confirmed_at" in put({"email_confirm": False}), True)
@@ -97,6 +108,8 @@ def update():
         for name, body, wanted in [
                 ("an email that is taken", {"email": account()["email"]},
                  (422, "email_exists", "A user with this email address has already been registered")),
+                ("another role of ours", {"app_metadata": {"pg_principal": {"kind": "person", "role": "ADMIN"}}}, (*MISSING, RESERVED)),
+                ("something else of ours", {"app_metadata": {"pg_principal": 1}}, (*MISSING, RESERVED)),
                 ("no address", {"email": "x"}, (*MISSING, "email has no @")),
                 ("another id", {"id": NOBODY}, (*MISSING, "id is no field here")),
                 ("a hash", {"password_hash": BCRYPT}, (*MISSING, "password_hash is no field here"))]:

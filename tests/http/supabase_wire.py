@@ -34,7 +34,7 @@ def registration():
               (200, SESSION, "bearer", 900))
         user = first.json["user"]
         equal("of an administrator", (user["email"], user["app_metadata"], user["user_metadata"]),
-              ("first@example.com", {"provider": "email", "providers": ["email"], "kind": "person", "role": "ADMIN"},
+              ("first@example.com", {"provider": "email", "providers": ["email"], "pg_principal": {"kind": "person", "role": "ADMIN"}},
                {"name": "Ada", "x": [1]}))
         ok("expires_at is a time", abs(first.json["expires_at"] - time.time() - 900) < 60, first.json["expires_at"])
         ok("the tokens live", is_live(server, first.json) == (True, True))
@@ -45,7 +45,7 @@ def registration():
     with Server(*FAST) as server:
         ok("open: /settings too", not closed(server))
         answer = go(server, "POST", "/signup", new)
-        equal("an analyst", (answer.status, answer.json["user"]["app_metadata"]["role"], answer.json["user"]["user_metadata"]),
+        equal("an analyst", (answer.status, answer.json["user"]["app_metadata"]["pg_principal"]["role"], answer.json["user"]["user_metadata"]),
               (200, "ANALYST", {}))
         refused("taken", server, "POST", "/signup", {**new, "email": "SECOND@example.com"},
                 (422, "user_already_exists", "User already registered"))
@@ -75,7 +75,7 @@ def registration():
         equal("data that would not fit into a token", brief(big), (*MISSING, "user_metadata has more than 4096 bytes"))
         extra = go(server, "POST", "/signup", {"email": "extra@example.com", "password": PASSWORD, "role": "service_role", "aud": "x",
                                                "app_metadata": {"role": "ADMIN"}, "email_confirm": True, "data": None})
-        equal("what strangers may not say is no matter", (extra.status, extra.json["user"]["app_metadata"]["role"],
+        equal("what strangers may not say is no matter", (extra.status, extra.json["user"]["app_metadata"]["pg_principal"]["role"],
                                                           "email_confirmed_at" in extra.json["user"]), (200, "ANALYST", False))
     setting("registration", "off")
     with Server(*FAST) as server:

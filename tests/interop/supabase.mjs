@@ -82,7 +82,7 @@ async function person(attributes = {}) {
 async function people() {
     const me = client(), seen = events(me);
     const { user, session } = await fine('signUp', me.auth.signUp({ email: 'Ada@Example.com', password, options: { data: { name: 'Ada' } } }));
-    equal('a user', [user.email, user.user_metadata, user.app_metadata.role, user.identities.length], ['ada@example.com', { name: 'Ada' }, 'ANALYST', 1]);
+    equal('a user', [user.email, user.user_metadata, user.app_metadata.pg_principal.role, user.identities.length], ['ada@example.com', { name: 'Ada' }, 'ANALYST', 1]);
     equal('and a session at once', [session.token_type, session.expires_in, session.user.id], ['bearer', 900, user.id]);
     await refused('signUp again', client().auth.signUp({ email: 'ada@example.com', password }), 422, 'user_already_exists');
     const weak = await refused('a weak password', client().auth.signUp({ email: 'b@example.com', password: 'weak' }), 422, 'weak_password',
@@ -195,10 +195,10 @@ async function refusals() {
 
 async function administration() {
     const { user } = await fine('createUser', admin.createUser({ email: 'Made@Example.com', password, email_confirm: true, user_metadata: { a: 1, b: 2 },
-        app_metadata: { plan: 'pro', role: 'AUDITOR' } }));
-    const fixed = { provider: 'email', providers: ['email'], kind: 'person' };
+        app_metadata: { plan: 'pro', role: 'admin' } }));
+    const fixed = { provider: 'email', providers: ['email'], pg_principal: { kind: 'person', role: 'ANALYST' } };
     equal('as asked for', [user.email, user.user_metadata, user.app_metadata, user.email_confirmed_at === user.confirmed_at],
-        ['made@example.com', { a: 1, b: 2 }, { ...fixed, plan: 'pro', role: 'AUDITOR' }, true]);
+        ['made@example.com', { a: 1, b: 2 }, { ...fixed, plan: 'pro', role: 'admin' }, true]);
     await refused('createUser again', admin.createUser({ email: 'made@example.com', password }), 422, 'email_exists');
     await refused('createUser without an email', admin.createUser({ password }), 400, 'validation_failed');
     const weak = await refused('createUser with a weak password', admin.createUser({ email: 'w@example.com', password: 'w' }), 422, 'weak_password',
@@ -216,8 +216,8 @@ async function administration() {
     equal('updateUserById: lifted', 'banned_until' in (await admin.updateUserById(user.id, { ban_duration: 'none' })).data.user, false);
     await refused('updateUserById: no duration', admin.updateUserById(user.id, { ban_duration: '1 day' }), 400, 'validation_failed');
     const changed = (await fine('updateUserById: metadata', admin.updateUserById(user.id, {
-        app_metadata: { ...user.app_metadata, plan: null, role: 'READ_ONLY' }, user_metadata: { a: null } }))).user;
-    equal('merged', [changed.app_metadata, changed.user_metadata], [{ ...fixed, role: 'READ_ONLY' }, { b: 2 }]);
+        app_metadata: { ...user.app_metadata, plan: null, role: 'editor' }, user_metadata: { a: null } }))).user;
+    equal('merged', [changed.app_metadata, changed.user_metadata], [{ ...fixed, role: 'editor' }, { b: 2 }]);
     await fine('updateUserById: email and password', admin.updateUserById(user.id, { email: 'Renamed@example.com', password: other }));
     const again = await signedIn('renamed@example.com', {}, url, other);
     const tokens = (await again.auth.getSession()).data.session;

@@ -146,11 +146,23 @@ SELECT regress_answer(auth.update_user(:'ann_id', '{"email": null, "role": null,
 SELECT * FROM regress_profile('anna@example.com');
 SELECT regress_answer(auth.update_user(:'ann_id', '{"password": "weak", "role": "ROOT", "x": 1}'));
 UPDATE auth.users SET email = 'ann@example.com' WHERE id = :'ann_id';
+-- an application's own role is nothing to us, and what is ours is not written there
+SELECT n, regress_answer(auth.update_user(:'ann_id', change)) FROM (VALUES (1, '{"appMetadata": {"role": "ADMIN", "kind": "person"}}'::jsonb), (2, '{"appMetadata": {"pg_principal": {"role": "ADMIN", "kind": "service_account"}}}'), (3, '{"appMetadata": {"pg_principal": {"role": "READ_ONLY", "kind": "service_account"}, "role": null}}'),
+    (4, '{"appMetadata": {"pg_principal": "x"}}'), (5, '{"role": "ANALYST", "appMetadata": {"pg_principal": {"role": "READ_ONLY", "kind": "service_account"}}}'), (6, '{"appMetadata": {"pg_principal": null, "kind": null}}')) AS t (n, change) ORDER BY n;
+SELECT role, kind, app_meta FROM regress_profile('ann@example.com');
+SELECT regress_answer(auth.create_user(jsonb_build_object('email', 'reserved@example.com', 'appMetadata', jsonb_build_object('pg_principal', ours)))) FROM (VALUES ('{"kind": "person", "role": "ADMIN"}'::jsonb), ('{"role": "ANALYST"}'), ('[]'), ('{"kind": "person", "role": "ANALYST"}')) AS t (ours);
+SELECT role, app_meta FROM regress_profile('reserved@example.com');
+DELETE FROM auth.users WHERE email = 'reserved@example.com';
 -- a new password ends the sessions, issued tokens included
 SELECT regress_answer(auth.update_user(:'ann_id', '{"password": "An0ther!Password"}'));
 SELECT state, origin FROM auth.list_sessions('ann@example.com');
 SELECT left(regress_try(format('SELECT auth.authenticate(%L)', :'ann')), 5) AS old_token;
 SELECT changes FROM auth.audit_log WHERE user_id = :'ann_id' ORDER BY seq DESC LIMIT 1;
+-- not even a row that says it says it in a token
+UPDATE auth.users SET raw_app_meta_data = '{"pg_principal": {"role": "ADMIN"}, "role": "admin", "provider": "google"}' WHERE id = :'ann_id';
+SELECT payload->'tokens'->>'accessToken' AS t FROM auth.sign_in('ann@example.com', 'An0ther!Password') \gset
+SELECT auth.authenticate(:'t')->'app_metadata' AS app_metadata;
+UPDATE auth.users SET raw_app_meta_data = '{}' WHERE id = :'ann_id';
 
 -- set_app_role: in force at the next statement of a token that is there already
 RESET pg_principal.token;
@@ -159,7 +171,7 @@ SET pg_principal.token = :'root';
 SELECT regress_answer(auth.set_app_role(:'ann_id', r)) FROM unnest(ARRAY['AUDITOR', 'auditor', '', 'ROOT', NULL]) AS r;
 SELECT regress_answer(auth.set_app_role(auth.nobody(), 'ADMIN')), regress_answer(auth.set_app_role(NULL, 'ADMIN'));
 SET pg_principal.token = :'ann';
-SELECT auth.app_role(), auth.jwt()->'app_metadata'->>'role' AS token_says, (auth.list_users()).status;
+SELECT auth.app_role(), auth.jwt()->'app_metadata'->'pg_principal'->>'role' AS token_says, (auth.list_users()).status;
 SET pg_principal.token = :'root';
 SELECT regress_answer(auth.set_app_role(:'ann_id', 'ANALYST', '{"userAgent": "x"}'));
 SET pg_principal.token = :'ann';
@@ -179,11 +191,11 @@ RESET pg_principal.token;
 -- import_users: ids and hashes kept; all or none, every problem named.
 SELECT regress_try(format('SELECT auth.import_users(%L)', rows)) FROM (VALUES (NULL::jsonb), ('{}'), ('null'), ('"x"'), ('[]'),
     ('[{"email": "root@example.com"}, 7, null, {}, {"email": "no at"}, {"email": "a@b.c", "id": "x"}, {"email": "A@b.c "}, {"email": "b@b.c", "encrypted_password": "secret"}, {"email": "c@b.c", "encrypted_password": "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
-      {"email": "d@b.c", "raw_user_meta_data": [], "raw_app_meta_data": "x"}, {"email": "e@b.c", "created_at": "yesterday", "banned_until": 5, "last_sign_in_at": "2024-02-30", "email_confirmed_at": "infinity"}, {"email": "f@b.c", "id": "00000000-0000-4000-8000-00000000000a"}, {"email": "g@b.c", "id": "00000000-0000-4000-8000-00000000000A"}]')) AS t (rows);
+      {"email": "d@b.c", "raw_user_meta_data": [], "raw_app_meta_data": "x"}, {"email": "h@b.c", "kind": "human", "raw_app_meta_data": {"pg_principal": null}}, {"email": "e@b.c", "created_at": "yesterday", "banned_until": 5, "last_sign_in_at": "2024-02-30", "email_confirmed_at": "infinity"}, {"email": "f@b.c", "id": "00000000-0000-4000-8000-00000000000a"}, {"email": "g@b.c", "id": "00000000-0000-4000-8000-00000000000A"}]')) AS t (rows);
 SELECT regress_try(format('SELECT auth.import_users(%L)', jsonb_build_array(jsonb_build_object('email', 'new1@b.c'), jsonb_build_object('email', 'new2@b.c', 'id', :'boss_id'))::text)) ~ '1 problems in an import of 2 users.*row 2: id .* is taken' AS id_taken;
 SELECT regress_try(format('SELECT auth.import_users(%L)', (SELECT jsonb_agg(jsonb_build_object('email', n)) FROM generate_series(1, 25) AS n))) ~ 'row 20: [^\n]*\nand 5 more$' AS cut;
 SELECT count(*) FROM auth.users WHERE email LIKE '%@b.c';
-SELECT auth.import_users('[{"id": "00000000-0000-4000-8000-0000000000AA", "aud": "authenticated", "email": "Imported@Example.com", "encrypted_password": "$2b$05$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS", "raw_user_meta_data": {"name": "I"}, "raw_app_meta_data": {"kind": "service_account", "provider": "email"},
+SELECT auth.import_users('[{"id": "00000000-0000-4000-8000-0000000000AA", "aud": "authenticated", "email": "Imported@Example.com", "encrypted_password": "$2b$05$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS", "raw_user_meta_data": {"name": "I"}, "kind": "service_account", "raw_app_meta_data": {"role": "ADMIN", "kind": "person", "provider": "google"},
     "created_at": "2021-03-04T05:06:07.123+00:00", "email_confirmed_at": "2021-03-04 05:06:07.123456+00", "last_sign_in_at": null, "banned_until": null, "is_super_admin": null},
   {"email": "u*u@example.com", "encrypted_password": "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "banned_until": "2999-01-01T00:00:00Z"}, {"email": "2y@example.com", "encrypted_password": "$2y$04$abcdefghijklmnopqrstuuxKk5Zp/ywkv.2T2gOSHljkrfsl.zCKu"}, {"email": "none@example.com", "encrypted_password": ""}]') AS imported;
 SELECT u.id = '00000000-0000-4000-8000-0000000000aa' AS same_id, p.*, u.created_at = '2021-03-04T05:06:07.123Z' AS created, u.banned_until = '2999-01-01T00:00:00Z' AS banned, u.ban_origin FROM auth.users u, regress_profile(u.email) AS p WHERE u.email IN ('imported@example.com', 'u*u@example.com', 'none@example.com') ORDER BY u.email COLLATE "C";

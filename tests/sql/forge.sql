@@ -423,12 +423,12 @@ FROM (VALUES (1, 'the JWK', :'ec_jwk'), (2, 'its x', :'ec_jwk'::jsonb->>'x'), (3
 \connect :"db" :admin
 SELECT public.regress_part(:'mallory', 2) AS own \gset
 SELECT change, public.regress_try(format('SELECT auth.authenticate(%L)->>''email''', auth.sign_token(:'own'::jsonb || change::jsonb))) AS outcome FROM (VALUES
-    (1, '{}'), (2, '{"email": "boss@example.com"}'), (3, '{"app_metadata": {"role": "ADMIN", "kind": "service_account"}}'), (4, '{"role": "service_role"}'), (5, '{"role": "postgres"}'), (6, '{"is_anonymous": true}')) AS t (n, change) ORDER BY n;
+    (1, '{}'), (2, '{"email": "boss@example.com"}'), (3, '{"app_metadata": {"role": "ADMIN", "kind": "service_account"}}'), (4, '{"role": "service_role"}'), (5, '{"role": "postgres"}'), (6, '{"is_anonymous": true}'), (7, '{"app_metadata": {"pg_principal": {"role": "ADMIN"}}}')) AS t (n, change) ORDER BY n;
 SELECT label, public.regress_try(format('SELECT auth.authenticate(%L)->>''email''', auth.sign_token(:'own'::jsonb || change))) AS outcome FROM (VALUES
     (1, 'the other''s id', jsonb_build_object('sub', :'boss_id')), (2, 'the other''s session', jsonb_build_object('session_id', :'boss_session')), (3, 'no id', '{"sub": null}'), (4, 'id in upper case', jsonb_build_object('sub', upper(:'mallory_id'))),
     (5, 'id in braces', jsonb_build_object('sub', '{' || :'mallory_id' || '}'))) AS t (n, label, change) ORDER BY n;
--- what the claims say beyond that is not believed
-SELECT auth.sign_token(:'own'::jsonb || '{"email": "boss@example.com", "app_metadata": {"role": "ADMIN", "kind": "service_account"}}') AS dressed \gset
+-- what the claims say beyond that is not believed, where they say it now nor where they did until 0.2.0
+SELECT auth.sign_token(:'own'::jsonb || '{"email": "boss@example.com", "app_metadata": {"role": "ADMIN", "kind": "service_account", "pg_principal": {"role": "ADMIN", "kind": "service_account"}}}') AS dressed \gset
 SELECT auth.authenticate(:'dressed', false) IS NOT NULL AS bound, auth.email(), auth.kind(), auth.app_role(), auth.has_role('ADMIN'), auth.is_service_account();
 RESET pg_principal.token;
 

@@ -27,7 +27,7 @@ SELECT convert_from(decode(rpad(translate(split_part(:'boss', '.', 1), '-_', '+/
 
 -- The role comes from the database at each statement, not from the token.
 UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'boss@example.com';
-SELECT auth.app_role(), auth.has_role('ADMIN'), auth.jwt()->'app_metadata'->>'role' AS minted_as;
+SELECT auth.app_role(), auth.has_role('ADMIN'), auth.jwt()->'app_metadata'->'pg_principal'->>'role' AS minted_as;
 UPDATE auth.users SET email = 'chief@example.com' WHERE email = 'boss@example.com';
 SELECT auth.email(), auth.jwt()->>'email' AS minted_as;
 UPDATE auth.users SET email = 'boss@example.com' WHERE email = 'chief@example.com';

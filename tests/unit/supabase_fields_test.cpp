@@ -53,7 +53,8 @@ TEST(SupabaseUser, AllOfIt) {
         shown(plain),
         R"({"id":"00000000-0000-4000-8000-00000000000a","aud":"authenticated",)"
         R"("role":"authenticated","email":"a@example.com","phone":"",)"
-        R"("app_metadata":{"provider":"email","providers":["email"],"kind":"person","role":"ANALYST"},)"
+        R"("app_metadata":{"provider":"email","providers":["email"],)"
+        R"("pg_principal":{"kind":"person","role":"ANALYST"}},)"
         R"("user_metadata":{},"identities":[{"identity_id":"00000000-0000-4000-8000-00000000000a",)"
         R"("id":"00000000-0000-4000-8000-00000000000a",)"
         R"("user_id":"00000000-0000-4000-8000-00000000000a",)"
@@ -94,15 +95,22 @@ TEST(SupabaseUser, MetadataStaysAsItIs) {
     EXPECT_THROW(shown(user_with(plain, "userMetadata", nested(600))), Error);
 }
 
-// An import may have brought other values of what is ours to say.
-TEST(SupabaseUser, ReservedNamesAreOurs) {
-    const std::string text = shown(
-        user_with(plain, "appMetadata",
-                  R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"root"})"));
-    EXPECT_NE(text.find(R"("app_metadata":{"plan":"pro","provider":"email","providers":["email"],)"
-                        R"("kind":"person","role":"ANALYST"},)"),
-              text.npos)
-        << text;
+// What an application keeps there stays as it is; only one name is ours.
+TEST(SupabaseUser, TheApplicationsMetadataIsItsOwn) {
+    const auto app_metadata = [](const char *theirs) {
+        const std::string user = shown(user_with(plain, "appMetadata", theirs));
+        const json::Document all(user);
+        std::string text;
+        json::append_value(text, all.root().find("app_metadata"));
+        return text;
+    };
+    EXPECT_EQ(
+        app_metadata(R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN"})"),
+        R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN",)"
+        R"("pg_principal":{"kind":"person","role":"ANALYST"}})");
+    EXPECT_EQ(app_metadata(R"({"pg_principal":"x","role":null})"),
+              R"({"provider":"email","providers":["email"],"role":null,)"
+              R"("pg_principal":{"kind":"person","role":"ANALYST"}})");
 }
 
 TEST(SupabaseSession, TokensAndUser) {
@@ -148,12 +156,12 @@ TEST(SupabaseProfile, NamesAreTranslated) {
               "{}");
 }
 
-TEST(SupabaseProfile, RoleAndKindOfAppMetadata) {
-    EXPECT_EQ(profile(R"({"app_metadata":{"role":"ADMIN","provider":"x","kind":"person","a":{},)"
-                      R"("providers":["y"]}})"),
-              R"({"role":"ADMIN","kind":"person","appMetadata":{"a":{}}})");
-    EXPECT_EQ(profile(R"({"app_metadata":{"role":null,"kind":null}})"), R"({"appMetadata":{}})");
-    EXPECT_EQ(profile(R"({"app_metadata":{"role":7}})"), R"({"role":7,"appMetadata":{}})");
+TEST(SupabaseProfile, AppMetadataIsNothingOfOurs) {
+    for (const std::string metadata :
+         {R"({"role":"ADMIN","provider":"x","kind":"service_account","providers":["y"]})",
+          R"({"pg_principal":{"kind":"person","role":"ADMIN"},"role":7,"kind":null})"})
+        EXPECT_EQ(profile("{\"app_metadata\":" + metadata + "}"),
+                  "{\"appMetadata\":" + metadata + "}");
 }
 
 TEST(SupabaseProfile, TheIdMayBeSaidAgain) {
@@ -164,7 +172,8 @@ TEST(SupabaseProfile, TheIdMayBeSaidAgain) {
 TEST(SupabaseProfile, WrongTypes) {
     EXPECT_EQ(
         refusal([] { profile(R"({"role":"service_role"})"); }),
-        "400 validation_failed: role must be authenticated; the app role is app_metadata.role");
+        "400 validation_failed: role must be authenticated; the app role is set at "
+        "/api/users/:id/role");
     for (const char *name : {"id", "email", "password", "password_hash", "phone", "ban_duration"})
         EXPECT_EQ(refusal([&] { profile("{" + json::quote(name) + ":1}"); }),
                   "400 bad_json: " + std::string(name) + " must be a string");
