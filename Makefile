@@ -20,7 +20,9 @@ EXTRA_CLEAN = $(BUILD) .run
 
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+# What installs and chooses a PostgreSQL itself does not depend on the one that PATH happens to lead to.
+HARNESS := run test torture matrix bench lint fuzz
+PGXS := $(if $(filter $(HARNESS),$(MAKECMDGOALS)),,$(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 # Debian ships pgxs.mk with the server, the headers apart from it.
 SERVER_HEADER := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
 ifneq ($(and $(wildcard $(PGXS)),$(SERVER_HEADER)),)
@@ -28,7 +30,7 @@ include $(PGXS)
 else
 # `make run` and `make test` start here on a machine that has nothing yet.
 all install:
-	@echo "no PostgreSQL server headers ($(PG_CONFIG) --pgxs): install postgresql-server-dev-all" >&2; exit 1
+	@echo "no PostgreSQL server headers ($(PG_CONFIG) --includedir-server): install postgresql-server-dev-all" >&2; exit 1
 clean:
 	rm -rf $(EXTRA_CLEAN) $(OBJS) $(MODULE_big).so $(DATA_built)
 endif
@@ -75,13 +77,17 @@ $(UPGRADES): sql/pg_principal--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(sort $(w
 		$(filter-out %/00_header.sql %/02_schema.sql %/20_tables.sql,$(filter sql/modules/%,$^)) >> $@
 
 all: $(BUILD)/pg_principal
+# The command goes where PATH finds it, which the server's own bindir is not. Debugging is for what is in build:
+# STRIP=: installs it whole.
+COMMAND_DIR ?= $(if $(filter command,$(firstword $(origin prefix))),$(prefix),/usr/local)/bin
+INSTALL_STRIP_FLAG = $(if $(filter-out : true,$(STRIP)),-s --strip-program='$(STRIP)')
 install: install-frontend
 install-frontend: $(BUILD)/pg_principal
-	mkdir -p '$(DESTDIR)$(bindir)'
-	install -m 755 $< '$(DESTDIR)$(bindir)/pg_principal'
+	mkdir -p '$(DESTDIR)$(COMMAND_DIR)'
+	install -m 755 $(INSTALL_STRIP_FLAG) $< '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
 uninstall: uninstall-frontend
 uninstall-frontend:
-	rm -f '$(DESTDIR)$(bindir)/pg_principal'
+	rm -f '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
 
 include tests/harness/unit.mk
 include tests/harness/fuzz.mk
@@ -91,15 +97,17 @@ include tests/harness/sanitize.mk
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.
+# tests/harness/environment.sh takes the rest of the caller's environment away.
+$(HARNESS): export LC_ALL := C.UTF-8
 run test bench lint fuzz:
-	@tests/harness/packages.sh $@
-	@$(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
+	@bash tests/harness/packages.sh $@
+	@bash $(if $(filter run,$@),tests/demo,tests/harness)/$@.sh
 torture:
-	@tests/harness/packages.sh torture
-	@ONLY=$@ tests/harness/test.sh
-# On other releases of Debian, each in a root of its own below build/matrix.
+	@bash tests/harness/packages.sh torture
+	@ONLY=$@ bash tests/harness/test.sh
+# On other releases of Debian, each in a root of its own below build/matrix; RUN=fresh: on fresh machines of many shapes.
 matrix:
-	@tests/harness/matrix.sh
+	@bash tests/harness/matrix.sh
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-frontend uninstall uninstall-frontend clean run test torture matrix bench lint fuzz
+.PHONY: all install install-frontend uninstall uninstall-frontend clean $(HARNESS)

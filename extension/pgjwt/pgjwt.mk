@@ -21,7 +21,7 @@ all: $(PGJWT_LIB)
 install: install-pgjwt
 install-pgjwt: $(PGJWT_LIB)
 	mkdir -p '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'
-	install -m 755 $(PGJWT_LIB) '$(DESTDIR)$(pkglibdir)/'
+	install -m 755 $(INSTALL_STRIP_FLAG) $(PGJWT_LIB) '$(DESTDIR)$(pkglibdir)/'
 	install -m 644 extension/pg_principal_pgjwt.control \
 		sql/pgjwt/pg_principal_pgjwt--$(PGJWT_VERSION).sql '$(DESTDIR)$(datadir)/extension/'
 uninstall: uninstall-pgjwt

@@ -15,7 +15,13 @@ for candidate in /usr/bin/python3 python3; do
     "$candidate" -c 'import jwt, cryptography' 2>/dev/null && python=$candidate && break
 done
 ok "PyJWT is here" test -n "$python"
-ok "npm jose is here" tests/interop/install.sh
+tools=(PyJWT jose)
+why=$(tests/harness/npm.sh interop)
+case $? in
+0) echo "ok - npm jose is here" ;;
+77) echo "ok - npm jose # skipped: ${why##*$'\n'}" && tools=(PyJWT) ;;
+*) printf 'not ok - npm jose is here\n%s\n' "$why" ;;
+esac
 PyJWT() { "$python" tests/interop/pyjwt.py "$@"; }
 jose() { node tests/interop/jose.mjs "$@"; }
 
@@ -49,7 +55,7 @@ SELECT jsonb_agg(to_jsonb(made) || jsonb_build_object('forged', regexp_replace(j
 SQL
 }
 
-for tool in PyJWT jose; do
+for tool in "${tools[@]}"; do
     if $tool make >"$work/theirs" 2>"$work/err"; then
         verify_theirs $tool "$work/theirs" "its "
         sign_ours "$work/theirs" >"$work/ours"

@@ -295,10 +295,12 @@ for _ in {1..100}; do
 done
 service_key=$(pg_principal auth key --role service_role --output token) || die "no service_role key"
 anon_key=$(pg_principal auth key --role anon --output token) || die "no anon key"
+curl="curl -s" # for the reader's shell too, which may know a proxy
+[ -z "${no_proxy-}" ] || curl+=" --noproxy 127.0.0.1"
 curl_lines=(
-    "curl -s $http/api/auth/login -H 'Content-Type: application/json' -d '{\"email\": \"$agent_login\", \"password\": \"$agent_password\"}'"
-    "curl -s $http/auth/v1/user -H 'Authorization: Bearer $fresh'"
-    "curl -s $http/api/health/incidents -H 'Authorization: Bearer $service_key'"
+    "$curl $http/api/auth/login -H 'Content-Type: application/json' -d '{\"email\": \"$agent_login\", \"password\": \"$agent_password\"}'"
+    "$curl $http/auth/v1/user -H 'Authorization: Bearer $fresh'"
+    "$curl $http/api/health/incidents -H 'Authorization: Bearer $service_key'"
 )
 answers=('"accessToken":' "\"email\":\"$agent\"" '"reason": *"refresh-id-mismatch"')
 for i in "${!curl_lines[@]}"; do

@@ -11,11 +11,14 @@
 # Whatever was started is stopped when the script ends, however it ends. A script that needs more
 # tidying defines at_exit.
 
-pg_config=${PG_CONFIG:-pg_config}
+# shellcheck source=tests/harness/environment.sh
+. "${BASH_SOURCE[0]%/*}/environment.sh"
+pg_config=$(find_pg_config) || {
+    echo "no PostgreSQL $oldest_major or later with its server headers: tests/harness/packages.sh installs it" >&2
+    exit 1
+}
 PG_BIN=$("$pg_config" --bindir)
-export PG_BIN
-unset MAKEFLAGS MFLAGS MAKELEVEL PGSERVICE PGOPTIONS PGPASSWORD PGPASSFILE PGSSLMODE PGHOSTADDR
-umask 022
+export PG_CONFIG=$pg_config PG_BIN PATH=$PG_BIN:$PATH
 clusters=()
 
 as_server() {
@@ -26,13 +29,24 @@ as_server() {
     fi
 }
 
-# Unix socket paths are limited to 107 bytes, and below /root the postgres user reaches nothing.
+# Unix socket paths are limited to 107 bytes, below /root the postgres user reaches nothing, programs and settings have
+# quotes and lists of their own around a path, and a file system may be mounted noexec.
 workspace() {
-    mkdir -p "$1" && work=$(mktemp -d "$(realpath "$1")/XXXXXX") && chmod 755 "$work"
-    if [ ${#work} -gt 55 ] || ! as_server test -r "$work/."; then
-        rmdir "$work"
-        work=$(mktemp -d /tmp/pg_principal.XXXXXX) && chmod 755 "$work"
-    fi
+    local base name=XXXXXX
+    base=$(mkdir -p "$1" && realpath "$1") || return 1
+    for base in "$base" /tmp /var/tmp ~postgres /dev/shm; do
+        if [[ ! $base =~ [^A-Za-z0-9/._+-] && ${#base} -le 48 ]] && work=$(mktemp -d "$base/$name" 2>/dev/null); then
+            chmod 755 "$work" && printf '#!/bin/sh\n' >"$work/try" && chmod 755 "$work/try"
+            if as_server "$work/try" 2>/dev/null; then
+                rm "$work/try"
+                return
+            fi
+            rm -r "$work"
+        fi
+        name=pg_principal.XXXXXX
+    done
+    echo "no folder for a private server: neither in this clone nor in /tmp and /var/tmp may the server's user run a program" >&2
+    return 1
 }
 
 # Installs nothing into the system: the servers started here read the copy in $work/root.
@@ -40,27 +54,28 @@ build_and_install() {
     local log=$PWD/build/build.log
     mkdir -p build
     if ! flock build/.lock make -s -j"$(nproc)" all >"$log" 2>&1 ||
-        ! flock build/.lock make -s install DESTDIR="$work/root" >>"$log" 2>&1; then
+        ! flock build/.lock make -s install DESTDIR="$work/root" STRIP=: >>"$log" 2>&1; then
         cat "$log" >&2
         echo "the build failed" >&2
         return 1
     fi
-    export HARNESS_ROOT=$work/root PG_PRINCIPAL=$work/root$PG_BIN/pg_principal
+    export HARNESS_ROOT=$work/root PG_PRINCIPAL=$work/root/usr/local/bin/pg_principal
 }
 
-# How a server finds the copy: PostgreSQL 18 has a search path, Debian's older ones a prefix.
+# How a server finds the copy.
 cluster_paths() {
-    local settings libdir
+    local libdir
     libdir=$("$pg_config" --pkglibdir)
-    settings=$("$PG_BIN/postgres" --describe-config | cut -f 1)
-    if grep -qx extension_control_path <<<"$settings"; then
-        echo "extension_control_path = '$HARNESS_ROOT$("$pg_config" --sharedir):\$system'"
-    elif grep -qx extension_destdir <<<"$settings"; then
-        echo "extension_destdir = '$HARNESS_ROOT'"
-    elif [ ! -f "$libdir/pg_principal.so" ]; then
-        echo "this PostgreSQL cannot load an extension that is not installed: make install first" >&2
-        return 1
-    fi
+    case $(extension_setting "$pg_config") in
+    extension_control_path) echo "extension_control_path = '$HARNESS_ROOT$("$pg_config" --sharedir):\$system'" ;;
+    extension_destdir) echo "extension_destdir = '$HARNESS_ROOT'" ;;
+    *)
+        if [ ! -f "$libdir/pg_principal.so" ]; then
+            echo "this PostgreSQL cannot load an extension that is not installed: make install first" >&2
+            return 1
+        fi
+        ;;
+    esac
     echo "dynamic_library_path = '$HARNESS_ROOT$libdir:\$libdir'"
 }
 

@@ -57,6 +57,7 @@ count() { # LOG STATUS WHAT
     fi
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%-32s %4d passed, %d failed %5d s\n' "$3" "$good" "$bad" $((SECONDS - started))
+    sed -n 's/^ok - \(.*\) # skipped: /  skipped: \1: /p' "$1"
     return $((bad > 0))
 }
 

@@ -21,4 +21,4 @@ fi
 mkdir -p build
 make -s all install >build/build.log 2>&1 || { cat build/build.log && exit 1; }
 make torture TESTS=pg_upgrade
-grep -c '^ok - \(copied\|linked\): 15' build/results/torture-pg_upgrade.log >/dev/null
+grep -c '^ok - \(copied\|linked\|checksums\): 15' build/results/torture-pg_upgrade.log >/dev/null

@@ -9,8 +9,11 @@ from wire import Server, main, ok
 
 
 def clients():
-    installed = subprocess.run(["tests/interop/install.sh"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if not ok("npm's @supabase/supabase-js is here", installed.returncode == 0, installed.stderr):
+    installed = subprocess.run(["tests/harness/npm.sh", "interop"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if installed.returncode == 77:
+        ok(f"npm's @supabase/supabase-js # skipped: {installed.stdout.splitlines()[-1]}", True)
+        return
+    if not ok("npm's @supabase/supabase-js is here", installed.returncode == 0, installed.stdout):
         return
     setting("registration", "open")
     setting("clock_skew", 0)  # no grace for what has expired

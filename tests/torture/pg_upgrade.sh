@@ -1,6 +1,6 @@
 #!/bin/bash
-# pg_upgrade from one server version to another, with a database that has something of everything: copied and
-# linked. OLD_PG_CONFIG and NEW_PG_CONFIG, else the oldest and the newest of /usr/lib/postgresql. Both need
+# pg_upgrade from one server version to another, with a database that has something of everything: copied,
+# linked, and with the checksums that servers from 18 on have by themselves. OLD_PG_CONFIG and NEW_PG_CONFIG, else the oldest and the newest of /usr/lib/postgresql. Both need
 # their server headers; the extension is built for each, apart from this tree's own build.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -45,6 +45,7 @@ link_installed() { # PG_CONFIG
     cluster_paths | grep -q '^extension_control_path' || return 0
     [ -e "$installed" ] && ln -sf "$installed" "$HARNESS_ROOT$installed"
 }
+checksums() { "$("$1" --bindir)/pg_controldata" "$2/data" | sed -n 's/^Data page checksum version: *//p'; } # PG_CONFIG DIR
 export HARNESS_ROOT=$work/root
 chmod 755 "$work"
 for one in "$old" "$new"; do
@@ -78,13 +79,17 @@ upgrade() { # NAME OPTION..
     estate_rows estate >"$work/rows"
     is "$name: no table is empty" "$(grep ': 0$' "$work/rows")" ""
     cluster_stop "$from" fast
+    [ "$name" != checksums ] || [ "$(checksums "$old" "$from")" != 0 ] ||
+        as_server "$PG_BIN/pg_checksums" --enable -D "$from/data" >/dev/null
 
     use_server "$new"
     dir=$to
     cluster_create "$to" "${settings[@]}" || exit 1
-    # what the old one has not, the new one must not have
-    if [ "$("$PG_BIN/pg_controldata" "$to/data" | sed -n 's/^Data page checksum version: *//p')" != 0 ]; then
-        as_server "$PG_BIN/pg_checksums" --disable -D "$to/data" >/dev/null
+    # pg_upgrade wants the checksums that the old one has, or has not
+    if [ "$(checksums "$old" "$from")" = 0 ]; then
+        [ "$(checksums "$new" "$to")" = 0 ] || as_server "$PG_BIN/pg_checksums" --disable -D "$to/data" >/dev/null
+    else
+        [ "$(checksums "$new" "$to")" != 0 ] || as_server "$PG_BIN/pg_checksums" --enable -D "$to/data" >/dev/null
     fi
     ok "$name: $("$old" --version | cut -d ' ' -f 2) to $("$new" --version | cut -d ' ' -f 2)" \
         bash -c "cd '$to' && $(declare -f as_server) && as_server '$PG_BIN/pg_upgrade' -U postgres -b '$("$old" --bindir)' -B '$PG_BIN' -d '$from/data' -D '$to/data' -s '$to' -j 2 $* ||
@@ -103,3 +108,4 @@ upgrade() { # NAME OPTION..
 }
 upgrade copied
 upgrade linked --link
+upgrade checksums

@@ -1,0 +1,103 @@
+#!/bin/bash
+# make matrix RUN=fresh [RELEASES="bookworm trixie sid"] [SHAPES="bare server-no-headers .."] [JOBS=2] [FULL=1]: `make run`,
+# `make test` and README's section "Install" on fresh machines of many shapes (shape.sh says which), each a root of its
+# own whose changes are thrown away. FULL=1 runs every test in the shape `bare`. Prints a line per release and shape.
+# build/matrix/fresh/RELEASE keeps what a release begins with, what it downloaded, compiled and last said.
+set -eu
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/harness/roots.sh
+. tests/harness/roots.sh
+roots=build/matrix/fresh
+
+# In a shape's root: its own layer above those that it shares. What was compiled or downloaded once is not again: by
+# ccache, and by links into apt's cache.
+inside() { # LOG HOME LOWER NETWORK COMMAND..
+    local log=$1 home=$2 lower=$3 network=$4
+    shift 4
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    contained "$log" bash -euc '
+        home=$1 lower=$2 network=$3 root=$1/root
+        shift 3
+        mount -t overlay overlay -o "lowerdir=$lower,upperdir=$home/upper,workdir=$home/work" "$root"
+        mount --bind "$home/../../ccache" "$root/srv/ccache"
+        mount --rbind /dev "$root/dev"
+        mount -t tmpfs tmpfs "$root/dev/shm"
+        mount -t tmpfs tmpfs "$root/tmp"
+        mount -t proc proc "$root/proc"
+        apart=()
+        if [ "$network" = none ]; then
+            apart=(unshare --net -- bash -c "ip link set lo up && exec \"\$@\"" -)
+        fi
+        exec "${apart[@]}" env --chdir="$root" chroot . env --chdir=/srv "$@"' \
+        - "$home" "$lower" "$network" -i "${environment[@]}" "$@"
+}
+
+try_shape() { # RELEASE SHAPE: prints its line
+    local release=$1 shape=$2 cache home log debs status=0 lower network=host base
+    cache=$(realpath "$roots/$release")
+    home=$cache/shapes/$2 log=$cache/$2.log lower=$cache/base debs=$home/upper/var/cache/apt/archives
+    : >"$log"
+    rm -rf "$home"
+    mkdir -p "$home/root" "$home/work" "$home/upper/srv/clone" "$home/upper/srv/ccache" "$home/upper/etc" "$debs" "$cache/debs" "$cache/ccache"
+    chmod 1777 "$home/upper/srv/ccache" "$cache/ccache"
+    base=$(bash tests/harness/shape.sh base "$shape")
+    [ "$base" = bare ] || lower=$cache/ready:$lower
+    [ "$base" != ready ] || network=none
+    git archive HEAD | tar -x -C "$home/upper/srv/clone"
+    cp /etc/resolv.conf "$home/upper/etc/"
+    find "$cache/debs" -name '*.deb' -exec ln -t "$debs" {} +
+    SECONDS=0
+    inside "$log" "$home" "$lower" "$network" bash /srv/clone/tests/harness/shape.sh try "$shape" || status=$?
+    echo "$release $shape: $([ "$status" = 0 ] && echo ok || echo "FAILED ($log)"), $SECONDS s: $(tail -n 1 "$log")"
+    find "$debs" -maxdepth 1 -name '*.deb' -exec cp -n -l -t "$cache/debs" {} + 2>/dev/null
+    if [ "$shape" = bare ] && [ "$status" = 0 ]; then # what others begin with
+        rm -rf "$cache/ready" "$home/upper/srv/clone" && mv "$home/upper" "$cache/ready"
+    fi
+    rm -rf "$home"
+    return "$status"
+}
+
+# As many as JOBS at once; $failed tells whether any failed.
+start() { # RELEASE SHAPE
+    while [ ${#shapes_running[@]} -ge "${JOBS:-2}" ]; do
+        finish
+    done
+    (
+        trap at_exit EXIT
+        trap 'exit 143' TERM
+        shapes_running=()
+        try_shape "$@"
+    ) &
+    shapes_running+=("$!")
+}
+finish() {
+    local pid left=()
+    wait -n || failed=1
+    for pid in "${shapes_running[@]}"; do
+        ! kill -0 "$pid" 2>/dev/null || left+=("$pid")
+    done
+    shapes_running=("${left[@]}")
+}
+shapes_running=()
+
+shapes=${SHAPES:-$(bash tests/harness/shape.sh list)}
+failed=0
+for release in ${RELEASES:-bookworm trixie sid}; do
+    mkdir -p "$roots/$release"
+    if ! make_root "$roots/$release/base" "$release" "$roots/$release/base.log" make,ca-certificates,ccache; then
+        tail -n 20 "$roots/$release/base.log"
+        echo "$release: no root ($roots/$release/base.log)"
+        failed=1
+        continue
+    fi
+    if [ ! -d "$roots/$release/ready" ] || [[ " ${shapes//$'\n'/ } " == *" bare "* ]]; then
+        try_shape "$release" bare || failed=1
+    fi
+    for shape in $shapes; do
+        [ "$shape" = bare ] || start "$release" "$shape"
+    done
+    while [ ${#shapes_running[@]} != 0 ]; do
+        finish
+    done
+done
+exit "$failed"
