@@ -3,8 +3,12 @@
 #include "core/error.hpp"
 #include "core/profile.hpp"
 #include "pg/guesses.hpp"
+#include "pg/held_hashes.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/settings.hpp"
+#include "pg/store.hpp"
+
+#include <optional>
 
 using namespace pg_principal;
 
@@ -24,6 +28,34 @@ std::vector<std::string_view> words(std::string_view text) {
     return out;
 }
 
+PasswordCheck check(std::optional<std::string_view> stored,
+                    std::optional<std::string_view> password) {
+    if (stored && password && password->size() <= max_password_bytes)
+        return verify_password(*stored, *password);
+    verify_password_decoy(password.value_or("").substr(0, max_password_bytes));
+    return {};
+}
+
+Datum check_result(FunctionCallInfo fcinfo, const PasswordCheck &check) {
+    Datum values[2] = {BoolGetDatum(check.ok), BoolGetDatum(check.needs_upgrade)};
+    bool nulls[2] = {false, false};
+    return record_result(fcinfo, values, nulls);
+}
+
+std::optional<std::string_view> password_argument(FunctionCallInfo fcinfo, int n) {
+    if (PG_ARGISNULL(n))
+        return std::nullopt;
+    return to_utf8(text_argument(fcinfo, n));
+}
+
+// What a PHC or crypt string names first: argon2id, 2b.
+Datum hold(const pg_uuid_t &target, std::string_view hash) {
+    std::string_view scheme = hash.substr(std::min(hash.find('$'), hash.size()));
+    scheme = scheme.empty() ? scheme : scheme.substr(1, scheme.find('$', 1) - 1);
+    hold_hash(target, Secret(hash));
+    return PointerGetDatum(to_text(scheme.empty() ? "unknown" : scheme));
+}
+
 } // namespace
 
 SQL_FUNCTION(hash_password) {
@@ -31,19 +63,38 @@ SQL_FUNCTION(hash_password) {
     return PointerGetDatum(to_text(hash_password(password, random_bytes(password_salt_size))));
 }
 
-// ok, needs_upgrade
+// The same for 0.1.0 and 0.2.0, until ALTER EXTENSION UPDATE.
 SQL_FUNCTION(verify_password) {
-    std::string_view password;
-    if (!PG_ARGISNULL(1))
-        password = to_utf8(text_argument(fcinfo, 1));
-    PasswordCheck check;
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || password.size() > max_password_bytes)
-        verify_password_decoy(password.substr(0, max_password_bytes));
-    else
-        check = verify_password(text_argument(fcinfo, 0), password);
-    Datum values[2] = {BoolGetDatum(check.ok), BoolGetDatum(check.needs_upgrade)};
-    bool nulls[2] = {false, false};
-    return record_result(fcinfo, values, nulls);
+    std::optional<std::string_view> stored;
+    if (!PG_ARGISNULL(0))
+        stored = text_argument(fcinfo, 0);
+    return check_result(fcinfo, check(stored, password_argument(fcinfo, 1)));
+}
+
+// ok, needs_upgrade
+SQL_FUNCTION(check_password) {
+    text *stored = PG_ARGISNULL(0) ? nullptr : read_password_hash(*PG_GETARG_UUID_P(0));
+    std::optional<std::string_view> hash;
+    if (stored != nullptr)
+        hash = view_of(stored);
+    const PasswordCheck result = check(hash, password_argument(fcinfo, 1));
+    if (stored != nullptr)
+        wipe(stored, VARSIZE_ANY(stored));
+    return check_result(fcinfo, result);
+}
+
+SQL_FUNCTION(hold_password) {
+    const std::string_view password = to_utf8(text_argument(fcinfo, 1));
+    return hold(*PG_GETARG_UUID_P(0), hash_password(password, random_bytes(password_salt_size)));
+}
+
+SQL_FUNCTION(hold_hash) { return hold(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1)); }
+
+SQL_FUNCTION(held_hash) {
+    const Secret hash = take_held_hash(*PG_GETARG_UUID_P(0));
+    if (hash.empty())
+        PG_RETURN_NULL();
+    return PointerGetDatum(to_text(hash.view()));
 }
 
 SQL_FUNCTION(is_password_hash) { return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0))); }

@@ -202,6 +202,16 @@ ServerKeyRow read_server_key(const char *name) {
     });
 }
 
+text *read_password_hash(const pg_uuid_t &id) {
+    const pg_uuid_t *key = &id;
+    return guard([key] {
+        text *result = nullptr;
+        scan("password_hashes", "user_id", F_UUID_EQ, UUIDPGetDatum(key),
+             [&result](const Row &row) { result = DatumGetTextPCopy(row.get("hash")); });
+        return result;
+    });
+}
+
 Oid revocation_marker() {
     return guard([] { return relation_named("revocation_marker"); });
 }

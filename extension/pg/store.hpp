@@ -52,6 +52,9 @@ struct ServerKeyRow {
 };
 ServerKeyRow read_server_key(const char *name);
 
+// The stored hash of a principal's password, palloc'd in the current context; nullptr: none.
+text *read_password_hash(const pg_uuid_t &id);
+
 // The relation that carries revocation signals, or InvalidOid without the extension.
 Oid revocation_marker();
 

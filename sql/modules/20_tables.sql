@@ -59,10 +59,11 @@ CREATE TABLE auth.users (
     ban_origin text CHECK (ban_origin IN ('operator', 'provision')),
     session_generation integer NOT NULL DEFAULT 0,
     on_roster boolean NOT NULL DEFAULT false,
-    first_name text CHECK (char_length(first_name) <= 64),
-    last_name text CHECK (char_length(last_name) <= 64),
-    job_title text CHECK (char_length(job_title) <= 128),
-    phone_number text CHECK (char_length(phone_number) <= 32),
+    -- 64 characters, 64, 128, 32, in the widest encoding; what counts them says so better than a constraint
+    first_name text CHECK (octet_length(first_name) <= 256),
+    last_name text CHECK (octet_length(last_name) <= 256),
+    job_title text CHECK (octet_length(job_title) <= 512),
+    phone_number text CHECK (octet_length(phone_number) <= 128),
     raw_user_meta_data jsonb NOT NULL DEFAULT '{}',
     raw_app_meta_data jsonb NOT NULL DEFAULT '{}',
     email_confirmed_at timestamptz,
@@ -71,19 +72,30 @@ CREATE TABLE auth.users (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     self_registered boolean NOT NULL DEFAULT false,
+    password_scheme text,
+    password_version integer NOT NULL DEFAULT 0,
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
 );
 CREATE INDEX users_created_at ON auth.users (created_at, id);
 -- as auth.is_agent() has it: the health scan looks at agents alone
 CREATE INDEX users_agents ON auth.users (id) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
 COMMENT ON TABLE auth.users IS 'Principals: people and service accounts that tokens are minted for. id is the claim sub.';
-COMMENT ON COLUMN auth.users.encrypted_password IS 'Argon2id as a PHC string, or bcrypt from an import until the next sign-in; NULL: no password signs in.';
+COMMENT ON COLUMN auth.users.encrypted_password IS 'Takes a hash as Supabase''s column does, and is always NULL when read: what is written here goes to auth.password_hashes; NULL and the empty text written by an UPDATE take the password away.';
+COMMENT ON COLUMN auth.users.password_scheme IS 'What the stored hash is: argon2id, or 2a, 2b, 2y (bcrypt) from an import until the next sign-in; NULL: no password signs in.';
+COMMENT ON COLUMN auth.users.password_version IS 'Counts the hashes stored. Whoever raises it holds the hash for the trigger that stores it, or sets password_scheme to NULL.';
 COMMENT ON COLUMN auth.users.banned_until IS 'While in the future every token is refused. Setting it ends all sessions for good: lifting the ban does not bring them back.';
 COMMENT ON COLUMN auth.users.ban_origin IS 'Who banned: provision lifts its own bans only.';
 COMMENT ON COLUMN auth.users.session_generation IS 'Counts the bans. A session of an earlier generation is dead, also one whose transaction ran beside the ban.';
 COMMENT ON COLUMN auth.users.password_changed_at IS 'When the password was last set; replacing the hash by a better one of the same password leaves it.';
 COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless email_confirmed_at is set.';
 COMMENT ON COLUMN auth.users.on_roster IS 'Created or adopted by auth.provision(): leaving the roster bans. Others are left alone.';
+
+-- Apart from auth.users, whose rows are shown, passed on, and told in errors. No foreign key, as auth.sessions.
+CREATE TABLE auth.password_hashes (
+    user_id uuid PRIMARY KEY,
+    hash text NOT NULL
+);
+COMMENT ON TABLE auth.password_hashes IS 'The password hash of each principal that has one: Argon2id as a PHC string, or bcrypt from an import until the next sign-in. Written by a trigger on auth.users, never by hand.';
 
 CREATE TABLE auth.sessions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -247,6 +259,7 @@ COMMENT ON TABLE auth.revocation_marker IS 'Empty. Naming it in an invalidation 
 -- pg_read_all_data and pg_write_all_data.
 ALTER TABLE auth.signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.password_hashes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.refresh_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.server_keys ENABLE ROW LEVEL SECURITY;
@@ -263,6 +276,7 @@ ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
 SELECT pg_extension_config_dump('auth.signing_keys', '');
 SELECT pg_extension_config_dump('auth.organization_people', '');
 SELECT pg_extension_config_dump('auth.users', '');
+SELECT pg_extension_config_dump('auth.password_hashes', '');
 SELECT pg_extension_config_dump('auth.sessions', '');
 SELECT pg_extension_config_dump('auth.refresh_tokens', '');
 SELECT pg_extension_config_dump('auth.server_keys', '');

@@ -41,14 +41,16 @@ BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.sessions s WHERE s.user_id IS NOT NULL;
         DELETE FROM auth.sign_in_attempts;
+        DELETE FROM auth.password_hashes;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
+        DELETE FROM auth.password_hashes p USING gone g WHERE p.user_id = g.id;
         PERFORM auth.forget_sign_ins(ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, their counted sign-ins.';
+COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, passwords, counted sign-ins.';
 CREATE OR REPLACE TRIGGER delete_sessions AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
 CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users

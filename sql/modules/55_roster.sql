@@ -166,7 +166,9 @@ BEGIN
             kind = coalesce(p.kind, u.kind),
             -- whoever registered the address before the roster named it may be anybody
             self_registered = false,
-            encrypted_password = CASE WHEN u.self_registered AND u.email_confirmed_at IS NULL THEN NULL ELSE u.encrypted_password END,
+            password_scheme = CASE WHEN u.self_registered AND u.email_confirmed_at IS NULL THEN NULL ELSE u.password_scheme END,
+            password_version = u.password_version
+                + (u.self_registered AND u.email_confirmed_at IS NULL AND u.password_scheme IS NOT NULL)::integer,
             session_generation = u.session_generation + (u.self_registered AND u.email_confirmed_at IS NULL)::integer,
             banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN now() + interval '100 years' ELSE u.banned_until END,
             ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,

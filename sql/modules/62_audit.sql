@@ -203,12 +203,12 @@ BEGIN
         ('userMetadata', OLD.raw_user_meta_data, NEW.raw_user_meta_data),
         ('appMetadata', OLD.raw_app_meta_data, NEW.raw_app_meta_data)) AS f (field, previous, current)
     WHERE f.previous IS DISTINCT FROM f.current;
-    IF OLD.encrypted_password IS DISTINCT FROM NEW.encrypted_password THEN
+    IF OLD.password_version <> NEW.password_version THEN
         changes := coalesce(changes, '{}') || CASE
             WHEN OLD.password_changed_at IS DISTINCT FROM NEW.password_changed_at
                 THEN '{"password": {"previous": "updated", "current": "updated"}}'::jsonb
             ELSE jsonb_build_object('passwordHash', jsonb_build_object(
-                'previous', split_part(OLD.encrypted_password, '$', 2), 'current', split_part(NEW.encrypted_password, '$', 2)))
+                'previous', OLD.password_scheme, 'current', NEW.password_scheme))
         END;
     END IF;
     PERFORM auth.audit(NEW.id, NEW.email, changes,
@@ -219,9 +219,9 @@ $$;
 COMMENT ON FUNCTION auth.audit_principal() IS 'Internal: trigger that audits changed fields and deletion of a principal.';
 CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE ON auth.users
     FOR EACH ROW WHEN ((OLD.email, OLD.kind, OLD.app_role, OLD.first_name, OLD.last_name, OLD.job_title, OLD.phone_number,
-            OLD.banned_until, OLD.raw_user_meta_data, OLD.raw_app_meta_data, OLD.encrypted_password)
+            OLD.banned_until, OLD.raw_user_meta_data, OLD.raw_app_meta_data, OLD.password_version)
         IS DISTINCT FROM (NEW.email, NEW.kind, NEW.app_role, NEW.first_name, NEW.last_name, NEW.job_title, NEW.phone_number,
-            NEW.banned_until, NEW.raw_user_meta_data, NEW.raw_app_meta_data, NEW.encrypted_password))
+            NEW.banned_until, NEW.raw_user_meta_data, NEW.raw_app_meta_data, NEW.password_version))
     EXECUTE FUNCTION auth.audit_principal();
 CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.audit_principal();

@@ -1,12 +1,5 @@
--- Accounts: profiles, passwords, roles.
+-- Accounts: profiles, roles.
 
-CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
-LANGUAGE c VOLATILE STRICT COST 10000 AS 'MODULE_PATHNAME', 'pg_principal_hash_password';
-COMMENT ON FUNCTION auth.hash_password(text) IS 'Internal: Argon2id (RFC 9106) with 19 MiB, 2 passes and 1 lane, as a PHC string.';
-CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
-LANGUAGE c VOLATILE COST 10000 AS 'MODULE_PATHNAME', 'pg_principal_verify_password';
-COMMENT ON FUNCTION auth.verify_password(text, text) IS
-'Internal: whether the password fits an Argon2id or bcrypt hash; without a hash the same work and false.';
 CREATE OR REPLACE FUNCTION auth.is_password_hash(stored text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_is_password_hash';
 COMMENT ON FUNCTION auth.is_password_hash(text) IS 'Internal: whether it is an Argon2id or bcrypt hash of bearable cost.';
@@ -88,12 +81,13 @@ CREATE OR REPLACE FUNCTION auth.store_user(fields jsonb, profile jsonb, app_role
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made auth.users;
+    new_id constant uuid := coalesce((fields->>'id')::uuid, gen_random_uuid());
+    scheme constant text := coalesce(auth.hold_password(new_id, fields->>'password'), auth.hold_hash(new_id, fields->>'passwordHash'));
 BEGIN
-    INSERT INTO auth.users (id, email, kind, app_role, encrypted_password, password_changed_at, first_name, last_name, job_title,
-                            phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered)
-    VALUES (coalesce((fields->>'id')::uuid, gen_random_uuid()), fields->>'email', coalesce(fields->>'kind', 'person'), app_role,
-            coalesce(auth.hash_password(fields->>'password'), fields->>'passwordHash'),
-            CASE WHEN fields ?| '{password, passwordHash}' THEN clock_timestamp() END,
+    INSERT INTO auth.users (id, email, kind, app_role, password_scheme, password_version, password_changed_at, first_name, last_name,
+                            job_title, phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered)
+    VALUES (new_id, fields->>'email', coalesce(fields->>'kind', 'person'), app_role, scheme, (scheme IS NOT NULL)::integer,
+            CASE WHEN scheme IS NOT NULL THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
             coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(auth.own_app_metadata(profile), '{}'),
             CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, self_made AND app_role <> 'ADMIN')
@@ -274,8 +268,8 @@ CREATE OR REPLACE FUNCTION auth.change_user(target uuid, fields jsonb, profile j
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed auth.users;
-    new_hash text := auth.hash_password(fields->>'password');
     reserved jsonb;
+    new_scheme text := auth.hold_password(target, fields->>'password');
 BEGIN
     UPDATE auth.users u SET
         email = coalesce(fields->>'email', u.email),
@@ -289,8 +283,9 @@ BEGIN
         raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, auth.own_app_metadata(profile)),
         email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
             WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
-        encrypted_password = coalesce(new_hash, u.encrypted_password),
-        password_changed_at = CASE WHEN new_hash IS NULL THEN u.password_changed_at ELSE clock_timestamp() END,
+        password_scheme = coalesce(new_scheme, u.password_scheme),
+        password_version = u.password_version + (new_scheme IS NOT NULL)::integer,
+        password_changed_at = CASE WHEN new_scheme IS NULL THEN u.password_changed_at ELSE clock_timestamp() END,
         updated_at = clock_timestamp()
     WHERE u.id = target
     RETURNING * INTO changed;
@@ -391,16 +386,19 @@ CREATE OR REPLACE FUNCTION auth.set_password(email text, password text) RETURNS 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     checked record := auth.read_profile(jsonb_build_object('password', coalesce(password, '')), 'password', 'password');
-    target uuid;
+    target constant uuid := (SELECT u.id FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email));
+    new_scheme text;
 BEGIN
     IF checked.problems IS NOT NULL THEN
         PERFORM auth.raise_error('profile_refused',
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS p));
     END IF;
-    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
-    PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email);
-    UPDATE auth.users u SET encrypted_password = auth.hash_password(password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
-    WHERE u.email = auth.normalise_email(set_password.email) RETURNING u.id INTO target;
+    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = target;
+    PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u WHERE u.id = target;
+    new_scheme := auth.hold_password(target, password);
+    UPDATE auth.users u SET password_scheme = new_scheme, password_version = u.password_version + 1,
+        password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE u.id = target;
     IF NOT FOUND THEN
         PERFORM auth.raise_error('user_missing', coalesce(set_password.email, 'NULL'));
     END IF;

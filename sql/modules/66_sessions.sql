@@ -84,22 +84,25 @@ DECLARE
     principal auth.users;
     verified auth.users;
     checked record;
+    new_scheme text;
 BEGIN
     PERFORM auth.set_request_context(context);
     LOOP
         SELECT * INTO principal FROM auth.users u WHERE u.email = given_email;
-        checked := auth.verify_password(principal.encrypted_password, sign_in.password);
+        checked := auth.check_password(principal.id, sign_in.password);
         -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same work, and no table to fill.
         IF NOT auth.admit_sign_in(coalesce(principal.id, md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok) THEN
             RETURN auth.refuse_sign_in(principal,
                 CASE WHEN principal.id IS NULL THEN 'unknown-email' WHEN checked.ok THEN 'locked' ELSE 'wrong-password' END,
                 401, 'Invalid credentials');
         END IF;
+        new_scheme := CASE WHEN checked.needs_upgrade THEN auth.hold_password(principal.id, sign_in.password) END;
         -- From here on the row is locked: what was verified is what stands, and a ban or a new password either came before or waits.
         UPDATE auth.users u SET
             last_sign_in_at = CASE WHEN u.banned_until > clock_timestamp() THEN u.last_sign_in_at ELSE clock_timestamp() END,
-            encrypted_password = CASE WHEN checked.needs_upgrade THEN auth.hash_password(sign_in.password) ELSE u.encrypted_password END
-        WHERE u.id = principal.id AND u.encrypted_password = principal.encrypted_password
+            password_scheme = coalesce(new_scheme, u.password_scheme),
+            password_version = u.password_version + (new_scheme IS NOT NULL)::integer
+        WHERE u.id = principal.id AND u.password_version = principal.password_version
         RETURNING * INTO verified;
         EXIT WHEN FOUND;
     END LOOP;
@@ -305,7 +308,7 @@ DECLARE
 BEGIN
     IF current_password IS NOT NULL THEN
         -- a stolen access token must not become a way to guess the password
-        is_right := (auth.verify_password(principal.encrypted_password, current_password)).ok;
+        is_right := (auth.check_password(principal.id, current_password)).ok;
         IF NOT auth.admit_sign_in(principal.id, is_right) THEN
             RETURN auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
                 'The current password is wrong');
@@ -315,7 +318,7 @@ BEGIN
         RETURN auth.refusal(400, 'weak-password', 'The new password was refused',
             (SELECT jsonb_agg(jsonb_build_object('field', field, 'message', replace(p->>'message', 'password ', field || ' ')))
              FROM jsonb_array_elements(checked.problems) AS p));
-    ELSIF (CASE WHEN current_password IS NULL THEN (auth.verify_password(principal.encrypted_password, new_password)).ok
+    ELSIF (CASE WHEN current_password IS NULL THEN (auth.check_password(principal.id, new_password)).ok
             ELSE new_password = current_password END) THEN
         RETURN auth.refusal(400, 'same-password', 'The new password was refused',
             jsonb_build_array(jsonb_build_object('field', field, 'message', field || ' must differ from the current password')));
@@ -330,7 +333,7 @@ CREATE OR REPLACE FUNCTION auth.lock_own_password(principal auth.users) RETURNS 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- in the order that auth.sign_out() tells of
-    PERFORM FROM auth.users u WHERE u.id = principal.id AND u.encrypted_password IS NOT DISTINCT FROM principal.encrypted_password
+    PERFORM FROM auth.users u WHERE u.id = principal.id AND u.password_version = principal.password_version
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN false;
@@ -347,6 +350,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     principal auth.users;
+    new_scheme text;
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
@@ -359,8 +363,9 @@ BEGIN
     ELSIF NOT auth.lock_own_password(principal) THEN
         RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
     END IF;
+    new_scheme := auth.hold_password(principal.id, new_password);
     UPDATE auth.users u
-    SET encrypted_password = auth.hash_password(new_password), password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
+    SET password_scheme = new_scheme, password_version = u.password_version + 1, password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE u.id = principal.id;
     PERFORM auth.end_sessions(principal.id, 'password_rotated', auth.session_id());
     UPDATE auth.refresh_tokens r SET invalidated_as = 'password_rotated' WHERE r.session_id = auth.session_id();

@@ -41,7 +41,7 @@ BEGIN ATOMIC
     SELECT 'password_old', a.id, a.email, '', format('password older than %s', current_setting('pg_principal.agent_password_max_age')),
         jsonb_build_object('passwordChangedAt', auth.iso_time(coalesce(a.password_changed_at, a.created_at)))
     FROM agents a
-    WHERE a.encrypted_password IS NOT NULL AND auth.seconds('agent_password_max_age') > 0
+    WHERE a.password_scheme IS NOT NULL AND auth.seconds('agent_password_max_age') > 0
       AND coalesce(a.password_changed_at, a.created_at) < now() - auth.seconds('agent_password_max_age') * interval '1 second'
     UNION ALL
     SELECT 'refresh_lapsing', l.user_id, l.email, l.id::text, 'refresh token about to lapse unrefreshed',

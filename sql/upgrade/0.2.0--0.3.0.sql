@@ -1,4 +1,28 @@
 -- By hand: what 20_tables.sql has and 0.2.0 had not, as 0.1.0--0.2.0.sql tells.
 
+CREATE TABLE auth.password_hashes (
+    user_id uuid PRIMARY KEY,
+    hash text NOT NULL
+);
+COMMENT ON TABLE auth.password_hashes IS 'The password hash of each principal that has one: Argon2id as a PHC string, or bcrypt from an import until the next sign-in. Written by a trigger on auth.users, never by hand.';
+ALTER TABLE auth.password_hashes ENABLE ROW LEVEL SECURITY;
+SELECT pg_extension_config_dump('auth.password_hashes', '');
+DROP FUNCTION IF EXISTS auth.is_match(auth.users, text); -- its body holds the row type; comes again
+ALTER TABLE auth.users ADD COLUMN password_scheme text, ADD COLUMN password_version integer NOT NULL DEFAULT 0;
+COMMENT ON COLUMN auth.users.encrypted_password IS 'Takes a hash as Supabase''s column does, and is always NULL when read: what is written here goes to auth.password_hashes; NULL and the empty text written by an UPDATE take the password away.';
+COMMENT ON COLUMN auth.users.password_scheme IS 'What the stored hash is: argon2id, or 2a, 2b, 2y (bcrypt) from an import until the next sign-in; NULL: no password signs in.';
+COMMENT ON COLUMN auth.users.password_version IS 'Counts the hashes stored. Whoever raises it holds the hash for the trigger that stores it, or sets password_scheme to NULL.';
+INSERT INTO auth.password_hashes (user_id, hash) SELECT u.id, u.encrypted_password FROM auth.users u WHERE u.encrypted_password IS NOT NULL;
+ALTER TABLE auth.users DISABLE TRIGGER audit_update; -- nobody's password changes
+UPDATE auth.users u SET encrypted_password = NULL, password_scheme = coalesce(nullif(split_part(u.encrypted_password, '$', 2), ''), 'unknown'),
+    password_version = 1
+WHERE u.encrypted_password IS NOT NULL;
+ALTER TABLE auth.users ENABLE TRIGGER audit_update;
+DROP FUNCTION auth.hash_password(text), auth.verify_password(text, text); -- see 32_passwords.sql
+ALTER TABLE auth.users
+    DROP CONSTRAINT users_first_name_check, ADD CONSTRAINT users_first_name_check CHECK (octet_length(first_name) <= 256),
+    DROP CONSTRAINT users_last_name_check, ADD CONSTRAINT users_last_name_check CHECK (octet_length(last_name) <= 256),
+    DROP CONSTRAINT users_job_title_check, ADD CONSTRAINT users_job_title_check CHECK (octet_length(job_title) <= 512),
+    DROP CONSTRAINT users_phone_number_check, ADD CONSTRAINT users_phone_number_check CHECK (octet_length(phone_number) <= 128);
 -- Tokens say there what is ours to say, over whatever a row had.
 UPDATE auth.users SET raw_app_meta_data = raw_app_meta_data - 'pg_principal' WHERE raw_app_meta_data ? 'pg_principal';

@@ -39,9 +39,9 @@ def create():
         ok("a confirmed email", user["email_confirmed_at"] == user["confirmed_at"]
            and user["identities"][0]["identity_data"]["email_verified"] and "banned_until" not in user, user)
         equal("which signs in", session(server, "full@example.com")["user"]["id"], mine)
-        for name, kept in {"bcrypt": (BCRYPT, BCRYPT_OF), "argon2id": (sql("SELECT auth.hash_password(:'p')", p=PASSWORD), PASSWORD)}.items():
+        for name, kept in {"bcrypt": (BCRYPT, BCRYPT_OF), "argon2id": (sql("SELECT hash FROM auth.password_hashes h JOIN auth.users u ON u.id = h.user_id WHERE u.email = 'full@example.com'"), PASSWORD)}.items():
             made = post({"email": f"{name}@example.com", "password_hash": kept[0]})
-            equal(f"a {name} hash", (made.status, sql("SELECT encrypted_password FROM auth.users WHERE id = :'id'", id=made.json["id"])),
+            equal(f"a {name} hash", (made.status, sql("SELECT hash FROM auth.password_hashes WHERE user_id = :'id'", id=made.json["id"])),
                   (200, kept[0]))
             session(server, f"{name}@example.com", kept[1])
         banned = post({"email": "banned@example.com", "password": PASSWORD, "ban_duration": "24h"})

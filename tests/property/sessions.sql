@@ -5,10 +5,10 @@ DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET pg_principal.max_failure_entri
 SELECT auth.create_signing_key() IS NOT NULL;
 
 -- Hashing is slow on purpose and tested elsewhere: here, a password is its own hash.
-CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
-LANGUAGE sql VOLATILE STRICT COST 10000 AS $$ SELECT '$argon2id$' || password $$;
-CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
-LANGUAGE sql VOLATILE COST 10000 AS $$ SELECT coalesce(stored = '$argon2id$' || password, false), false $$;
+CREATE OR REPLACE FUNCTION auth.hold_password(target uuid, password text) RETURNS text
+LANGUAGE sql VOLATILE STRICT COST 10000 AS $$ SELECT auth.hold_hash(target, '$argon2id$' || password) $$;
+CREATE OR REPLACE FUNCTION auth.check_password(target uuid, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
+LANGUAGE sql VOLATILE COST 10000 AS $$ SELECT EXISTS (SELECT FROM auth.password_hashes h WHERE h.user_id = target AND h.hash = '$argon2id$' || password), false $$;
 
 -- What is only tried is taken back at once, so its record, slow to write, is not even begun.
 ALTER FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) RENAME TO record_refusal;

@@ -13,7 +13,7 @@ CREATE FUNCTION public.regress_answer(r auth.auth_result) RETURNS text LANGUAGE 
 $$;
 CREATE FUNCTION public.regress_profile(email text) RETURNS TABLE (kind text, role text, first text, last text, title text, phone text, user_meta jsonb, app_meta jsonb, password text, confirmed boolean) LANGUAGE sql AS $$
     SELECT u.kind, u.app_role, u.first_name, u.last_name, u.job_title, u.phone_number, u.raw_user_meta_data, u.raw_app_meta_data,
-           concat(split_part(u.encrypted_password, '$', 2), CASE WHEN u.password_changed_at IS NOT NULL THEN ' dated' END), u.email_confirmed_at IS NOT NULL
+           concat(u.password_scheme, CASE WHEN u.password_changed_at IS NOT NULL THEN ' dated' END), u.email_confirmed_at IS NOT NULL
     FROM auth.users u WHERE u.email = regress_profile.email $$;
 RESET client_min_messages;
 
@@ -205,8 +205,8 @@ SELECT regress_answer(auth.sign_in('imported@example.com', 'Imp0rted!password'))
 SELECT password FROM regress_profile('imported@example.com');
 SELECT regress_answer(auth.sign_in('imported@example.com', 'Imp0rted!Password'));
 SELECT password FROM regress_profile('imported@example.com');
-SELECT encrypted_password LIKE '$argon2id$v=19$m=19456,t=2,p=1$%' AS ours, encrypted_password AS hash FROM auth.users WHERE email = 'imported@example.com' \gset
-SELECT :'ours' AS ours, regress_answer(auth.sign_in('imported@example.com', 'Imp0rted!Password')), (SELECT encrypted_password = :'hash' FROM auth.users WHERE email = 'imported@example.com') AS kept;
+SELECT p.hash LIKE '$argon2id$v=19$m=19456,t=2,p=1$%' AS ours, p.hash FROM auth.users u JOIN auth.password_hashes p ON p.user_id = u.id WHERE u.email = 'imported@example.com' \gset
+SELECT :'ours' AS ours, regress_answer(auth.sign_in('imported@example.com', 'Imp0rted!Password')), (SELECT p.hash = :'hash' FROM auth.users u JOIN auth.password_hashes p ON p.user_id = u.id WHERE u.email = 'imported@example.com') AS kept;
 SELECT changes FROM auth.audit_log WHERE subject = 'imported@example.com' ORDER BY seq;
 -- banned where it came from, banned here; without a password none fits
 SELECT regress_answer(auth.sign_in('u*u@example.com', 'U*U')), regress_answer(auth.sign_in('u*u@example.com', 'U*U*')), regress_answer(auth.sign_in('2y@example.com', 'An0ther!Password')) ~ '^200' AS htpasswd, regress_answer(auth.sign_in('none@example.com', '')), regress_answer(auth.sign_in('none@example.com', NULL));
@@ -248,5 +248,46 @@ SET pg_principal.refresh_token_ttl = 0;
 SET pg_principal.max_failed_sign_ins = -1;
 SHOW pg_principal.password_classes;
 
+-- Hashes: no row of auth.users holds one, whoever writes it and however.
+CREATE FUNCTION public.regress_hash(who text) RETURNS TABLE (shown text, scheme text, version integer, stored text) LANGUAGE sql AS $$
+    SELECT u.encrypted_password, u.password_scheme, u.password_version, h.hash FROM auth.users u LEFT JOIN auth.password_hashes h ON h.user_id = u.id WHERE u.email = who $$;
+INSERT INTO auth.users (email, encrypted_password) VALUES ('hashed@example.com', '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW') RETURNING encrypted_password;
+SELECT * FROM regress_hash('hashed@example.com');
+SELECT regress_answer(auth.sign_in('hashed@example.com', 'U*U'));
+SELECT shown, scheme, version, left(stored, 30) AS stored FROM regress_hash('hashed@example.com');
+UPDATE auth.users SET encrypted_password = '$2y$04$abcdefghijklmnopqrstuuxKk5Zp/ywkv.2T2gOSHljkrfsl.zCKu', job_title = 'T' WHERE email = 'hashed@example.com' RETURNING encrypted_password;
+SELECT * FROM regress_hash('hashed@example.com');
+UPDATE auth.users SET job_title = 'U' WHERE email = 'hashed@example.com';
+SELECT scheme, version, stored IS NOT NULL AS stored FROM regress_hash('hashed@example.com');
+-- a row that breaks a constraint is told without it
+UPDATE auth.users SET encrypted_password = '$2a$a-secret-hash', app_role = 'KING', updated_at = 'epoch', created_at = 'epoch', last_sign_in_at = 'epoch', id = '00000000-0000-4000-8000-0000000000cc' WHERE email = 'hashed@example.com';
+INSERT INTO auth.users (id, email, encrypted_password, created_at, updated_at) VALUES ('00000000-0000-4000-8000-0000000000cc', 'no at', '$2a$a-secret-hash', 'epoch', 'epoch');
+INSERT INTO auth.users (email, encrypted_password) VALUES ('hashed@example.com', '$2a$a-secret-hash');
+-- nor does what was refused, or passed over, leave one behind
+INSERT INTO auth.users (id, email, encrypted_password) VALUES ('00000000-0000-4000-8000-0000000000cc', 'hashed@example.com', '$2a$a-secret-hash') ON CONFLICT DO NOTHING;
+INSERT INTO auth.users (id, email) VALUES ('00000000-0000-4000-8000-0000000000cc', 'plain@example.com');
+BEGIN;
+UPDATE auth.users SET encrypted_password = '$2a$a-secret-hash' WHERE email = 'hashed@example.com';
+ROLLBACK;
+SELECT email, u.password_scheme, h.hash FROM auth.users u LEFT JOIN auth.password_hashes h ON h.user_id = u.id WHERE email IN ('hashed@example.com', 'plain@example.com') ORDER BY email;
+-- NULL or nothing takes it away
+UPDATE auth.users SET encrypted_password = '' WHERE email = 'hashed@example.com';
+SELECT * FROM regress_hash('hashed@example.com');
+SELECT auth.set_password('hashed@example.com', 'Th1sIsAStrong!Pass');
+UPDATE auth.users SET encrypted_password = NULL WHERE email = 'hashed@example.com';
+SELECT * FROM regress_hash('hashed@example.com');
+SELECT changes FROM auth.audit_log WHERE subject = 'hashed@example.com' AND changes ?| '{password,passwordHash}' ORDER BY seq;
+-- it goes with its principal
+SELECT auth.set_password('hashed@example.com', 'Th1sIsAStrong!Pass');
+SELECT id AS hashed_id FROM auth.users WHERE email = 'hashed@example.com' \gset
+DELETE FROM auth.users WHERE id = :'hashed_id';
+SELECT count(*) FROM auth.password_hashes WHERE user_id = :'hashed_id';
+SELECT count(*) AS orphans FROM auth.password_hashes h LEFT JOIN auth.users u ON u.id = h.user_id WHERE u.id IS NULL;
+DELETE FROM auth.users WHERE email = 'plain@example.com';
+SET ROLE pg_read_all_data;
+SELECT count(*) FROM auth.password_hashes;
+RESET ROLE;
+
+DROP FUNCTION public.regress_hash(text);
 DROP FUNCTION public.regress_answer(auth.auth_result), public.regress_profile(text), public.regress_doors(uuid), public.regress_policy(text);
 \i :teardown

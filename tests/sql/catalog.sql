@@ -79,7 +79,7 @@ SELECT pg_get_indexdef(i.indexrelid) AS index FROM pg_index i JOIN pg_class c ON
 -- columns whose meaning their name does not tell
 SELECT c.oid::regclass || '.' || a.attname AS uncommented FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE (c.relname, a.attname) IN (('signing_keys', 'kid'), ('signing_keys', 'public_jwk'), ('signing_keys', 'material'), ('signing_keys', 'sealed_under'),
-    ('users', 'banned_until'), ('users', 'ban_origin'), ('users', 'session_generation'), ('users', 'on_roster'), ('users', 'encrypted_password'), ('users', 'password_changed_at'),
+    ('users', 'banned_until'), ('users', 'ban_origin'), ('users', 'session_generation'), ('users', 'on_roster'), ('users', 'encrypted_password'), ('users', 'password_scheme'), ('users', 'password_version'), ('users', 'password_changed_at'),
     ('sessions', 'origin'), ('sessions', 'expires_at'), ('sessions', 'last_used_at'), ('sessions', 'revoked_as'), ('refresh_tokens', 'previous_hash'), ('audit_log', 'user_id'), ('audit_log', 'seq'),
     ('audit_log', 'actor_id'), ('audit_log', 'subject'), ('audit_log', 'changes'), ('audit_log', 'ip'), ('audit_heads', 'suppressed'), ('incidents', 'subject'), ('incidents', 'detected_at'))
   AND c.relnamespace = 'auth'::regnamespace AND col_description(c.oid, a.attnum) IS NULL;

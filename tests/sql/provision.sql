@@ -145,7 +145,7 @@ UPDATE auth.users SET email_confirmed_at = now() WHERE email = 'vouched@example.
 SELECT email, self_registered FROM auth.users WHERE email ~ '^(stranger|vouched)@' ORDER BY email;
 SELECT auth.push_people('[{"email": "stranger@example.com", "name": "S"}, {"email": "vouched@example.com", "name": "V"}]');
 SELECT (auth.provision()).created;
-SELECT r.who, r.status, (auth.sign_in(r.who || '@example.com', 'Th1sIsAStrong!Pass')).status AS sign_in, (auth.refresh(r.refresh)).reason AS refresh, u.self_registered, u.encrypted_password IS NULL AS none
+SELECT r.who, r.status, (auth.sign_in(r.who || '@example.com', 'Th1sIsAStrong!Pass')).status AS sign_in, (auth.refresh(r.refresh)).reason AS refresh, u.self_registered, NOT EXISTS (SELECT FROM auth.password_hashes p WHERE p.user_id = u.id) AS none
 FROM registered r JOIN auth.users u ON u.email = r.who || '@example.com' ORDER BY r.who;
 -- and not again
 SELECT auth.set_password('stranger@example.com', 'Th1sIsAStrong!Pass');

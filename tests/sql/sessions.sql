@@ -64,7 +64,7 @@ RESET pg_principal.refresh_token_ttl;
 SELECT regress_try(format('SELECT auth.sign_in(''ann@example.com'', ''x'', %L)', c)) FROM unnest(ARRAY['[]', '"x"', 'null']) AS c;
 -- refused, each in the same words
 SELECT what, regress_answer(auth.sign_in(email, password)) FROM (VALUES (1, 'wrong password', 'ann@example.com', 'Th1sIsAStrong!pass'), (2, 'unknown email', 'nobody@example.com', 'Th1sIsAStrong!Pass'), (3, 'no email', 'nonsense', 'x'), (4, 'NULL', NULL, NULL), (5, 'empty', '', ''), (6, 'NULL password', 'ann@example.com', NULL),
-    (7, 'a hash', 'ann@example.com', (SELECT encrypted_password FROM auth.users WHERE id = :'ann_id')), (8, 'huge', 'boss@example.com', repeat('Th1sIsAStrong!Pass', 100000)), (9, 'huge email', repeat('x', 1000000), 'x')) AS t (n, what, email, password) ORDER BY n;
+    (7, 'a hash', 'ann@example.com', (SELECT hash FROM auth.password_hashes WHERE user_id = :'ann_id')), (8, 'huge', 'boss@example.com', repeat('Th1sIsAStrong!Pass', 100000)), (9, 'huge email', repeat('x', 1000000), 'x')) AS t (n, what, email, password) ORDER BY n;
 SELECT auth.ban('boss@example.com');
 SELECT regress_answer(auth.sign_in('boss@example.com', 'wrong')) AS wrong, regress_answer(auth.sign_in('boss@example.com', 'Th1sIsAStrong!Pass')) AS "right";
 SELECT last_sign_in_at IS NULL AS never FROM auth.users WHERE email = 'boss@example.com';
@@ -406,7 +406,7 @@ SET ROLE authenticator; SELECT 'authenticator' AS role, * FROM regress_roles(); 
 SET ROLE auth_operator; SELECT 'auth_operator' AS role, * FROM regress_roles(); RESET ROLE;
 CREATE TEMP TABLE users AS SELECT * FROM auth.users WHERE email = 'ann@example.com';
 UPDATE pg_temp.users SET encrypted_password = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW', app_role = 'ADMIN';
-CREATE FUNCTION pg_temp.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) LANGUAGE sql AS 'SELECT true, false';
+CREATE FUNCTION pg_temp.check_password(target uuid, password text, OUT ok boolean, OUT needs_upgrade boolean) LANGUAGE sql AS 'SELECT true, false';
 GRANT SELECT ON pg_temp.users TO authenticator;
 SET search_path = pg_temp, public;
 SET ROLE authenticator;

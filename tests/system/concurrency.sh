@@ -17,10 +17,10 @@ psql -XqAt -v ON_ERROR_STOP=1 >/dev/null <<'SQL' || exit 1
 CREATE EXTENSION pg_principal;
 SELECT auth.create_signing_key();
 -- Hashing is slow on purpose, and would keep them from meeting: here, a password is its own hash.
-CREATE OR REPLACE FUNCTION auth.hash_password(password text) RETURNS text
-LANGUAGE sql VOLATILE STRICT AS $$ SELECT '$argon2id$' || password $$;
-CREATE OR REPLACE FUNCTION auth.verify_password(stored text, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
-LANGUAGE sql VOLATILE AS $$ SELECT coalesce(stored = '$argon2id$' || password, false), false $$;
+CREATE OR REPLACE FUNCTION auth.hold_password(target uuid, password text) RETURNS text
+LANGUAGE sql VOLATILE STRICT AS $$ SELECT auth.hold_hash(target, '$argon2id$' || password) $$;
+CREATE OR REPLACE FUNCTION auth.check_password(target uuid, password text, OUT ok boolean, OUT needs_upgrade boolean) RETURNS record
+LANGUAGE sql VOLATILE AS $$ SELECT EXISTS (SELECT FROM auth.password_hashes h WHERE h.user_id = target AND h.hash = '$argon2id$' || password), false $$;
 SELECT auth.add_user(jsonb_build_object('email', 'p' || i || '-agent@example.com', 'password', 'Th1sIsAStrong!Pass', 'kind', 'service_account'))
 FROM generate_series(0, 2) AS i;
 INSERT INTO auth.organization_people (email, name, kind) SELECT u.email, 'Agent', 'service_account' FROM auth.users u;

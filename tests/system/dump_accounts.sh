@@ -48,7 +48,7 @@ is "before: refused, and not reported yet" "$(refresh before "${third::-6}AAAAAA
 sql before "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do

@@ -90,8 +90,8 @@ audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r',
 take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
-hash_password, verify_password~1~auth.verify_password(auth.hash_password('x'), 'x')~
-verify_password, bcrypt~5~auth.verify_password(:bcrypt, 'x')~
+hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~
+check_password~1~concat(auth.check_password(auth.uid(), 'x'), auth.check_password(NULL, 'x'))~
 is_password_hash~500~auth.is_password_hash(:bcrypt)~
 read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c", "x": 1, "password": "x"}', 'email password', 'email'), auth.oversized_metadata('{"userMetadata": {"a": 1}}'))~
 user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~

@@ -65,7 +65,7 @@ tour() {
     call app "SELECT auth.pem_to_jwk(:pem::text)" "pem=-----BEGIN PRIVATE KEY-----$secret-----END PRIVATE KEY-----"
 }
 stored() { # what is kept of them, by the superuser's eye
-    mapfile -t -O "${#secrets[@]}" secrets < <(sql "SELECT encrypted_password FROM auth.users WHERE encrypted_password IS NOT NULL
+    mapfile -t -O "${#secrets[@]}" secrets < <(sql "SELECT hash FROM auth.password_hashes
         UNION ALL SELECT convert_from(material, 'UTF8')::jsonb->>'d' FROM auth.signing_keys WHERE convert_from(material, 'UTF8')::jsonb ? 'd'
         UNION ALL SELECT convert_from(material, 'UTF8')::jsonb->>'k' FROM auth.signing_keys WHERE convert_from(material, 'UTF8')::jsonb ? 'k'
         UNION ALL SELECT encode(material, 'hex') FROM auth.server_keys UNION ALL SELECT encode(hash, 'hex') FROM auth.refresh_tokens")
@@ -99,7 +99,7 @@ is "nor what is running and what has run" "$(hits "$dir/found")" 0
 # Plans, with what the planner has put into them; anybody may ask for those of what their calls run.
 options="-c debug_print_parse=on -c debug_print_rewritten=on -c debug_print_plan=on -c client_min_messages=log"
 sql "SELECT auth.add_user('{\"email\": \"ben@example.com\", \"password\": \"$password\"}')" >/dev/null
-sql "UPDATE auth.users SET on_roster = true, app_role = 'ADMIN', encrypted_password = '\$argon2id\$v=19\$m=19456,t=2,p=1\$' || translate(encode('NoBodyMaySee', 'base64'), '=', '') || '\$' || right(encrypted_password, 43) WHERE email = 'ben@example.com'" >/dev/null
+sql "UPDATE auth.users SET on_roster = true, app_role = 'ADMIN', encrypted_password = '\$argon2id\$v=19\$m=19456,t=2,p=1\$' || translate(encode('NoBodyMaySee', 'base64'), '=', '') || '\$' || right(h.hash, 43) FROM auth.password_hashes h WHERE h.user_id = id AND email = 'ben@example.com'" >/dev/null
 sql "INSERT INTO auth.organization_people (email, name) VALUES ('ben@example.com', 'Ben')" >/dev/null
 ben=$(sql "SELECT auth.issue('ben@example.com')")
 {

@@ -38,7 +38,7 @@ update_from() { # VERSION
     estate_use "$db"
     is "$old: under the new library everything works before the update" "$(who "$db" "$agent") $(who "$db" "$access") $(refresh "$db" "$second")" \
         "agent@example.com etl@example.com $third"
-    columns=$(estate_columns "$db")
+    columns=$(estate_columns "$db" | sed '/^users /s/ encrypted_password,//') # by now in a table of their own
     estate_rows "$db" "$columns" >"$dir/$db.rows"
     is "$old: no table is empty" "$(grep ': 0$' "$dir/$db.rows")" ""
     dump -d "$db" -f "$dir/$db.sql"
@@ -71,6 +71,7 @@ update_from() { # VERSION
     ok "$old: its dump is restored" psql -Xq -v ON_ERROR_STOP=1 -1 -d "$db"_restored -f "$dir/$db.sql"
     is "$old: as the present version" "$(catalog "$db"_restored | diff "$dir/new.txt" - | head -n 20)" ""
     is "$old: row for row" "$(estate_rows "$db"_restored "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
+    like "$old: with passwords, apart from the principals" "$(sign_in "$db"_restored etl@example.com) $(sql "$db"_restored "SELECT count(encrypted_password), count(password_scheme) = (SELECT count(*) FROM auth.password_hashes) FROM auth.users")" '^eyJ.* 0 t$'
     is "$old: with tokens alive and chains that hold" "$(who "$db"_restored "$agent") $(sql "$db"_restored "SELECT count(*) FROM auth.audit_verify('$seal')")" "agent@example.com 0"
     is "$old: the updated one dumps what administrators changed, and no more" "$(dump -s -d "$db" | grep -E '^(GRANT|REVOKE).*auth\.' | sort)" \
         "$(dump -s -d new | grep -E '^(GRANT|REVOKE).*auth\.' | sort)"

@@ -63,7 +63,7 @@ audit_seal~SELECT 1~SELECT length(auth.audit_seal())
 audit_prune~SELECT 1~SELECT auth.audit_prune('1 microsecond')
 prune_sessions~SELECT 1~SELECT auth.prune_sessions('1 day')
 agent_health~SELECT 1~SELECT count(*) FROM auth.agent_health()
-hash_password, many~SELECT 1~SELECT count(auth.hash_password('x' || n)) FROM generate_series(1, 60) AS n
+hold_password, many~SELECT 1~SELECT count(auth.hold_password(auth.nobody(), 'x' || n)) FROM generate_series(1, 60) AS n
 sign_in, many~SELECT 1~SELECT count(auth.sign_in('nobody@example.com', 'x' || n)) FROM generate_series(1, 60) AS n
 generate_jwk, many~SELECT 1~SELECT count(auth.generate_jwk('RS256') IS NOT NULL AND n > 0) FROM generate_series(1, 20) AS n
 jwt_verify, many~SELECT 1~SELECT count(auth.jws_verify('a.b.c', jsonb_set(one, '{keys,0,kid}', to_jsonb(n::text)))) FROM jwks, generate_series(1, 300) AS n
