@@ -209,7 +209,8 @@ void add_ban(Verb &group, Session &session) {
                 session.streams.out << "banned " << email << " (" << options->duration << ")\n";
         });
     verb.option("--email", options->email, "Whom").required();
-    verb.option("--duration", options->duration, "An interval (default \"100 years\")");
+    verb.option("--duration", options->duration,
+                "An interval, days of 24 hours (default \"100 years\")");
     verb.option("--reason", options->reason, "Kept with the ban");
     verb.output(options->output, {"text", "json"});
 }

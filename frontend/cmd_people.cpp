@@ -218,6 +218,33 @@ void add_remove(Verb &group, Session &session) {
     verb.output(options->output, {"text", "json"});
 }
 
+void add_rename(Verb &group, Session &session) {
+    struct Options {
+        std::string from, to, output;
+    };
+    const auto options = std::make_shared<Options>();
+    Verb verb = add_command(
+        group, session, "rename",
+        "Give somebody another address; account, tokens and reports stay theirs",
+        "  pg_principal people rename --from ada@old.example --to ada@new.example",
+        [&session, options] {
+            const Rows rows = session.connect().run(
+                "SELECT auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)",
+                {options->from, options->to});
+            const std::string from = printable(normalise_email(options->from)),
+                              to = printable(normalise_email(options->to));
+            const auto id = rows.get(0, 0); // none before the first provision
+            if (options->output == "json")
+                print_json(session.streams.out,
+                           {{"renamed", from}, {"to", to}, {"id", id ? Json(*id) : Json()}});
+            else
+                session.streams.out << "renamed " << from << " to " << to << '\n';
+        });
+    verb.option("--from", options->from, "The address of now").required();
+    verb.option("--to", options->to, "The new one, which nobody else has").required();
+    verb.output(options->output, {"text", "json"});
+}
+
 } // namespace
 
 void add_people_commands(Verb &root, Session &session) {
@@ -230,6 +257,7 @@ void add_people_commands(Verb &root, Session &session) {
     add_render(group, session);
     add_provision(group, session);
     add_remove(group, session);
+    add_rename(group, session);
 }
 
 } // namespace pg_principal::cli

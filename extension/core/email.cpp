@@ -70,8 +70,10 @@ std::string_view trim_ascii(std::string_view text) {
     return text;
 }
 
-std::string normalise_email(std::string_view email) {
-    std::string out(trim_ascii(email));
+std::string normalise_email(std::string_view email) { return lower_ascii(trim_ascii(email)); }
+
+std::string lower_ascii(std::string_view text) {
+    std::string out(text);
     for (char &c : out)
         if (c >= 'A' && c <= 'Z')
             c = static_cast<char>(c - 'A' + 'a');

@@ -15,6 +15,9 @@ inline constexpr std::size_t max_email_bytes = 254; // RFC 5321, 4.5.3.1.3
 // result.
 std::string normalise_email(std::string_view email);
 
+// ASCII letters alone, whatever the locale.
+std::string lower_ascii(std::string_view text);
+
 // Nothing when the address is acceptable, else what is wrong, as the end of a sentence ("has no
 // @").
 std::optional<std::string> check_email(std::string_view email);

@@ -22,7 +22,7 @@ class Checker {
     }
 
   private:
-    using Seen = std::unordered_map<std::string_view, std::size_t>;
+    using Seen = std::unordered_map<std::string, std::size_t>;
 
     void add(std::string reason) { problems_.push_back({row_, std::move(reason)}); }
 
@@ -65,10 +65,11 @@ class Checker {
             add("a service account has no team");
     }
 
+    // No case is told apart: an email has none any more, GitHub sees none.
     void check_unique(Seen &seen, std::string_view field, const std::optional<std::string> &value) {
         if (!value)
             return;
-        const auto [first, fresh] = seen.emplace(*value, row_);
+        const auto [first, fresh] = seen.emplace(lower_ascii(*value), row_);
         if (!fresh)
             add("duplicate " + std::string(field) + ' ' + quote_for_message(*value) +
                 ", already in row " + std::to_string(first->second));

@@ -1,6 +1,7 @@
 #include "pg/proof.hpp"
 
 #include "core/error.hpp"
+#include "core/json_writer.hpp"
 #include "core/jwt.hpp"
 #include "pg/keyring.hpp"
 #include "pg/settings.hpp"
@@ -121,6 +122,25 @@ void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rule
     }
 }
 
+// The claims as they were minted, but for the address: a policy that asks the claims for it must
+// not take whoever was renamed for whoever has the old address now.
+std::string current_claims(std::string_view minted, json::Value claims, const Identity &identity) {
+    const json::Value address = claims.find("email");
+    const std::string_view email = to_utf8(identity.email);
+    if (!identity.has_principal || !address ||
+        (address.is_string() && address.as_string() == email))
+        return std::string(minted);
+    std::string out;
+    json::ObjectWriter writer(out);
+    for (const json::Member member : claims.members())
+        if (member.name == "email")
+            writer.text("email", email);
+        else
+            writer.value(member.name, member.value);
+    writer.end();
+    return out;
+}
+
 ClaimRules rules_at(TimestampTz now) {
     ClaimRules rules;
     rules.time = {unix_microseconds(now), settings::clock_skew()};
@@ -155,7 +175,7 @@ Identity prove_token(std::string_view token) {
     Identity identity;
     judge_claims(identity, claims.root(), rules, now, true);
     identity.source = token;
-    identity.payload = jws.payload;
+    identity.payload = current_claims(jws.payload, claims.root(), identity);
     return identity;
 }
 
@@ -167,7 +187,7 @@ Identity prove_claims(std::string_view claims_json) {
     Identity identity;
     judge_claims(identity, claims.root(), rules_at(now), now, false);
     identity.source = claims_json;
-    identity.payload = claims_json;
+    identity.payload = current_claims(claims_json, claims.root(), identity);
     return identity;
 }
 

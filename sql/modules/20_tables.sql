@@ -40,7 +40,8 @@ CREATE TABLE auth.organization_people (
     team text,
     kind text NOT NULL DEFAULT 'person' CHECK (kind IN ('person', 'service_account')),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT organization_people_github_username_key UNIQUE (github_username) DEFERRABLE,
+    -- GitHub tells no case apart; a constraint on an expression that can wait for the end of a statement
+    CONSTRAINT organization_people_github_username_key EXCLUDE USING btree (lower(github_username COLLATE "C") WITH =) DEFERRABLE,
     CONSTRAINT organization_people_service_account CHECK (
         kind <> 'service_account' OR (level IS NULL AND manager_email IS NULL AND team IS NULL)),
     CONSTRAINT organization_people_no_own_manager CHECK (manager_email <> email)

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION auth.session_id() IS
 CREATE OR REPLACE FUNCTION auth.jwt() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_jwt';
 COMMENT ON FUNCTION auth.jwt() IS
-'The verified claims of the token, as they were minted. NULL without a token; 28000 when the token is dead.';
+'The verified claims of the token, as they were minted, but for email: the one that auth.users has now. NULL without a token; 28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_has_role';
@@ -74,3 +74,26 @@ CREATE OR REPLACE FUNCTION auth.normalise_email(email text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_normalise_email';
 COMMENT ON FUNCTION auth.normalise_email(text) IS
 'The email trimmed and in lower case (ASCII letters only, so that it means the same under every collation). 22023 when it is no email address.';
+
+CREATE OR REPLACE FUNCTION auth.known_email(email text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    folded text := lower(btrim(known_email.email, E' \t\r\n\f\x0b') COLLATE "C");
+BEGIN
+    -- an address of before the rules were stricter must not keep its owner from being banned
+    IF EXISTS (SELECT FROM auth.users u WHERE u.email = folded) OR EXISTS (SELECT FROM auth.organization_people o WHERE o.email = folded) THEN
+        RETURN folded;
+    END IF;
+    RETURN auth.normalise_email(known_email.email);
+END
+$$;
+COMMENT ON FUNCTION auth.known_email(text) IS
+'Internal: the email of a principal or of a row of the roster, however it is spelt, to find either by. NULL for NULL; 22023 when nobody has it and it is no email address.';
+
+CREATE OR REPLACE FUNCTION auth.later(at_time timestamptz, span interval) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT (later.at_time AT TIME ZONE 'UTC' + later.span) AT TIME ZONE 'UTC';
+END;
+COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
+'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a day has 86,400 seconds.';

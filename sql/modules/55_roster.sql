@@ -5,6 +5,14 @@ LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_roster';
 COMMENT ON FUNCTION auth.read_roster(jsonb) IS
 'Internal: the rows of a JSON array of objects by the rules that need no database; the command line checks files by the same code.';
 
+CREATE OR REPLACE FUNCTION auth.shell_word(word text) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN shell_word.word ~ '^[A-Za-z0-9@._+-]+$' THEN shell_word.word
+        ELSE '''' || replace(shell_word.word, '''', '''\''''') || '''' END;
+END;
+COMMENT ON FUNCTION auth.shell_word(text) IS 'Internal: a text as one word of a command that somebody copies into a shell.';
+
 CREATE OR REPLACE FUNCTION auth.push_people(rows jsonb, OUT imported integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -28,8 +36,9 @@ BEGIN
           AND r.manager_email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
           AND position('@' IN r.manager_email) > 0
         UNION ALL
-        SELECT r.row_number, format('github_username "%s" belongs to %s', r.github_username, o.email)
-        FROM unnest(pushed) AS r JOIN auth.organization_people o USING (github_username)
+        SELECT r.row_number, format('github_username "%s" belongs to %s; if that is the same person under a new address, rename first: pg_principal people rename --from=%s --to=%s',
+            o.github_username, o.email, auth.shell_word(o.email), auth.shell_word(r.email))
+        FROM unnest(pushed) AS r JOIN auth.organization_people o ON lower(o.github_username COLLATE "C") = lower(r.github_username COLLATE "C")
         WHERE o.email <> r.email
           AND o.email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
     ), numbered AS (
@@ -64,7 +73,7 @@ COMMENT ON FUNCTION auth.push_people(jsonb) IS
 CREATE OR REPLACE FUNCTION auth.remove_person(email text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    who text := auth.normalise_email(remove_person.email);
+    who text := auth.known_email(remove_person.email);
     reports bigint;
 BEGIN
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
@@ -77,7 +86,68 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.remove_person(text) IS
-'Takes a row out of the roster; auth.provision() then bans the principal. Its reports stay, without a manager. False when there was no such row; 22023 when it is no email address.';
+'Takes a row out of the roster; auth.provision() then bans the principal, however it was made. Its reports stay, without a manager. False when there was no such row; 22023 when it is no email address.';
+
+-- Who is an account of the roster: whoever has a row there, however the account was made.
+CREATE OR REPLACE FUNCTION auth.is_unproven(principal auth.users) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT (is_unproven.principal).self_registered AND (is_unproven.principal).email_confirmed_at IS NULL;
+END;
+COMMENT ON FUNCTION auth.is_unproven(auth.users) IS
+'Internal: whether a principal registered by itself and nobody has confirmed its email: it may be anybody''s, so its password and sessions end when the roster takes it over.';
+
+CREATE OR REPLACE FUNCTION auth.adopt(target uuid, roster_kind text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.take_hold(target);
+    UPDATE auth.users u SET
+        on_roster = true,
+        kind = coalesce(roster_kind, u.kind),
+        self_registered = false,
+        password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
+        password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
+        session_generation = u.session_generation + auth.is_unproven(u)::integer,
+        updated_at = now()
+    WHERE u.id = target;
+END
+$$;
+COMMENT ON FUNCTION auth.adopt(uuid, text) IS
+'Internal: makes a principal one of the roster, of the kind said there (NULL: as it is), as auth.provision() does for many.';
+
+CREATE OR REPLACE FUNCTION auth.adopted(principal auth.users) RETURNS auth.users
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    roster_kind text;
+BEGIN
+    SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = principal.email;
+    IF FOUND AND (NOT principal.on_roster OR principal.self_registered OR principal.kind <> roster_kind) THEN
+        PERFORM auth.adopt(principal.id, roster_kind);
+        SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id;
+    END IF;
+    RETURN principal;
+END
+$$;
+COMMENT ON FUNCTION auth.adopted(auth.users) IS
+'Internal: a principal as it is once the roster has adopted it; unchanged where the roster does not name it.';
+
+CREATE OR REPLACE FUNCTION auth.adopt_leavers() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN auth.organization_people o ON o.email = u.email WHERE NOT u.on_roster;
+    ELSE
+        PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN gone g ON g.email = u.email WHERE NOT u.on_roster;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.adopt_leavers() IS
+'Internal: trigger that remembers of principals made by others than auth.provision() that they were on the roster, so that leaving it bans them.';
+CREATE OR REPLACE TRIGGER adopt_leavers AFTER DELETE ON auth.organization_people REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.adopt_leavers();
+CREATE OR REPLACE TRIGGER adopt_all_leavers BEFORE TRUNCATE ON auth.organization_people
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.adopt_leavers();
 
 -- The kind of a principal follows the roster.
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
@@ -95,7 +165,7 @@ CREATE OR REPLACE TRIGGER follow_kind AFTER UPDATE ON auth.organization_people
 CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text, OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.id, o.email, o.name, o.kind, NOT u.on_roster OR u.kind <> o.kind,
+    SELECT u.id, o.email, o.name, o.kind, NOT u.on_roster OR u.self_registered OR u.kind <> o.kind,
         CASE
             WHEN u.id IS NULL THEN 'create'
             WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
@@ -166,11 +236,10 @@ BEGIN
             kind = coalesce(p.kind, u.kind),
             -- whoever registered the address before the roster named it may be anybody
             self_registered = false,
-            password_scheme = CASE WHEN u.self_registered AND u.email_confirmed_at IS NULL THEN NULL ELSE u.password_scheme END,
-            password_version = u.password_version
-                + (u.self_registered AND u.email_confirmed_at IS NULL AND u.password_scheme IS NOT NULL)::integer,
-            session_generation = u.session_generation + (u.self_registered AND u.email_confirmed_at IS NULL)::integer,
-            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN now() + interval '100 years' ELSE u.banned_until END,
+            password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
+            password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
+            session_generation = u.session_generation + auth.is_unproven(u)::integer,
+            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
             ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
             ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
             updated_at = now()

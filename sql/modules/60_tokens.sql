@@ -56,7 +56,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM auth.signing_keys k WHERE k.state = 'in_use') THEN
         PERFORM auth.raise_error('token_not_signed');
     END IF;
-    email := auth.normalise_email(email);
+    email := auth.known_email(email);
     IF NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = issue_token.email) THEN
         PERFORM auth.raise_error('roster_row_missing', email);
     END IF;
@@ -66,13 +66,14 @@ BEGIN
     ELSIF principal.banned_until > now() THEN
         PERFORM auth.raise_error('user_banned', email, to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
     END IF;
+    principal := auth.adopted(principal);
     kind := principal.kind;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
     FROM auth.open_session(principal, 'authenticated', ttl_seconds, label, scopes) AS s;
 END
 $$;
 COMMENT ON FUNCTION auth.issue_token(text, text, text, text[]) IS
-'Mints a token for a principal on the roster and tells what auth.issue() does not: its session, kind, seconds to live and end. Refused, in this order: no email (22023), bad ttl (22023), no signing key (55000), no roster row (42704), no auth.users row (42704), banned (55000).';
+'Mints a token for a principal on the roster, however it was made, and tells what auth.issue() does not: its session, kind, seconds to live and end. From then on leaving the roster bans it. Refused, in this order: no email (22023), bad ttl (22023), no signing key (55000), no roster row (42704), no auth.users row (42704), banned (55000).';
 
 CREATE OR REPLACE FUNCTION auth.issue(email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER
@@ -228,27 +229,30 @@ COMMENT ON FUNCTION auth.revoke_session(uuid, text) IS
 
 CREATE OR REPLACE FUNCTION auth.ban(email text, duration interval DEFAULT '100 years', reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    who text := auth.known_email(ban.email);
 BEGIN
-    IF duration IS NULL OR duration <= interval '0' THEN
+    -- an interval of months and days that cancel out may be above zero and yet end in the past
+    IF duration IS NULL OR duration <= interval '0' OR auth.later(now(), duration) <= now() THEN
         PERFORM auth.raise_error('ban_duration_invalid', coalesce(duration::text, 'NULL'));
     END IF;
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = auth.normalise_email(ban.email);
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = who;
     UPDATE auth.users u
-    SET banned_until = clock_timestamp() + duration, ban_origin = 'operator', ban_reason = reason, updated_at = now()
-    WHERE u.email = auth.normalise_email(ban.email);
+    SET banned_until = auth.later(clock_timestamp(), duration), ban_origin = 'operator', ban_reason = reason, updated_at = now()
+    WHERE u.email = who;
     IF NOT FOUND THEN
         PERFORM auth.raise_error('user_missing', coalesce(ban.email, 'NULL'));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.ban(text, interval, text) IS
-'Refuses the principal for that long, and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
+'Refuses the principal for that long (a day has 24 hours, whatever TimeZone says), and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
 
 CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE auth.users u SET banned_until = NULL, updated_at = now()
-    WHERE u.email = auth.normalise_email(unban.email);
+    WHERE u.email = auth.known_email(unban.email);
     IF NOT FOUND THEN
         PERFORM auth.raise_error('user_missing', coalesce(unban.email, 'NULL'));
     END IF;

@@ -471,7 +471,7 @@ COMMENT ON FUNCTION auth.audit_verify(text) IS
 CREATE OR REPLACE FUNCTION auth.audit_prune(older_than interval, max_entries bigint DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET session_replication_role = replica AS $$
 DECLARE
-    cutoff timestamptz := clock_timestamp() - older_than;
+    cutoff timestamptz := auth.later(clock_timestamp(), -older_than);
     head auth.audit_heads;
     last bigint;
     last_hash bytea;

@@ -80,17 +80,21 @@ COMMENT ON FUNCTION auth.reserved_metadata(jsonb, text, text) IS
 CREATE OR REPLACE FUNCTION auth.store_user(fields jsonb, profile jsonb, app_role text, audited_as text, self_made boolean DEFAULT false) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_unproven constant boolean := self_made AND app_role <> 'ADMIN';
+    roster_kind text;
     made auth.users;
     new_id constant uuid := coalesce((fields->>'id')::uuid, gen_random_uuid());
     scheme constant text := coalesce(auth.hold_password(new_id, fields->>'password'), auth.hold_hash(new_id, fields->>'passwordHash'));
 BEGIN
+    -- somebody the roster names belongs to it from the start, unless nobody but they says who they are
+    SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = fields->>'email' AND NOT is_unproven;
     INSERT INTO auth.users (id, email, kind, app_role, password_scheme, password_version, password_changed_at, first_name, last_name,
-                            job_title, phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered)
-    VALUES (new_id, fields->>'email', coalesce(fields->>'kind', 'person'), app_role, scheme, (scheme IS NOT NULL)::integer,
+                            job_title, phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered, on_roster)
+    VALUES (new_id, fields->>'email', coalesce(roster_kind, fields->>'kind', 'person'), app_role, scheme, (scheme IS NOT NULL)::integer,
             CASE WHEN scheme IS NOT NULL THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
             coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(auth.own_app_metadata(profile), '{}'),
-            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, self_made AND app_role <> 'ADMIN')
+            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, is_unproven, roster_kind IS NOT NULL)
     ON CONFLICT (email) DO NOTHING
     RETURNING * INTO made;
     IF made.id IS NULL THEN
@@ -106,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.store_user(jsonb, jsonb, text, text, boolean) IS
-'Internal: the last step of creating a principal; NULL when the email is taken.';
+'Internal: the last step of creating a principal; NULL when the email is taken. One that the roster names has its kind and leaves with it; what a stranger made is for auth.provision() to adopt.';
 
 CREATE OR REPLACE FUNCTION auth.oversized_metadata(profile jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
@@ -150,7 +154,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.add_user(jsonb, jsonb) IS
-'For operators: makes a principal from email, password, firstName, lastName, jobTitle, phoneNumber, role (default ANALYST), kind (person or service_account), userMetadata, appMetadata, emailConfirmed, id (a UUID), passwordHash (bcrypt or Argon2id, instead of password) and banDuration (see auth.update_user()); only the email is required. 201 with the profile, 400 naming every bad field, 409 when the email or the id is taken.';
+'For operators: makes a principal from email, password, firstName, lastName, jobTitle, phoneNumber, role (default ANALYST), kind (person or service_account), userMetadata, appMetadata, emailConfirmed, id (a UUID), passwordHash (bcrypt or Argon2id, instead of password) and banDuration (see auth.update_user()); only the email is required. Somebody on the roster gets the kind that the roster says. 201 with the profile, 400 naming every bad field, 409 when the email or the id is taken.';
 
 CREATE OR REPLACE FUNCTION auth.create_user(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -355,6 +359,9 @@ BEGIN
     ELSIF ban > interval '0' AND user_id = auth.uid() THEN
         RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
     END IF;
+    IF checked.fields ? 'email' THEN
+        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- its row goes along: before the principal, as auth.provision()
+    END IF;
     PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id; -- nobody holds up their own demotion
     result := auth.change_user(update_user.user_id, checked.fields, changes);
     IF result.ok AND checked.fields ? 'password' THEN
@@ -372,7 +379,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
-'For callers with the app role ADMIN: changes any field of a profile. A new password ends all sessions of that principal. banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken or one''s own account would be banned.';
+'For callers with the app role ADMIN: changes any field of a profile. A new email takes the row of the roster along, see auth.rename_person(). A new password ends all sessions of that principal. banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken or one''s own account would be banned.';
 
 CREATE OR REPLACE FUNCTION auth.set_app_role(user_id uuid, app_role text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE sql SECURITY DEFINER
@@ -386,7 +393,7 @@ CREATE OR REPLACE FUNCTION auth.set_password(email text, password text) RETURNS 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     checked record := auth.read_profile(jsonb_build_object('password', coalesce(password, '')), 'password', 'password');
-    target constant uuid := (SELECT u.id FROM auth.users u WHERE u.email = auth.normalise_email(set_password.email));
+    target constant uuid := (SELECT u.id FROM auth.users u WHERE u.email = auth.known_email(set_password.email));
     new_scheme text;
 BEGIN
     IF checked.problems IS NOT NULL THEN
@@ -482,14 +489,14 @@ BEGIN
     END IF;
     WITH made AS (
         INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data,
-                                email_confirmed_at, last_sign_in_at, created_at)
+                                email_confirmed_at, last_sign_in_at, created_at, on_roster)
         SELECT coalesce((r->>'id')::uuid, gen_random_uuid()), auth.normalise_email(r->>'email'),
-            coalesce(r->>'kind', 'person'),
+            coalesce(o.kind, r->>'kind', 'person'),
             nullif(r->>'encrypted_password', ''), (r->>'banned_until')::timestamptz,
             coalesce(nullif(r->'raw_user_meta_data', 'null'), '{}'), coalesce(nullif(r->'raw_app_meta_data', 'null'), '{}'),
             (r->>'email_confirmed_at')::timestamptz, (r->>'last_sign_in_at')::timestamptz,
-            coalesce((r->>'created_at')::timestamptz, now())
-        FROM jsonb_array_elements(rows) AS r
+            coalesce((r->>'created_at')::timestamptz, now()), o.email IS NOT NULL
+        FROM jsonb_array_elements(rows) AS r LEFT JOIN auth.organization_people o ON o.email = auth.normalise_email(r->>'email')
         RETURNING id, email
     )
     SELECT count(auth.audit(m.id, m.email, '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;

@@ -87,7 +87,7 @@ BEGIN
         WHERE a.user_id = target AND a.source = counted_under AND a.failures > 0;
         INSERT INTO auth.sign_in_attempts AS a (user_id, source, last_success_at) VALUES (target, here, clock_timestamp())
         ON CONFLICT (user_id, source) DO UPDATE SET last_success_at = excluded.last_success_at
-        WHERE a.last_success_at IS NULL OR a.last_success_at < excluded.last_success_at - interval '1 day';
+        WHERE a.last_success_at IS NULL OR a.last_success_at < excluded.last_success_at - interval '24 hours';
         IF counted_under = '' THEN
             DELETE FROM auth.sign_in_attempts a USING (
                 SELECT o.source FROM auth.sign_in_attempts o WHERE o.user_id = target AND o.source <> ''
@@ -96,7 +96,7 @@ BEGIN
         END IF;
         RETURN true;
     END IF;
-    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '1 day' THEN 1 ELSE attempts.failures + 1 END;
+    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '24 hours' THEN 1 ELSE attempts.failures + 1 END;
     UPDATE auth.sign_in_attempts a SET failures = attempts.failures, last_failure_at = clock_timestamp(),
         locked_until = auth.lock_end(attempts.failures, clock_timestamp())
     WHERE a.user_id = target AND a.source = counted_under;

@@ -429,7 +429,7 @@ COMMENT ON FUNCTION auth.update_account(jsonb, jsonb) IS
 CREATE OR REPLACE FUNCTION auth.prune_sessions(older_than interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    cutoff timestamptz := clock_timestamp() - older_than;
+    cutoff timestamptz := auth.later(clock_timestamp(), -older_than);
     removed bigint;
 BEGIN
     IF older_than IS NULL OR older_than <= interval '0' THEN

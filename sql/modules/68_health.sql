@@ -25,7 +25,7 @@ BEGIN ATOMIC
         jsonb_build_object('sessionId', l.id, 'label', l.label, 'expiresAt', auth.iso_time(l.expires_at))
     FROM live l CROSS JOIN LATERAL (
         SELECT min(t.days) AS days FROM (VALUES (1), (7), (30)) AS t (days)
-        WHERE l.expires_at < now() + t.days * interval '1 day' AND l.expires_at - l.created_at > 2 * t.days * interval '1 day') AS d
+        WHERE l.expires_at < now() + t.days * interval '24 hours' AND l.expires_at - l.created_at > 2 * t.days * interval '1 day') AS d
     WHERE l.origin = 'issued' AND d.days IS NOT NULL
       -- its successor is there already
       AND NOT EXISTS (SELECT FROM live n WHERE n.user_id = l.user_id AND n.origin = 'issued' AND n.label IS NOT DISTINCT FROM l.label
@@ -34,7 +34,7 @@ BEGIN ATOMIC
     SELECT 'token_unused', l.user_id, l.email, l.id::text, 'unused for 90 days',
         jsonb_build_object('sessionId', l.id, 'label', l.label, 'lastUsedAt', auth.iso_time(l.last_used_at))
     FROM live l
-    WHERE agent_findings.use_is_known AND l.origin = 'issued' AND coalesce(l.last_used_at, l.created_at) < now() - interval '90 days'
+    WHERE agent_findings.use_is_known AND l.origin = 'issued' AND coalesce(l.last_used_at, l.created_at) < auth.later(now(), interval '-90 days')
     UNION ALL
     SELECT 'admin_agent', a.id, a.email, '', 'an agent has the role ADMIN', '{}' FROM agents a WHERE a.app_role = 'ADMIN'
     UNION ALL
@@ -48,7 +48,7 @@ BEGIN ATOMIC
         jsonb_build_object('sessionId', l.id, 'refreshedAt', auth.iso_time(l.refreshed_at), 'expiresAt', auth.iso_time(l.refresh_expires_at))
     FROM live l
     WHERE l.refresh_expires_at > now()
-      AND l.refresh_expires_at < now() + least(interval '1 day', (l.refresh_expires_at - l.refreshed_at) / 4);
+      AND l.refresh_expires_at < auth.later(now(), least(interval '1 day', (l.refresh_expires_at - l.refreshed_at) / 4));
 END;
 COMMENT ON FUNCTION auth.agent_findings(boolean) IS
 'Internal: what is wrong with agents at this moment: issued tokens that expire within 30, 7 or 1 days (those that live more than twice as long and have no successor of the same label yet), are unused for 90 days, agents with the role ADMIN, passwords older than pg_principal.agent_password_max_age, refresh tokens in the last quarter, at most the last day, of their life.';
@@ -147,7 +147,7 @@ BEGIN ATOMIC
         WHERE s.user_id = u.id AND auth.session_state(s, u.session_generation, u.banned_until, r) = 'live') AS l
     LEFT JOIN (
         SELECT i.user_id, count(*) AS failures, max(i.created_at) AS last_at, (array_agg(i.reason ORDER BY i.created_at DESC))[1] AS last_reason
-        FROM auth.incidents i WHERE i.kind = 'refresh_failure' AND i.created_at > now() - interval '7 days'
+        FROM auth.incidents i WHERE i.kind = 'refresh_failure' AND i.created_at > auth.later(now(), interval '-7 days')
         GROUP BY i.user_id) AS f ON f.user_id = u.id
     WHERE auth.is_agent(u.kind, u.email)
     ORDER BY u.email;
@@ -156,7 +156,7 @@ COMMENT ON FUNCTION auth.agent_health() IS
 'For operators: each agent with its live issued tokens and signed-in sessions, the next of them to end, last use (to within a day, as of the last scan) and refresh, refused refreshes of the last 7 days, and the findings of the last scan.';
 
 CREATE OR REPLACE FUNCTION auth.list_incidents(
-    since timestamptz DEFAULT now() - interval '7 days', OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
+    since timestamptz DEFAULT now() - interval '168 hours', OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text, OUT reason text,
     OUT metadata jsonb, OUT created_at timestamptz, OUT detected_at timestamptz, OUT resolved_at timestamptz) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC

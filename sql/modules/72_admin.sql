@@ -9,7 +9,8 @@ DECLARE
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
-    ELSIF duration IS NULL OR duration <= interval '0' OR duration > interval '1000 years' THEN
+    ELSIF duration IS NULL OR duration <= interval '0' OR duration > interval '1000 years'
+        OR auth.later(now(), duration) <= now() THEN
         RETURN auth.bad_field('The ban was refused', 'duration', 'must be above zero and at most 1000 years');
     ELSIF octet_length(reason) > 1000 THEN
         RETURN auth.bad_field('The ban was refused', 'reason', 'has more than 1000 bytes');
@@ -63,6 +64,9 @@ BEGIN
         RETURN auth.refusal(409, 'own-account', 'You cannot delete yourself');
     END IF;
     PERFORM auth.set_request_context(context);
+    IF EXISTS (SELECT FROM auth.users u JOIN auth.organization_people o ON o.email = u.email WHERE u.id = delete_user.user_id) THEN
+        RETURN auth.refusal(409, 'on-roster', 'This user is on the roster: remove that row first, or ban the user');
+    END IF;
     PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = delete_user.user_id;
     DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
     IF NOT FOUND THEN
@@ -72,7 +76,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.delete_user(uuid, jsonb) IS
-'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. A row of the roster makes it anew, under another id, at the next auth.provision(). 200 {success: true}, 401, 403, 404, 409 for one''s own account.';
+'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. 200 {success: true}, 401, 403, 404, 409 for one''s own account, and for somebody on the roster, whom the next auth.provision() would make anew under another id: auth.remove_person() first.';
 
 CREATE OR REPLACE FUNCTION auth.user_sessions(user_id uuid DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -159,7 +163,9 @@ BEGIN
     SELECT * INTO principal FROM auth.users u WHERE u.id = issue_for.user_id;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
-    ELSIF principal.kind <> 'service_account' THEN
+    END IF;
+    principal := auth.adopted(principal);
+    IF principal.kind <> 'service_account' THEN
         RETURN auth.bad_field(problem, 'userId', 'must be that of a service account');
     ELSIF principal.banned_until > clock_timestamp() THEN
         RETURN auth.refusal(409, 'banned', 'This account is banned');
@@ -170,7 +176,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.issue_for(uuid, text, text, text[], jsonb) IS
-'For callers with the app role ADMIN: mints a token for a service account, on the roster or not. 201 with {token, sessionId, expiresAt}; 400 naming the bad field, also for a person; 401; 403; 404; 409 when it is banned or no signing key is in use. ttl, label and scopes: see auth.issue().';
+'For callers with the app role ADMIN: mints a token for a service account, on the roster or not; what the roster says of it (kind) holds. 201 with {token, sessionId, expiresAt}; 400 naming the bad field, also for a person; 401; 403; 404; 409 when it is banned or no signing key is in use. ttl, label and scopes: see auth.issue().';
 
 CREATE OR REPLACE FUNCTION auth.bad_page(entries integer) RETURNS auth.auth_result
 LANGUAGE sql IMMUTABLE

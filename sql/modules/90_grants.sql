@@ -59,7 +59,7 @@ BEGIN
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$
-    auth.push_people(jsonb), auth.remove_person(text), auth.provision(boolean),
+    auth.push_people(jsonb), auth.remove_person(text), auth.rename_person(text, text), auth.provision(boolean),
     auth.issue(text, text, text, text[]), auth.issue_token(text, text, text, text[]), auth.issue_key(text, text, text),
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
     auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),

@@ -26,3 +26,25 @@ ALTER TABLE auth.users
     DROP CONSTRAINT users_phone_number_check, ADD CONSTRAINT users_phone_number_check CHECK (octet_length(phone_number) <= 128);
 -- Tokens say there what is ours to say, over whatever a row had.
 UPDATE auth.users SET raw_app_meta_data = raw_app_meta_data - 'pg_principal' WHERE raw_app_meta_data ? 'pg_principal';
+
+-- github_username tells no case apart now. Of those that differ by case alone the row last pushed keeps it:
+-- an upgrade cannot know whose it is, and must not fail; the warning names the others.
+DO $github$
+DECLARE
+    cleared record;
+BEGIN
+    FOR cleared IN
+        UPDATE auth.organization_people o SET github_username = NULL
+        FROM (SELECT p.email, p.github_username, row_number() OVER w AS n, first_value(p.email) OVER w AS keeper
+              FROM auth.organization_people p WHERE p.github_username IS NOT NULL
+              WINDOW w AS (PARTITION BY lower(p.github_username COLLATE "C") ORDER BY p.updated_at DESC, p.email)) AS twice
+        WHERE o.email = twice.email AND twice.n > 1
+        RETURNING o.email, twice.github_username, twice.keeper
+    LOOP
+        RAISE WARNING 'github_username "%" of % is cleared: % has it, too', cleared.github_username, cleared.email, cleared.keeper
+            USING HINT = 'Push the roster again with the right names.';
+    END LOOP;
+END
+$github$;
+ALTER TABLE auth.organization_people DROP CONSTRAINT organization_people_github_username_key,
+    ADD CONSTRAINT organization_people_github_username_key EXCLUDE USING btree (lower(github_username COLLATE "C") WITH =) DEFERRABLE;

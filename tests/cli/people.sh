@@ -29,6 +29,18 @@ is "provision decommissions" "$(counters)" "created 0 restored 0 decommissioned 
 is "provision restores, as JSON" "$("$PG_PRINCIPAL" people provision --output json | jq -c .)" \
     '{"created":0,"restored":1,"decommissioned":0,"unchanged":2,"dryRun":false}'
 
+# Another address is the same person: nothing for provision to do.
+id=$(ask "SELECT id FROM auth.users WHERE email = 'ada.lovelace@example.com'")
+is "rename" "$("$PG_PRINCIPAL" people rename --from Ada.Lovelace@example.com --to ada@example.org)" "renamed ada.lovelace@example.com to ada@example.org"
+is "the account and the reports go along" "$(ask "SELECT id = '$id' FROM auth.users WHERE email = 'ada@example.org'") $(ask "SELECT manager_email FROM auth.organization_people WHERE email = 'charles@example.com'") $(counters)" \
+    "t ada@example.org created 0 restored 0 decommissioned 0 unchanged 3 "
+"$PG_PRINCIPAL" people push tests/samples/roster.csv >"$work/out" 2>"$work/err"
+like "a push of the old address is told what to do" "$?|$(cat "$work/err")" '1\|.*github_username "ada" belongs to ada@example.org; .* pg_principal people rename --from=ada@example.org --to=ada.lovelace@example.com$'
+is "rename back, as JSON" "$("$PG_PRINCIPAL" people rename --from=ada@example.org --to=ada.lovelace@example.com --output json | jq -c .)" \
+    "{\"renamed\":\"ada@example.org\",\"to\":\"ada.lovelace@example.com\",\"id\":\"$id\"}"
+"$PG_PRINCIPAL" people rename --from charles@example.com --to ada.lovelace@example.com >"$work/out" 2>"$work/err"
+is "not to somebody else's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: ada.lovelace@example.com is taken"
+
 # What only the database can refuse.
 printf 'email,name,manager_email\nnew@example.com,New,\nlost@example.com,Lost,nobody@example.com\n' >"$work/lost.csv"
 "$PG_PRINCIPAL" people push "$work/lost.csv" >"$work/out" 2>"$work/err"

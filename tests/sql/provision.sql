@@ -115,7 +115,7 @@ SELECT * FROM auth.provision();
 ROLLBACK;
 SELECT * FROM auth.provision(dry_run => true);
 
--- Changed addresses: a principal whose email changes is off the roster until the roster follows.
+-- Changed addresses: the row of the roster goes along, so there is nothing to do.
 UPDATE auth.users SET email = 'anna@example.com' WHERE email = 'ann@example.com';
 SELECT * FROM auth.provision(true);
 UPDATE auth.organization_people SET email = 'anna@example.com' WHERE email = 'ann@example.com';

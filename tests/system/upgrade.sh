@@ -82,6 +82,14 @@ for file in tests/upgrade/pg_principal--*.sql; do
 done
 is "what administrators changed is dumped" "$(dump -s -d new | grep -cE '^(GRANT|REVOKE).*auth\.')" 4
 
+# Names at GitHub that differ by case alone were two people's; the row last pushed keeps it, the update says so.
+createdb twins
+sql twins "CREATE EXTENSION pg_principal VERSION '0.2.0'" \
+    "SELECT auth.push_people('[{\"email\": \"old@example.com\", \"name\": \"O\", \"github_username\": \"Ada\"}, {\"email\": \"one@example.com\", \"name\": \"1\", \"github_username\": \"one\"}]')" \
+    "SELECT auth.push_people('[{\"email\": \"new@example.com\", \"name\": \"N\", \"github_username\": \"ada\"}]')" >/dev/null
+like "names that differ by case alone: a warning" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'github_username "Ada" of old@example.com is cleared: new@example.com has it, too'
+is "and one keeps it" "$(sql twins "SELECT string_agg(concat_ws('=', email, github_username), ' ' ORDER BY email) FROM auth.organization_people")" "new@example.com=ada old@example.com one@example.com=one"
+
 # Under load: whoever signs in, refreshes or asks meanwhile waits a moment and notices nothing.
 createdb busy
 sql busy "CREATE EXTENSION pg_principal VERSION '0.1.0'" >/dev/null
