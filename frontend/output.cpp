@@ -53,7 +53,25 @@ void print_error(std::ostream &err, std::string_view message, std::string_view d
     print_indented(err, "hint", hint);
 }
 
-void print_json(std::ostream &out, const Json &value) { out << value.dump(2) << '\n'; }
+void print_json(std::ostream &out, const Json &value) {
+    // JSON leaves DEL and the controls of U+0080 to U+009F as they are; a terminal obeys some.
+    const std::string text = value.dump(2);
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t start = at;
+        const std::optional<char32_t> c = next_character(text, at);
+        if (c && (*c < 0x7f || *c >= 0xa0)) {
+            out << text.substr(start, at - start);
+        } else {
+            constexpr char digits[] = "0123456789abcdef";
+            const auto code = c.value_or(0xfffd);
+            out << "\\u";
+            for (int shift = 12; shift >= 0; shift -= 4)
+                out << digits[(code >> shift) & 15];
+            at = std::max(at, start + 1);
+        }
+    }
+    out << '\n';
+}
 
 void Table::add(std::vector<std::optional<std::string>> row) {
     std::vector<std::string> cells;

@@ -172,7 +172,7 @@ CREATE TABLE auth.audit_log (
     PRIMARY KEY (user_id, seq)
 );
 CREATE INDEX audit_log_created_at ON auth.audit_log (created_at, user_id, seq);
-COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known, ffffffff-ffff-ffff-ffff-ffffffffffff for the audit itself: its seals and prunings. Row security: one''s own entries, all of them for AUDITOR and ADMIN.';
+COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known, ffffffff-ffff-ffff-ffff-ffffffffffff for the audit itself: its seals and prunings, signing keys and the roster. Row security: one''s own entries, all of them for AUDITOR, ADMIN and operators.';
 COMMENT ON COLUMN auth.audit_log.user_id IS 'Whose entry it is: the principal it happened to.';
 COMMENT ON COLUMN auth.audit_log.seq IS 'Position in the chain of that principal: 1, 2, 3, ... without gaps.';
 COMMENT ON COLUMN auth.audit_log.actor_id IS 'Who did it, by a verified token; NULL: an operator (metadata.databaseRole) or nobody proven.';
@@ -222,6 +222,15 @@ CREATE TABLE auth.audit_prunes (
 );
 COMMENT ON TABLE auth.audit_prunes IS 'Up to where each chain was pruned, by the entry of the audit''s own chain that tells of it and holds a digest of these rows.';
 
+CREATE TABLE auth.audit_pending (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    actor_id uuid,
+    actor_email text,
+    changes jsonb NOT NULL,
+    metadata jsonb NOT NULL
+);
+COMMENT ON TABLE auth.audit_pending IS 'Entries of the audit''s own chain until the transaction that makes them commits; then they are moved there. Nobody ever sees another''s.';
+
 CREATE TABLE auth.incidents (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     kind text NOT NULL CHECK (kind IN ('refresh_failure', 'token_expiring', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing')),
@@ -270,6 +279,7 @@ ALTER TABLE auth.audit_heads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_sealed_heads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_prunes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_pending ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.incidents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;

@@ -12,7 +12,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid;
 END;
-COMMENT ON FUNCTION auth.audit_itself() IS 'Internal: whose audit chain tells of seals and prunings; it is never pruned.';
+COMMENT ON FUNCTION auth.audit_itself() IS 'Internal: whose audit chain tells of seals and prunings, signing keys and the roster; it is never pruned.';
 
 CREATE OR REPLACE FUNCTION auth.audit_genesis(user_id uuid) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_audit_genesis';

@@ -66,7 +66,7 @@ BEGIN
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),
     auth.seal_signing_keys(), auth.list_signing_keys(),
     auth.add_user(jsonb, jsonb), auth.set_password(text, text), auth.import_users(jsonb), auth.prune_sessions(interval),
-    auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
+    auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan()
             $list$)
@@ -81,7 +81,7 @@ BEGIN
         GRANT USAGE ON SCHEMA auth TO PUBLIC;
     END IF;
     IF 'auth.audit_log'::regclass = ANY (fresh) THEN
-        GRANT SELECT ON auth.audit_log TO authenticated;
+        GRANT SELECT ON auth.audit_log TO authenticated, auth_operator;
     END IF;
     -- The roster is clamped like any table: own row and reports.
     IF 'auth.organization_people'::regclass = ANY (fresh) THEN

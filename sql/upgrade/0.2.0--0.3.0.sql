@@ -48,3 +48,27 @@ END
 $github$;
 ALTER TABLE auth.organization_people DROP CONSTRAINT organization_people_github_username_key,
     ADD CONSTRAINT organization_people_github_username_key EXCLUDE USING btree (lower(github_username COLLATE "C") WITH =) DEFERRABLE;
+
+CREATE TABLE auth.audit_pending (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    actor_id uuid,
+    actor_email text,
+    changes jsonb NOT NULL,
+    metadata jsonb NOT NULL
+);
+COMMENT ON TABLE auth.audit_pending IS 'Entries of the audit''s own chain until the transaction that makes them commits; then they are moved there. Nobody ever sees another''s.';
+ALTER TABLE auth.audit_pending ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE auth.audit_log IS 'What happened to each principal; the entries of one form a hash chain. The principal 00000000-0000-0000-0000-000000000000 stands for nobody known, ffffffff-ffff-ffff-ffff-ffffffffffff for the audit itself: its seals and prunings, signing keys and the roster. Row security: one''s own entries, all of them for AUDITOR, ADMIN and operators.';
+-- A GRANT in an extension's script declares all privileges of the table to be the extension's: those
+-- that administrators have given or taken since would be in no dump. Only this one is ours.
+DO $$
+DECLARE
+    was aclitem[] := (SELECT i.initprivs FROM pg_init_privs i
+                      WHERE i.classoid = 'pg_class'::regclass AND i.objoid = 'auth.audit_log'::regclass AND i.objsubid = 0);
+BEGIN
+    GRANT SELECT ON auth.audit_log TO auth_operator;
+    UPDATE pg_init_privs i
+    SET initprivs = was || (SELECT makeaclitem('auth_operator'::regrole, c.relowner, 'SELECT', false) FROM pg_class c WHERE c.oid = i.objoid)
+    WHERE i.classoid = 'pg_class'::regclass AND i.objoid = 'auth.audit_log'::regclass AND i.objsubid = 0;
+END
+$$;

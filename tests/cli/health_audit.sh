@@ -29,6 +29,43 @@ like "report as text" "$("$PG_PRINCIPAL" health report)" "^EMAIL +ROLE +TOKENS .
 "$PG_PRINCIPAL" auth ban --email $agent >/dev/null
 like "a banned agent" "$("$PG_PRINCIPAL" health report)" "$agent +banned "
 
+# an operator reads the audit, without any token
+list() { PGOPTIONS=${options--c role=auth_operator} "$PG_PRINCIPAL" audit list "$@" 2>&1; }
+itself=ffffffff-ffff-ffff-ffff-ffffffffffff
+like "the audit, newest first" "$(list | head -n 2)" "^TIME +PRINCIPAL +BY +CHANGES +REASON"$'\n'"[0-9-]{10}T[0-9:]{8}Z +$agent +$(sql 'SELECT session_user') +bannedUntil: [^ ]+ +-$"
+is "of one, as JSON" "$(list --email $agent --output json | jq -c '.nextCursor, (.audits | map([.email, (.changes | keys[0])]) | .[0], .[1], .[-1])' | tr '\n' ' ')" \
+    "null [\"$agent\",\"bannedUntil\"] [\"$agent\",\"role\"] [\"$agent\",\"created\"] "
+is "keys are in the chain of the audit itself" "$(list --principal $itself --output json | jq -c '.audits | map([.entry, .changes])')" \
+    '[[2,{"key":{"current":"in_use","previous":"standby"}}],[1,{"key":{"current":"created","previous":null}}]]'
+walk() { # page by page
+    local cursor=
+    while
+        list --limit 2 --output json ${cursor:+--cursor "$cursor"} "$@" >"$work/page"
+        jq -r '.audits[].id' "$work/page"
+        cursor=$(jq -r '.nextCursor // ""' "$work/page")
+        [ "$cursor" ]
+    do :; done
+}
+is "page by page, the same" "$(walk)" "$(list --limit 1000 --output json | jq -r '.audits[].id')"
+is "of one, too" "$(walk --email $agent)" "$(list --email $agent --output json | jq -r '.audits[].id')"
+like "the text names the next page" "$(list --limit 1 | tail -n 1)" '^older ones: --cursor [0-9]+\.[0-9a-f-]{36}\.[0-9]+$'
+for since in 1h 1d 2020-01-01 2020-01-01T00:00 "2020-01-01 00:00:00" 2020-01-01T00:00:00.5Z 2020-01-01T00:00:00+02:00; do
+    is "since $since" "$(PGTZ=Asia/Tokyo PGDATESTYLE='SQL, DMY' list --since "$since" --output json | jq '.audits | length > 5')" true
+done
+is "since tomorrow" "$(list --since "$(date -u -d tomorrow +%F)")" "no entry"
+for bad in '--since yesterday|"yesterday" is no time' "--since 2020-1-1|is no time" "--limit 0|--limit: " \
+    "--cursor x|malformed cursor" "--email nobody|email" "--principal x|invalid input syntax for type uuid"; do
+    # shellcheck disable=SC2086
+    like "refused: ${bad%%|*}" "$(list ${bad%%|*}; echo $?)" "^pg_principal: .*${bad#*|}.*[12]$"
+done
+sql "UPDATE auth.users SET job_title = E'\x1b[31mred\u009b\x7f' WHERE email = '$agent'"
+like "what a terminal would obey is no more than a sign" "$(list --limit 1 | sed -n 2p)" 'jobTitle: \?\[31mred\?\?  '
+like "in JSON, too" "$(list --limit 1 --output json)" '"current": "\\u001b\[31mred\\u009b\\u007f"'
+sql "SELECT auth.add_user('{\"email\": \"gone@example.com\"}')" >/dev/null
+sql "DELETE FROM auth.users WHERE email = 'gone@example.com'"
+is "of whoever was deleted" "$(list --email gone@example.com --output json | jq -c '.audits | map(.changes | keys[0])')" '["deleted","created"]'
+like "nobody else" "$(options='-c role=authenticator' list)" 'permission denied for function list_audit'
+
 is "the audit holds" "$("$PG_PRINCIPAL" audit verify; echo $?)" "the audit holds"$'\n'0
 "$PG_PRINCIPAL" audit seal >"$work/seal"
 like "a seal is a JWS" "$(cat "$work/seal")" '^ey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$'
