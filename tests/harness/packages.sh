@@ -78,6 +78,7 @@ resolve() { # PACKAGE..
     local major name
     major=$(choose_major)
     for name; do
+        [ -n "$name" ] || continue
         if [ -n "$major" ]; then
             name=${name//@/$major}
         else
@@ -127,6 +128,17 @@ progress() {
     [ ! -t 1 ] || printf '\r%30s\r' ''
 }
 
+# What apt would do, and where it would download from. Reasons why not go to the log.
+plan() { # PACKAGE..
+    local said
+    if said=$(apt install --no-install-recommends --print-uris "$@" 2>>"$log"); then
+        echo "$said"
+    else
+        echo "$said" >>"$log"
+        return 1
+    fi
+}
+
 cannot() { # WHAT: apt's own reasons in one line
     die "$1: $(grep -hE '^(E:|Err|W: Failed| .*(Depends|not installable))' "$log" | sed 's/^ *//' | head -n 3 | paste -sd ' ')"
 }
@@ -142,9 +154,12 @@ install_packages() {
     [[ $* != *@* ]] || [ -n "$(choose_major)" ] || cannot "apt has no PostgreSQL $oldest_major or later"
     mapfile -t packages < <(resolve "$@")
     [ ${#packages[@]} != 0 ] || return 0
+    if ! sizes=$(plan "${packages[@]}"); then
+        : >"$log"
+        mapfile -t packages < <(resolve "${@//*\?/}")
+        sizes=$(plan "${packages[@]}") || cannot "apt-get cannot install ${packages[*]}"
+    fi
     echo "Installing packages: ${packages[*]}"
-    sizes=$(apt install --no-install-recommends --print-uris "${packages[@]}" 2>>"$log") ||
-        { printf '%s\n' "$sizes" >>"$log" && cannot "apt-get cannot install the packages above"; }
     awk -v disk="$(sed -n 's/^After this operation, \(.*\) of additional disk space will be used.*/, \1 on disk/p' <<<"$sizes")" '
         /^\047/ { files++; bytes += $3 } END { printf "To download: %d packages, %.0f MB%s.\n", files, bytes / 1e6, disk }' <<<"$sizes"
     forbid_services
