@@ -5,16 +5,17 @@
 # Messages in English and bytewise order, in a locale that each glibc has; psql's wrapper of Debian warns of a missing one.
 clean_environment() {
     local variable proxy
+    export LC_ALL=C.UTF-8 # first: bash warns of the others as it takes them away
     for variable in $(compgen -e); do
         case $variable in
-        PG_CONFIG) ;;
+        PG_CONFIG | LC_ALL) ;;
         PG* | LC_* | LANG | LANGUAGE) unset "$variable" ;; # libpq has 40 of them, psql and Debian's pg_wrapper more
         MAKEFLAGS | MFLAGS | MAKELEVEL | MAKEOVERRIDES) unset "$variable" ;;
         CDPATH | BASH_ENV | ENV | GREP_OPTIONS | POSIXLY_CORRECT) unset "$variable" ;;
         esac
     done
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # dpkg's tools and nginx, which a user's path lacks
-    export LC_ALL=C.UTF-8 PATH PSQLRC=/dev/null PSQL_HISTORY=/dev/null
+    export PATH PSQLRC=/dev/null PSQL_HISTORY=/dev/null
     # What listens here is asked directly.
     proxy=${http_proxy-}${HTTP_PROXY-}${https_proxy-}${HTTPS_PROXY-}${all_proxy-}${ALL_PROXY-}
     for variable in no_proxy NO_PROXY; do

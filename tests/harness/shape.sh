@@ -51,7 +51,7 @@ both() { # VARIABLE=VALUE..: both commands
     runs '^All steps came out as they should' env "$@" make run ONCE=1
     runs '^[1-9][0-9]* passed, 0 failed' env "$@" make test ONLY=cli TESTS=issue
     local left
-    left=$({ ls -d "$clone/.run" ; ls "$clone/build/test" ; ls -d /tmp/pg_principal*; } 2>/dev/null | paste -sd ' ')
+    left=$({ ls -d "$clone/.run"; ls "$clone/build/test"; ls -d /tmp/pg_principal*; } 2>/dev/null | paste -sd ' ')
     [ -z "$left" ] || die "left behind: $left"
     echo "make run and make test"
 }
