@@ -176,9 +176,11 @@ Response Dispatcher::options(const Exchange &exchange) const {
     if (policy_.cors_origins.empty() || !request.has_header("Access-Control-Request-Method"))
         return response;
     response.set("Access-Control-Allow-Methods", allow);
-    response.set("Access-Control-Allow-Headers",
-                 "authorization, apikey, content-type, accept, x-client-info, "
-                 "x-supabase-api-version, x-request-id");
+    std::string headers = "authorization, apikey, content-type, accept, x-client-info, "
+                          "x-supabase-api-version, x-request-id";
+    for (const std::string &name : policy_.cors_headers)
+        headers.append(", ").append(name);
+    response.set("Access-Control-Allow-Headers", headers);
     response.set("Access-Control-Max-Age", "600");
     return response;
 }

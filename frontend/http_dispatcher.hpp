@@ -30,6 +30,7 @@ struct Problem {
 struct Policy {
     std::vector<Cidr> proxies;             // whose X-Forwarded-For is believed
     std::vector<std::string> cors_origins; // exact, or "*"; none: no CORS
+    std::vector<std::string> cors_headers; // that pages may send beside those of known clients
     RateLimit rate;                        // of each client on the routes that ask for it
     std::function<Response(const Problem &)> problem_body; // one JSON object unless given
 };

@@ -1,6 +1,7 @@
 #include "serve_options.hpp"
 
 #include "failure.hpp"
+#include "http_syntax.hpp"
 #include "output.hpp"
 
 namespace pg_principal::cli {
@@ -88,6 +89,8 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
              "Whose X-Forwarded-For is believed; may be repeated");
     add_list(verb, "--cors-origin", flags.cors_origins, "ORIGIN",
              "Web origin whose pages may call, or *; may be repeated");
+    add_list(verb, "--cors-header", flags.cors_headers, "NAME",
+             "Header that pages may send beside those of the client libraries; may be repeated");
     add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
              "Clients that may read /metrics; may be repeated");
     add(verb, "--rate-limit", flags.rate_limit, "N",
@@ -96,7 +99,7 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
 
     add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
-        "Where Supabase Auth's wire shapes are served, or \"off\"");
+        "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
     with_variable(verb.flag("--require-api-key", flags.require_api_key,
                             "Refuse requests below --supabase-prefix without an apikey header "
                             "(anon or service_role)"),
@@ -170,26 +173,31 @@ std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, co
 supabase::Options supabase_options(const ServeFlags &flags) {
     const std::string &prefix = flags.supabase_prefix;
     if (prefix == "off")
-        return {"", flags.require_api_key};
+        return {false, "", flags.require_api_key};
+    if (prefix.empty() || prefix == "/")
+        return {true, "", flags.require_api_key};
     const bool plain = prefix.find_first_not_of("/-._~0123456789abcdefghijklmnopqrstuvwxyz"
                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == prefix.npos;
     if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
         prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api")
         throw UsageError("--supabase-prefix: " + printable(prefix) + " is no path to serve at",
-                         "For example /auth/v1, or \"off\".");
-    return {prefix, flags.require_api_key};
+                         "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
+    return {true, prefix, flags.require_api_key};
 }
 
 http::Policy policy(const ServeFlags &flags) {
     http::Policy policy;
     policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
     policy.cors_origins = flags.cors_origins;
+    for (const std::string &name : flags.cors_headers) {
+        if (name.empty() || !http::all_in(http::token_bytes, name))
+            throw UsageError("--cors-header: " + printable(name) + " is no header's name");
+        policy.cors_headers.push_back(name);
+    }
     policy.rate = {flags.rate_limit, flags.rate_burst};
-    policy.problem_body = [below =
-                               supabase_options(flags).prefix + '/'](const http::Problem &problem) {
-        const bool theirs =
-            below.size() > 1 && problem.request.path.substr(0, below.size()) == below;
-        return theirs ? supabase::problem_body(problem) : api::problem_body(problem);
+    policy.problem_body = [options = supabase_options(flags)](const http::Problem &problem) {
+        return supabase::is_below(options, problem.request.path) ? supabase::problem_body(problem)
+                                                                 : api::problem_body(problem);
     };
     return policy;
 }

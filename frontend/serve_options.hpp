@@ -25,7 +25,7 @@ struct ServeFlags {
     std::uint64_t max_buffered = 256 << 20;
     unsigned max_headers = 100, max_connections = 10'000, max_requests = 10'000;
     unsigned max_connections_per_client = 256;
-    std::vector<std::string> trusted_proxies, cors_origins;
+    std::vector<std::string> trusted_proxies, cors_origins, cors_headers;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;
     std::string supabase_prefix = "/auth/v1";

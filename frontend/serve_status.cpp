@@ -21,14 +21,14 @@ Response ready(Pool &pool) {
 
 } // namespace
 
-void add_status_routes(RouteTable &routes, Pool &pool, std::function<std::string()> metrics,
-                       std::vector<Cidr> metrics_from) {
+void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health,
+                       std::function<std::string()> metrics, std::vector<Cidr> metrics_from) {
     Route route;
     route.method = "GET";
     route.pattern = "/health";
     route.summary = "Is this process up?";
     route.lane = Lane::quick;
-    route.handler = [](const Request &) { return Response::json(200, "{\"status\":\"ok\"}"); };
+    route.handler = [health](const Request &) { return Response::json(200, health); };
     routes.add(route);
 
     route.pattern = "/metrics";

@@ -13,8 +13,9 @@
 
 namespace pg_principal::cli {
 
-// `metrics` gives the text; clients outside `metrics_from` do not learn that it is there.
-void add_status_routes(http::RouteTable &routes, http::Pool &pool,
+// `health` is what /health says; `metrics` gives the text, and clients outside `metrics_from` do not
+// learn that it is there.
+void add_status_routes(http::RouteTable &routes, http::Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
 
 // What the database counts, as Prometheus reads it, and whether it just said so. Waits but shortly.

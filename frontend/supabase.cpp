@@ -12,12 +12,12 @@ using namespace http;
 
 namespace {
 
-const Statement registration{"SELECT auth.registration_is_open()"};
+const Statement registration{"SELECT auth.registration_is_open(), "
+                             "coalesce(pg_catalog.current_setting('pg_principal.autoconfirm', "
+                             "true), 'off')::pg_catalog.bool"};
 
 Response get_health(const api::Backend &, const Request &) {
-    return Response::json(200, "{\"version\":\"v" PG_PRINCIPAL_VERSION
-                               "\",\"name\":\"pg_principal\",\"description\":"
-                               "\"Identities kept by PostgreSQL\"}");
+    return Response::json(200, health_body());
 }
 
 // Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
@@ -29,11 +29,13 @@ Response get_settings(const api::Backend &backend, const Request &) {
                              "linkedin_oidc",   "notion",   "spotify",  "slack",     "slack_oidc",
                              "workos",          "twitch",   "twitter",  "phone",     "zoom"})
         providers.append("\"").append(name).append("\":false,");
-    const bool open = backend.ask(registration).boolean(0, 0);
+    const Result settings = backend.ask(registration);
     return Response::json(
         200, "{\"external\":{" + providers +
-                 "\"email\":true},\"disable_signup\":" + (open ? "false" : "true") +
-                 ",\"mailer_autoconfirm\":true,\"phone_autoconfirm\":false,\"sms_provider\":\"\","
+                 "\"email\":true},\"disable_signup\":" +
+                 (settings.boolean(0, 0) ? "false" : "true") +
+                 ",\"mailer_autoconfirm\":" + (settings.boolean(0, 1) ? "true" : "false") +
+                 ",\"phone_autoconfirm\":false,\"sms_provider\":\"\","
                  "\"saml_enabled\":false,\"saml_private_key_next_configured\":false,"
                  "\"passkeys_enabled\":false}");
 }
@@ -48,12 +50,17 @@ Route Routes::route(const char *method, const char *path, Caller caller, const c
     made.caller = caller;
     made.summary = summary;
     made.error_schema = "SupabaseError";
-    const bool key_required = key_required_ && std::string_view(path) != "/health";
+    // what a probe and a resource server read
+    const bool key_required = key_required_ && std::string_view(path) != "/health" &&
+                              std::string_view(path).substr(0, 12) != "/.well-known";
     made.handler = [act, caller, key_required, backend = backend_](const Request &request) {
         try {
             if (key_required && !request.has_header("apikey"))
                 throw Refusal{401, "no_authorization", "No API key found in request"};
-            if (caller != Caller::anybody && credential(request).empty())
+            // a key alone administers; it is no user
+            const std::string_view shown =
+                caller == Caller::signed_in ? request.bearer() : credential(request);
+            if (caller != Caller::anybody && shown.empty())
                 throw Refusal{401, "no_authorization",
                               "This endpoint requires a valid Bearer token"};
             return act(*backend, request);
@@ -68,9 +75,12 @@ Route Routes::route(const char *method, const char *path, Caller caller, const c
 }
 
 void add_status_routes(Routes &routes) {
-    Route made = routes.route("GET", "/health", Caller::anybody, "Is this process up?", get_health);
-    made.lane = Lane::quick;
-    routes.add(std::move(made));
+    if (!routes.prefix().empty()) { // at the root it is there already
+        Route made =
+            routes.route("GET", "/health", Caller::anybody, "Is this process up?", get_health);
+        made.lane = Lane::quick;
+        routes.add(std::move(made));
+    }
     routes.add(routes.route("GET", "/settings", Caller::anybody,
                             "Which ways to sign in there are, and whether registration is open",
                             get_settings));
@@ -78,7 +88,7 @@ void add_status_routes(Routes &routes) {
 
 void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
                 const Options &options) {
-    if (options.prefix.empty())
+    if (!options.offered)
         return;
     const auto backend = std::make_shared<const api::Backend>(pool, lifetimes);
     Routes routes(table, options.prefix, options.key_required, backend);
@@ -86,7 +96,26 @@ void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
     add_admin_routes(routes);
     add_refused_routes(routes);
     add_status_routes(routes);
-    api::add_key_routes(table, backend, options.prefix);
+    add_discovery_routes(routes);
+    if (!options.prefix.empty())
+        api::add_key_routes(table, backend, options.prefix);
+}
+
+std::string health_body() {
+    return "{\"version\":\"v" PG_PRINCIPAL_VERSION
+           "\",\"name\":\"GoTrue\",\"description\":\"pg_principal, in the wire shapes of "
+           "Supabase Auth\"}";
+}
+
+bool is_below(const Options &options, std::string_view path) {
+    if (!options.offered)
+        return false;
+    if (!options.prefix.empty())
+        return path.substr(0, options.prefix.size() + 1) == options.prefix + '/';
+    for (const std::string_view other : {"/metrics", "/ready", "/openapi.json", "/api"})
+        if (path == other)
+            return false;
+    return path.substr(0, 5) != "/api/";
 }
 
 Response problem_body(const Problem &problem) {

@@ -1,4 +1,6 @@
 // Users, administered with the service_role key or by a principal with the app role ADMIN.
+#include <algorithm>
+
 #include "api_fields.hpp"
 #include "core/uuid.hpp"
 #include "http_syntax.hpp"
@@ -56,23 +58,25 @@ struct Page {
     std::string filter;
 };
 
-// "" is what the client library sends for what it does not say.
+// As Supabase Auth takes them: "" is what the client library sends for what it does not say, page 0
+// is the first, and more than there may be on a page is as much as may be.
 Page page_of(const Request &request) {
     const api::Query query(request);
     Page page;
-    const auto read = [&](const char *name, std::int64_t most, std::int64_t &value) {
+    const auto read = [&](const char *name, std::uint64_t most, std::uint64_t zero,
+                          std::int64_t &value) {
         const std::string text = query.text(name).value_or("");
         std::uint64_t number = 0;
         if (text.empty())
             return;
-        if (!read_digits(text, number) || number < 1 || number > static_cast<std::uint64_t>(most))
+        if (!read_digits(text, number))
             throw Refusal{400, "validation_failed",
                           std::string("Bad Pagination Parameters: ") + name +
-                              " must be a whole number between 1 and " + std::to_string(most)};
-        value = static_cast<std::int64_t>(number);
+                              " must be a whole number"};
+        value = static_cast<std::int64_t>(number == 0 ? zero : std::min(number, most));
     };
-    read("page", 1'000'000'000, page.number);
-    read("per_page", 1000, page.size);
+    read("page", 1'000'000'000, 1, page.number);
+    read("per_page", 1000, 50, page.size);
     page.filter = query.text("filter").value_or("");
     return page;
 }
@@ -148,8 +152,8 @@ void add_admin_routes(Routes &routes) {
     Route made = routes.route("GET", "/admin/users", Caller::auditor,
                               "Users, newest first, a page at a time", get_users);
     made.response_schema = R"({"$ref":"#/components/schemas/SupabaseUsers"})";
-    made.query = R"({"page":{"type":"integer","minimum":1,"default":1},
-        "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50},
+    made.query = R"({"page":{"type":"integer","minimum":0,"default":1},
+        "per_page":{"type":"integer","minimum":0,"default":50,"description":"at most 1000"},
         "filter":{"type":"string","maxLength":254}})";
     routes.add(std::move(made));
 

@@ -148,6 +148,10 @@ Outcome ask_as_caller(const api::Backend &backend, const Request &request,
     return outcome([&] { return backend.ask(statement, all); });
 }
 
+Refusal bad_email() {
+    return {400, "validation_failed", "Unable to validate email address: invalid format"};
+}
+
 Refusal refusal_of(const Outcome &outcome) {
     const Problems problems = read_problems(outcome.payload);
     for (const Meaning &meaning : meanings) {
@@ -155,6 +159,8 @@ Refusal refusal_of(const Outcome &outcome) {
             continue;
         if (!meaning.message && !problems.weak_password.empty())
             return {422, "weak_password", problems.text, problems.weak_password};
+        if (outcome.reason == "validation-failed" && problems.bad_email)
+            return bad_email();
         return {meaning.status, meaning.code, meaning.message ? meaning.message : problems.text};
     }
     return {outcome.status, outcome.status < 500 ? "unknown" : "unexpected_failure", problems.text};

@@ -50,6 +50,9 @@ Outcome ask_as_caller(const api::Backend &backend, const http::Request &request,
                       const http::Statement &statement,
                       const std::vector<http::Param> &parameters = {});
 
+// In the words that clients look for.
+Refusal bad_email();
+
 // What an outcome that is not ok means here.
 Refusal refusal_of(const Outcome &outcome);
 

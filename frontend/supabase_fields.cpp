@@ -210,30 +210,72 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
     return out;
 }
 
+namespace {
+
+// Supabase Auth's words for what a password lacks: clients look for them.
+class WeakPassword {
+  public:
+    void add(std::string_view reason) {
+        constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
+        constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
+                                 {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+                                 {"digit", "0123456789"},
+                                 {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
+        if (reason.substr(0, fewest.size()) == fewest)
+            return say("length", "Password should be at least ", reason.substr(fewest.size()));
+        if (reason.substr(0, most.size()) == most)
+            return say("length", "Password cannot be longer than ", reason.substr(most.size()));
+        for (const Name &set : sets)
+            if (reason.find(set.theirs) != reason.npos) {
+                note("characters");
+                missing_.append(missing_.empty() ? "" : ", ").append(set.ours);
+                return;
+            }
+        say("characters", "Password", reason);
+    }
+    void finish(Problems &problems) && {
+        if (!missing_.empty())
+            say("characters", "Password should contain at least one character of each: ", missing_);
+        problems.weak_password = std::move(reasons_);
+        if (!text_.empty())
+            problems.text = std::move(text_);
+    }
+
+  private:
+    void note(std::string_view reason) {
+        if (std::find(reasons_.begin(), reasons_.end(), reason) == reasons_.end())
+            reasons_.push_back(reason);
+    }
+    void say(std::string_view reason, std::string_view begin, std::string_view end) {
+        note(reason);
+        text_.append(text_.empty() ? "" : " ").append(begin).append(end).append(".");
+    }
+    std::vector<std::string_view> reasons_;
+    std::string text_, missing_;
+};
+
+} // namespace
+
 Problems read_problems(const std::string &payload) {
     json::Document document;
     Problems problems;
     if (!json::try_parse(document, payload, payload_limits))
         return problems;
-    const json::Value errors = document.root().find("errors");
-    if (errors.is_array())
+    WeakPassword weak;
+    if (const json::Value errors = document.root().find("errors"); errors.is_array())
         for (const json::Value error : errors.elements()) {
             const std::string_view field = error.find("field").as_string();
             std::string_view message = error.find("message").as_string();
             if (message.substr(0, field.size()) == field)
                 message.remove_prefix(field.size());
+            if (field == "password")
+                weak.add(message);
+            problems.bad_email |= field == "email";
             problems.text.append(problems.text.empty() ? "" : "; ")
                 .append(their_name(field))
                 .append(message);
-            if (field != "password")
-                continue;
-            const bool length = message.find(" at least ") != message.npos ||
-                                message.find(" at most ") != message.npos;
-            const std::string_view reason = length ? "length" : "characters";
-            auto &weak = problems.weak_password;
-            if (std::find(weak.begin(), weak.end(), reason) == weak.end())
-                weak.push_back(reason);
         }
+    std::move(weak).finish(problems);
     if (const json::Value message = document.root().find("message");
         problems.text.empty() && message.is_string())
         problems.text = message.as_string();

@@ -44,7 +44,8 @@ Users users_body(const std::string &payload);
 std::string profile_of(const Body &body, std::string_view changed_id = {});
 
 struct Problems {
-    std::string text; // one line
+    std::string text; // one line; of a weak password that alone
+    bool bad_email = false;
     std::vector<std::string_view> weak_password;
 };
 // {"message": ..., "errors": [{"field": ..., "message": ...}]} of the database.

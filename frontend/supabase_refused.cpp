@@ -1,5 +1,7 @@
 // Flows of Supabase Auth that are not offered here: mail, text messages, other providers, second
 // factors. Their clients get the refusal that a server without them gives.
+#include "core/email.hpp"
+#include "supabase_fields.hpp"
 #include "supabase_routes.hpp"
 
 namespace pg_principal::supabase {
@@ -13,20 +15,41 @@ struct Refused {
     Caller caller;
     int status;
     const char *code, *message;
+    void (*judge)(const Body &) = nullptr; // what is refused before, as it is where they are offered
 };
+
+void judge_email(const Body &body) {
+    const std::string email = body.text("email");
+    if (!email.empty() && check_email(normalise_email(email)))
+        throw bad_email();
+}
+
+void judge_address(const Body &body) {
+    judge_email(body);
+    std::string phone = body.text("phone");
+    if (phone.empty())
+        return;
+    if (phone.front() == '+')
+        phone.erase(0, 1);
+    if (phone.size() < 2 || phone.size() > 15 || phone.front() == '0' ||
+        phone.find_first_not_of("0123456789") != phone.npos)
+        throw Refusal{400, "validation_failed", "Invalid phone number format (E.164 required)"};
+}
 
 constexpr const char *no_mail = "This server sends no email";
 
 constexpr Refused refused[] = {
-    {"POST", "/invite", Caller::admin, 422, "email_provider_disabled", no_mail},
-    {"POST", "/admin/generate_link", Caller::admin, 422, "email_provider_disabled", no_mail},
+    {"POST", "/invite", Caller::admin, 422, "email_provider_disabled", no_mail, judge_email},
+    {"POST", "/admin/generate_link", Caller::admin, 422, "email_provider_disabled", no_mail,
+     judge_email},
     {"POST", "/magiclink", Caller::anybody, 422, "email_provider_disabled",
      "Login with magic link is disabled"},
     {"POST", "/otp", Caller::anybody, 422, "otp_disabled", "Signups not allowed for otp"},
     {"POST", "/recover", Caller::anybody, 400, "email_provider_disabled", no_mail},
     {"POST", "/resend", Caller::anybody, 400, "email_provider_disabled", no_mail},
     {"GET", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid"},
-    {"POST", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid"},
+    {"POST", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid",
+     judge_address},
     {"GET", "/reauthenticate", Caller::signed_in, 422, "email_provider_disabled", no_mail},
     {"GET", "/authorize", Caller::anybody, 400, "validation_failed",
      "Unsupported provider: provider is not enabled"},
@@ -117,7 +140,9 @@ constexpr Refused refused[] = {
 
 void add_refused_routes(Routes &routes) {
     for (const Refused &one : refused) {
-        const auto refuse_it = [&one](const api::Backend &, const Request &) -> Response {
+        const auto refuse_it = [&one](const api::Backend &, const Request &request) -> Response {
+            if (one.judge)
+                one.judge(Body(request, Body::May::be_empty));
             throw Refusal{one.status, one.code, one.message};
         };
         Route made = routes.route(one.method, one.path, one.caller, "", refuse_it);

@@ -37,5 +37,6 @@ void add_session_routes(Routes &routes);
 void add_admin_routes(Routes &routes);
 void add_refused_routes(Routes &routes);
 void add_status_routes(Routes &routes);
+void add_discovery_routes(Routes &routes);
 
 } // namespace pg_principal::supabase

@@ -82,11 +82,11 @@ Response post_token(const api::Backend &backend, const Request &request) {
     if (grant == "refresh_token")
         return refresh_grant(backend, request);
     if (grant == "id_token")
-        throw Refusal{400, "provider_disabled", "Sign-in with ID tokens is disabled"};
+        throw Refusal{400, "provider_disabled", "Provider is not enabled"};
     if (grant == "pkce")
         throw Refusal{404, "flow_state_not_found", "invalid flow state, no valid flow state found"};
     if (grant == "web3")
-        throw Refusal{422, "web3_provider_disabled", "Web3 sign-ins are disabled"};
+        throw Refusal{422, "web3_provider_disabled", "Web3 provider is disabled"};
     throw Refusal{400, "invalid_credentials", "unsupported_grant_type"};
 }
 

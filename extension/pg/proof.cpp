@@ -68,8 +68,11 @@ void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int>
 void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view subject,
                    TimestampTz now) {
     const SessionRow session = read_session(id);
-    if (!session.found)
-        refuse_token("unknown session");
+    if (!session.found) { // deleting a principal deletes its sessions
+        const std::optional<pg_uuid_t> uid = parse_uuid(subject);
+        refuse_token(uid && !read_principal(*uid, now).found ? "unknown principal"
+                                                             : "unknown session");
+    }
     if (session.revoked)
         refuse_token("session revoked");
     const TimestampTz ends = TIMESTAMP_NOT_FINITE(session.expires_at)

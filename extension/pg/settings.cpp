@@ -27,7 +27,7 @@ int registration_value = 0;
 int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
     max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
     agent_password_max_age_value;
-bool require_current_password_value = true;
+bool require_current_password_value = true, autoconfirm_value = false;
 
 constexpr int day = 86400;
 constexpr config_enum_entry registration_modes[] = {
@@ -89,6 +89,11 @@ void define_account_settings() {
         "pg_principal.registration", "Who may register: bootstrap, open or off.",
         "bootstrap: only while there is no principal; the first becomes ADMIN.",
         &registration_value, 0, registration_modes, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable(
+        "pg_principal.autoconfirm", "Who registers has a confirmed email at once.",
+        "For clients that keep no session without. It proves nothing: whoever the roster names "
+        "later gets the account without its password.",
+        &autoconfirm_value, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     define_int("pg_principal.max_failed_sign_ins",
                "Wrong passwords in a row that lock a principal's sign-in.", "0: none does.",
                &max_failed_sign_ins_value, 5, 0, 1000, 0);

@@ -75,6 +75,7 @@ CREATE TABLE auth.users (
     self_registered boolean NOT NULL DEFAULT false,
     password_scheme text,
     password_version integer NOT NULL DEFAULT 0,
+    email_autoconfirmed boolean NOT NULL DEFAULT false,
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
 );
 CREATE INDEX users_created_at ON auth.users (created_at, id);
@@ -88,7 +89,8 @@ COMMENT ON COLUMN auth.users.banned_until IS 'While in the future every token is
 COMMENT ON COLUMN auth.users.ban_origin IS 'Who banned: provision lifts its own bans only.';
 COMMENT ON COLUMN auth.users.session_generation IS 'Counts the bans. A session of an earlier generation is dead, also one whose transaction ran beside the ban.';
 COMMENT ON COLUMN auth.users.password_changed_at IS 'When the password was last set; replacing the hash by a better one of the same password leaves it.';
-COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless email_confirmed_at is set.';
+COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless somebody else confirmed the email.';
+COMMENT ON COLUMN auth.users.email_autoconfirmed IS 'email_confirmed_at was set by pg_principal.autoconfirm: it proves nothing.';
 COMMENT ON COLUMN auth.users.on_roster IS 'Created or adopted by auth.provision(): leaving the roster bans. Others are left alone.';
 
 -- Apart from auth.users, whose rows are shown, passed on, and told in errors. No foreign key, as auth.sessions.

@@ -92,7 +92,8 @@ COMMENT ON FUNCTION auth.remove_person(text) IS
 CREATE OR REPLACE FUNCTION auth.is_unproven(principal auth.users) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT (is_unproven.principal).self_registered AND (is_unproven.principal).email_confirmed_at IS NULL;
+    SELECT (is_unproven.principal).self_registered
+        AND ((is_unproven.principal).email_confirmed_at IS NULL OR (is_unproven.principal).email_autoconfirmed);
 END;
 COMMENT ON FUNCTION auth.is_unproven(auth.users) IS
 'Internal: whether a principal registered by itself and nobody has confirmed its email: it may be anybody''s, so its password and sessions end when the roster takes it over.';
@@ -108,6 +109,8 @@ BEGIN
         password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
         password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
         session_generation = u.session_generation + auth.is_unproven(u)::integer,
+        email_confirmed_at = CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
+        email_autoconfirmed = false,
         updated_at = now()
     WHERE u.id = target;
 END
@@ -239,6 +242,8 @@ BEGIN
             password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
             password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
             session_generation = u.session_generation + auth.is_unproven(u)::integer,
+            email_confirmed_at = CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
+            email_autoconfirmed = false,
             banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
             ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
             ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
@@ -252,4 +257,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS
-'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back. A ban that somebody made by hand stays; users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed. With dry_run (NULL counts as true) it counts and changes nothing.';
+'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back. A ban that somebody made by hand stays; users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With dry_run (NULL counts as true) it counts and changes nothing.';

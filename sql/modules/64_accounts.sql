@@ -82,6 +82,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_unproven constant boolean := self_made AND app_role <> 'ADMIN';
     roster_kind text;
+    autoconfirmed boolean := self_made AND current_setting('pg_principal.autoconfirm')::boolean;
     made auth.users;
     new_id constant uuid := coalesce((fields->>'id')::uuid, gen_random_uuid());
     scheme constant text := coalesce(auth.hold_password(new_id, fields->>'password'), auth.hold_hash(new_id, fields->>'passwordHash'));
@@ -89,12 +90,14 @@ BEGIN
     -- somebody the roster names belongs to it from the start, unless nobody but they says who they are
     SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = fields->>'email' AND NOT is_unproven;
     INSERT INTO auth.users (id, email, kind, app_role, password_scheme, password_version, password_changed_at, first_name, last_name,
-                            job_title, phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered, on_roster)
+                            job_title, phone_number, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, self_registered, on_roster,
+                            email_autoconfirmed)
     VALUES (new_id, fields->>'email', coalesce(roster_kind, fields->>'kind', 'person'), app_role, scheme, (scheme IS NOT NULL)::integer,
             CASE WHEN scheme IS NOT NULL THEN clock_timestamp() END,
             fields->>'firstName', fields->>'lastName', fields->>'jobTitle', fields->>'phoneNumber',
             coalesce(nullif(profile->'userMetadata', 'null'), '{}'), coalesce(auth.own_app_metadata(profile), '{}'),
-            CASE WHEN (fields->>'emailConfirmed')::boolean THEN clock_timestamp() END, is_unproven, roster_kind IS NOT NULL)
+            CASE WHEN (fields->>'emailConfirmed')::boolean OR autoconfirmed THEN clock_timestamp() END, is_unproven, roster_kind IS NOT NULL,
+            autoconfirmed)
     ON CONFLICT (email) DO NOTHING
     RETURNING * INTO made;
     IF made.id IS NULL THEN
@@ -287,6 +290,7 @@ BEGIN
         raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, auth.own_app_metadata(profile)),
         email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
             WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
+        email_autoconfirmed = u.email_autoconfirmed AND (fields->>'emailConfirmed')::boolean IS NULL,
         password_scheme = coalesce(new_scheme, u.password_scheme),
         password_version = u.password_version + (new_scheme IS NOT NULL)::integer,
         password_changed_at = CASE WHEN new_scheme IS NULL THEN u.password_changed_at ELSE clock_timestamp() END,
@@ -503,4 +507,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.import_users(jsonb) IS
-'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other columns are ignored). Metadata is the applications and stays as it is: no member of it makes a role or a kind here. Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';
+'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other columns are ignored). Metadata is the application''s and stays as it is: no member of it makes a role or a kind here. Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from api import FAST, PASSWORD, account, call, sql
-from supabase import brief, brief_now, go, key, refused, session
+from supabase import brief, brief_now, go, key, refused, session, setting
 from wire import Server, ask, equal, main, ok, request, talk, until
 
 NOT_KEY = (401, "no_authorization", "Invalid API key")
@@ -38,7 +38,8 @@ def keys():
         for name, good in {"anon": anon, "service_role": service}.items():
             equal(f"{name} beside a password", go(server, "POST", "/token?grant_type=password", password, good, good).status, 200)
             equal(f"{name} beside a token", go(server, "GET", "/user", token=mine, apikey=good).json["id"], who["id"])
-            equal(f"{name} is no user", brief(go(server, "GET", "/user", apikey=good)), NO_SUB)
+            equal(f"{name} is no user", brief(go(server, "GET", "/user", token=good, apikey=good)), NO_SUB)
+            equal(f"{name} alone is no bearer token", brief(go(server, "GET", "/user", apikey=good)), NO_TOKEN)
             equal(f"{name} cannot sign out", brief(go(server, "POST", "/logout", token=good, apikey=good)), NO_SUB)
         equal("service_role alone administers", go(server, "GET", "/admin/users", apikey=service).status, 200)
         equal("and as a token beside anon", go(server, "GET", "/admin/users", token=service, apikey=anon).status, 200)
@@ -72,7 +73,16 @@ def prefix():
         equal("off", [call(server, "GET", path).status for path in ("/auth/v1/health", "/health", "/auth/v1/.well-known/jwks.json")], [404, 200, 404])
         equal("in the other dialect's shape", sorted(call(server, "GET", "/auth/v1/user").json), ["error", "message"])
         ok("nor documented", not any("/admin/" in path for path in call(server, "GET", "/openapi.json").json["paths"]))
-    for bad in ("auth", "/", "/api", "/api/x", "/a//b", "/a/", "/a:b", ""):
+    for root in ("", "/"):
+        with Server(*FAST, "--supabase-prefix", root) as server:
+            answer = call(server, "POST", "/token?grant_type=password", {"email": who["email"], "password": PASSWORD})
+            equal(f"at the root by {root!r}", (answer.status, call(server, "GET", "/user", token=answer.json["access_token"]).json["id"]), (200, who["id"]))
+            equal("beside the rest", [call(server, "GET", path).status for path in
+                                      ("/auth/v1/settings", "/settings", "/.well-known/jwks.json", "/ready", "/api/users/me")], [404, 200, 200, 200, 401])
+            equal("one /health", call(server, "GET", "/health").json["name"], "GoTrue")
+            equal("refusals in the shape of each", [sorted(call(server, "GET", path).json) for path in ("/x", "/api/x", "/apix")],
+                  [["code", "error_code", "msg"], ["message"], ["code", "error_code", "msg"]])
+    for bad in ("auth", "//", "/api", "/api/x", "/a//b", "/a/", "/a:b"):
         done = subprocess.run([*os.environ["HTTP_SERVER"].split(), "--listen", "127.0.0.1:0", "--supabase-prefix", bad], timeout=10,
                               capture_output=True, text=True)
         ok(f"--supabase-prefix {bad!r}: refused", done.returncode == 2 and "--supabase-prefix" in done.stderr, done)
@@ -86,7 +96,7 @@ def public():
         again = go(server, "GET", "/.well-known/jwks.json", headers=[f"If-None-Match: {first.headers['etag']}"])
         equal("304 by ETag", (again.status, again.text), (304, ""))
         health = go(server, "GET", "/health").json
-        equal("/health", (health["name"], bool(re.fullmatch(r"v\d+\.\d+\.\d+", health["version"]))), ("pg_principal", True))
+        equal("/health", (health["name"], bool(re.fullmatch(r"v\d+\.\d+\.\d+", health["version"]))), ("GoTrue", True))
         for path in ("/x", "/admin", "/user/", "/USER", "/admin/users/1/2/3/4"):
             refused(f"404 {path}", server, "GET", path, None, (404, "validation_failed", "no such resource"))
         for method, path, allow in [("GET", "/token", "POST, OPTIONS"), ("DELETE", "/user", "GET, HEAD, OPTIONS, PUT"), ("PATCH", "/admin/users", "")]:
@@ -106,6 +116,32 @@ def public():
                     (403, "bad_jwt", "invalid JWT: unable to parse or verify signature"), token="eyJhbGciOiJub25lIn0.e30.")
 
 
+def discovery():
+    def read(server):
+        answer = go(server, "GET", "/.well-known/openid-configuration")
+        return answer.json, answer.headers["cache-control"]
+
+    with Server(*FAST) as server:
+        told, kept = read(server)
+        base = "http://x/auth/v1"  # the Host that these tests send
+        equal("an issuer that is no URL", (told["issuer"], told["jwks_uri"], told["id_token_signing_alg_values_supported"], kept),
+              ("pg_principal", base + "/.well-known/jwks.json", ["ES256"], "no-store"))
+        equal("the keys are there", call(server, "GET", told["jwks_uri"][len("http://x"):]).json,
+              go(server, "GET", "/.well-known/jwks.json").json)
+        equal("every endpoint is served", {name: call(server, "GET", url[len("http://x"):]).status
+                                           for name, url in told.items() if name.endswith("_endpoint")},
+              {"authorization_endpoint": 400, "token_endpoint": 405, "userinfo_endpoint": 401})
+    setting("issuer", "https://id.example/auth/v1/")
+    sql("SELECT auth.create_signing_key('EdDSA', false)")
+    with Server(*FAST, "--require-api-key") as server:
+        told, kept = read(server)
+        equal("an issuer that is one", (told["issuer"], told["jwks_uri"], told["id_token_signing_alg_values_supported"]),
+              ("https://id.example/auth/v1/", "https://id.example/auth/v1/.well-known/jwks.json", ["ES256", "EdDSA"]))
+        ok("may be kept", kept.startswith("public, max-age="), kept)
+    sql("DELETE FROM auth.signing_keys WHERE alg = 'EdDSA'")
+    setting("issuer", None)
+
+
 def browsers():
     origin = "https://app.example"
     with Server(*FAST, "--cors-origin", origin) as server:
@@ -119,6 +155,15 @@ def browsers():
         exposed = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
         equal("a refusal can be read, and its version", (answer.status, answer.headers["access-control-allow-origin"],
                                                          {"link", "x-total-count", "x-supabase-api-version"} - exposed), (401, origin, set()))
+
+
+    with Server(*FAST, "--cors-origin", origin, "--cors-header", "x-my-app", "--cors-header", "Sentry-Trace,baggage") as server:
+        given = ask(server.port, "/auth/v1/user", "OPTIONS", [f"Origin: {origin}", "Access-Control-Request-Method: GET"])[1]
+        ok("headers of one's own", given["access-control-allow-headers"].endswith(", x-request-id, x-my-app, Sentry-Trace, baggage"), given)
+    for bad in ("x y", "x:y", "x\r\ny", "\xff"):
+        done = subprocess.run([*os.environ["HTTP_SERVER"].split(), "--listen", "127.0.0.1:0", "--cors-header", bad], timeout=10,
+                              capture_output=True, text=True)
+        ok(f"--cors-header {bad!r}: refused", done.returncode == 2 and "--cors-header" in done.stderr, done)
 
 
 def limits():
@@ -158,4 +203,4 @@ def away():
               [200, 200])
 
 
-main(keys, prefix, public, browsers, limits, away)
+main(keys, prefix, public, discovery, browsers, limits, away)

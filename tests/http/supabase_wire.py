@@ -6,11 +6,12 @@ import re
 import time
 
 from api import FAST, PASSWORD, account, call, sql
-from supabase import IDENTITY, SESSION, USER, brief, go, is_live, refresh, refused, session, setting
+from supabase import IDENTITY, SESSION, USER, brief, go, is_live, key, refresh, refused, session, setting
 from wire import Server, equal, main, ok
 
 NEW = "An0ther!Password"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SYMBOLS = "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"
 MISSING = (400, "validation_failed")
 
 
@@ -27,7 +28,7 @@ def registration():
         settings = go(server, "GET", "/settings").json
         equal("/settings of an empty database", (settings["disable_signup"], settings["mailer_autoconfirm"], settings["saml_enabled"],
                                                  [name for name, on in settings["external"].items() if on]),
-              (False, True, False, ["email"]))
+              (False, False, False, ["email"]))
         first = go(server, "POST", "/signup", {"email": " First@Example.COM ", "password": PASSWORD, "data": {"name": "Ada", "x": [1]},
                                                "gotrue_meta_security": {}, "code_challenge": None, "code_challenge_method": None})
         equal("the first to register: a session", (first.status, set(first.json), first.json["token_type"], first.json["expires_in"]),
@@ -54,15 +55,17 @@ def registration():
                 ("nothing", {}, (422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")),
                 ("a phone", {"phone": "123456789", "password": PASSWORD}, (400, "phone_provider_disabled", "Phone signups are disabled")),
                 ("no password", {"email": "x@example.com"}, (*MISSING, "Signup requires a valid password")),
-                ("no address", {"email": "x", "password": PASSWORD}, (*MISSING, "email has no @")),
+                ("no address", {"email": "x", "password": PASSWORD}, (*MISSING, "Unable to validate email address: invalid format")),
                 ("data that is none", {**new, "data": "x"}, (400, "bad_json", "data must be an object")),
                 ("a number", {**new, "email": 1}, (400, "bad_json", "email must be a string"))]:
             refused(f"sign up with {name}", server, "POST", "/signup", body, wanted)
+        lacks = f"Password should contain at least one character of each: ABCDEFGHIJKLMNOPQRSTUVWXYZ, 0123456789, {SYMBOLS}."
         for password, reasons, text in [
-                ("short", ["length", "characters"], "password must have at least 12 characters; password must have an upper-case letter; "
-                 "password must have a digit; password must have a symbol"),
-                ("alllowercaseletters", ["characters"], "password must have an upper-case letter; password must have a digit; "
-                 "password must have a symbol"),
+                ("short", ["length", "characters"], f"Password should be at least 12 characters. {lacks}"),
+                ("alllowercaseletters", ["characters"], lacks),
+                ("A" * 200 + "\x01", ["characters", "length"], "Password must not have control characters. Password cannot be longer than "
+                 "128 characters. Password should contain at least one character of each: abcdefghijklmnopqrstuvwxyz, 0123456789, "
+                 + SYMBOLS + "."),
                 ("Aa1!" * 300, ["length"], None)]:
             weak = go(server, "POST", "/signup", {"email": "weak@example.com", "password": password})
             equal(f"weak password {password[:8]}", (brief(weak)[:2], weak.json["weak_password"]),
@@ -113,9 +116,9 @@ def passwords():
         for query, wanted in [
                 ("", (400, "invalid_credentials", "unsupported_grant_type")), ("?grant_type=", (400, "invalid_credentials", "unsupported_grant_type")),
                 ("?grant_type=x", (400, "invalid_credentials", "unsupported_grant_type")),
-                ("?grant_type=id_token", (400, "provider_disabled", "Sign-in with ID tokens is disabled")),
+                ("?grant_type=id_token", (400, "provider_disabled", "Provider is not enabled")),
                 ("?grant_type=pkce", (404, "flow_state_not_found", "invalid flow state, no valid flow state found")),
-                ("?grant_type=web3", (422, "web3_provider_disabled", "Web3 sign-ins are disabled")),
+                ("?grant_type=web3", (422, "web3_provider_disabled", "Web3 provider is disabled")),
                 ("?grant_type=password&grant_type=password", (*MISSING, "grant_type is there twice")),
                 ("?grant_type=%ff", (*MISSING, "The query cannot be decoded"))]:
             refused(f"/token{query}", server, "POST", "/token" + query, {"email": who["email"], "password": PASSWORD}, wanted)
@@ -149,7 +152,7 @@ def refreshing():
               (unknown, (403, "user_banned", "User is banned")))
         sql("DELETE FROM auth.users WHERE id = :'id'", id=who["id"])
         answer = brief(go(server, "GET", "/user", token=mine["access_token"]))
-        ok("deleted", answer[:2] in [(403, "session_not_found"), (403, "user_not_found")], answer)
+        equal("deleted", answer, (403, "user_not_found", "User from sub claim in JWT does not exist"))
 
 
 def own_user():
@@ -218,6 +221,51 @@ def signing_out():
         equal("which changed nothing", is_live(server, kept), (True, True))
 
 
+def confirming():
+    def registered(name):
+        with Server(*FAST) as server:
+            told = go(server, "GET", "/settings").json["mailer_autoconfirm"]
+            answer = go(server, "POST", "/signup", {"email": name, "password": PASSWORD}).json
+            user = go(server, "GET", "/user", token=answer["access_token"]).json
+            equal(f"{name}: the sign-up and the user say the same", answer["user"], user)
+            return told, "email_confirmed_at" in user, "confirmed_at" in user, user["identities"][0]["identity_data"]["email_verified"]
+
+    setting("registration", "open")
+    equal("nobody is confirmed by registering", registered("plain@example.com"), (False, False, False, False))
+    setting("autoconfirm", "on")
+    equal("unless everybody is", registered("auto@example.com"), (True, True, True, True))
+    setting("autoconfirm", None)
+    setting("registration", None)
+
+
+def not_offered():
+    service, mine = key("service_role"), account()
+    with Server(*FAST) as server:
+        bad_email = (*MISSING, "Unable to validate email address: invalid format")
+        for path in ("/invite", "/admin/generate_link"):
+            refused(f"{path}: no address", server, "POST", path, {"email": "x", "type": "signup"}, bad_email, token=service)
+            refused(f"{path}: nor a text", server, "POST", path, {"email": 1}, (400, "bad_json", "email must be a string"), token=service)
+            refused(path, server, "POST", path, {"email": "x@example.com"}, (422, "email_provider_disabled", "This server sends no email"), token=service)
+        for phone in ("+1555-invalid", "0155", "1", "+", "1234567890123456"):
+            refused(f"/verify: {phone}", server, "POST", "/verify", {"phone": phone, "token": "1", "type": "sms"},
+                    (*MISSING, "Invalid phone number format (E.164 required)"))
+        expired = (403, "otp_expired", "Token has expired or is invalid")
+        for body in ({"phone": "+15550100"}, {"phone": "15550100"}, {"email": "x@example.com"}, {}, None):
+            refused(f"/verify: {body}", server, "POST", "/verify", body, expired)
+        refused("/verify: no address", server, "POST", "/verify", {"email": "x"}, bad_email)
+        no_token = (401, "no_authorization", "This endpoint requires a valid Bearer token")
+        for method, path in [("POST", "/factors"), ("POST", "/factors/x/challenge"), ("POST", "/factors/x/verify"), ("DELETE", "/factors/x"),
+                             ("GET", "/reauthenticate"), ("GET", "/user"), ("PUT", "/user"), ("POST", "/logout")]:
+            refused(f"{method} {path} with a key alone", server, method, path, {} if method in ("POST", "PUT") else None, no_token, apikey=key("anon"))
+        token = session(server, mine["email"])["access_token"]
+        sql("SELECT auth.set_password(:'email', 'An0ther!Password')", email=mine["email"])
+        refused("a session that ended", server, "GET", "/user", None,
+                (403, "session_not_found", "Session from session_id claim in JWT does not exist"), token=token)
+        sql("DELETE FROM auth.users WHERE id = :'id'", id=mine["id"])
+        refused("a user that was deleted", server, "GET", "/user", None,
+                (403, "user_not_found", "User from sub claim in JWT does not exist"), token=token)
+
+
 def bodies():
     path = "/token?grant_type=password"
     email = json.dumps(account()["email"])
@@ -238,4 +286,4 @@ def bodies():
         equal("a parameter of the type neither", go(server, "POST", path, good, headers=["X: y"]).status, 200)
 
 
-main(registration, passwords, refreshing, own_user, signing_out, bodies)
+main(registration, passwords, refreshing, own_user, signing_out, confirming, not_offered, bodies)

@@ -151,5 +151,19 @@ FROM registered r JOIN auth.users u ON u.email = r.who || '@example.com' ORDER B
 SELECT auth.set_password('stranger@example.com', 'Th1sIsAStrong!Pass');
 SELECT (auth.provision()).created;
 SELECT (auth.sign_in('stranger@example.com', 'Th1sIsAStrong!Pass')).status;
+-- pg_principal.autoconfirm tells clients that an email is confirmed, and proves nothing; an administrator's word does
+SET pg_principal.autoconfirm = on;
+SELECT w.who, s.status, s.payload->'tokens'->>'refreshToken' AS refresh, s.payload->'user'->>'emailConfirmedAt' IS NOT NULL AS told INTO TEMP autoconfirmed
+FROM unnest('{auto-stranger,auto-vouched,auto-denied}'::text[]) AS w (who), auth.sign_up(jsonb_build_object('email', w.who || '@example.com', 'password', 'Th1sIsAStrong!Pass')) AS s;
+RESET pg_principal.autoconfirm;
+SELECT token AS service FROM auth.issue_key('service_role') \gset
+SELECT set_config('pg_principal.token', :'service', false) <> '' AS bound;
+SELECT u.email, (auth.update_user(u.id, '{"firstName": "F"}')).status, (auth.update_user(u.id, CASE WHEN u.email ~ 'stranger' THEN '{}' ELSE jsonb_build_object('emailConfirmed', u.email ~ 'vouched') END)).status FROM auth.users u WHERE u.email ~ '^auto-' ORDER BY u.email;
+RESET pg_principal.token;
+SELECT email, email_confirmed_at IS NOT NULL AS confirmed, email_autoconfirmed FROM auth.users WHERE email ~ '^auto-' ORDER BY email;
+SELECT auth.push_people('[{"email": "auto-stranger@example.com", "name": "S"}, {"email": "auto-vouched@example.com", "name": "V"}, {"email": "auto-denied@example.com", "name": "D"}]');
+SELECT (auth.provision()).created;
+SELECT r.who, r.status, r.told, (auth.sign_in(r.who || '@example.com', 'Th1sIsAStrong!Pass')).status AS sign_in, (auth.refresh(r.refresh)).reason AS refresh, u.email_confirmed_at IS NOT NULL AS confirmed, u.email_autoconfirmed
+FROM autoconfirmed r JOIN auth.users u ON u.email = r.who || '@example.com' ORDER BY r.who;
 RESET pg_principal.registration;
 \i :teardown

@@ -213,12 +213,16 @@ TEST(SupabaseProblems, OneLineInTheirNames) {
              R"({"field":"email","message":"email has no @"}]})"),
         "user_metadata x; email has no @");
     EXPECT_EQ(read(R"({"errors":[{"field":"password","message":"password must have at most 9"}]})"),
-              "password must have at most 9 [length]");
+              "Password cannot be longer than 9. [length]");
+    // a weak password is told of by itself
     EXPECT_EQ(read(R"({"errors":[{"field":"password","message":"password must have a digit"},)"
-                   R"({"field":"password","message":"password must have a symbol"},)"
+                   R"({"field":"email","message":"email has no @"},)"
+                   R"({"field":"password","message":"password must have an upper-case letter"},)"
                    R"({"field":"password","message":"password must have at least 9"}]})"),
-              "password must have a digit; password must have a symbol; password must have at "
-              "least 9 [characters] [length]");
+              "Password should be at least 9. Password should contain at least one character of "
+              "each: 0123456789, ABCDEFGHIJKLMNOPQRSTUVWXYZ. [characters] [length]");
+    EXPECT_EQ(read(R"({"errors":[{"field":"password","message":"password must be UTF-8"}]})"),
+              "Password must be UTF-8. [characters]");
     for (const char *other : {"", "x", "[]", "7", "{}", R"({"message":7})", R"({"errors":7})"})
         EXPECT_EQ(read(other), "") << other;
 }
