@@ -3,7 +3,7 @@
 #include "core/error.hpp"
 #include "core/profile.hpp"
 #include "pg/guesses.hpp"
-#include "pg/held_hashes.hpp"
+#include "pg/held_secrets.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/settings.hpp"
 #include "pg/store.hpp"

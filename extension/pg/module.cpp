@@ -2,7 +2,7 @@
 #include "core/crypto.hpp"
 #include "pg/bridge.hpp"
 #include "pg/guesses.hpp"
-#include "pg/held_hashes.hpp"
+#include "pg/held_secrets.hpp"
 #include "pg/prepare.hpp"
 #include "pg/revocation.hpp"
 #include "pg/settings.hpp"
@@ -19,7 +19,7 @@ void _PG_init(void) {
     pg_principal::watch_revocations();
     pg_principal::watch_prepares();
     pg_principal::watch_guesses();
-    pg_principal::run_or_exit(pg_principal::watch_held_hashes);
+    pg_principal::run_or_exit(pg_principal::watch_held_secrets);
     if (process_shared_preload_libraries_in_progress) {
         pg_principal::request_token_use_memory();
         pg_principal::request_guesses_memory();

@@ -17,11 +17,13 @@ COMMENT ON FUNCTION auth.reseal_key_material(bytea, text, text) IS
 
 CREATE OR REPLACE FUNCTION auth.store_signing_key(kid text, alg text, public_jwk jsonb, material bytea, sealed_under text, activate boolean) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    held constant bigint := auth.hold_secret(material);
 BEGIN
     -- first: the lock that lock_signing_key takes, which two that insert before cannot both come to hold
     LOCK TABLE auth.signing_keys IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO auth.signing_keys (kid, alg, public_jwk, material, sealed_under)
-    VALUES (store_signing_key.kid, store_signing_key.alg, store_signing_key.public_jwk, store_signing_key.material,
+    VALUES (store_signing_key.kid, store_signing_key.alg, store_signing_key.public_jwk, auth.held_secret(held),
             store_signing_key.sealed_under)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
@@ -36,20 +38,24 @@ $$;
 COMMENT ON FUNCTION auth.store_signing_key(text, text, jsonb, bytea, text, boolean) IS 'Internal: the last step of creating and importing a key.';
 
 CREATE OR REPLACE FUNCTION auth.create_signing_key(alg text DEFAULT 'HS256', activate boolean DEFAULT true) RETURNS text
-LANGUAGE sql SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT auth.store_signing_key(k.kid, k.key_alg, k.public_jwk, k.material, k.sealed_under, create_signing_key.activate)
-    FROM auth.generate_key_material(create_signing_key.alg) AS k;
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    k constant record := auth.generate_key_material(alg);
+BEGIN
+    RETURN auth.store_signing_key(k.kid, k.key_alg, k.public_jwk, k.material, k.sealed_under, activate);
+END
+$$;
 COMMENT ON FUNCTION auth.create_signing_key(text, boolean) IS
 'Makes a signing key and returns its kid. It signs from now on (activate), or stands by: published in auth.jwks() before it signs. alg: HS256, ES256, EdDSA, ...; 22023 for another.';
 
 CREATE OR REPLACE FUNCTION auth.import_signing_key(material text, activate boolean DEFAULT true) RETURNS text
-LANGUAGE sql SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT auth.store_signing_key(k.kid, k.key_alg, k.public_jwk, k.material, k.sealed_under, import_signing_key.activate)
-    FROM auth.read_key_material(import_signing_key.material) AS k;
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    k constant record := auth.read_key_material(material);
+BEGIN
+    RETURN auth.store_signing_key(k.kid, k.key_alg, k.public_jwk, k.material, k.sealed_under, activate);
+END
+$$;
 COMMENT ON FUNCTION auth.import_signing_key(text, boolean) IS
 'Stores a private JWK (RFC 7517), or a Supabase JWT secret as plain text (HS256, at least 32 bytes), and returns its kid. 22023 names what is wrong with the key; 42710 when it is there already.';
 

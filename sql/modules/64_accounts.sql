@@ -87,6 +87,8 @@ DECLARE
     new_id constant uuid := coalesce((fields->>'id')::uuid, gen_random_uuid());
     scheme constant text := coalesce(auth.hold_password(new_id, fields->>'password'), auth.hold_hash(new_id, fields->>'passwordHash'));
 BEGIN
+    fields := fields - '{password,passwordHash}'::text[];
+    profile := auth.metadata_of(profile);
     -- somebody the roster names belongs to it from the start, unless nobody but they says who they are
     SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = fields->>'email' AND NOT is_unproven;
     INSERT INTO auth.users (id, email, kind, app_role, password_scheme, password_version, password_changed_at, first_name, last_name,
@@ -135,6 +137,7 @@ BEGIN
     checked := auth.read_profile(profile,
         'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed id passwordHash banDuration',
         'email');
+    profile := auth.metadata_of(profile);
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile),
         auth.reserved_metadata(profile, coalesce(checked.fields->>'kind', 'person'), coalesce(checked.fields->>'role', 'ANALYST')));
     IF checked.problems IS NOT NULL THEN
@@ -144,6 +147,7 @@ BEGIN
     END IF;
     BEGIN
         made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role', 'ANALYST'), 'created');
+        checked.fields := checked.fields - '{password,passwordHash}'::text[];
     EXCEPTION WHEN unique_violation THEN
         RETURN auth.refusal(409, 'id-taken', 'A user with that id already exists');
     END;
@@ -278,6 +282,8 @@ DECLARE
     reserved jsonb;
     new_scheme text := auth.hold_password(target, fields->>'password');
 BEGIN
+    fields := fields - 'password';
+    profile := auth.metadata_of(profile);
     UPDATE auth.users u SET
         email = coalesce(fields->>'email', u.email),
         app_role = coalesce(fields->>'role', u.app_role),
@@ -332,6 +338,7 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(changes, 'firstName lastName jobTitle phoneNumber userMetadata', '');
+    changes := auth.metadata_of(changes);
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
@@ -356,6 +363,7 @@ BEGIN
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(changes,
         'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed banDuration', '');
+    changes := auth.metadata_of(changes);
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
     ban := (checked.fields->>'banDuration')::interval;
     IF checked.problems IS NOT NULL THEN
@@ -435,13 +443,15 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     problems text;
     bad bigint;
+    held bigint;
 BEGIN
     IF rows IS NULL OR jsonb_typeof(rows) <> 'array' THEN
         PERFORM auth.raise_error('import_not_an_array', coalesce(jsonb_typeof(rows), 'NULL'));
     END IF;
+    held := auth.hold_document(rows);
     WITH given AS MATERIALIZED (
         SELECT r.n, r.row, lower(btrim(r.row->>'email') COLLATE "C") AS email, r.row->>'id' AS id
-        FROM jsonb_array_elements(rows) WITH ORDINALITY AS r (row, n)
+        FROM jsonb_array_elements(auth.held_document(held)) WITH ORDINALITY AS r (row, n)
     ), problem (n, reason) AS (
         SELECT g.n, 'must be an object of fields' FROM given g WHERE jsonb_typeof(g.row) <> 'object'
         UNION ALL
@@ -489,7 +499,7 @@ BEGIN
         || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
     INTO bad, problems FROM numbered;
     IF bad > 0 THEN
-        PERFORM auth.raise_error('import_refused', bad::text, jsonb_array_length(rows)::text, problems);
+        PERFORM auth.raise_error('import_refused', bad::text, jsonb_array_length(auth.held_document(held))::text, problems);
     END IF;
     WITH made AS (
         INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data,
@@ -500,7 +510,7 @@ BEGIN
             coalesce(nullif(r->'raw_user_meta_data', 'null'), '{}'), coalesce(nullif(r->'raw_app_meta_data', 'null'), '{}'),
             (r->>'email_confirmed_at')::timestamptz, (r->>'last_sign_in_at')::timestamptz,
             coalesce((r->>'created_at')::timestamptz, now()), o.email IS NOT NULL
-        FROM jsonb_array_elements(rows) AS r LEFT JOIN auth.organization_people o ON o.email = auth.normalise_email(r->>'email')
+        FROM jsonb_array_elements(auth.held_document(held)) AS r LEFT JOIN auth.organization_people o ON o.email = auth.normalise_email(r->>'email')
         RETURNING id, email
     )
     SELECT count(auth.audit(m.id, m.email, '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;

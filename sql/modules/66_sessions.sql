@@ -44,6 +44,7 @@ DECLARE
     ends timestamptz := at_time + auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') * interval '1 second';
     request record := auth.request_context();
     first record;
+    held bigint;
     payload jsonb;
 BEGIN
     -- made when first needed, so that a restore never meets one of its own
@@ -52,9 +53,10 @@ BEGIN
         SELECT 'refresh_token', m.material, m.sealed_under FROM auth.make_server_key() AS m ON CONFLICT DO NOTHING;
     END IF;
     first := auth.first_refresh_token(new_id);
+    held := auth.hold_secret(first.hash);
     INSERT INTO auth.sessions (id, user_id, generation, origin, created_at, expires_at, ip, user_agent)
     VALUES (new_id, principal.id, principal.session_generation, 'sign_in', at_time, 'infinity', request.ip, request.user_agent);
-    INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at) VALUES (new_id, first.hash, at_time, ends);
+    INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at) VALUES (new_id, auth.held_secret(held), at_time, ends);
     payload := auth.session_payload(principal, new_id, at_time, first.token, ends,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
     PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
@@ -120,6 +122,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     mode text := current_setting('pg_principal.registration');
     checked record;
+    given_email text;
     made auth.users;
     result auth.auth_result;
 BEGIN
@@ -138,10 +141,12 @@ BEGIN
         RETURN auth.refusal(403, 'registration-closed', 'Registration is closed');
     END IF;
     checked := auth.read_profile(profile, 'email password firstName lastName jobTitle phoneNumber userMetadata', 'email password');
+    profile := auth.metadata_of(profile);
+    given_email := checked.fields->>'email';
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
-    ELSIF mode = 'open' AND EXISTS (SELECT FROM auth.organization_people o WHERE o.email = checked.fields->>'email') THEN
+    ELSIF mode = 'open' AND EXISTS (SELECT FROM auth.organization_people o WHERE o.email = given_email) THEN
         -- theirs once auth.provision() runs, and with it what the roster lets them see
         RETURN auth.refusal(409, 'email-taken', 'Email is already registered');
     END IF;
@@ -188,6 +193,9 @@ COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) IS
 CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    given constant record := auth.read_refresh_token(refresh_token);
+    held_hash constant bigint := auth.hold_secret(given.hash);
+    held_successor constant bigint := auth.hold_secret(given.successor_hash);
     seen record;
     ends timestamptz;
     metadata jsonb;
@@ -201,7 +209,7 @@ BEGIN
     END IF;
     LOOP
         -- known: the secret is that of the present token or of the one before; of older ones the id must do
-        SELECT given.*, s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
+        SELECT s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
             WHEN given.fault IS NOT NULL THEN given.fault
             WHEN s.id IS NULL THEN 'verification-failed'
             WHEN NOT given.is_ours THEN 'refresh-id-mismatch'
@@ -216,44 +224,44 @@ BEGIN
               OR given.generation < r.generation
                  AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' THEN 'refresh-id-mismatch'
         END AS reason INTO seen
-        FROM auth.read_refresh_token(refresh_token) AS given CROSS JOIN (SELECT clock_timestamp() AS at_time) AS t
+        FROM (SELECT clock_timestamp() AS at_time) AS t
             LEFT JOIN auth.sessions s ON s.id = given.session_id
             LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
             LEFT JOIN auth.users u ON u.id = s.user_id
             CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
-                WHEN r.generation THEN auth.equal_secrets(given.hash, r.hash)
-                WHEN r.generation - 1 THEN auth.equal_secrets(given.hash, r.previous_hash)
+                WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
+                WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash), r.previous_hash)
                 ELSE given.generation < r.generation END AS known) AS k;
         IF seen.reason IS NOT NULL THEN
-            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', seen.session_id, 'generation', seen.generation));
+            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', given.session_id, 'generation', given.generation));
             IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at >= seen.exchanged_at THEN
                 -- A used token again: whoever shows it, one of two holders is a thief. But a request that came before the
                 -- last exchange is late: its sender may have given up on it and asked again.
-                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = seen.session_id; -- before sessions, as everywhere
+                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = given.session_id; -- before sessions, as everywhere
                 UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
-                WHERE s.id = seen.session_id AND s.revoked_at IS NULL;
+                WHERE s.id = given.session_id AND s.revoked_at IS NULL;
                 metadata := metadata || '{"reuse": true, "sessionEnded": true}';
             END IF;
             -- Ids of sessions are no secret: who knows one must not be able to write into its owner's audit.
-            IF seen.is_ours IS NOT TRUE THEN
+            IF given.is_ours IS NOT TRUE THEN
                 seen.principal := NULL;
             END IF;
             RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata, seen.known);
         END IF;
-        IF seen.generation < seen.stored_generation THEN
+        IF given.generation < seen.stored_generation THEN
             ends := seen.expires_at; -- a retry: the same successor once more
             EXIT;
         END IF;
         UPDATE auth.refresh_tokens r
-        SET generation = r.generation + 1, hash = seen.successor_hash, previous_hash = r.hash, created_at = seen.at_time,
+        SET generation = r.generation + 1, hash = auth.held_secret(held_successor), previous_hash = r.hash, created_at = seen.at_time,
             expires_at = seen.at_time + CASE WHEN context IS NULL THEN auth.seconds('refresh_token_ttl')
                 ELSE auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') END * interval '1 second'
-        WHERE r.session_id = seen.session_id AND r.generation = seen.generation AND r.hash = seen.hash AND r.invalidated_as IS NULL
+        WHERE r.session_id = given.session_id AND r.generation = given.generation AND r.hash = auth.held_secret(held_hash) AND r.invalidated_as IS NULL
         RETURNING r.expires_at INTO ends;
         EXIT WHEN FOUND;
         -- somebody was faster: judge again by what is there now
     END LOOP;
-    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, seen.session_id, seen.signed_in_at, seen.successor, ends,
+    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, given.session_id, seen.signed_in_at, given.successor, ends,
         CASE WHEN context IS NOT NULL THEN auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl') END))::auth.auth_result;
 END
 $$;
@@ -395,7 +403,7 @@ BEGIN
     -- the password is judged by itself, so that a wrong current one is told first
     checked := auth.read_profile(CASE WHEN jsonb_typeof(changes) = 'object' THEN changes - '{password, currentPassword}'::text[] END,
         'email userMetadata', '');
-    checked.problems := coalesce(checked.problems, auth.oversized_metadata(changes));
+    checked.problems := coalesce(checked.problems, auth.oversized_metadata(auth.metadata_of(changes)));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', problem, checked.problems);
     ELSIF checked.fields->>'email' <> auth.email() THEN

@@ -18,7 +18,7 @@ UPDATE auth.users u SET encrypted_password = NULL, password_scheme = coalesce(nu
     password_version = 1
 WHERE u.encrypted_password IS NOT NULL;
 ALTER TABLE auth.users ENABLE TRIGGER audit_update;
-DROP FUNCTION auth.hash_password(text), auth.verify_password(text, text); -- see 32_passwords.sql
+DROP FUNCTION auth.hash_password(text), auth.verify_password(text, text); -- see 32_secrets.sql
 ALTER TABLE auth.users
     DROP CONSTRAINT users_first_name_check, ADD CONSTRAINT users_first_name_check CHECK (octet_length(first_name) <= 256),
     DROP CONSTRAINT users_last_name_check, ADD CONSTRAINT users_last_name_check CHECK (octet_length(last_name) <= 256),

@@ -15,7 +15,10 @@ if [ -z "${HARNESS_ROOT-}" ]; then
 fi
 dir=$work/secrets
 mkdir -p "$dir" && chmod 755 "$dir"
-cluster_create "$dir" fsync=off shared_preload_libraries=pg_principal,pg_stat_statements pg_stat_statements.track=all || exit 1
+libraries=$("$pg_config" --pkglibdir)
+preload=pg_principal,pg_stat_statements,auto_explain
+if [ -f "$libraries/pgaudit.so" ]; then preload+=,pgaudit; else echo "# this server has no pgaudit: what it would log is not looked at"; fi
+cluster_create "$dir" fsync=off shared_preload_libraries="$preload" pg_stat_statements.track=all || exit 1
 cluster_start "$dir" || exit 1
 sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1" 2>&1; }
 sql "CREATE EXTENSION pg_principal; CREATE EXTENSION pg_stat_statements; CREATE ROLE app LOGIN IN ROLE authenticated; CREATE ROLE web LOGIN IN ROLE authenticator; CREATE ROLE op LOGIN IN ROLE auth_operator"
@@ -127,6 +130,19 @@ print(sum(any(head in value for head in heads) for value in found))
 PYTHON
 )" 0
 unset options
+
+# What auditing extensions log of the statements inside our functions, with everything that they can log switched on:
+# a secret is in no entry but those of the caller's own statement.
+everything=(auto_explain.log_min_duration=0 auto_explain.log_nested_statements=on auto_explain.log_analyze=on auto_explain.log_verbose=on
+    auto_explain.log_triggers=on log_error_verbosity=verbose)
+audits=False
+[[ $preload != *pgaudit ]] || { everything+=(pgaudit.log=all pgaudit.log_parameter=on pgaudit.log_relation=on pgaudit.log_rows=on) && audits=True; }
+for setting in "${everything[@]}"; do psql -Xqc "ALTER SYSTEM SET ${setting%%=*} = '${setting#*=}'"; done
+sql "SELECT pg_reload_conf(), pg_sleep(0.5)" >/dev/null
+is "no statement inside a function carries a secret, whatever audits it" "$(python3 tests/system/audited.py "$dir/log" 2>&1)" \
+    "of pgaudit: $audits of auto_explain: True secrets: True found: 0"
+for setting in "${everything[@]}"; do psql -Xqc "ALTER SYSTEM RESET ${setting%%=*}"; done
+sql "SELECT pg_reload_conf(), pg_sleep(0.5)" >/dev/null
 
 # What does expose, and what closes it again.
 expose() { # NAME WANTED SETTING..: whether the tour's parameters are in the log then
