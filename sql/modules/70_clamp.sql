@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION auth.owner_is(owner uuid, kind text) RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_owner_id_is';
 COMMENT ON FUNCTION auth.owner_is(uuid, text) IS 'The same for the id of a principal.';
 
-CREATE OR REPLACE FUNCTION auth.clamp(tbl regclass, owner_column name, scope text DEFAULT 'self', writes boolean DEFAULT false) RETURNS void
+CREATE OR REPLACE FUNCTION auth.clamp(tbl regclass, owner_column name, scope text DEFAULT 'self', writes boolean DEFAULT false, force boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     relation record;
@@ -35,6 +35,8 @@ DECLARE
     was text;
     condition text;
     policy name;
+    notice record;
+    citext text;
 BEGIN
     SELECT c.oid, c.relkind, c.relrowsecurity, c.relforcerowsecurity, format('%I.%I', n.nspname, c.relname) AS name
     INTO relation FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tbl;
@@ -53,7 +55,13 @@ BEGIN
     SELECT b.attnum, b.attname, b.type INTO owner FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype <> 'd';
     IF NOT FOUND THEN
         PERFORM auth.raise_error('clamp_no_column', coalesce(owner_column::text, 'NULL'), relation.name);
-    ELSIF owner.type NOT IN ('text'::regtype, 'varchar'::regtype, 'uuid'::regtype) THEN
+    END IF;
+    -- by the extension that it is of: anybody may name a type so
+    SELECT quote_ident(n.nspname) INTO citext FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+    WHERE t.oid = owner.type AND t.typname = 'citext' AND e.extname = 'citext';
+    IF citext IS NULL AND owner.type NOT IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype) THEN
         PERFORM auth.raise_error('clamp_column_type', owner_column, relation.name, format_type(owner.type, NULL));
     ELSIF EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
                   WHERE a.attrelid = tbl AND a.attnum = owner.attnum AND NOT c.collisdeterministic) THEN
@@ -62,17 +70,26 @@ BEGIN
 
     condition := CASE
         WHEN scope = 'self' AND owner.type = 'uuid'::regtype THEN '%1$I = (SELECT auth.uid())'
-        WHEN scope = 'self' THEN '%1$I = (SELECT auth.email())'
         WHEN scope = 'self_and_reports' AND owner.type = 'uuid'::regtype THEN '%1$I = ANY ((SELECT auth.self_and_report_ids())::uuid[])'
+        -- citext also takes letters for the same that are not the same in an email: it finds rows, the second half judges
+        WHEN scope = 'self' AND citext IS NOT NULL THEN
+            '%1$I OPERATOR(%2$s.=) (SELECT auth.email())::%2$s.citext AND lower(%1$I::text COLLATE "C") = (SELECT auth.email())'
+        WHEN scope = 'self_and_reports' AND citext IS NOT NULL THEN
+            '%1$I OPERATOR(%2$s.=) ANY ((SELECT auth.self_and_report_emails())::%2$s.citext[])'
+            ' AND lower(%1$I::text COLLATE "C") = ANY ((SELECT auth.self_and_report_emails())::text[])'
+        WHEN scope = 'self' AND owner.type = 'bpchar'::regtype THEN '%1$I = (SELECT auth.email())::bpchar'
+        WHEN scope = 'self_and_reports' AND owner.type = 'bpchar'::regtype THEN '%1$I = ANY ((SELECT auth.self_and_report_emails())::bpchar[])'
+        WHEN scope = 'self' THEN '%1$I = (SELECT auth.email())'
         WHEN scope = 'self_and_reports' THEN '%1$I = ANY ((SELECT auth.self_and_report_emails())::text[])'
-        WHEN scope = 'service_accounts' THEN 'auth.owner_is(%1$I, ''service_account'')'
-        WHEN scope = 'people' THEN 'auth.owner_is(%1$I, ''person'')'
+        WHEN scope IN ('service_accounts', 'people') THEN format('auth.owner_is(%s, %L)',
+            CASE WHEN citext IS NOT NULL THEN 'lower(%1$I::text COLLATE "C")' WHEN owner.type = 'bpchar'::regtype THEN '%1$I::text' ELSE '%1$I' END,
+            CASE scope WHEN 'people' THEN 'person' ELSE 'service_account' END)
         WHEN scope = 'everyone' THEN '(SELECT auth.uid()) IS NOT NULL'
     END;
     IF condition IS NULL THEN
         PERFORM auth.raise_error('clamp_scope_unknown', coalesce(scope, 'NULL'));
     END IF;
-    condition := format(condition, owner.attname);
+    condition := format(condition, owner.attname, citext);
 
     -- what unclamp() puts back; a second clamp keeps what the first one found
     SELECT substring(obj_description(p.oid, 'pg_policy') FROM '.*before: (.*)$') INTO was
@@ -92,17 +109,26 @@ BEGIN
         format('auth.clamp: scope %s on %I, %s; before: %s', scope, owner.attname,
             CASE WHEN writes THEN 'reads and writes' ELSE 'reads' END, was));
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
-    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation.name);
+    IF coalesce(force, true) THEN
+        EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation.name);
+    ELSIF was LIKE '%not forced' THEN
+        EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', relation.name);
+    END IF;
 
     IF scope IN ('self', 'self_and_reports') AND NOT EXISTS (
         SELECT FROM pg_index i WHERE i.indrelid = tbl AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = owner.attnum) THEN
         RAISE NOTICE 'no index of % begins with %: every query reads the whole table', relation.name, owner.attname
             USING HINT = format('CREATE INDEX ON %s (%I);', relation.name, owner.attname);
     END IF;
+    FOR notice IN
+        SELECT n.message, n.hint FROM pg_class c, auth.clamp_notices(tbl, c.relforcerowsecurity) AS n WHERE c.oid = tbl
+    LOOP
+        RAISE NOTICE '%', notice.message USING HINT = notice.hint;
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth.clamp(regclass, name, text, boolean) IS
-'Binds the rows of a table to the caller''s identity by row-level security, for its owner too (FORCE). owner_column holds the owner''s email (text, lower case) or id (uuid). scope says whose rows a caller sees: self; self_and_reports (and of those whose manager the caller is on the roster); service_accounts; people; everyone (any live principal). writes: the same rows may also be inserted, updated and deleted; without it only other policies permit that, and never beyond the scope. A second call replaces the first. 42P01, 42703, 42804 or 22023 for a wrong table, column, type or scope. Superusers and BYPASSRLS roles are never clamped.';
+COMMENT ON FUNCTION auth.clamp(regclass, name, text, boolean, boolean) IS
+'Binds the rows of a table to the caller''s identity by row-level security, for its owner too unless force is false. owner_column holds the owner''s email (text, varchar, char: in lower case; citext) or id (uuid), or a domain over these. scope says whose rows a caller sees: self; self_and_reports (and of those whose manager the caller is on the roster); service_accounts; people; everyone (any live principal). writes: the same rows may also be inserted, updated and deleted; without it only other policies permit that, and never beyond the scope. force: false leaves FORCE ROW LEVEL SECURITY as it was before; NULL counts as true. A second call replaces the first. A NOTICE names what goes past the clamp. 42P01, 42703, 42804 or 22023 for a wrong table, column, type or scope. Superusers and BYPASSRLS roles are never clamped.';
 
 CREATE OR REPLACE FUNCTION auth.unclamp(tbl regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

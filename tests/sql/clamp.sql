@@ -55,6 +55,10 @@ CREATE TABLE t_text (id int PRIMARY KEY, owner text, note text);
 INSERT INTO t_text VALUES (1, 'boss@example.com'), (2, 'ann@example.com'), (3, 'kata-agent-team@example.com'), (4, 'chris@example.com'), (5, 'stranger@example.com'), (6, NULL), (7, 'Boss@Example.com');
 CREATE TABLE t_uuid AS SELECT t.id, CASE t.id WHEN 5 THEN '00000000-0000-0000-0000-000000000005' ELSE u.id END AS owner, note FROM t_text t LEFT JOIN auth.users u ON u.email = t.owner WHERE t.id < 7;
 CREATE TABLE t_varchar (id int, owner varchar(254), note text);
+CREATE EXTENSION citext SCHEMA public;
+CREATE DOMAIN any_case AS citext;
+CREATE TABLE t_citext (id int, owner any_case, note text);
+CREATE TABLE t_char (id int, owner char(40), note text);
 CREATE TABLE t_domain (id int, owner email, note text);
 CREATE TABLE t_uuid_domain (id int, owner person_id, note text);
 CREATE TABLE t_parted (id int, owner text, note text) PARTITION BY RANGE (id);
@@ -62,9 +66,11 @@ CREATE TABLE t_parted_low PARTITION OF t_parted FOR VALUES FROM (0) TO (3);
 CREATE TABLE t_parted_high PARTITION OF t_parted DEFAULT;
 INSERT INTO t_varchar SELECT * FROM t_text;
 INSERT INTO t_domain SELECT * FROM t_text;
+INSERT INTO t_citext SELECT * FROM t_text;
+INSERT INTO t_char SELECT * FROM t_text;
 INSERT INTO t_uuid_domain SELECT * FROM t_uuid;
 INSERT INTO t_parted SELECT * FROM t_text;
-GRANT ALL ON t_text, t_uuid, t_varchar, t_domain, t_uuid_domain, t_parted TO regress_app;
+GRANT ALL ON t_text, t_uuid, t_varchar, t_domain, t_uuid_domain, t_parted, t_citext, t_char TO regress_app;
 CREATE TABLE result (tbl text, scope text, n int, nobody text, anon text, service text, boss text, ann text, agent text, dead text, own text, others text, own_to_other text, "update" text, "delete" text, upsert text);
 CREATE PROCEDURE try_all(with_writes boolean) LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,7 +82,7 @@ DECLARE
     ann_key text;
 BEGIN
     TRUNCATE result;
-    FOREACH t IN ARRAY ARRAY['t_text', 't_varchar', 't_domain', 't_uuid', 't_uuid_domain', 't_parted'] LOOP
+    FOREACH t IN ARRAY ARRAY['t_text', 't_varchar', 't_domain', 't_uuid', 't_uuid_domain', 't_parted', 't_citext', 't_char'] LOOP
         SELECT CASE WHEN t LIKE '%uuid%' THEN id::text ELSE email END INTO ann_key FROM auth.users WHERE email = 'ann@example.com';
         SELECT CASE WHEN t LIKE '%uuid%' THEN id::text ELSE email END INTO boss_key FROM auth.users WHERE email = 'boss@example.com';
         FOREACH s IN ARRAY ARRAY['self', 'self_and_reports', 'service_accounts', 'people', 'everyone'] LOOP
@@ -228,13 +234,13 @@ CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_fdw;
 CREATE FOREIGN TABLE f (id int, owner text) SERVER regress_server;
 CREATE TYPE c AS (owner text);
 CREATE DOMAIN int_domain AS int;
-CREATE TABLE odd (id int, gone text, n int, d int_domain, b boolean, ch char(10), nm name, arr text[], j jsonb, owner text);
+CREATE TABLE odd (id int, gone text, n int, d int_domain, b boolean, ch "char", nm name, arr text[], j jsonb, owner text);
 ALTER TABLE odd DROP COLUMN gone;
 SELECT a.what, regress_try(format('SELECT auth.clamp(%s, %L, %L)', a.tbl, a.col, a.scope)) FROM (VALUES
     (1, 'view', '''v''', 'owner', 'self'), (2, 'materialized view', '''m''', 'owner', 'self'), (3, 'sequence', '''q''', 'last_value', 'self'), (4, 'foreign table', '''f''', 'owner', 'self'), (5, 'index', '''t_text_pkey''', 'id', 'self'),
     (6, 'composite type', '''c''', 'owner', 'self'), (7, 'no such table', '''nowhere''', 'owner', 'self'), (8, 'no such oid', '1::oid', 'owner', 'self'), (9, 'NULL table', 'NULL', 'owner', 'self'), (10, 'no such column', '''odd''', 'nothing', 'self'),
     (11, 'NULL column', '''odd''', NULL, 'self'), (12, 'empty column', '''odd''', '', 'self'), (13, 'dropped column', '''odd''', '........pg.dropped.2........', 'self'), (14, 'system column', '''odd''', 'tableoid', 'self'), (15, 'column of other case', '''odd''', 'OWNER', 'self'),
-    (16, 'int', '''odd''', 'n', 'self'), (17, 'domain over int', '''odd''', 'd', 'self'), (18, 'boolean', '''odd''', 'b', 'everyone'), (19, 'char(n)', '''odd''', 'ch', 'self'), (20, 'name', '''odd''', 'nm', 'self'), (21, 'text[]', '''odd''', 'arr', 'self'), (22, 'jsonb', '''odd''', 'j', 'self'),
+    (16, 'int', '''odd''', 'n', 'self'), (17, 'domain over int', '''odd''', 'd', 'self'), (18, 'boolean', '''odd''', 'b', 'everyone'), (19, 'the type "char"', '''odd''', 'ch', 'self'), (20, 'name', '''odd''', 'nm', 'self'), (21, 'text[]', '''odd''', 'arr', 'self'), (22, 'jsonb', '''odd''', 'j', 'self'),
     (23, 'no such scope', '''odd''', 'owner', 'others'), (24, 'scope of other case', '''odd''', 'owner', 'Self'), (25, 'empty scope', '''odd''', 'owner', ''), (26, 'NULL scope', '''odd''', 'owner', NULL), (27, 'scope with SQL', '''odd''', 'owner', 'self'' OR true --')) AS a (n, what, tbl, col, scope) ORDER BY n;
 SELECT state_of('odd');
 SELECT regress_try('SELECT auth.unclamp(''odd'')'), regress_try('SELECT auth.unclamp(NULL)'), regress_try('SELECT auth.unclamp(1::oid)');
@@ -253,7 +259,7 @@ SELECT auth.unclamp('odd');
 
 -- Without an index it says so, once and clearly; an index that does not serve does not count.
 RESET client_min_messages;
-CREATE TABLE plain (id int, owner text, owner_id uuid);
+CREATE TABLE plain (id int, owner text, owner_id uuid, owner_citext citext, owner_char char(40));
 SELECT auth.clamp('plain', 'owner');
 SELECT auth.clamp('plain', 'owner', 'people');
 SELECT auth.clamp('plain', 'owner', 'everyone');
@@ -269,7 +275,9 @@ SELECT auth.clamp('plain', 'owner_id');
 SELECT auth.unclamp('plain');
 SET client_min_messages = warning;
 -- and the plan makes use of it
-INSERT INTO plain SELECT n, 'p' || n || '@example.com', gen_random_uuid() FROM generate_series(1, 10000) AS n;
+CREATE INDEX ON plain (owner_citext);
+CREATE INDEX ON plain (owner_char);
+INSERT INTO plain SELECT n, 'p' || n || '@example.com', gen_random_uuid(), 'p' || n || '@example.com', 'p' || n || '@example.com' FROM generate_series(1, 10000) AS n;
 ANALYZE plain;
 GRANT SELECT ON plain TO regress_app;
 CREATE FUNCTION uses_index(col name, scope text) RETURNS text LANGUAGE plpgsql AS $$
@@ -283,11 +291,83 @@ BEGIN
         plan := plan || line || E'\n';
     END LOOP;
     RESET ROLE;
-    RETURN concat_ws(', ', CASE WHEN plan ~ ('Index Cond: \(' || col) THEN 'index' ELSE 'no index' END, CASE WHEN plan ~ 'Seq Scan on plain' THEN 'seq scan' END);
+    RETURN concat_ws(', ', CASE WHEN plan ~ ('Index Cond: \(' || col || '\M') THEN 'index' ELSE 'no index' END, CASE WHEN plan ~ 'Seq Scan on plain' THEN 'seq scan' END);
 END $$;
 SET enable_seqscan = off;
-SELECT col, scope, uses_index(col, scope) FROM unnest(ARRAY['owner', 'owner_id']) AS col, unnest(ARRAY['self', 'self_and_reports']) AS scope ORDER BY 1, 2;
+SELECT col, scope, uses_index(col, scope) FROM unnest(ARRAY['owner', 'owner_id', 'owner_citext', 'owner_char']) AS col, unnest(ARRAY['self', 'self_and_reports']) AS scope ORDER BY 1, 2;
 RESET enable_seqscan;
+
+-- A type that only calls itself citext is none; letters that citext alone takes for the same make no owner.
+CREATE SCHEMA imitated;
+CREATE DOMAIN imitated.citext AS int;
+CREATE TABLE alike (id int, owner citext, d imitated.citext);
+INSERT INTO alike VALUES (1, U&'\212Aata-Agent-Team@example.com'), (2, 'KATA-agent-team@example.com');
+GRANT SELECT ON alike TO regress_app;
+SELECT regress_try('SELECT auth.clamp(''alike'', ''d'')');
+SELECT auth.clamp('alike', 'owner');
+SET ROLE regress_app;
+SELECT sees(token, 'alike') FROM caller WHERE name = 'agent';
+RESET ROLE;
+
+-- force => false leaves the owner alone, and FORCE as it was.
+CREATE TABLE lenient (id int PRIMARY KEY, owner text);
+INSERT INTO lenient VALUES (1, 'boss@example.com'), (2, 'ann@example.com');
+ALTER TABLE lenient OWNER TO regress_owner;
+GRANT SELECT ON lenient TO regress_app;
+SET ROLE regress_owner;
+SELECT auth.clamp('lenient', 'owner', 'self', true, false);
+SELECT state_of('lenient'), sees(token, 'lenient') AS owner FROM caller WHERE name = 'ann';
+SET ROLE regress_app;
+SELECT sees(token, 'lenient') AS app FROM caller WHERE name = 'ann';
+SET ROLE regress_owner;
+SELECT auth.clamp('lenient', 'owner'), state_of('lenient');
+SELECT auth.clamp('lenient', 'owner', force => NULL), state_of('lenient');
+SELECT auth.clamp('lenient', 'owner', force => false), state_of('lenient');
+SELECT auth.unclamp('lenient'), state_of('lenient');
+ALTER TABLE lenient FORCE ROW LEVEL SECURITY;
+SELECT auth.clamp('lenient', 'owner', force => false), state_of('lenient');
+SELECT auth.unclamp('lenient'), state_of('lenient');
+ALTER TABLE lenient NO FORCE ROW LEVEL SECURITY;
+RESET ROLE;
+
+-- What goes past a clamp is said, each with what to do.
+CREATE INDEX ON lenient (owner);
+CREATE VIEW past AS SELECT * FROM lenient;
+CREATE VIEW asks WITH (security_invoker = on) AS SELECT * FROM lenient;
+CREATE VIEW past_too AS SELECT * FROM asks;
+CREATE VIEW "Of Nobody" AS SELECT * FROM asks;
+ALTER VIEW "Of Nobody" OWNER TO regress_owner;
+CREATE VIEW of_owner AS SELECT * FROM lenient;
+ALTER VIEW of_owner OWNER TO regress_owner;
+GRANT SELECT ON asks TO regress_owner;
+CREATE MATERIALIZED VIEW kept AS SELECT count(*) FROM "Of Nobody";
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE child (id int REFERENCES lenient);
+CREATE TABLE heir () INHERITS (lenient);
+ALTER TABLE lenient ADD CONSTRAINT up FOREIGN KEY (id) REFERENCES parent NOT VALID;
+GRANT TRUNCATE ON lenient TO regress_app;
+SET client_min_messages = error;
+CREATE PUBLICATION regress_pub FOR TABLE lenient;
+CREATE PUBLICATION regress_all FOR ALL TABLES;
+RESET client_min_messages;
+SELECT auth.clamp('lenient', 'owner');
+SELECT message FROM auth.clamp_notices('lenient', false) WHERE message LIKE 'view%';
+DROP PUBLICATION regress_all;
+CREATE INDEX ON heir (owner);
+SELECT auth.clamp('heir', 'owner');
+SELECT auth.clamp('t_parted', 'owner', 'everyone');
+SELECT auth.unclamp('t_parted');
+-- with what the hints say nothing of it is left that can be
+SET client_min_messages = warning;
+ALTER VIEW past SET (security_invoker = true);
+ALTER VIEW past_too SET (security_invoker = true);
+REVOKE TRUNCATE ON lenient FROM regress_app;
+DROP MATERIALIZED VIEW kept;
+DROP PUBLICATION regress_pub;
+RESET client_min_messages;
+SELECT message FROM auth.clamp_notices('lenient', true);
+SET client_min_messages = warning;
+SELECT auth.unclamp('lenient'), auth.unclamp('heir');
 
 -- The roster is clamped by the extension: one's own row and those of one's reports.
 GRANT authenticated TO regress_app;
