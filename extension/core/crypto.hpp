@@ -69,6 +69,16 @@ std::string aes256_gcm_encrypt(std::string_view key, std::string_view nonce, std
 std::optional<Secret> aes256_gcm_decrypt(std::string_view key, std::string_view nonce,
                                          std::string_view aad, std::string_view sealed);
 
+// Derived keys that other systems store of passwords. The caller bounds what they cost.
+enum class Pbkdf2Hash : std::uint8_t { sha1, sha256, sha512 };
+Secret pbkdf2(Pbkdf2Hash hash, std::string_view password, std::string_view salt,
+              std::uint32_t iterations, std::size_t size);
+// N is 2 to the power of log_n.
+Secret scrypt(std::string_view password, std::string_view salt, std::uint32_t log_n,
+              std::uint32_t r, std::uint32_t p, std::size_t size);
+// The counter begins at zero: for a key that encrypts one text only.
+std::string aes256_ctr(std::string_view key, std::string_view text);
+
 struct OpensslFree {
     void operator()(evp_mac_ctx_st *ctx) const noexcept;
     void operator()(evp_md_ctx_st *ctx) const noexcept;

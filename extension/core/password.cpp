@@ -2,46 +2,33 @@
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/password_hash.hpp"
 
 #include <argon2.h>
 #include <crypt.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdint>
+#include <cerrno>
 #include <new>
-#include <optional>
 
 namespace pg_principal {
 
 namespace {
 
-struct Argon2Cost {
-    std::uint32_t memory_kib, passes, lanes;
-};
-constexpr Argon2Cost our_cost{19456, 2, 1};
-constexpr Argon2Cost highest_cost{1024 * 1024, 16, 16};
+constexpr std::uint32_t our_kib = 19456, our_passes = 2, our_lanes = 1;
 constexpr std::size_t our_tag_size = 32;
-constexpr std::size_t min_salt = 8, max_salt = 64, min_tag = 16, max_tag = 64;
-constexpr std::string_view argon2_prefix = "$argon2id$v=19$m=";
 
-struct Argon2Hash {
-    Argon2Cost cost{};
-    std::string salt, tag;
-
-    bool is_ours() const noexcept {
-        return cost.memory_kib == our_cost.memory_kib && cost.passes == our_cost.passes &&
-               cost.lanes == our_cost.lanes && salt.size() == password_salt_size &&
-               tag.size() == our_tag_size;
-    }
-};
+bool is_ours(const Argon2Hash &hash) noexcept {
+    return hash.type == Argon2Hash::Type::id && hash.version == ARGON2_VERSION_13 &&
+           hash.memory_kib == our_kib && hash.passes == our_passes && hash.lanes == our_lanes &&
+           hash.salt.size() == password_salt_size && hash.tag.size() == our_tag_size;
+}
 
 unsigned char *bytes(const char *data) noexcept {
     return reinterpret_cast<unsigned char *>(const_cast<char *>(data));
 }
 
-Secret argon2id(const Argon2Cost &cost, std::string_view salt, std::size_t tag_size,
-                std::string_view password) {
+Secret argon2(const Argon2Hash &hash, std::size_t tag_size, std::string_view password) {
     if (password.size() > ARGON2_MAX_PWD_LENGTH)
         throw Error(Errc::crypto_failed, {"password hashing"});
     Secret tag = Secret::of_size(tag_size);
@@ -50,20 +37,31 @@ Secret argon2id(const Argon2Cost &cost, std::string_view salt, std::size_t tag_s
     context.outlen = static_cast<std::uint32_t>(tag_size);
     context.pwd = bytes(password.data()); // not written to without ARGON2_FLAG_CLEAR_PASSWORD
     context.pwdlen = static_cast<std::uint32_t>(password.size());
-    context.salt = bytes(salt.data());
-    context.saltlen = static_cast<std::uint32_t>(salt.size());
-    context.t_cost = cost.passes;
-    context.m_cost = cost.memory_kib;
-    context.lanes = cost.lanes;
+    context.salt = bytes(hash.salt.data());
+    context.saltlen = static_cast<std::uint32_t>(hash.salt.size());
+    context.t_cost = hash.passes;
+    context.m_cost = hash.memory_kib;
+    context.lanes = hash.lanes;
     context.threads = 1; // a server process must not start any; the tag is the same
-    context.version = ARGON2_VERSION_13;
+    context.version = hash.version;
     context.flags = ARGON2_DEFAULT_FLAGS;
-    const int result = argon2id_ctx(&context);
+    const int result = argon2_ctx(&context, hash.type == Argon2Hash::Type::id  ? Argon2_id
+                                            : hash.type == Argon2Hash::Type::i ? Argon2_i
+                                                                               : Argon2_d);
     if (result == ARGON2_MEMORY_ALLOCATION_ERROR)
         throw std::bad_alloc();
     if (result != ARGON2_OK)
         throw Error(Errc::crypto_failed, {"password hashing"});
     return tag;
+}
+
+Argon2Hash our_parameters(std::string_view salt) {
+    Argon2Hash hash;
+    hash.memory_kib = our_kib;
+    hash.passes = our_passes;
+    hash.lanes = our_lanes;
+    hash.salt = salt;
+    return hash;
 }
 
 // PHC strings use standard base64 without its padding.
@@ -72,96 +70,96 @@ void append_unpadded(std::string &out, std::string_view data) {
     out.append(encoded, 0, encoded.find('='));
 }
 
-bool decode_unpadded(std::string_view text, std::string &out) {
-    if (text.find('=') != text.npos)
-        return false;
-    return base64_decode(std::string(text).append((4 - text.size() % 4) % 4, '='), out);
+// The hash of crypt(3), or nothing where it does not take the setting.
+std::optional<Secret> crypted(const std::string &setting, const char *password) {
+    Secret workspace = Secret::of_size(sizeof(crypt_data));
+    errno = 0;
+    const char *hash =
+        crypt_rn(password, setting.c_str(), workspace.data(), static_cast<int>(workspace.size()));
+    if (!hash && errno == ENOMEM)
+        throw std::bad_alloc();
+    return hash ? std::optional<Secret>(std::in_place, hash) : std::nullopt;
 }
 
-std::string phc_string(std::string_view salt, std::string_view tag) {
-    std::string out(argon2_prefix);
-    out += std::to_string(our_cost.memory_kib) + ",t=" + std::to_string(our_cost.passes) +
-           ",p=" + std::to_string(our_cost.lanes) + '$';
-    append_unpadded(out, salt);
-    append_unpadded(out += '$', tag);
-    return out;
+constexpr std::size_t bcrypt_setting_size = 29, bcrypt_reads = 72;
+
+// What bcrypt hashes: at most 72 bytes without a NUL.
+Secret bcrypt_input(const BcryptHash &hash, std::string_view password) {
+    switch (hash.of) {
+    case BcryptHash::Of::password:
+        return Secret(password.substr(0, bcrypt_reads));
+    case BcryptHash::Of::sha256_hex:
+        return Secret(hex_encode(sha256(password)));
+    case BcryptHash::Of::sha256_base64:
+        return Secret(base64_encode(sha256(password)));
+    case BcryptHash::Of::hmac_sha256_base64:
+        break;
+    }
+    return Secret(
+        base64_encode(hmac_sha256(std::string_view(hash.stored).substr(7, 22), password)));
 }
 
-bool take(std::string_view &text, std::string_view expected) noexcept {
-    if (text.substr(0, expected.size()) != expected)
-        return false;
-    text.remove_prefix(expected.size());
-    return true;
+std::string scheme(const Argon2Hash &hash) {
+    return hash.type == Argon2Hash::Type::id  ? "argon2id"
+           : hash.type == Argon2Hash::Type::i ? "argon2i"
+                                              : "argon2d";
+}
+std::string scheme(const BcryptHash &hash) {
+    return hash.of == BcryptHash::Of::password ? hash.stored.substr(1, 2) : "bcrypt-sha256";
+}
+std::string scheme(const Pbkdf2Stored &) { return "pbkdf2"; }
+std::string scheme(const ScryptHash &hash) {
+    return hash.signer_key.empty() ? "scrypt" : "fbscrypt";
+}
+std::string scheme(const CryptHash &hash) {
+    return hash.stored.substr(1, hash.stored.find('$', 1) - 1);
 }
 
-// A decimal number in 1..highest with no zero in front.
-bool take_number(std::string_view &text, std::uint32_t highest, std::uint32_t &number) noexcept {
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (fault != std::errc() || text[0] == '0' || number > highest)
-        return false;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    return true;
+bool fits(const Argon2Hash &hash, std::string_view password) {
+    return constant_time_equal(argon2(hash, hash.tag.size(), password).view(), hash.tag);
 }
 
-bool is_within(const std::string &data, std::size_t least, std::size_t most) noexcept {
-    return data.size() >= least && data.size() <= most;
-}
-
-std::optional<Argon2Hash> parse_argon2id(std::string_view text) {
-    constexpr std::size_t longest = 256; // what fits the limits below is shorter
-    Argon2Hash hash;
-    Argon2Cost &cost = hash.cost;
-    if (text.size() > longest || !take(text, argon2_prefix) ||
-        !take_number(text, highest_cost.memory_kib, cost.memory_kib) || !take(text, ",t=") ||
-        !take_number(text, highest_cost.passes, cost.passes) || !take(text, ",p=") ||
-        !take_number(text, highest_cost.lanes, cost.lanes) || !take(text, "$") ||
-        cost.memory_kib < 8 * cost.lanes)
-        return std::nullopt;
-    const std::size_t border = text.find('$');
-    if (border == text.npos || !decode_unpadded(text.substr(0, border), hash.salt) ||
-        !decode_unpadded(text.substr(border + 1), hash.tag) ||
-        !is_within(hash.salt, min_salt, max_salt) || !is_within(hash.tag, min_tag, max_tag))
-        return std::nullopt;
-    return hash;
-}
-
-bool argon2id_fits(const Argon2Hash &hash, std::string_view password) {
-    const Secret tag = argon2id(hash.cost, hash.salt, hash.tag.size(), password);
-    return constant_time_equal(tag.view(), hash.tag);
-}
-
-constexpr std::size_t bcrypt_size = 60, bcrypt_setting_size = 29, bcrypt_reads = 72;
-
-bool is_bcrypt(std::string_view stored) noexcept {
-    constexpr std::string_view cost_04 = "04", cost_15 = "15";
-    if (stored.size() != bcrypt_size || stored.substr(0, 2) != "$2" ||
-        std::string_view("aby").find(stored[2]) == stored.npos || stored[3] != '$' ||
-        stored[6] != '$')
-        return false;
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    const std::string_view cost = stored.substr(4, 2);
-    return is_digit(cost[0]) && is_digit(cost[1]) && cost >= cost_04 && cost <= cost_15 &&
-           std::all_of(stored.begin() + 7, stored.end(), [&](char c) {
-               return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
-                      c == '/';
-           });
-}
-
-bool bcrypt_fits(std::string_view stored, std::string_view password) {
-    if (password.find('\0') != password.npos)
+bool fits(const BcryptHash &hash, std::string_view password) {
+    if (hash.of == BcryptHash::Of::password && password.find('\0') != password.npos)
         return false;
     std::string key;
-    key.reserve(bcrypt_reads);
     const WipeOnExit guard(key);
-    key = password.substr(0, bcrypt_reads);
-    Secret workspace = Secret::of_size(sizeof(crypt_data));
-    const char *hash = crypt_rn(key.c_str(), std::string(stored).c_str(), workspace.data(),
-                                static_cast<int>(workspace.size()));
-    if (!hash) // the format was checked: it is the library that lacks bcrypt
+    key.reserve(bcrypt_reads);
+    key = bcrypt_input(hash, password).view();
+    const auto result = crypted(hash.stored, key.c_str());
+    if (!result) // the format was checked: it is the library that lacks bcrypt
         throw Error(Errc::crypto_failed, {"bcrypt"});
     // without the setting: crypt clears bits of the salt that other implementations leave set
-    return constant_time_equal(std::string_view(hash).substr(bcrypt_setting_size),
-                               stored.substr(bcrypt_setting_size));
+    return constant_time_equal(result->view().substr(bcrypt_setting_size),
+                               std::string_view(hash.stored).substr(bcrypt_setting_size));
+}
+
+bool fits(const Pbkdf2Stored &hash, std::string_view password) {
+    return constant_time_equal(
+        pbkdf2(hash.hash, password, hash.salt, hash.iterations, hash.tag.size()).view(), hash.tag);
+}
+
+bool fits(const ScryptHash &hash, std::string_view password) {
+    if (hash.signer_key.empty())
+        return constant_time_equal(
+            scrypt(password, hash.salt, hash.log_n, hash.r, hash.p, hash.tag.size()).view(),
+            hash.tag);
+    const Secret key = scrypt(password, hash.salt, hash.log_n, hash.r, hash.p, 32);
+    return constant_time_equal(aes256_ctr(key.view(), hash.signer_key), hash.tag);
+}
+
+bool fits(const CryptHash &hash, std::string_view password) {
+    if (password.size() >= CRYPT_MAX_PASSPHRASE_SIZE || password.find('\0') != password.npos)
+        return false;
+    std::string key;
+    const WipeOnExit guard(key);
+    key.reserve(password.size() + 1);
+    key = password;
+    const auto result = crypted(hash.stored, key.c_str());
+    if (!result)
+        return false;
+    const auto tag = [](std::string_view text) { return text.substr(text.rfind('$') + 1); };
+    return constant_time_equal(tag(result->view()), tag(hash.stored));
 }
 
 } // namespace
@@ -169,31 +167,46 @@ bool bcrypt_fits(std::string_view stored, std::string_view password) {
 std::string hash_password(std::string_view password, std::string_view salt) {
     if (salt.size() != password_salt_size)
         throw Error(Errc::crypto_failed, {"salt size"});
-    return phc_string(salt, argon2id(our_cost, salt, our_tag_size, password).view());
+    const Secret tag = argon2(our_parameters(salt), our_tag_size, password);
+    std::string out = "$argon2id$v=19$m=" + std::to_string(our_kib) +
+                      ",t=" + std::to_string(our_passes) + ",p=" + std::to_string(our_lanes) + '$';
+    append_unpadded(out, salt);
+    append_unpadded(out += '$', tag.view());
+    return out;
 }
 
-bool is_password_hash(std::string_view stored) {
-    return is_bcrypt(stored) || parse_argon2id(stored).has_value();
+std::string password_hash_problem(std::string_view stored) {
+    return read_password_hash(stored).problem;
+}
+
+std::string password_scheme(std::string_view stored) {
+    const ReadPasswordHash read = read_password_hash(stored);
+    if (read.hash)
+        return std::visit([](const auto &hash) { return scheme(hash); }, *read.hash);
+    // nobody signs in by it: what it calls itself
+    const std::string_view name = stored.substr(std::min(stored.find('$'), stored.size()));
+    return name.size() < 2 ? "unknown" : printable(name.substr(1, name.find('$', 1) - 1));
 }
 
 PasswordCheck verify_password(std::string_view stored, std::string_view password) {
     PasswordCheck check;
-    if (const auto hash = parse_argon2id(stored)) {
-        check.ok = argon2id_fits(*hash, password);
-        check.needs_upgrade = check.ok && !hash->is_ours();
-    } else if (is_bcrypt(stored)) {
-        check.ok = bcrypt_fits(stored, password);
-        check.needs_upgrade = check.ok && password.size() <= bcrypt_reads;
-    } else {
+    const ReadPasswordHash read = read_password_hash(stored);
+    const auto *argon2_hash = read.hash ? std::get_if<Argon2Hash>(&*read.hash) : nullptr;
+    if (read.hash)
+        check.ok = std::visit([&](const auto &hash) { return fits(hash, password); }, *read.hash);
+    // Of what others hashed ours is done too, whatever the answer: none is told by being quicker.
+    if (!argon2_hash || std::uint64_t{argon2_hash->memory_kib} * argon2_hash->passes <
+                            std::uint64_t{our_kib} * our_passes)
         verify_password_decoy(password);
-    }
+    check.needs_upgrade = check.ok && !(argon2_hash && is_ours(*argon2_hash));
+    if (const auto *bcrypt = read.hash ? std::get_if<BcryptHash>(&*read.hash) : nullptr)
+        check.needs_upgrade = check.needs_upgrade && (bcrypt->of != BcryptHash::Of::password ||
+                                                      password.size() <= bcrypt_reads);
     return check;
 }
 
 void verify_password_decoy(std::string_view password) {
-    const std::string salt(password_salt_size, '\0'), tag(our_tag_size, '\0');
-    if (const auto hash = parse_argon2id(phc_string(salt, tag)))
-        argon2id_fits(*hash, password);
+    argon2(our_parameters(std::string(password_salt_size, '\0')), our_tag_size, password);
 }
 
 PasswordClasses parse_password_classes(std::string_view text) {

@@ -1,4 +1,4 @@
-// Passwords: hashed with Argon2id (RFC 9106), imported bcrypt hashes verified, new ones judged.
+// Passwords: hashed with Argon2id (RFC 9106), those of other systems verified, new ones judged.
 #pragma once
 
 #include <cstddef>
@@ -21,17 +21,19 @@ struct PasswordCheck {
     bool needs_upgrade = false;
 };
 
-// Whether verify_password() knows what to do with it:
-// - Argon2id, version 19: 8 KiB a lane to 1 GiB, at most 16 passes and 16 lanes, 8 to 64 bytes of
-//   salt, 16 to 64 of tag;
-// - bcrypt $2a$, $2b$, $2y$ with a cost of 4 to 15.
-// Whatever costs more is refused unread, so that an imported hash cannot eat the machine.
-bool is_password_hash(std::string_view stored);
+// What is wrong with a stored hash, as a predicate; empty when verify_password() knows what to do
+// with it. Kinds and limits: password_hash.hpp. Whatever costs more is refused unread, so that an
+// imported hash cannot eat the machine.
+std::string password_hash_problem(std::string_view stored);
 
-// Anything else never fits, after the work of a decoy.
+// What a stored hash is, in a word: argon2id, 2b (bcrypt), pbkdf2, scrypt, 6 (of crypt(3)); unknown.
+std::string password_scheme(std::string_view stored);
+
+// Anything else never fits, after the work of a decoy. A hash of another kind or of lower cost than
+// ours is verified and a decoy made on top: no answer is quicker than that for an unknown email.
 // bcrypt reads 72 bytes of a password: a longer one fits by its start, but is not upgraded, for
-// bytes that were never verified must not become part of a hash. A NUL byte never fits a bcrypt
-// hash: implementations disagree on what follows it.
+// bytes that were never verified must not become part of a hash. A NUL byte never fits a hash of
+// crypt(3): implementations disagree on what follows it.
 PasswordCheck verify_password(std::string_view stored, std::string_view password);
 
 // The work of verifying a hash of ours, for an email that nobody has.

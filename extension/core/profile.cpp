@@ -122,9 +122,10 @@ class Reader {
         case Form::uuid:
             return read_id(field, value.as_string());
         case Form::password_hash:
-            if (is_password_hash(value.as_string()))
-                return put(field.name, json::quote(value.as_string()));
-            return add(field.name, "must be bcrypt or Argon2id of bearable cost");
+            if (const std::string problem = password_hash_problem(value.as_string());
+                !problem.empty())
+                return add(field.name, problem);
+            return put(field.name, json::quote(value.as_string()));
         case Form::duration:
             return read_duration(field, value.as_string());
         case Form::object:

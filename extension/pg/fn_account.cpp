@@ -48,12 +48,9 @@ std::optional<std::string_view> password_argument(FunctionCallInfo fcinfo, int n
     return to_utf8(text_argument(fcinfo, n));
 }
 
-// What a PHC or crypt string names first: argon2id, 2b.
 Datum hold(const pg_uuid_t &target, std::string_view hash) {
-    std::string_view scheme = hash.substr(std::min(hash.find('$'), hash.size()));
-    scheme = scheme.empty() ? scheme : scheme.substr(1, scheme.find('$', 1) - 1);
     hold_hash(target, Secret(hash));
-    return PointerGetDatum(to_text(scheme.empty() ? "unknown" : scheme));
+    return PointerGetDatum(to_text(password_scheme(hash)));
 }
 
 } // namespace
@@ -97,7 +94,17 @@ SQL_FUNCTION(held_hash) {
     return PointerGetDatum(to_text(hash.view()));
 }
 
-SQL_FUNCTION(is_password_hash) { return BoolGetDatum(is_password_hash(text_argument(fcinfo, 0))); }
+SQL_FUNCTION(password_hash_problem) {
+    const std::string problem = password_hash_problem(to_utf8(text_argument(fcinfo, 0)));
+    if (problem.empty())
+        PG_RETURN_NULL();
+    return PointerGetDatum(to_text(problem));
+}
+
+// Of versions before 0.3.0, until ALTER EXTENSION UPDATE.
+SQL_FUNCTION(is_password_hash) {
+    return BoolGetDatum(password_hash_problem(text_argument(fcinfo, 0)).empty());
+}
 
 SQL_FUNCTION(note_guess) {
     const GuessKey key = guess_key(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1));

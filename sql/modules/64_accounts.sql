@@ -1,8 +1,9 @@
 -- Accounts: profiles, roles.
 
-CREATE OR REPLACE FUNCTION auth.is_password_hash(stored text) RETURNS boolean
-LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_is_password_hash';
-COMMENT ON FUNCTION auth.is_password_hash(text) IS 'Internal: whether it is an Argon2id or bcrypt hash of bearable cost.';
+CREATE OR REPLACE FUNCTION auth.password_hash_problem(stored text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_password_hash_problem';
+COMMENT ON FUNCTION auth.password_hash_problem(text) IS
+'Internal: why a password hash cannot be verified or costs too much, as a predicate that names its kind: "is MD5, ..."; NULL when it can.';
 CREATE OR REPLACE FUNCTION auth.read_profile(profile jsonb, allowed text, required text, OUT fields jsonb, OUT problems jsonb) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_profile';
 COMMENT ON FUNCTION auth.read_profile(jsonb, text, text) IS
@@ -117,15 +118,43 @@ $$;
 COMMENT ON FUNCTION auth.store_user(jsonb, jsonb, text, text, boolean) IS
 'Internal: the last step of creating a principal; NULL when the email is taken. One that the roster names has its kind and leaves with it; what a stranger made is for auth.provision() to adopt.';
 
+CREATE OR REPLACE FUNCTION auth.metadata_size(user_metadata jsonb, app_metadata jsonb) RETURNS integer
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN octet_length(m.metadata)
+        ELSE octet_length(convert_to(m.metadata, 'UTF8')) END
+    FROM (SELECT concat(metadata_size.user_metadata, metadata_size.app_metadata) AS metadata) AS m;
+END;
+COMMENT ON FUNCTION auth.metadata_size(jsonb, jsonb) IS
+'Internal: bytes of both in a token before it is encoded. 8192 together leave room for all else in 16 KiB: a third is added to them.';
+
 CREATE OR REPLACE FUNCTION auth.oversized_metadata(profile jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT jsonb_agg(jsonb_build_object('field', f.name, 'message', f.name || ' has more than 4096 bytes'))
     FROM (VALUES ('userMetadata'), ('appMetadata')) AS f (name)
-    WHERE octet_length((oversized_metadata.profile->f.name)::text) > 4096;
+    WHERE auth.metadata_size(oversized_metadata.profile->f.name, NULL) > 4096;
 END;
 COMMENT ON FUNCTION auth.oversized_metadata(jsonb) IS
 'Internal: problems with metadata that would make tokens too long; NULL when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.outgrown_metadata(profile jsonb, before auth.users, after auth.users) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    total constant integer := auth.metadata_size(after.raw_user_meta_data, after.raw_app_meta_data);
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(jsonb_build_object('field', f.name, 'message', f.name || CASE WHEN f.size > 4096 THEN ' would have more than 4096 bytes'
+            ELSE ' would have more than 8192 bytes together with the other metadata' END))
+        FROM (VALUES
+            ('userMetadata', auth.metadata_size(before.raw_user_meta_data, NULL), auth.metadata_size(after.raw_user_meta_data, NULL)),
+            ('appMetadata', auth.metadata_size(before.raw_app_meta_data, NULL), auth.metadata_size(after.raw_app_meta_data, NULL))
+            ) AS f (name, size_before, size)
+        WHERE profile ? f.name AND f.size > f.size_before AND (f.size > 4096 OR total > 8192));
+END
+$$;
+COMMENT ON FUNCTION auth.outgrown_metadata(jsonb, auth.users, auth.users) IS
+'Internal: problems with metadata that grew, once merged, beyond what tokens bear; what an import brought may shrink. NULL when there is none.';
 
 CREATE OR REPLACE FUNCTION auth.add_user(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -278,12 +307,15 @@ COMMENT ON FUNCTION auth.merged_metadata(jsonb, jsonb) IS 'Internal: metadata wi
 CREATE OR REPLACE FUNCTION auth.change_user(target uuid, fields jsonb, profile jsonb) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    before auth.users;
     changed auth.users;
+    outgrown jsonb;
     reserved jsonb;
     new_scheme text := auth.hold_password(target, fields->>'password');
 BEGIN
     fields := fields - 'password';
     profile := auth.metadata_of(profile);
+    SELECT * INTO before FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
     UPDATE auth.users u SET
         email = coalesce(fields->>'email', u.email),
         app_role = coalesce(fields->>'role', u.app_role),
@@ -305,9 +337,10 @@ BEGIN
     RETURNING * INTO changed;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
-    ELSIF profile ? 'userMetadata' AND octet_length(changed.raw_user_meta_data::text) > 4096
-        OR profile ? 'appMetadata' AND octet_length(changed.raw_app_meta_data::text) > 4096 THEN
-        -- merged, so judged afterwards: the error, caught below, takes the change back
+    END IF;
+    -- merged, so judged afterwards: the errors, caught below, take the change back
+    outgrown := auth.outgrown_metadata(profile, before, changed);
+    IF outgrown IS NOT NULL THEN
         RAISE program_limit_exceeded;
     END IF;
     reserved := auth.reserved_metadata(profile, changed.kind, changed.app_role);
@@ -321,7 +354,8 @@ EXCEPTION
     WHEN unique_violation THEN
         RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
     WHEN program_limit_exceeded THEN
-        RETURN auth.refusal(400, 'validation-failed', 'The metadata would have more than 4096 bytes');
+        RETURN auth.refusal(400, 'validation-failed', 'The metadata would have more than '
+            || CASE WHEN outgrown->0->>'message' LIKE '%4096%' THEN '4096 bytes' ELSE '8192 bytes' END, outgrown);
 END
 $$;
 COMMENT ON FUNCTION auth.change_user(uuid, jsonb, jsonb) IS
@@ -438,19 +472,21 @@ END
 $$;
 COMMENT ON FUNCTION auth.is_point_in_time(text) IS 'Internal: whether the text is a point in time as ISO 8601 and PostgreSQL write it; NULL for NULL.';
 
-CREATE OR REPLACE FUNCTION auth.import_users(rows jsonb, OUT imported integer) RETURNS integer
+CREATE OR REPLACE FUNCTION auth.import_users(rows jsonb, without_passwords boolean DEFAULT false, OUT imported integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     problems text;
     bad bigint;
     held bigint;
+    unread text;
 BEGIN
     IF rows IS NULL OR jsonb_typeof(rows) <> 'array' THEN
         PERFORM auth.raise_error('import_not_an_array', coalesce(jsonb_typeof(rows), 'NULL'));
     END IF;
     held := auth.hold_document(rows);
     WITH given AS MATERIALIZED (
-        SELECT r.n, r.row, lower(btrim(r.row->>'email') COLLATE "C") AS email, r.row->>'id' AS id
+        SELECT r.n, r.row, lower(btrim(r.row->>'email') COLLATE "C") AS email, r.row->>'id' AS id,
+            auth.password_hash_problem(nullif(btrim(r.row->>'encrypted_password', E' \t\r\n'), '')) AS problem
         FROM jsonb_array_elements(auth.held_document(held)) WITH ORDINALITY AS r (row, n)
     ), problem (n, reason) AS (
         SELECT g.n, 'must be an object of fields' FROM given g WHERE jsonb_typeof(g.row) <> 'object'
@@ -462,8 +498,7 @@ BEGIN
         SELECT g.n, 'id is no UUID' FROM given g
         WHERE g.id !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
         UNION ALL
-        SELECT g.n, 'encrypted_password is neither bcrypt nor Argon2id of bearable cost' FROM given g
-        WHERE g.row->>'encrypted_password' <> '' AND NOT auth.is_password_hash(g.row->>'encrypted_password')
+        SELECT g.n, 'encrypted_password ' || g.problem FROM given g WHERE NOT coalesce(without_passwords, false)
         UNION ALL
         SELECT g.n, f.name || ' must be an object' FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
         WHERE jsonb_typeof(g.row->f.name) NOT IN ('object', 'null')
@@ -479,7 +514,11 @@ BEGIN
         WHERE NOT auth.is_point_in_time(g.row->>f.name)
         UNION ALL
         SELECT g.n, f.name || ' has more than 8192 bytes, too many for a token' FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
-        WHERE octet_length((g.row->f.name)::text) > 8192
+        WHERE auth.metadata_size(g.row->f.name, NULL) > 8192
+        UNION ALL
+        SELECT g.n, 'raw_user_meta_data and raw_app_meta_data have more than 8192 bytes together, too many for a token' FROM given g
+        WHERE auth.metadata_size(g.row->'raw_user_meta_data', g.row->'raw_app_meta_data') > 8192
+          AND greatest(auth.metadata_size(g.row->'raw_user_meta_data', NULL), auth.metadata_size(g.row->'raw_app_meta_data', NULL)) <= 8192
         UNION ALL
         SELECT g.n, format('email %s is taken', g.email) FROM given g
         WHERE EXISTS (SELECT FROM auth.users u WHERE u.email = g.email)
@@ -492,21 +531,30 @@ BEGIN
             FROM given g, LATERAL (VALUES ('email', g.email), ('id', lower(g.id))) AS w (what, value) WHERE w.value IS NOT NULL) AS d
         WHERE d.n <> d.first
     ), numbered AS (
-        SELECT format('row %s: %s', p.n, p.reason) AS line, row_number() OVER (ORDER BY p.n, p.reason) AS i, count(*) OVER () AS total
-        FROM problem p
+        SELECT format('row %s: %s', p.n, p.reason) AS line, p.stops,
+            row_number() OVER (PARTITION BY p.stops ORDER BY p.n, p.reason) AS i, count(*) OVER (PARTITION BY p.stops) AS total
+        FROM (SELECT p.n, p.reason, true AS stops FROM problem p WHERE p.reason IS NOT NULL
+              UNION ALL SELECT g.n, 'encrypted_password ' || g.problem, false FROM given g WHERE g.problem IS NOT NULL) AS p
+    ), lines AS (
+        SELECT n.stops, max(n.total) AS total, string_agg(n.line, E'\n' ORDER BY n.i) FILTER (WHERE n.i <= 20)
+            || CASE WHEN max(n.total) > 20 THEN format(E'\nand %s more', max(n.total) - 20) ELSE '' END AS text
+        FROM numbered n GROUP BY n.stops
     )
-    SELECT max(total), string_agg(line, E'\n' ORDER BY i) FILTER (WHERE i <= 20)
-        || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
-    INTO bad, problems FROM numbered;
+    SELECT max(l.total) FILTER (WHERE l.stops), max(l.text) FILTER (WHERE l.stops), max(l.text) FILTER (WHERE NOT l.stops)
+    INTO bad, problems, unread FROM lines l;
     IF bad > 0 THEN
         PERFORM auth.raise_error('import_refused', bad::text, jsonb_array_length(auth.held_document(held))::text, problems);
+    ELSIF unread IS NOT NULL THEN
+        RAISE NOTICE 'imported without a password' USING DETAIL = unread;
     END IF;
     WITH made AS (
         INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data,
                                 email_confirmed_at, last_sign_in_at, created_at, on_roster)
         SELECT coalesce((r->>'id')::uuid, gen_random_uuid()), auth.normalise_email(r->>'email'),
             coalesce(o.kind, r->>'kind', 'person'),
-            nullif(r->>'encrypted_password', ''), (r->>'banned_until')::timestamptz,
+            (SELECT h.hash FROM (SELECT nullif(btrim(r->>'encrypted_password', E' \t\r\n'), '')) AS h (hash)
+             WHERE auth.password_hash_problem(h.hash) IS NULL),
+            (r->>'banned_until')::timestamptz,
             coalesce(nullif(r->'raw_user_meta_data', 'null'), '{}'), coalesce(nullif(r->'raw_app_meta_data', 'null'), '{}'),
             (r->>'email_confirmed_at')::timestamptz, (r->>'last_sign_in_at')::timestamptz,
             coalesce((r->>'created_at')::timestamptz, now()), o.email IS NOT NULL
@@ -516,5 +564,5 @@ BEGIN
     SELECT count(auth.audit(m.id, m.email, '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;
 END
 $$;
-COMMENT ON FUNCTION auth.import_users(jsonb) IS
-'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other columns are ignored). Metadata is the application''s and stays as it is: no member of it makes a role or a kind here. Ids and bcrypt hashes are kept; a hash is replaced by Argon2id at the next sign-in. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';
+COMMENT ON FUNCTION auth.import_users(jsonb, boolean) IS
+'For operators: takes in rows exported from Supabase''s auth.users as a JSON array of objects (id, email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other columns are ignored). Metadata is the application''s and stays as it is: no member of it makes a role or a kind here. Ids are kept, and hashes of the kinds and costs that docs/moving-in.md lists; a hash is replaced by our Argon2id at the next sign-in. A hash that cannot be verified is refused with its kind, or, with without_passwords, left out with a NOTICE that names it. All or none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';

@@ -76,3 +76,5 @@ ALTER TABLE auth.users ADD COLUMN email_autoconfirmed boolean NOT NULL DEFAULT f
 COMMENT ON COLUMN auth.users.email_autoconfirmed IS 'email_confirmed_at was set by pg_principal.autoconfirm: it proves nothing.';
 COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless somebody else confirmed the email.';
 DROP FUNCTION auth.clamp(regclass, name, text, boolean); -- force
+DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells more
+DROP FUNCTION auth.import_users(jsonb);

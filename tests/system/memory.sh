@@ -92,7 +92,7 @@ refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDI
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
 hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~
 check_password~1~concat(auth.check_password(auth.uid(), 'x'), auth.check_password(NULL, 'x'))~
-is_password_hash~500~auth.is_password_hash(:bcrypt)~
+password_hash_problem~500~auth.password_hash_problem(:bcrypt)~
 read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c", "x": 1, "password": "x"}', 'email password', 'email'), auth.oversized_metadata('{"userMetadata": {"a": 1}}'))~
 user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~
 add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid() || '@example.com', 'userMetadata', '{"a": 1}'::jsonb))~auth.add_user('{}', '[]')

@@ -24,6 +24,8 @@ namespace {
 const std::string salt = "0123456789abcdef";
 constexpr std::size_t our_kib = 19456;
 
+bool is_accepted(std::string_view stored) { return password_hash_problem(stored).empty(); }
+
 std::size_t largest_allocation; // seen by the hook
 template <class F>
 std::size_t memory_of(F &&function) {
@@ -41,7 +43,7 @@ std::size_t memory_of(F &&function) {
 // Argon2id by the library's own encoder, with any parameters.
 std::string encoded(std::uint32_t kib, std::uint32_t passes, std::uint32_t salt_size,
                     std::uint32_t tag_size) {
-    std::string out(300, '\0');
+    std::string out(500, '\0');
     EXPECT_EQ(argon2id_hash_encoded(passes, kib, 1, "secret", 6, std::string(salt_size, 's').data(),
                                     salt_size, tag_size, out.data(), out.size()),
               ARGON2_OK);
@@ -49,13 +51,13 @@ std::string encoded(std::uint32_t kib, std::uint32_t passes, std::uint32_t salt_
 }
 
 void expect_refused(const std::string &stored, std::string_view password) {
-    EXPECT_FALSE(is_password_hash(stored)) << stored;
+    EXPECT_FALSE(is_accepted(stored)) << stored;
     const PasswordCheck check = verify_password(stored, password);
     EXPECT_FALSE(check.ok || check.needs_upgrade) << stored;
 }
 
 void expect_fits(std::string_view stored, std::string_view password, bool needs_upgrade) {
-    EXPECT_TRUE(is_password_hash(stored)) << stored;
+    EXPECT_TRUE(is_accepted(stored)) << stored;
     const PasswordCheck right = verify_password(stored, password);
     EXPECT_TRUE(right.ok) << stored;
     EXPECT_EQ(right.needs_upgrade, needs_upgrade) << stored;
@@ -117,13 +119,13 @@ TEST(Argon2, OtherParametersAreUpgraded) {
 }
 
 TEST(Argon2, SizesHaveLimits) {
-    for (const std::uint32_t size : {8u, 64u})
+    for (const std::uint32_t size : {8u, 128u})
         expect_fits(encoded(8, 1, size, 32), "secret", true);
-    for (const std::uint32_t size : {16u, 64u})
+    for (const std::uint32_t size : {16u, 128u})
         expect_fits(encoded(8, 1, 16, size), "secret", true);
-    expect_refused(encoded(8, 1, 65, 32), "secret");
+    expect_refused(encoded(8, 1, 129, 32), "secret");
     expect_refused(encoded(8, 1, 16, 15), "secret");
-    expect_refused(encoded(8, 1, 16, 65), "secret");
+    expect_refused(encoded(8, 1, 16, 129), "secret");
     expect_refused(replaced(encoded(8, 1, 8, 32), "c3Nzc3Nzc3M", "c3Nzc3Nzcw"), "secret");
 }
 
@@ -133,14 +135,10 @@ TEST(Argon2, MalformedHashesNeverFit) {
     expect_fits(good, "password", true);
     const std::pair<std::string_view, std::string_view> edits[] = {
         {"$argon2id", "argon2id"},
-        {"argon2id", "argon2i"},
-        {"argon2id", "argon2d"},
         {"argon2id", "Argon2id"},
         {"argon2id", "scrypt"},
-        {"v=19", "v=16"},
         {"v=19", "v=20"},
         {"v=19", "v=019"},
-        {"v=19$", ""},
         {"m=256", "m=0256"},
         {"m=256", "m=+256"},
         {"m=256", "m=-256"},
@@ -156,22 +154,18 @@ TEST(Argon2, MalformedHashesNeverFit) {
         {"p=1", "p=0"},
         {"p=1", "p=01"},
         {"p=1", "p=33"},
-        {"m=256,t=2", "t=2,m=256"},
         {"t=2,", ""},
         {"p=1", "p=1,keyid=eA"},
         {"p=1", "p=1,data=eA"},
         {"p=1$", "p=1$$"},
         {"c29tZXNhbHQ$", "c29tZXNhbHQ"},
         {"c29tZXNhbHQ", ""},
-        {"c29tZXNhbHQ", "c29tZXNhbHQ="},
         {"c29tZXNhbHQ", "c29tZXNhbHR"}, // trailing bits
-        {"c29tZXNhbHQ", "c29tZXNhb-Q"},
         {"c29tZXNhbHQ", "c29tZXNhbHQ\n"},
-        {"nf65", " nf65"},
-        {"R/uI", "R_uI"}};
+        {"nf65", " nf65"}};
     for (const auto &[from, to] : edits)
         expect_refused(replaced(good, from, to), "password");
-    for (const char *tail : {"=", "$", "AA", " ", "\n", "$eA"})
+    for (const char *tail : {"==", "$", "AA", "\nA", "$eA"})
         expect_refused(good + tail, "password");
     expect_refused(good + '\0', "password");
     for (std::size_t size = 0; size < good.size(); size += 3)
@@ -191,24 +185,23 @@ TEST(Argon2, NoAlteredTagFits) {
 TEST(Argon2, HostileCostsAreRefusedUnread) {
     const std::string rest = "$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     for (const std::string_view cost :
-         {"m=1048577,t=2,p=1", "m=4194304,t=1,p=1", "m=4294967295,t=1,p=1", "m=4294967296,t=1,p=1",
-          "m=18446744073709551872,t=2,p=1", "m=256,t=17,p=1", "m=256,t=4294967295,p=1",
-          "m=256,t=4294967298,p=1", "m=1048576,t=1,p=17", "m=256,t=2,p=16777215",
-          "m=256,t=2,p=4294967297"}) {
+         {"m=1048576,t=16,p=16", "m=1048576,t=1,p=1", "m=311297,t=1,p=1", "m=155649,t=2,p=1",
+          "m=4294967295,t=1,p=1", "m=4294967296,t=1,p=1", "m=18446744073709551872,t=2,p=1",
+          "m=256,t=1217,p=1", "m=256,t=4294967295,p=1", "m=256,t=4294967298,p=1",
+          "m=65536,t=1,p=65", "m=256,t=2,p=16777215", "m=256,t=2,p=4294967297"}) {
         const std::string hash = "$argon2id$v=19$" + std::string(cost) + rest;
         EXPECT_LT(memory_of([&] { expect_refused(hash, "password"); }), 2 * our_kib * 1024) << cost;
     }
-    EXPECT_TRUE(is_password_hash("$argon2id$v=19$m=1048576,t=16,p=16" + rest));
-    EXPECT_TRUE(is_password_hash("$argon2id$v=19$m=128,t=1,p=16" + rest));
-    EXPECT_FALSE(is_password_hash("$argon2id$v=19$m=127,t=1,p=16" + rest));
+    EXPECT_TRUE(is_accepted("$argon2id$v=19$m=311296,t=1,p=16" + rest));
+    EXPECT_TRUE(is_accepted("$argon2id$v=19$m=77824,t=4,p=64" + rest));
+    EXPECT_TRUE(is_accepted("$argon2id$v=19$m=128,t=1,p=16" + rest));
+    EXPECT_FALSE(is_accepted("$argon2id$v=19$m=127,t=1,p=16" + rest));
 }
 
 TEST(Password, GarbageNeverFits) {
     for (const std::string &stored :
          {std::string(), std::string("password"), std::string("$"), std::string("$$$$$"),
           std::string("*0"), std::string("!"), std::string("$1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"),
-          std::string("$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68"
-                      "OTLiBFdcbYEdFCoEOfaS35inz1"),
           std::string("md5a3556571e93b0d20722ba62be61e8c2d"),
           std::string("SCRAM-SHA-256$4096:c2FsdA==$eA==:eA=="), std::string(60, '\0'),
           std::string(60, '$'), std::string("\xff\xfe"), std::string(1000000, '$')})
@@ -266,20 +259,21 @@ TEST(Bcrypt, NoAlteredHashFits) {
 
 TEST(Bcrypt, MalformedHashesAndOtherCostsNeverFit) {
     const std::string good = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-    for (const char *start :
-         {"$2$05$", "$2x$05", "$2c$05", "$2A$05", "$3a$05", "2a$05$$", "$2a$5$.", "$2a$00",
-          "$2a$03", "$2a$16", "$2a$31", "$2a$99", "$2a$-5", "$2a$ 5", "$2a$0x", "$2a$1:", "$2a.05"})
+    for (const char *start : {"$2$05$", "$2x$05", "$2c$05", "$2A$05", "$3a$05", "2a$05$$",
+                              "$2a$5$.", "$2a$00", "$2a$03", "$2a$15", "$2a$16", "$2a$31", "$2a$99",
+                              "$2a$-5", "$2a$ 5", "$2a$0x", "$2a$1:", "$2a.05"})
         expect_refused(start + good.substr(6), "U*U");
-    EXPECT_TRUE(is_password_hash("$2a$04" + good.substr(6)));
-    EXPECT_TRUE(is_password_hash("$2a$15" + good.substr(6)));
+    EXPECT_TRUE(is_accepted("$2a$04" + good.substr(6)));
+    EXPECT_TRUE(is_accepted("$2a$14" + good.substr(6)));
     expect_refused(good + "W", "U*U");
     expect_refused(good + '\0', "U*U");
+    expect_fits(good + "\r\n", "U*U", true);
     for (std::size_t size = 0; size < good.size(); size += 4)
-        EXPECT_FALSE(is_password_hash(good.substr(0, size))) << size;
+        EXPECT_FALSE(is_accepted(good.substr(0, size))) << size;
     for (const std::size_t at : {7u, 28u, 29u, 59u})
         for (const char c : {'$', ':', '-', '_', '=', ' ', '\n', '\0', '\x80', '@', '[', '`', '{'})
-            EXPECT_FALSE(is_password_hash(std::string(good).replace(at, 1, 1, c))) << at << c;
-    EXPECT_FALSE(is_password_hash(std::string(good).replace(6, 1, 1, '.')));
+            EXPECT_FALSE(is_accepted(std::string(good).replace(at, 1, 1, c))) << at << c;
+    EXPECT_FALSE(is_accepted(std::string(good).replace(6, 1, 1, '.')));
 }
 
 TEST(Bcrypt, ReadsSeventyTwoBytes) {
