@@ -157,14 +157,14 @@ install_packages() {
     if ! sizes=$(plan "${packages[@]}"); then
         : >"$log"
         mapfile -t packages < <(resolve "${@//*\?/}")
-        sizes=$(plan "${packages[@]}") || cannot "apt-get cannot install ${packages[*]}"
+        sizes=$(plan "${packages[@]}") || cannot "apt-get cannot install what is missing"
     fi
     echo "Installing packages: ${packages[*]}"
     awk -v disk="$(sed -n 's/^After this operation, \(.*\) of additional disk space will be used.*/, \1 on disk/p' <<<"$sizes")" '
         /^\047/ { files++; bytes += $3 } END { printf "To download: %d packages, %.0f MB%s.\n", files, bytes / 1e6, disk }' <<<"$sizes"
     forbid_services
     apt install --no-install-recommends -o APT::Status-Fd=3 "${packages[@]}" 3>&1 >>"$log" 2>&1 | progress
-    [ "${PIPESTATUS[0]}" = 0 ] || cannot "apt-get could not install the packages above"
+    [ "${PIPESTATUS[0]}" = 0 ] || cannot "apt-get failed"
 }
 
 if [ "$goal" = --install ]; then
