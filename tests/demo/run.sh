@@ -96,9 +96,13 @@ workspace .run || exit 1
 echo $$ >.run/pid
 echo "Building pg_principal (log: build/build.log) and starting a private server below ${work#"$PWD/"}/."
 build_and_install || exit 1
-port=$(free_port 54321 54399) || exit 1
-cluster_create "$work/main" cron.database_name=demo listen_addresses=127.0.0.1 port="$port" || exit 1
-cluster_start "$work/main" || exit 1
+cluster_create "$work/main" cron.database_name=demo listen_addresses=127.0.0.1 || exit 1
+for try in 3 2 1; do # another may take the port between the look and the start
+    port=$(free_port 54321 54399) || exit 1
+    cluster_set "$work/main" port="$port"
+    cluster_start "$work/main" 2>"$work/start.err" && break
+    [ $try != 1 ] || die "$(<"$work/start.err")"
+done
 PATH=$(dirname "$PG_PRINCIPAL"):$PATH
 psql -Xqc "CREATE DATABASE demo" || exit 1
 export PGDATABASE=demo
@@ -283,16 +287,20 @@ show pg_principal health report
 
 say "The same over HTTP: one server, the API under /api and Supabase Auth's wire shapes under /auth/v1"
 ask "CREATE ROLE web LOGIN IN ROLE authenticator"
-http_port=$(free_port 9999 10099) || exit 1
-http=http://127.0.0.1:$http_port
+serve() { # on the first free port, which another server may still take before ours does
+    http_port=$(free_port 9999 10099) || exit 1
+    http=http://127.0.0.1:$http_port
+    PGUSER=web "$PG_PRINCIPAL" serve --listen "127.0.0.1:$http_port" --access-log "$work/access.log" 2>"$work/serve.log" &
+    http_server=$!
+    for _ in {1..300}; do
+        grep -q 'listening on' "$work/serve.log" && curl -sf "$http/ready" >/dev/null && return
+        kill -0 "$http_server" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+serve || serve || die "the HTTP server ended: $(<"$work/serve.log")"
 printf '   %s$ PGUSER=web pg_principal serve --listen 127.0.0.1:%s%s\n' "$faint" "$http_port" "$plain"
-PGUSER=web "$PG_PRINCIPAL" serve --listen "127.0.0.1:$http_port" --access-log "$work/access.log" 2>"$work/serve.log" &
-http_server=$!
-for _ in {1..100}; do
-    curl -sf "$http/ready" >/dev/null && break
-    kill -0 "$http_server" 2>/dev/null || die "the HTTP server ended: $(<"$work/serve.log")"
-    sleep 0.1
-done
 service_key=$(pg_principal auth key --role service_role --output token) || die "no service_role key"
 anon_key=$(pg_principal auth key --role anon --output token) || die "no anon key"
 curl="curl -s" # for the reader's shell too, which may know a proxy

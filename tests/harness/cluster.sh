@@ -52,7 +52,10 @@ workspace() {
 # Installs nothing into the system: the servers started here read the copy in $work/root.
 build_and_install() {
     local log=$PWD/build/build.log
-    mkdir -p build
+    if ! mkdir -p build || [ -n "$(find build -maxdepth 3 ! -writable -not -path 'build/matrix*' -print -quit)" ]; then
+        echo "build/ holds what another user made: remove it, or run this as that user" >&2
+        return 1
+    fi
     if ! flock build/.lock make -s -j"$(nproc)" all >"$log" 2>&1 ||
         ! flock build/.lock make -s install DESTDIR="$work/root" STRIP=: >>"$log" 2>&1; then
         cat "$log" >&2
