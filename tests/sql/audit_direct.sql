@@ -65,15 +65,15 @@ SELECT count(*) FROM regress_new();
 -- By hand: principals and sessions. What comes with its old times is a restore's.
 INSERT INTO auth.users (email) VALUES ('hand@example.com'), ('hand2@example.com');
 INSERT INTO auth.users (email, created_at) VALUES ('old@example.com', '2020-01-01');
-SELECT * FROM regress_new() ORDER BY chain;
+SELECT * FROM regress_new() ORDER BY chain COLLATE "C";
 INSERT INTO auth.sessions (user_id, expires_at) SELECT id, 'infinity' FROM auth.users WHERE email IN ('hand@example.com', 'old@example.com');
 INSERT INTO auth.sessions (user_id, expires_at, created_at) SELECT id, 'infinity', '2020-01-01' FROM auth.users WHERE email = 'hand2@example.com';
-SELECT * FROM regress_new() ORDER BY chain;
+SELECT * FROM regress_new() ORDER BY chain COLLATE "C";
 UPDATE auth.sessions SET revoked_at = now(), revoke_reason = 'by hand' WHERE user_id = (SELECT id FROM auth.users WHERE email = 'hand@example.com');
 UPDATE auth.sessions SET last_used_at = now();
 UPDATE auth.sessions SET expires_at = now() WHERE user_id = (SELECT id FROM auth.users WHERE email = 'hand2@example.com');
 DO $$ BEGIN DELETE FROM auth.sessions s USING auth.users u WHERE u.id = s.user_id AND u.email LIKE 'hand%@example.com'; END $$;
-SELECT * FROM regress_new() ORDER BY chain, changes::text COLLATE "C";
+SELECT * FROM regress_new() ORDER BY chain COLLATE "C", changes::text COLLATE "C";
 -- our own functions tell of what they do, once
 SELECT (auth.add_user('{"email": "made@example.com", "password": "Th1sIsAStrong!Pass"}')).ok;
 SELECT (auth.sign_in('made@example.com', 'Th1sIsAStrong!Pass')).ok;
@@ -82,7 +82,7 @@ SELECT count(*) FROM auth.import_users('[{"email": "came@example.com", "created_
 SELECT auth.prune_sessions('1 microsecond') > 0 AS pruned;
 SELECT created, decommissioned FROM auth.provision();
 DELETE FROM auth.users WHERE email IN ('made@example.com', 'old@example.com');
-SELECT chain, changes FROM regress_new() WHERE NOT changes ? 'bannedUntil' ORDER BY chain;
+SELECT chain, changes FROM regress_new() WHERE NOT changes ? 'bannedUntil' ORDER BY chain COLLATE "C";
 SELECT count(*) AS faults FROM auth.audit_verify();
 
 -- Operators read it without a token: the table and, page by page, the function.
