@@ -1,6 +1,7 @@
 #include "app.hpp"
 
 #include "core/email.hpp"
+#include "read_file.hpp"
 
 namespace pg_principal::cli {
 
@@ -106,6 +107,45 @@ void add_key(Verb &group, Session &session) {
     verb.option("--ttl", options->ttl, "Time to live, as 24h, 90d, 1y (default 8760h)");
     verb.option("--label", options->label, "A name for the session, to recognise it later");
     verb.output(options->output, {"text", "json", "token"});
+}
+
+void add_adopt_key(Verb &group, Session &session) {
+    struct Options {
+        std::string variable, file, until, label, output;
+    };
+    const auto options = std::make_shared<Options>();
+    Verb verb = add_command(
+        group, session, "adopt-key",
+        "Let an anon or service_role key from Supabase be used on, until it is revoked; its "
+        "secret must have been imported",
+        "  pg_principal auth adopt-key --token-env SUPABASE_ANON_KEY\n"
+        "  pg_principal auth adopt-key --token-file anon.jwt --until 2027-01-01 --label mobile-app",
+        [&session, options] {
+            if (options->variable.empty() == options->file.empty())
+                throw UsageError("one of --token-env, --token-file is needed");
+            const std::string token = read_secret(options->variable, options->file);
+            const Rows rows = session.connect().run(
+                "SELECT role, " + utc_time_sql("expires_at") +
+                    ", session_id FROM auth.adopt_key($1::pg_catalog.text, "
+                    "$2::pg_catalog.timestamptz, $3::pg_catalog.text)",
+                {token, optional_text(options->until), optional_text(options->label)});
+            if (options->output == "json")
+                print_json(session.streams.out, {{"role", rows.text(0, 0)},
+                                                 {"expiresAt", rows.text(0, 1)},
+                                                 {"sessionId", rows.text(0, 2)}});
+            else
+                session.streams.out
+                    << "adopted a key for " << rows.text(0, 0) << " until " << rows.text(0, 1)
+                    << "; to end it: pg_principal auth revoke --session " << rows.text(0, 2)
+                    << '\n';
+        });
+    verb.option("--token-env", options->variable, "The environment variable that holds the key")
+        .type("VAR");
+    verb.option("--token-file", options->file, "The file that holds the key").type("FILE");
+    verb.option("--until", options->until, "When it ends, if earlier than the key itself says")
+        .type("TIME");
+    verb.option("--label", options->label, "A name for the session, to recognise it later");
+    verb.output(options->output, {"text", "json"});
 }
 
 Json nullable(const Rows &rows, int row, int column) {
@@ -243,6 +283,7 @@ void add_auth_commands(Verb &root, Session &session) {
                              "  pg_principal auth ban --email kata-agent-team@example.com");
     add_issue(group, session);
     add_key(group, session);
+    add_adopt_key(group, session);
     add_sessions(group, session);
     add_revoke(group, session);
     add_ban(group, session);

@@ -1,15 +1,11 @@
 #include "app.hpp"
 
-#include <cstdlib>
-
 #include "core/json.hpp"
 #include "read_file.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
-
-constexpr std::size_t max_key_bytes = std::size_t{64} << 10;
 
 void add_list(Verb &group, Session &session) {
     const auto output = std::make_shared<std::string>();
@@ -84,14 +80,6 @@ struct ImportOptions {
     bool standby = false;
 };
 
-// An editor leaves a newline at the end of a file; it is no part of the secret.
-void drop_newline(std::string &text) {
-    if (!text.empty() && text.back() == '\n')
-        text.pop_back();
-    if (!text.empty() && text.back() == '\r')
-        text.pop_back();
-}
-
 // No message here may repeat anything of what was read.
 bool is_json_object(const std::string &text) {
     json::Document document;
@@ -99,23 +87,8 @@ bool is_json_object(const std::string &text) {
 }
 
 std::string key_material(const ImportOptions &options) {
-    std::string material;
-    if (!options.variable.empty()) {
-        const char *value = std::getenv(options.variable.c_str());
-        if (!value || !*value)
-            throw Failure("the environment variable " + printable(options.variable) +
-                          " is not set");
-        return value;
-    }
     const std::string &file = options.secret_file.empty() ? options.jwk_file : options.secret_file;
-    material = read_file(file, max_key_bytes);
-    if (material.size() > max_key_bytes)
-        throw Failure(printable(file) + " is larger than 64 KiB, that is no key");
-    if (material.find('\0') != std::string::npos)
-        throw Failure(printable(file) + " contains a NUL byte");
-    drop_newline(material);
-    if (material.empty())
-        throw Failure(printable(file) + " is empty");
+    std::string material = read_secret(options.variable, file);
     if (!options.jwk_file.empty() && !is_json_object(material))
         throw Failure(printable(file) + " is not a JSON object");
     return material;
@@ -138,6 +111,11 @@ void add_import(Verb &group, Session &session) {
                 {material, options->standby ? "false" : "true"});
             print_new_key(session.streams, "imported", rows.text(0, 0), options->standby,
                           options->output);
+            if (options->jwk_file.empty() && options->output == "text")
+                session.streams.out
+                    << "It signs and verifies here. What it signed elsewhere stays refused: no\n"
+                       "session stands for it. An anon or service_role key in use goes on once it\n"
+                       "is adopted: pg_principal auth adopt-key; users sign in again.\n";
         });
     verb.option("--secret-env", options->variable,
                 "The environment variable that holds an HS256 secret")

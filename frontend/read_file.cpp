@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -10,6 +11,7 @@
 
 #include "core/email.hpp"
 #include "failure.hpp"
+#include "output.hpp"
 
 namespace pg_principal::cli {
 
@@ -56,6 +58,29 @@ std::string read_stream(std::istream &in, std::size_t limit) {
         text.resize(before + static_cast<std::size_t>(in.gcount()));
     }
     text.resize(std::min(text.size(), limit + 1));
+    return text;
+}
+
+std::string read_secret(const std::string &variable, const std::string &file) {
+    constexpr std::size_t most = std::size_t{64} << 10;
+    if (!variable.empty()) {
+        const char *value = std::getenv(variable.c_str());
+        if (!value || !*value)
+            throw Failure("the environment variable " + printable(variable) + " is not set");
+        return value;
+    }
+    std::string text = read_file(file, most);
+    if (text.size() > most)
+        throw Failure(printable(file) + " is larger than 64 KiB, that is no key");
+    if (text.find('\0') != std::string::npos)
+        throw Failure(printable(file) + " contains a NUL byte");
+    // an editor leaves a newline at the end of a file; it is no part of the secret
+    if (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    if (!text.empty() && text.back() == '\r')
+        text.pop_back();
+    if (text.empty())
+        throw Failure(printable(file) + " is empty");
     return text;
 }
 

@@ -123,9 +123,8 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     const supabase::Options theirs = supabase_options(flags);
     add_status_routes(
         routes, pool,
-        theirs.offered && theirs.prefix.empty()
-            ? supabase::health_body()
-            : "{\"status\":\"ok\",\"name\":\"pg_principal\"}",
+        theirs.offered && theirs.prefix.empty() ? supabase::health_body()
+                                                : "{\"status\":\"ok\",\"name\":\"pg_principal\"}",
         [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
         address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);

@@ -31,8 +31,7 @@ Response get_settings(const api::Backend &backend, const Request &) {
         providers.append("\"").append(name).append("\":false,");
     const Result settings = backend.ask(registration);
     return Response::json(
-        200, "{\"external\":{" + providers +
-                 "\"email\":true},\"disable_signup\":" +
+        200, "{\"external\":{" + providers + "\"email\":true},\"disable_signup\":" +
                  (settings.boolean(0, 0) ? "false" : "true") +
                  ",\"mailer_autoconfirm\":" + (settings.boolean(0, 1) ? "true" : "false") +
                  ",\"phone_autoconfirm\":false,\"sms_provider\":\"\","

@@ -35,7 +35,8 @@ std::string algorithms(std::string_view jwks) {
     const json::Document document(jwks);
     for (const json::Value key : document.root().find("keys").elements())
         if (const json::Value alg = key.find("alg");
-            alg.is_string() && std::find(names.begin(), names.end(), alg.as_string()) == names.end())
+            alg.is_string() &&
+            std::find(names.begin(), names.end(), alg.as_string()) == names.end())
             names.push_back(alg.as_string());
     if (names.empty())
         names.push_back("HS256"); // has no public half

@@ -33,8 +33,8 @@ std::string_view their_name(std::string_view ours) {
     return ours;
 }
 
-// As tokens have it: the application's members as they are, and what we say of every principal under
-// a name of our own.
+// As tokens have it: the application's members as they are, and what we say of every principal
+// under a name of our own.
 void write_app_metadata(std::string &out, json::Value user) {
     constexpr std::string_view ours = "pg_principal";
     const json::Value theirs = user.find("appMetadata");

@@ -15,7 +15,8 @@ struct Refused {
     Caller caller;
     int status;
     const char *code, *message;
-    void (*judge)(const Body &) = nullptr; // what is refused before, as it is where they are offered
+    void (*judge)(const Body &) =
+        nullptr; // what is refused before, as it is where they are offered
 };
 
 void judge_email(const Body &body) {

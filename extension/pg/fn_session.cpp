@@ -78,8 +78,7 @@ class UserRow {
                           last = R"("pg_principal":)" + ours + '}';
         const int i = column("raw_app_meta_data");
         const Datum theirs = row_.values[i];
-        if (is_null(i) ||
-            guard([theirs] { return JB_ROOT_COUNT(DatumGetJsonbP(theirs)) == 0; }))
+        if (is_null(i) || guard([theirs] { return JB_ROOT_COUNT(DatumGetJsonbP(theirs)) == 0; }))
             return provider + ',' + last;
         const Datum under = to_jsonb(provider + '}'), over = to_jsonb('{' + last);
         return std::string(jsonb_text(guard([theirs, under, over] {

@@ -6,7 +6,9 @@
 #include "pg/identity.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/keyring.hpp"
+#include "pg/proof.hpp"
 #include "pg/settings.hpp"
+#include "pg/uuid.hpp"
 
 extern "C" {
 #include "utils/guc.h"
@@ -69,6 +71,15 @@ SQL_FUNCTION(pre_request) {
     else
         (void)bind(token, true);
     PG_RETURN_VOID();
+}
+
+// session_id, role, expires_at
+SQL_FUNCTION(read_adoptable_key) {
+    const AdoptableKey key = read_adoptable_key(text_argument(fcinfo, 0));
+    Datum values[3] = {uuid_datum(key.session_id.data), PointerGetDatum(to_text(key.role)),
+                       TimestampTzGetDatum(key.expires_at)};
+    bool nulls[3] = {false, false, TIMESTAMP_IS_NOEND(key.expires_at)};
+    return record_result(fcinfo, values, nulls);
 }
 
 SQL_FUNCTION(sign_token) {

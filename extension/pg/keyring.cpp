@@ -148,6 +148,13 @@ VerificationKey verification_key(std::string_view kid) {
     return {KeyStanding::unknown, nullptr};
 }
 
+bool any_key_verifies(const CompactJws &jws) {
+    for (StoredKey &stored : stored_keys())
+        if (!stored.revoked && verify(jws, opened(stored)) == TokenFault::none)
+            return true;
+    return false;
+}
+
 const Key &signing_key() {
     accept_revocations();
     for (StoredKey &stored : stored_keys())

@@ -1,7 +1,7 @@
 // The signing keys of this database, opened when first needed and kept until one of them changes.
 #pragma once
 
-#include "core/jwk.hpp"
+#include "core/jws.hpp"
 
 #include <string_view>
 
@@ -15,6 +15,8 @@ struct VerificationKey {
     const Key *key;
 };
 VerificationKey verification_key(std::string_view kid);
+// Whether any key that may verify has signed it: for tokens without a kid. Throws as above.
+bool any_key_verifies(const CompactJws &jws);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
 // The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.

@@ -1,5 +1,6 @@
 #include "pg/proof.hpp"
 
+#include "core/crypto.hpp"
 #include "core/error.hpp"
 #include "core/json_writer.hpp"
 #include "core/jwt.hpp"
@@ -7,6 +8,8 @@
 #include "pg/settings.hpp"
 #include "pg/store.hpp"
 #include "pg/time.hpp"
+
+#include <cstring>
 
 namespace pg_principal {
 
@@ -96,15 +99,29 @@ void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view sub
     judge_principal(identity, *uid, session.generation, now);
 }
 
+TimestampTz expiry_of(json::Value claims) {
+    const std::optional<std::int64_t> expiry = numeric_date_us(claims.find("exp"));
+    return expiry && *expiry < std::int64_t{1} << 61
+               ? *expiry - epoch_distance_us + settings::clock_skew() * us_per_s
+               : DT_NOEND;
+}
+
+// Issuer and audience are the other system's; they were judged when the key was adopted.
+void judge_adopted(Identity &identity, json::Value claims, const ClaimRules &rules,
+                   const pg_uuid_t &session, TimestampTz now) {
+    if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
+        refuse_token(describe(fault));
+    identity.dies_at = expiry_of(claims);
+    identity.role = string_claim(claims, "role");
+    judge_session(identity, session, string_claim(claims, "sub"), now);
+}
+
 // Times and names of the claims, then what they stand for.
 void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rules, TimestampTz now,
                   bool session_required) {
     if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
         refuse_token(describe(fault));
-    const std::optional<std::int64_t> expiry = numeric_date_us(claims.find("exp"));
-    identity.dies_at = DT_NOEND;
-    if (expiry && *expiry < std::int64_t{1} << 61)
-        identity.dies_at = *expiry - epoch_distance_us + settings::clock_skew() * us_per_s;
+    identity.dies_at = expiry_of(claims);
     identity.role = string_claim(claims, "role");
     identity.scope = string_claim(claims, "scope");
     const std::string_view subject = string_claim(claims, "sub");
@@ -144,6 +161,19 @@ std::string current_claims(std::string_view minted, json::Value claims, const Id
     return out;
 }
 
+// A project key of the system that the database moved from names no session: its own bytes do.
+pg_uuid_t session_of_bytes(std::string_view token) {
+    const std::string digest = sha256(std::string("pg_principal adopted key\0", 25).append(token));
+    pg_uuid_t id{};
+    std::memcpy(id.data, digest.data(), UUID_LEN);
+    return id;
+}
+
+bool is_adopted(const pg_uuid_t &id) {
+    const SessionRow session = read_session(id);
+    return session.found && session.adopted;
+}
+
 ClaimRules rules_at(TimestampTz now) {
     ClaimRules rules;
     rules.time = {unix_microseconds(now), settings::clock_skew()};
@@ -160,11 +190,15 @@ Identity prove_token(std::string_view token) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         refuse_token(describe(fault, jws.header_json));
-    const VerificationKey found = verification_key(jws.kid.value_or(std::string_view()));
-    if (found.key == nullptr)
+    if (!jws.kid) { // only what was adopted is worth trying keys
+        if (!is_adopted(session_of_bytes(token)))
+            refuse_token("no kid");
+        if (!any_key_verifies(jws))
+            refuse_token(describe(TokenFault::bad_signature));
+    } else if (const VerificationKey found = verification_key(*jws.kid); found.key == nullptr)
         refuse_token(found.standing == KeyStanding::revoked ? "key revoked"
                                                             : describe(TokenFault::unknown_key));
-    if (const TokenFault fault = verify(jws, *found.key); fault != TokenFault::none)
+    else if (const TokenFault fault = verify(jws, *found.key); fault != TokenFault::none)
         refuse_token(describe(fault));
 
     json::Document claims;
@@ -172,14 +206,55 @@ Identity prove_token(std::string_view token) {
         refuse_token(describe(TokenFault::payload_not_json, json));
     const TimestampTz now = GetCurrentTimestamp();
     ClaimRules rules = rules_at(now);
+    Identity identity;
+    if (const bool alone = !claims.root().find("session_id");
+        !jws.kid || (alone && is_adopted(session_of_bytes(token)))) {
+        judge_adopted(identity, claims.root(), rules, session_of_bytes(token), now);
+        identity.source = token;
+        identity.payload = jws.payload;
+        return identity;
+    }
     rules.issuer = settings::issuer();
     rules.audience = settings::audience();
     rules.require_expiry = true;
-    Identity identity;
     judge_claims(identity, claims.root(), rules, now, true);
     identity.source = token;
     identity.payload = current_claims(jws.payload, claims.root(), identity);
     return identity;
+}
+
+AdoptableKey read_adoptable_key(std::string_view token) {
+    const auto refused = [](std::string_view why) { return Error(Errc::key_not_adopted, {why}); };
+    CompactJws jws;
+    if (token.substr(0, 3) == "sb_")
+        throw refused("it is no JWT but one of Supabase's newer keys, which only its own gateway "
+                      "knows: issue another with auth.issue_key()");
+    if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
+        throw refused("it is no JWT: " + describe(fault, jws.header_json));
+    const VerificationKey found =
+        jws.kid ? verification_key(*jws.kid) : VerificationKey{KeyStanding::unknown, nullptr};
+    const bool good = jws.kid ? found.key != nullptr && verify(jws, *found.key) == TokenFault::none
+                              : any_key_verifies(jws);
+    if (!good)
+        throw refused("no key of this database has signed it: import its secret first");
+    json::Document claims;
+    if (!json::try_parse(claims, jws.payload) || !claims.root().is_object())
+        throw refused("its claims are no JSON object");
+    const json::Value root = claims.root();
+    const TimestampTz now = GetCurrentTimestamp();
+    if (const TokenFault fault = check_claims(root, rules_at(now)); fault != TokenFault::none)
+        throw refused(describe(fault));
+    if (root.find("sub") || root.find("session_id"))
+        throw refused("it is the token of a user or of a session, not a project key");
+    AdoptableKey key;
+    key.role = string_claim(root, "role");
+    if (key.role != "anon" && key.role != "service_role")
+        throw refused("its role is neither anon nor service_role");
+    key.session_id = session_of_bytes(token);
+    key.expires_at = DT_NOEND;
+    if (const TimestampTz end = expiry_of(root); !TIMESTAMP_IS_NOEND(end))
+        key.expires_at = end - settings::clock_skew() * us_per_s;
+    return key;
 }
 
 Identity prove_claims(std::string_view claims_json) {

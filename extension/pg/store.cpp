@@ -157,6 +157,9 @@ SessionRow read_session(const pg_uuid_t &id) {
             result.generation = DatumGetInt32(row.get("generation"));
             result.expires_at = DatumGetTimestampTz(row.get("expires_at"));
             row.copy_text("role", result.role);
+            char origin[16];
+            row.copy_text("origin", origin);
+            result.adopted = std::strcmp(origin, "adopted") == 0;
         });
         return result;
     });

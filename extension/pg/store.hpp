@@ -15,6 +15,7 @@ struct SessionRow {
     bool found;
     bool revoked;
     bool has_user;
+    bool adopted; // a project key from elsewhere
     pg_uuid_t user_id;
     int generation;
     TimestampTz expires_at;

@@ -107,7 +107,7 @@ CREATE TABLE auth.sessions (
     generation integer NOT NULL DEFAULT 0,
     label text CHECK (octet_length(label) <= 255),
     scopes text[],
-    origin text NOT NULL DEFAULT 'issued' CHECK (origin IN ('issued', 'sign_in')),
+    origin text NOT NULL DEFAULT 'issued' CHECK (origin IN ('issued', 'sign_in', 'adopted')),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     last_used_at timestamptz,
@@ -120,7 +120,7 @@ CREATE TABLE auth.sessions (
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
 COMMENT ON TABLE auth.sessions IS 'One row for each token issued and for each sign-in: a token lives only while its session does. user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a parallel restore may load sessions first; deleting a principal deletes its sessions by trigger.';
-COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up.';
+COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key().';
 COMMENT ON COLUMN auth.sessions.expires_at IS 'infinity after a sign-in: the session lasts as long as its refresh token is renewed.';
 COMMENT ON COLUMN auth.sessions.last_used_at IS 'When an agent last used a token of the session, to within a day and as of the last health scan; NULL: not seen.';
 COMMENT ON COLUMN auth.sessions.revoked_as IS 'What ended the session; NULL or revoked: an operator.';

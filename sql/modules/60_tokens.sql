@@ -100,6 +100,42 @@ $$;
 COMMENT ON FUNCTION auth.issue_key(text, text, text) IS
 'Mints a project key: a token for the role anon or service_role, of no principal, listed (auth.list_sessions(NULL)) and revoked like any other.';
 
+CREATE OR REPLACE FUNCTION auth.read_adoptable_key(token text, OUT session_id uuid, OUT role text, OUT expires_at timestamptz) RETURNS record
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_adoptable_key';
+COMMENT ON FUNCTION auth.read_adoptable_key(text) IS
+'Internal: what a project key from elsewhere says, once a key of this database has verified it, and the session that stands for it. 22023 with the reason when it cannot be adopted.';
+
+CREATE OR REPLACE FUNCTION auth.adopt_key(
+    token text, until timestamptz DEFAULT NULL, label text DEFAULT NULL, OUT session_id uuid, OUT role text, OUT expires_at timestamptz) RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen record;
+BEGIN
+    seen := auth.read_adoptable_key(coalesce(adopt_key.token, ''));
+    session_id := seen.session_id;
+    role := seen.role;
+    expires_at := least(seen.expires_at, until);
+    IF octet_length(label) > 255 THEN
+        PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
+    ELSIF expires_at IS NULL OR NOT isfinite(expires_at) THEN
+        PERFORM auth.raise_error('key_not_adopted', 'it never expires: say until when');
+    ELSIF expires_at <= clock_timestamp() THEN
+        PERFORM auth.raise_error('key_not_adopted', 'it would end in the past');
+    END IF;
+    INSERT INTO auth.sessions AS s (id, role, label, origin, created_at, expires_at)
+    VALUES (adopt_key.session_id, adopt_key.role, adopt_key.label, 'adopted', clock_timestamp(), adopt_key.expires_at)
+    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, label = coalesce(excluded.label, s.label)
+    WHERE s.revoked_at IS NULL;
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('key_not_adopted', 'it was revoked');
+    END IF;
+    PERFORM auth.audit(auth.nobody(), NULL, '{"token": {"previous": null, "current": "adopted"}}', NULL,
+        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label, 'expiresAt', auth.iso_time(expires_at))));
+END
+$$;
+COMMENT ON FUNCTION auth.adopt_key(text, timestamptz, text) IS
+'For operators: lets a project key from elsewhere (Supabase''s legacy anon or service_role, a JWT without a session) be used as it is, until the end that it has or an earlier one. Its signature must verify under a key of this database: import its secret first. From then on it is a session, listed (auth.list_sessions(NULL)) and revoked like any other; adopted again, it gets another end. 22023 with the reason when it cannot be: not signed by a key of ours, neither anon nor service_role, a user''s, expired, without any end, revoked here.';
+
 CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer, banned_until timestamptz, r auth.refresh_tokens) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -128,7 +164,7 @@ BEGIN ATOMIC
     ORDER BY s.created_at, s.id;
 END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
-'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, or sign_in, whose expires_at moves with each refresh.';
+'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';
 
 CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SETOF integer
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';

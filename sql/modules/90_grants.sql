@@ -61,6 +61,7 @@ BEGIN
             ('auth_operator', $list$
     auth.push_people(jsonb), auth.remove_person(text), auth.rename_person(text, text), auth.provision(boolean),
     auth.issue(text, text, text, text[]), auth.issue_token(text, text, text, text[]), auth.issue_key(text, text, text),
+    auth.adopt_key(text, timestamptz, text),
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
     auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),

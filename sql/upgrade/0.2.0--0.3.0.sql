@@ -78,3 +78,7 @@ COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobo
 DROP FUNCTION auth.clamp(regclass, name, text, boolean); -- force
 DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells more
 DROP FUNCTION auth.import_users(jsonb);
+
+ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
+    ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted'));
+COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key().';

@@ -46,6 +46,25 @@ is "it signs with that secret" "$(printf %s "${token%.*}" | openssl dgst -sha256
 printf '%s\n' "$secret" >"$work/secret"
 "$PG_PRINCIPAL" keys import --secret-file "$work/secret" >"$work/out" 2>"$work/err"
 is "from a file, without its newline: the same key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $kid is there already"
+base64url() { base64 -w 0 | tr '/+' '_-' | tr -d =; }
+input=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url).$(printf '{"iss":"supabase","role":"anon","iat":1700000000,"exp":4102444800}' | base64url)
+anon=$input.$(printf %s "$input" | openssl dgst -sha256 -hmac $secret -binary | base64url)
+is "an old key is refused until it is adopted" "$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami 2>&1 | grep -o 'no kid')" "no kid"
+OLD_KEY=$anon "$PG_PRINCIPAL" auth adopt-key --token-env OLD_KEY --label app >"$work/out" 2>"$work/err"
+like "auth adopt-key" "$?|$(cat "$work/out")|$(cat "$work/err")" '^0\|adopted a key for anon until 2100-01-01T00:00:00Z; to end it: pg_principal auth revoke --session [0-9a-f-]{36}\|$'
+is "then it is taken" "$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami --output json | jq -r .role)" anon
+printf '%s\n' "$anon" >"$work/token"
+is "until an earlier date, from a file" "$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --until 2090-01-01T00:00:00Z --output json | jq -r '.expiresAt')" \
+    2090-01-01T00:00:00Z
+"$PG_PRINCIPAL" auth adopt-key >"$work/out" 2>"$work/err"
+is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is needed"
+session=$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --output json | jq -r .sessionId)
+"$PG_PRINCIPAL" auth revoke --session "$session" >"$work/out" 2>&1
+is "revoked" "$?|$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami 2>&1 | grep -o 'session revoked')" "0|session revoked"
+"$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" >"$work/out" 2>"$work/err"
+is "for good, and not repeated" "$?|$(head -n 1 "$work/err")|$(grep -c "${anon:0:20}" "$work/err")" "1|pg_principal: the key was not adopted: it was revoked|0"
+printf 'yet-another-secret-of-at-least-32-bytes' >"$work/secret"
+like "keys import says what it is for" "$("$PG_PRINCIPAL" keys import --secret-file "$work/secret" --standby | tr '\n' ' ')" '^imported [A-Za-z0-9_-]+ \(standby\) .*auth adopt-key'
 printf short >"$work/secret"
 "$PG_PRINCIPAL" keys import --secret-file "$work/secret" >"$work/out" 2>"$work/err"
 is "a short secret is refused and not repeated" "$? $(cat "$work/out") $(grep -c 'key refused' "$work/err") $(grep -c '"short"' "$work/err")" "1  1 0"
