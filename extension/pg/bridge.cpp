@@ -1,13 +1,17 @@
 #include "pg/bridge.hpp"
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 }
 
+#include <algorithm>
 #include <cstring>
 
 namespace pg_principal {
@@ -23,13 +27,6 @@ struct Failure {
     char hint[1024];
 };
 
-// Texts of core/ are UTF-8. Converting them could itself fail, so elsewhere only ASCII is shown.
-void keep_ascii(char *text) noexcept {
-    for (; *text != '\0'; ++text)
-        if ((static_cast<unsigned char>(*text) & 0x80) != 0)
-            *text = '?';
-}
-
 void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
     std::size_t length = from.size() < size ? from.size() : size - 1;
     // never half a UTF-8 character
@@ -38,8 +35,6 @@ void copy_text(char *to, std::size_t size, std::string_view from) noexcept {
         --length;
     std::memcpy(to, from.data(), length);
     to[length] = '\0';
-    if (GetDatabaseEncoding() != PG_UTF8)
-        keep_ascii(to);
 }
 
 int sqlstate_of(std::string_view code) noexcept {
@@ -55,9 +50,45 @@ void capture(Failure &failure, int sqlstate, std::string_view message, std::stri
     copy_text(failure.hint, sizeof failure.hint, hint);
 }
 
+// Texts of core/ are UTF-8. A character that the database's encoding lacks becomes a question mark:
+// it must not turn one error into another.
+void to_server_encoding(char *text, std::size_t size) {
+    const int encoding = GetDatabaseEncoding();
+    if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || !IsTransactionState())
+        return;
+    const Oid conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+    const std::size_t capacity = std::strlen(text) * MAX_CONVERSION_GROWTH + 1;
+    char *out = static_cast<char *>(palloc(capacity));
+    std::size_t length = 0;
+    for (const char *from = text; *from != '\0';) {
+        const std::size_t bytes = std::max<std::size_t>(utf8_sequence(from), 1);
+        char one[8] = {};
+        std::memcpy(one, from, bytes);
+        unsigned char converted[8 * MAX_CONVERSION_GROWTH + 1];
+        if (bytes == 1 || !OidIsValid(conversion) ||
+            pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+                                          reinterpret_cast<unsigned char *>(one),
+                                          static_cast<int>(bytes), converted, sizeof converted,
+                                          true) != static_cast<int>(bytes))
+            std::strcpy(reinterpret_cast<char *>(converted), (one[0] & 0x80) != 0 ? "?" : one);
+        const std::size_t added = std::strlen(reinterpret_cast<char *>(converted));
+        std::memcpy(out + length, converted, added);
+        length += added;
+        from += bytes;
+    }
+    out[length] = '\0';
+    strlcpy(text, out, size);
+    text[pg_mbcliplen(text, static_cast<int>(std::strlen(text)), static_cast<int>(size) - 1)] =
+        '\0';
+    pfree(out);
+}
+
 [[noreturn]] void raise(Failure &failure, int level = ERROR) {
     if (failure.server_error != nullptr)
         ReThrowError(failure.server_error);
+    to_server_encoding(failure.message, sizeof failure.message);
+    to_server_encoding(failure.detail, sizeof failure.detail);
+    to_server_encoding(failure.hint, sizeof failure.hint);
     ereport(level, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
                     failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
                     failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0));
@@ -118,12 +149,12 @@ void run_or_exit(void (*body)()) {
         raise(failure, FATAL);
 }
 
-text *to_text(std::string_view bytes) {
+text *to_bytes(std::string_view bytes) {
     return guard(
         [bytes] { return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())); });
 }
 
-std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
+std::string_view bytes_argument(FunctionCallInfo fcinfo, int n) {
     auto *stored = reinterpret_cast<text *>(DatumGetPointer(PG_GETARG_DATUM(n)));
     if (!VARATT_IS_COMPRESSED(stored) && !VARATT_IS_EXTERNAL(stored))
         return view_of(stored);
@@ -134,9 +165,19 @@ std::string_view view_of(const text *value) noexcept {
     return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
 
+std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
+    return to_utf8(bytes_argument(fcinfo, n));
+}
+
 std::string_view to_utf8(std::string_view server_text) {
     if (GetDatabaseEncoding() == PG_UTF8)
         return server_text;
+    if (GetDatabaseEncoding() == PG_SQL_ASCII) {
+        // not by the server, whose error tells bytes of what may be a password
+        if (!is_utf8(server_text))
+            throw Error(Errc::text_malformed);
+        return server_text;
+    }
     return guard([server_text] {
         char *copy = pnstrdup(server_text.data(), server_text.size());
         const char *utf8 = pg_server_to_any(copy, static_cast<int>(server_text.size()), PG_UTF8);
@@ -144,9 +185,9 @@ std::string_view to_utf8(std::string_view server_text) {
     });
 }
 
-text *to_server_text(std::string_view utf8) {
+text *to_text(std::string_view utf8) {
     if (GetDatabaseEncoding() == PG_UTF8)
-        return to_text(utf8);
+        return to_bytes(utf8);
     return guard([utf8] {
         char *copy = pnstrdup(utf8.data(), utf8.size());
         return cstring_to_text(pg_any_to_server(copy, static_cast<int>(utf8.size()), PG_UTF8));

@@ -66,14 +66,18 @@ Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo);
 // another try would not help it, and a server that starts does not.
 void run_or_exit(void (*body)());
 
-// Memory of the current context; throws PgError when there is none left.
-text *to_text(std::string_view bytes);
-// A detoasted copy-free view where the value is not toasted; valid as long as the datum.
+// core/ speaks UTF-8, the server the database's encoding: what is text crosses by the first three,
+// what is bytes (bytea, jsonb as it is stored, a token, which is ASCII or none) by the others. All
+// live in the current context; PgError when there is no memory left, or a character that the other
+// side has not (22P05). In SQL_ASCII, which says nothing of its bytes, they must be UTF-8:
+// Error(text_malformed).
 std::string_view text_argument(FunctionCallInfo fcinfo, int n);
-std::string_view view_of(const text *value) noexcept;
-// core/ speaks UTF-8, the server the database's encoding. Both live in the current context.
 std::string_view to_utf8(std::string_view server_text);
-text *to_server_text(std::string_view utf8);
+text *to_text(std::string_view utf8);
+// A detoasted copy-free view where the value is not toasted; valid as long as the datum.
+std::string_view bytes_argument(FunctionCallInfo fcinfo, int n);
+text *to_bytes(std::string_view bytes);
+std::string_view view_of(const text *value) noexcept;
 // A composite result: as many values as the function has OUT columns.
 Datum record_result(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 

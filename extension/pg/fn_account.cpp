@@ -2,11 +2,16 @@
 #include "core/crypto.hpp"
 #include "core/error.hpp"
 #include "core/profile.hpp"
+#include "core/utf8.hpp"
 #include "pg/guesses.hpp"
 #include "pg/held_secrets.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/settings.hpp"
 #include "pg/store.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
 
 #include <optional>
 
@@ -42,10 +47,13 @@ Datum check_result(FunctionCallInfo fcinfo, const PasswordCheck &check) {
     return record_result(fcinfo, values, nulls);
 }
 
+// Bytes that are no text fit no hash; telling so by an error would leave the attempt uncounted.
 std::optional<std::string_view> password_argument(FunctionCallInfo fcinfo, int n) {
     if (PG_ARGISNULL(n))
         return std::nullopt;
-    return to_utf8(text_argument(fcinfo, n));
+    if (GetDatabaseEncoding() == PG_SQL_ASCII && !is_utf8(bytes_argument(fcinfo, n)))
+        return std::nullopt;
+    return text_argument(fcinfo, n);
 }
 
 Datum hold(const pg_uuid_t &target, std::string_view hash) {
@@ -56,7 +64,7 @@ Datum hold(const pg_uuid_t &target, std::string_view hash) {
 } // namespace
 
 SQL_FUNCTION(hash_password) {
-    const std::string_view password = to_utf8(text_argument(fcinfo, 0));
+    const std::string_view password = text_argument(fcinfo, 0);
     return PointerGetDatum(to_text(hash_password(password, random_bytes(password_salt_size))));
 }
 
@@ -81,7 +89,7 @@ SQL_FUNCTION(check_password) {
 }
 
 SQL_FUNCTION(hold_password) {
-    const std::string_view password = to_utf8(text_argument(fcinfo, 1));
+    const std::string_view password = text_argument(fcinfo, 1);
     return hold(*PG_GETARG_UUID_P(0), hash_password(password, random_bytes(password_salt_size)));
 }
 
@@ -107,7 +115,7 @@ SQL_FUNCTION(is_password_hash) {
 }
 
 SQL_FUNCTION(note_guess) {
-    const GuessKey key = guess_key(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1));
+    const GuessKey key = guess_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1));
     if (PG_GETARG_BOOL(2))
         forget_guesses(key);
     else
@@ -123,7 +131,7 @@ SQL_FUNCTION(forget_guesses) {
 // count, last_at
 SQL_FUNCTION(guesses_taken_back) {
     const GuessesTakenBack taken = guesses_taken_back(
-        guess_key(*PG_GETARG_UUID_P(0), text_argument(fcinfo, 1)), GetCurrentTimestamp());
+        guess_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1)), GetCurrentTimestamp());
     Datum values[2] = {Int32GetDatum(taken.count), TimestampTzGetDatum(taken.last_at)};
     bool nulls[2] = {false, taken.count == 0};
     return record_result(fcinfo, values, nulls);

@@ -24,7 +24,7 @@ namespace {
 std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
     if (PG_ARGISNULL(n))
         return std::nullopt;
-    return to_utf8(text_argument(fcinfo, n));
+    return text_argument(fcinfo, n);
 }
 
 Uuid uuid_argument(FunctionCallInfo fcinfo, int n) { return uuid_from(PG_GETARG_UUID_P(n)->data); }
@@ -55,7 +55,7 @@ std::string shown_user_agent(std::string_view text) {
 } // namespace
 
 SQL_FUNCTION(audit_genesis) {
-    return PointerGetDatum(to_text(chain_genesis(uuid_argument(fcinfo, 0))));
+    return PointerGetDatum(to_bytes(chain_genesis(uuid_argument(fcinfo, 0))));
 }
 
 SQL_FUNCTION(audit_hash) {
@@ -76,24 +76,24 @@ SQL_FUNCTION(audit_hash) {
         entry.metadata = jsonb_argument(fcinfo, 8);
     entry.ip = optional_text(fcinfo, 9);
     entry.user_agent = optional_text(fcinfo, 10);
-    return PointerGetDatum(to_text(audit_entry_hash(entry, text_argument(fcinfo, 11))));
+    return PointerGetDatum(to_bytes(audit_entry_hash(entry, bytes_argument(fcinfo, 11))));
 }
 
 // The transition function of an aggregate: the state is NULL at first.
 SQL_FUNCTION(fold_chain_head) {
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
         throw Error(Errc::crypto_failed, {"a chain head is NULL"});
-    const std::string_view state = PG_ARGISNULL(0) ? std::string_view() : text_argument(fcinfo, 0);
-    return PointerGetDatum(to_text(fold_chain_head(state, uuid_argument(fcinfo, 1),
-                                                   PG_GETARG_INT64(2), text_argument(fcinfo, 3))));
+    const std::string_view state = PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0);
+    return PointerGetDatum(to_bytes(fold_chain_head(
+        state, uuid_argument(fcinfo, 1), PG_GETARG_INT64(2), bytes_argument(fcinfo, 3))));
 }
 
 SQL_FUNCTION(seal_digest) {
     const auto bytes = [fcinfo](int n) {
-        return PG_ARGISNULL(n) ? std::string_view() : text_argument(fcinfo, n);
+        return PG_ARGISNULL(n) ? std::string_view() : bytes_argument(fcinfo, n);
     };
     return PointerGetDatum(
-        to_text(seal_digest(bytes(0), bytes(1), PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2))));
+        to_bytes(seal_digest(bytes(0), bytes(1), PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2))));
 }
 
 // The claims of a seal, or NULL when no key of ours that still verifies has signed it. A seal is no
@@ -123,11 +123,11 @@ SQL_FUNCTION(request_context) {
         const json::Value ip = context.root().find("ip");
         const json::Value agent = context.root().find("userAgent");
         if (ip.is_string() && is_ip_address(std::string(ip.as_string()))) {
-            values[0] = PointerGetDatum(to_server_text(ip.as_string()));
+            values[0] = PointerGetDatum(to_text(ip.as_string()));
             nulls[0] = false;
         }
         if (agent.is_string() && !agent.as_string().empty()) {
-            values[1] = PointerGetDatum(to_server_text(shown_user_agent(agent.as_string())));
+            values[1] = PointerGetDatum(to_text(shown_user_agent(agent.as_string())));
             nulls[1] = false;
         }
     }
@@ -159,7 +159,7 @@ SQL_FUNCTION(audit_actor) {
 
 // One line in the server log and nowhere else; the statement, which may hold a secret, stays out.
 SQL_FUNCTION(log_event) {
-    const text *line = to_server_text(jsonb_argument(fcinfo, 0));
+    const text *line = to_text(jsonb_argument(fcinfo, 0));
     guard([line] {
         ereport(LOG_SERVER_ONLY, (errmsg_internal("%s", text_to_cstring(line)), errhidestmt(true),
                                   errhidecontext(true)));

@@ -68,7 +68,7 @@ Datum owner_is(FunctionCallInfo fcinfo, std::string_view owner, Read read) {
 SQL_FUNCTION(owner_email_is) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         return BoolGetDatum(false);
-    const std::string_view email = text_argument(fcinfo, 0);
+    const std::string_view email = bytes_argument(fcinfo, 0); // as the table has it
     return owner_is(fcinfo, email, [email] { return read_principal(email, 0); });
 }
 

@@ -5,6 +5,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 }
 
@@ -30,6 +31,11 @@ struct TextArray {
     int count;
 };
 
+// What is wrong may be that it is no UTF-8.
+std::string_view shown(const text *value) {
+    return GetDatabaseEncoding() == PG_SQL_ASCII ? view_of(value) : to_utf8(view_of(value));
+}
+
 } // namespace
 
 SQL_FUNCTION(raise_error) {
@@ -49,7 +55,7 @@ SQL_FUNCTION(raise_error) {
     std::vector<std::string_view> args;
     for (int i = 0; i < array.count; ++i)
         args.push_back(array.nulls[i] ? std::string_view("NULL")
-                                      : view_of(reinterpret_cast<text *>(array.values[i])));
+                                      : shown(reinterpret_cast<text *>(array.values[i])));
     const std::size_t count = std::min(args.size(), placeholders(*kind));
     const std::string detail = args.size() > count ? std::string(args[count]) : std::string();
     throw Error(static_cast<Errc>(kind - &error_kind(0)), args.data(), count, detail);

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 }
 
@@ -38,8 +39,12 @@ Datum make_value(std::string_view bytes) {
         std::memcpy(uuid->data, bytes.data(), UUID_LEN);
         return UUIDPGetDatum(uuid);
     } else if constexpr (form == Form::text) {
+        if (GetDatabaseEncoding() == PG_UTF8)
+            return PointerGetDatum(
+                cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+        char *copy = pnstrdup(bytes.data(), bytes.size());
         return PointerGetDatum(
-            cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+            cstring_to_text(pg_any_to_server(copy, static_cast<int>(bytes.size()), PG_UTF8)));
     } else {
         return make_jsonb(bytes);
     }

@@ -40,16 +40,16 @@ SQL_FUNCTION(jws_sign) {
         PG_RETURN_NULL();
     const std::optional<Alg> alg = alg_argument(fcinfo, 2);
     return PointerGetDatum(
-        to_text(jws_sign(text_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
+        to_text(jws_sign(bytes_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
 }
 
 SQL_FUNCTION(jws_verify) {
     const KeySet &keys = key_set_argument(fcinfo, 1);
     CompactJws &jws = reused<CompactJws>();
-    if (jws.parse(text_argument(fcinfo, 0)) != TokenFault::none ||
+    if (jws.parse(bytes_argument(fcinfo, 0)) != TokenFault::none ||
         verify(jws, keys) != TokenFault::none)
         PG_RETURN_NULL();
-    return PointerGetDatum(to_text(jws.payload));
+    return PointerGetDatum(to_bytes(jws.payload));
 }
 
 SQL_FUNCTION(jwt_sign) {
@@ -74,7 +74,7 @@ SQL_FUNCTION(jwt_verify) {
     rules.issuer = optional_text(fcinfo, 3);
     TokenScratch &token = reused<TokenScratch>();
     const TokenFault fault =
-        verify_token(text_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
+        verify_token(bytes_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
     if (fault != TokenFault::none)
         throw Error(Errc::token_refused, {}, token.describe(fault));
     return to_jsonb(token.claims(), token.payload());
@@ -83,7 +83,7 @@ SQL_FUNCTION(jwt_verify) {
 SQL_FUNCTION(verify_signature) {
     const Alg alg = require_alg(text_argument(fcinfo, 0));
     return BoolGetDatum(verify_signature(alg, key_argument(fcinfo, 1, alg),
-                                         text_argument(fcinfo, 2), text_argument(fcinfo, 3)));
+                                         bytes_argument(fcinfo, 2), bytes_argument(fcinfo, 3)));
 }
 
 SQL_FUNCTION(jwk_thumbprint) {

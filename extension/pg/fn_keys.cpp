@@ -20,7 +20,7 @@ Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
     values[0] = PointerGetDatum(to_text(key.kid()));
     values[1] = PointerGetDatum(to_text(alg));
     values[2] = key.is_symmetric() ? 0 : to_jsonb(public_jwk(key));
-    values[3] = PointerGetDatum(to_text(stored.bytes));
+    values[3] = PointerGetDatum(to_bytes(stored.bytes));
     values[4] = PointerGetDatum(to_text(stored.sealed_under));
     return record_result(fcinfo, values, nulls);
 }
@@ -62,9 +62,9 @@ SQL_FUNCTION(reseal_key_material) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
         throw Error(Errc::key_malformed, {"it is NULL"});
     const std::string_view kid = text_argument(fcinfo, 2);
-    const Secret jwk = open_material(text_argument(fcinfo, 0), !PG_ARGISNULL(1), kid);
+    const Secret jwk = open_material(bytes_argument(fcinfo, 0), !PG_ARGISNULL(1), kid);
     const StoredMaterial stored = store_material(jwk.view(), kid);
-    Datum values[2] = {PointerGetDatum(to_text(stored.bytes)),
+    Datum values[2] = {PointerGetDatum(to_bytes(stored.bytes)),
                        PointerGetDatum(to_text(stored.sealed_under))};
     bool nulls[2] = {false, stored.sealed_under.empty()};
     return record_result(fcinfo, values, nulls);

@@ -21,7 +21,7 @@ SQL_FUNCTION(make_server_key) {
     const Secret key(random_bytes(32));
     const StoredMaterial stored =
         store_material(key.view(), std::string(server_key_prefix) + refresh_token_key_name);
-    Datum values[2] = {PointerGetDatum(to_text(stored.bytes)),
+    Datum values[2] = {PointerGetDatum(to_bytes(stored.bytes)),
                        PointerGetDatum(to_text(stored.sealed_under))};
     bool nulls[2] = {false, stored.sealed_under.empty()};
     return record_result(fcinfo, values, nulls);
@@ -34,7 +34,7 @@ SQL_FUNCTION(first_refresh_token) {
     const WipeOnExit guard(random);
     const RefreshToken token = derive_first(refresh_token_key(), session_id, random);
     Datum values[2] = {text_datum(refresh_token_text(token)),
-                       PointerGetDatum(to_text(refresh_token_hash(token)))};
+                       PointerGetDatum(to_bytes(refresh_token_hash(token)))};
     bool nulls[2] = {false, false};
     return record_result(fcinfo, values, nulls);
 }
@@ -45,7 +45,7 @@ SQL_FUNCTION(read_refresh_token) {
     RefreshToken token;
     RefreshTokenFault fault = PG_ARGISNULL(0)
                                   ? RefreshTokenFault::verification_failed
-                                  : parse_refresh_token(text_argument(fcinfo, 0), token);
+                                  : parse_refresh_token(bytes_argument(fcinfo, 0), token);
     std::string_view key;
     if (fault == RefreshTokenFault::none) {
         try {
@@ -66,13 +66,13 @@ SQL_FUNCTION(read_refresh_token) {
     const bool is_ours = is_our_id(key, token);
     values[1] = uuid_datum(token.session_id.data());
     values[2] = Int32GetDatum(static_cast<int32>(generation_of(token)));
-    values[3] = PointerGetDatum(to_text(refresh_token_hash(token)));
+    values[3] = PointerGetDatum(to_bytes(refresh_token_hash(token)));
     values[4] = BoolGetDatum(is_ours);
     nulls[1] = nulls[2] = nulls[3] = nulls[4] = false;
     if (is_ours) {
         const RefreshToken successor = derive_successor(key, token);
         values[5] = text_datum(refresh_token_text(successor));
-        values[6] = PointerGetDatum(to_text(refresh_token_hash(successor)));
+        values[6] = PointerGetDatum(to_bytes(refresh_token_hash(successor)));
         nulls[5] = nulls[6] = false;
     }
     return record_result(fcinfo, values, nulls);
@@ -81,5 +81,5 @@ SQL_FUNCTION(read_refresh_token) {
 // Not strict: nothing is equal to NULL, not even NULL.
 SQL_FUNCTION(equal_secrets) {
     return BoolGetDatum(!PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
-                        constant_time_equal(text_argument(fcinfo, 0), text_argument(fcinfo, 1)));
+                        constant_time_equal(bytes_argument(fcinfo, 0), bytes_argument(fcinfo, 1)));
 }

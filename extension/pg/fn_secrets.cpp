@@ -6,11 +6,11 @@
 using namespace pg_principal;
 
 // Whatever the type, its bytes are kept and come back.
-SQL_FUNCTION(hold_secret) { return Int64GetDatum(hold_secret(Secret(text_argument(fcinfo, 0)))); }
+SQL_FUNCTION(hold_secret) { return Int64GetDatum(hold_secret(Secret(bytes_argument(fcinfo, 0)))); }
 
 SQL_FUNCTION(held_secret) {
     const Secret *secret = held_secret(PG_GETARG_INT64(0));
     if (secret == nullptr)
         PG_RETURN_NULL();
-    return PointerGetDatum(to_text(secret->view()));
+    return PointerGetDatum(to_bytes(secret->view()));
 }

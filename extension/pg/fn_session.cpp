@@ -160,8 +160,8 @@ std::string mint(const UserRow &user, const Session &session) {
     const bool somebody = user.exists();
     std::string claims;
     ObjectWriter object(claims);
-    object.text("iss", to_utf8(settings::issuer()));
-    object.text("aud", to_utf8(settings::audience()));
+    object.text("iss", settings::issuer());
+    object.text("aud", settings::audience());
     object.text("role", session.role);
     if (somebody) {
         object.text("sub", user.id());
@@ -215,7 +215,7 @@ SQL_FUNCTION(mint_token) {
     session.issued_at = PG_GETARG_INT64(3);
     session.ttl = PG_GETARG_INT64(4);
     if (!PG_ARGISNULL(5))
-        session.scopes = to_utf8(text_argument(fcinfo, 5));
+        session.scopes = text_argument(fcinfo, 5);
     session.method = text_argument(fcinfo, 6);
     session.signed_in_at = PG_GETARG_INT64(7);
     return PointerGetDatum(to_text(mint(user, session)));

@@ -38,7 +38,7 @@ std::string_view bearer_token(std::string_view header) {
 
 SQL_FUNCTION(authenticate) {
     const bool local = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
-    const std::string_view token = PG_ARGISNULL(0) ? std::string_view() : text_argument(fcinfo, 0);
+    const std::string_view token = PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0);
     if (token.empty()) {
         settings::bind_token("", local);
         PG_RETURN_NULL();
@@ -48,7 +48,7 @@ SQL_FUNCTION(authenticate) {
 
 SQL_FUNCTION(is_project_key) {
     try {
-        return BoolGetDatum(!verify_identity(text_argument(fcinfo, 0)).has_principal);
+        return BoolGetDatum(!verify_identity(bytes_argument(fcinfo, 0)).has_principal);
     } catch (const Error &error) {
         if (error.code() != Errc::token_refused)
             throw;
@@ -99,8 +99,8 @@ SQL_FUNCTION(parse_ttl) {
 }
 
 SQL_FUNCTION(normalise_email) {
-    const std::string email = normalise_email(to_utf8(text_argument(fcinfo, 0)));
+    const std::string email = normalise_email(text_argument(fcinfo, 0));
     if (const auto problem = check_email(email))
         throw Error(Errc::email_malformed, {quote_for_message(email), *problem});
-    return PointerGetDatum(to_server_text(email));
+    return PointerGetDatum(to_text(email));
 }

@@ -23,7 +23,7 @@ struct Identity {
     pg_uuid_t session_id{};
     bool has_principal = false; // false: a project key
     pg_uuid_t uid{};
-    std::string email, kind, app_role; // as the database has them
+    std::string email, kind, app_role; // of the row, not of the token
     TimestampTz dies_at = 0;
     bool is_agent = false;
     mutable std::int64_t noted_day = 0; // when its use was last noted

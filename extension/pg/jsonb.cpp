@@ -34,13 +34,12 @@ std::string_view jsonb_argument(FunctionCallInfo fcinfo, int n) {
 }
 
 std::string_view jsonb_text(Datum jsonb) {
-    return guard([jsonb] {
+    return to_utf8(guard([jsonb] {
         Jsonb *json = DatumGetJsonbP(jsonb);
         char *local = JsonbToCString(nullptr, &json->root, VARSIZE(json));
         drop_spaces(local);
-        const char *utf8 = pg_server_to_any(local, static_cast<int>(std::strlen(local)), PG_UTF8);
-        return std::string_view(utf8);
-    });
+        return std::string_view(local);
+    }));
 }
 
 bool is_jsonb_object(FunctionCallInfo fcinfo, int n) {

@@ -73,7 +73,7 @@ PreparedKeys &prepared_keys() {
 } // namespace
 
 const KeySet &key_set_argument(FunctionCallInfo fcinfo, int n) {
-    const std::string_view bytes = text_argument(fcinfo, n); // as they are stored: enough to tell
+    const std::string_view bytes = bytes_argument(fcinfo, n); // as they are stored: enough to tell
     PreparedKeys &prepared = prepared_keys();
     if (const KeySet *keys = prepared.find(bytes))
         return *keys;

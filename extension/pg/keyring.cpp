@@ -121,8 +121,8 @@ std::vector<StoredKey> &stored_keys() {
     for (RawKey *raw = rows; raw != nullptr; raw = raw->next) {
         const std::string_view material = view_of(raw->row.material);
         const std::string_view state = raw->row.state;
-        kept.keys.push_back({raw->row.kid, state == "in_use", state == "revoked", raw->row.sealed,
-                             Secret(material), std::nullopt});
+        kept.keys.push_back({std::string(to_utf8(raw->row.kid)), state == "in_use",
+                             state == "revoked", raw->row.sealed, Secret(material), std::nullopt});
         wipe(raw->row.material, VARSIZE_ANY(raw->row.material));
     }
     note_own_transaction();

@@ -62,7 +62,7 @@ void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int>
         refuse_token("session revoked"); // by a ban that was lifted since
     identity.has_principal = true;
     identity.uid = id;
-    identity.email = principal.email;
+    identity.email = to_utf8(principal.email);
     identity.kind = principal.kind;
     identity.app_role = principal.app_role;
     identity.is_agent = identity.has_session && is_agent(identity.kind, identity.email);
@@ -146,7 +146,7 @@ void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rule
 // not take whoever was renamed for whoever has the old address now.
 std::string current_claims(std::string_view minted, json::Value claims, const Identity &identity) {
     const json::Value address = claims.find("email");
-    const std::string_view email = to_utf8(identity.email);
+    const std::string_view email = identity.email;
     if (!identity.has_principal || !address ||
         (address.is_string() && address.as_string() == email))
         return std::string(minted);

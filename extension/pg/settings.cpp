@@ -153,8 +153,8 @@ void define() {
 }
 
 std::string_view token() noexcept { return view(token_value); }
-std::string_view issuer() noexcept { return view(issuer_value); }
-std::string_view audience() noexcept { return view(audience_value); }
+std::string_view issuer() { return to_utf8(view(issuer_value)); }
+std::string_view audience() { return to_utf8(view(audience_value)); }
 std::string_view master_key_file() noexcept { return view(master_key_file_value); }
 std::int64_t max_token_ttl() noexcept { return max_token_ttl_value; }
 int clock_skew() noexcept { return clock_skew_value; }

@@ -12,8 +12,8 @@ namespace pg_principal::settings {
 void define();
 
 std::string_view token() noexcept; // empty when there is none
-std::string_view issuer() noexcept;
-std::string_view audience() noexcept;
+std::string_view issuer();
+std::string_view audience();
 std::string_view master_key_file() noexcept;
 std::int64_t max_token_ttl() noexcept; // seconds
 int clock_skew() noexcept;             // seconds

@@ -171,7 +171,7 @@ PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now) {
 }
 
 PrincipalRow read_principal(std::string_view email, TimestampTz now) {
-    text *key = to_text(email);
+    text *key = to_bytes(email);
     return guard([key, now] {
         const PrincipalRow row = principal_where("email", F_TEXTEQ, PointerGetDatum(key), now);
         pfree(key);

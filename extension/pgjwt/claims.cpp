@@ -102,7 +102,7 @@ struct Period {
 } // namespace
 
 Datum to_json(std::string_view utf8) {
-    return read_strictly(utf8) ? PointerGetDatum(to_text(utf8)) : read_by_server(utf8);
+    return read_strictly(utf8) ? PointerGetDatum(to_bytes(utf8)) : read_by_server(utf8);
 }
 
 std::optional<double> try_cast_double(std::string_view text) {

@@ -21,7 +21,7 @@ void url_decode(std::string_view text, std::string &out) {
     const int rest = guard(
         [text] { return pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) % 4; });
     base64.append(rest > 0 ? 4 - rest : 0, '=');
-    const ::text *input = to_text(base64);
+    const ::text *input = to_bytes(base64);
     const bytea *decoded = guard([input] {
         return DatumGetByteaPP(DirectFunctionCall2(binary_decode, PointerGetDatum(input),
                                                    CStringGetTextDatum("base64")));

@@ -30,19 +30,19 @@ struct Token {
 };
 
 std::string_view algorithm_argument(FunctionCallInfo fcinfo, int n) {
-    return PG_ARGISNULL(n) ? std::string_view() : text_argument(fcinfo, n);
+    return PG_ARGISNULL(n) ? std::string_view() : bytes_argument(fcinfo, n);
 }
 
 } // namespace
 
 SQL_FUNCTION(pgjwt_url_encode) {
-    return PointerGetDatum(to_text(base64url_encode(text_argument(fcinfo, 0))));
+    return PointerGetDatum(to_bytes(base64url_encode(bytes_argument(fcinfo, 0))));
 }
 
 SQL_FUNCTION(pgjwt_url_decode) {
     std::string bytes;
-    url_decode(text_argument(fcinfo, 0), bytes);
-    return PointerGetDatum(to_text(bytes));
+    url_decode(bytes_argument(fcinfo, 0), bytes);
+    return PointerGetDatum(to_bytes(bytes));
 }
 
 SQL_FUNCTION(pgjwt_algorithm_sign) {
@@ -50,7 +50,7 @@ SQL_FUNCTION(pgjwt_algorithm_sign) {
         PG_RETURN_NULL(); // whatever the algorithm is
     const Hash hash = require_hash(algorithm_argument(fcinfo, 2));
     return PointerGetDatum(
-        to_text(signature(hash, text_argument(fcinfo, 1), text_argument(fcinfo, 0))));
+        to_bytes(signature(hash, bytes_argument(fcinfo, 1), bytes_argument(fcinfo, 0))));
 }
 
 SQL_FUNCTION(pgjwt_sign) {
@@ -61,45 +61,45 @@ SQL_FUNCTION(pgjwt_sign) {
     std::string token = base64url_encode(to_utf8(header));
     token += '.';
     if (!PG_ARGISNULL(0))
-        base64url_append(token, to_utf8(text_argument(fcinfo, 0)));
+        base64url_append(token, to_utf8(bytes_argument(fcinfo, 0)));
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
         PG_RETURN_NULL();
-    const std::string mac = signature(require_hash(algorithm), text_argument(fcinfo, 1), token);
-    return PointerGetDatum(to_text(token.append(1, '.').append(mac)));
+    const std::string mac = signature(require_hash(algorithm), bytes_argument(fcinfo, 1), token);
+    return PointerGetDatum(to_bytes(token.append(1, '.').append(mac)));
 }
 
 SQL_FUNCTION(pgjwt_try_cast_double) {
-    const std::optional<double> value = try_cast_double(text_argument(fcinfo, 0));
+    const std::optional<double> value = try_cast_double(bytes_argument(fcinfo, 0));
     if (!value)
         PG_RETURN_NULL();
     return Float8GetDatum(*value);
 }
 
 SQL_FUNCTION(pgjwt_verify_part) {
-    const Token token(text_argument(fcinfo, 0));
+    const Token token(bytes_argument(fcinfo, 0));
     const bool is_header = PG_GETARG_INT32(1) == 1;
     if (!is_header && !token.payload)
         PG_RETURN_NULL();
     std::string bytes;
     url_decode(is_header ? token.header : *token.payload, bytes);
-    return PointerGetDatum(to_text(bytes));
+    return PointerGetDatum(to_bytes(bytes));
 }
 
-SQL_FUNCTION(pgjwt_verify_json) { return to_json(text_argument(fcinfo, 0)); }
+SQL_FUNCTION(pgjwt_verify_json) { return to_json(bytes_argument(fcinfo, 0)); }
 
 SQL_FUNCTION(pgjwt_verify_signature) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
-    const Token token(text_argument(fcinfo, 0));
+    const Token token(bytes_argument(fcinfo, 0));
     if (!token.payload)
         PG_RETURN_NULL();
     const Hash hash = require_hash(algorithm_argument(fcinfo, 2));
     if (!token.signature)
         PG_RETURN_NULL();
     return BoolGetDatum(constant_time_equal(
-        *token.signature, signature(hash, text_argument(fcinfo, 1), token.signed_text)));
+        *token.signature, signature(hash, bytes_argument(fcinfo, 1), token.signed_text)));
 }
 
 SQL_FUNCTION(pgjwt_verify_time) {
-    return BoolGetDatum(PG_ARGISNULL(0) || is_in_time(text_argument(fcinfo, 0)));
+    return BoolGetDatum(PG_ARGISNULL(0) || is_in_time(bytes_argument(fcinfo, 0)));
 }
