@@ -1,5 +1,5 @@
 -- What is audited by whom it happens to, not by who does it: signing keys, the roster, and what
--- somebody writes past the functions. A restore copies rows in, each with its old time: nothing of it
+-- somebody writes past the functions. A restore copies rows in, each with a time of its own: nothing of it
 -- is audited again.
 
 CREATE OR REPLACE FUNCTION auth.audit_later(changes jsonb, metadata jsonb) RETURNS void
@@ -83,7 +83,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.audit_key() IS 'Internal: trigger that audits what becomes of a signing key, never its material.';
 CREATE OR REPLACE TRIGGER audit_new AFTER INSERT ON auth.signing_keys
-    FOR EACH ROW WHEN (NEW.created_at >= now()) EXECUTE FUNCTION auth.audit_key();
+    FOR EACH ROW WHEN (NEW.created_at = now()) EXECUTE FUNCTION auth.audit_key();
 CREATE OR REPLACE TRIGGER audit_change AFTER UPDATE OR DELETE ON auth.signing_keys
     FOR EACH ROW EXECUTE FUNCTION auth.audit_key();
 CREATE OR REPLACE TRIGGER audit_truncate AFTER TRUNCATE ON auth.signing_keys
@@ -119,9 +119,9 @@ DECLARE
     n bigint;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT count(*) INTO n FROM after_rows a WHERE a.updated_at >= now();
+        SELECT count(*) INTO n FROM after_rows a WHERE a.updated_at = now();
         IF n > 0 THEN
-            PERFORM auth.audit_roster_rows(n, 0, 0, ARRAY(SELECT a.email FROM after_rows a WHERE a.updated_at >= now() LIMIT 10));
+            PERFORM auth.audit_roster_rows(n, 0, 0, ARRAY(SELECT a.email FROM after_rows a WHERE a.updated_at = now() LIMIT 10));
         END IF;
     ELSIF TG_OP = 'UPDATE' THEN
         SELECT count(*) INTO n FROM after_rows;
@@ -161,11 +161,11 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         PERFORM auth.audit_later('{"sessions": {"previous": null, "current": "truncated"}}', '{}');
     ELSIF TG_RELID = 'auth.users'::regclass THEN
-        PERFORM auth.audit(a.id, a.email, '{"created": {"previous": null, "current": "inserted"}}') FROM after_rows a WHERE a.created_at >= now();
+        PERFORM auth.audit(a.id, a.email, '{"created": {"previous": null, "current": "inserted"}}') FROM after_rows a WHERE a.created_at = now();
     ELSIF TG_OP = 'INSERT' THEN
         PERFORM auth.audit(coalesce(a.user_id, auth.nobody()), u.email, '{"session": {"previous": null, "current": "inserted"}}', NULL,
             jsonb_build_object('sessionId', a.id))
-        FROM after_rows a LEFT JOIN auth.users u ON u.id = a.user_id WHERE a.created_at >= now();
+        FROM after_rows a LEFT JOIN auth.users u ON u.id = a.user_id WHERE a.created_at = now();
     ELSIF TG_OP = 'DELETE' THEN
         PERFORM auth.audit(coalesce(b.user_id, auth.nobody()), u.email, '{"session": {"previous": null, "current": "deleted"}}', NULL,
             jsonb_build_object('sessions', count(*)))

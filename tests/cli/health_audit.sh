@@ -53,9 +53,10 @@ for since in 1h 1d 2020-01-01 2020-01-01T00:00 "2020-01-01 00:00:00" 2020-01-01T
     is "since $since" "$(PGTZ=Asia/Tokyo PGDATESTYLE='SQL, DMY' list --since "$since" --output json | jq '.audits | length > 5')" true
 done
 is "since tomorrow" "$(list --since "$(date -u -d tomorrow +%F)")" "no entry"
+# shellcheck disable=SC2089
 for bad in '--since yesterday|"yesterday" is no time' "--since 2020-1-1|is no time" "--limit 0|--limit: " \
     "--cursor x|malformed cursor" "--email nobody|email" "--principal x|invalid input syntax for type uuid"; do
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086,SC2090
     like "refused: ${bad%%|*}" "$(list ${bad%%|*}; echo $?)" "^pg_principal: .*${bad#*|}.*[12]$"
 done
 sql "UPDATE auth.users SET job_title = E'\x1b[31mred\u009b\x7f' WHERE email = '$agent'"
