@@ -27,7 +27,8 @@ int registration_value = 0;
 int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
     max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
     agent_password_max_age_value;
-bool require_current_password_value = true, autoconfirm_value = false;
+bool require_current_password_value = true, autoconfirm_value = false,
+     refresh_reuse_parent_value = false;
 
 constexpr int day = 86400;
 constexpr config_enum_entry registration_modes[] = {
@@ -73,6 +74,13 @@ void define_account_settings() {
                "For how long a used refresh token still gives the successor it gave.",
                "Later it is taken for stolen, which ends its session. 0: at once.",
                &refresh_reuse_interval_value, 10, 0, 3600, GUC_UNIT_S);
+    DefineCustomBoolVariable(
+        "pg_principal.refresh_reuse_parent",
+        "A used refresh token gives its successor also later, while nobody has used that.",
+        "For agents that may be killed in the middle of a refresh. A copy of such a token then "
+        "works "
+        "for as long as the successor is not used: for the life of an access token.",
+        &refresh_reuse_parent_value, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     define_int("pg_principal.password_min_length", "The fewest characters of a new password.",
                nullptr, &password_min_length_value, 12, 1, 128, 0);
     DefineCustomStringVariable(

@@ -133,9 +133,11 @@ CREATE TABLE auth.refresh_tokens (
     previous_hash bytea CHECK (octet_length(previous_hash) = 32),
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    invalidated_as text CHECK (invalidated_as = 'password_rotated')
+    invalidated_as text CHECK (invalidated_as = 'password_rotated'),
+    repeated_generation integer
 ) WITH (fillfactor = 60);
 COMMENT ON TABLE auth.refresh_tokens IS 'The refresh token of each signed-in session: its SHA-256 and its generation, never the token. Older generations are known by the HMAC that every token carries.';
+COMMENT ON COLUMN auth.refresh_tokens.repeated_generation IS 'Of the token that pg_principal.refresh_reuse_parent last gave a second time: used later, it is not given for again.';
 COMMENT ON COLUMN auth.refresh_tokens.previous_hash IS 'Of the token that was exchanged for this one: within pg_principal.refresh_reuse_interval of created_at it gives this one again.';
 
 CREATE TABLE auth.server_keys (

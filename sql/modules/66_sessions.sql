@@ -221,9 +221,9 @@ BEGIN
             WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation THEN 'token-invalidated'
             WHEN r.expires_at <= t.at_time THEN 'expired'
             WHEN given.generation < r.generation - 1
-              OR given.generation < r.generation
-                 AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' THEN 'refresh-id-mismatch'
-        END AS reason INTO seen
+              OR k.is_late AND (NOT current_setting('pg_principal.refresh_reuse_parent')::boolean
+                                OR r.repeated_generation IS NOT DISTINCT FROM given.generation) THEN 'refresh-id-mismatch'
+        END AS reason, k.is_late INTO seen
         FROM (SELECT clock_timestamp() AS at_time) AS t
             LEFT JOIN auth.sessions s ON s.id = given.session_id
             LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
@@ -231,7 +231,9 @@ BEGIN
             CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
                 WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
                 WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash), r.previous_hash)
-                ELSE given.generation < r.generation END AS known) AS k;
+                ELSE given.generation < r.generation END AS known,
+                given.generation < r.generation
+                    AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' AS is_late) AS k;
         IF seen.reason IS NOT NULL THEN
             metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', given.session_id, 'generation', given.generation));
             IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at >= seen.exchanged_at THEN
@@ -250,7 +252,17 @@ BEGIN
         END IF;
         IF given.generation < seen.stored_generation THEN
             ends := seen.expires_at; -- a retry: the same successor once more
-            EXIT;
+            EXIT WHEN NOT seen.is_late;
+            -- Its answer was lost, or this is a copy. Then two hold the successor, and meet: once used, it is not given for again.
+            UPDATE auth.refresh_tokens r SET repeated_generation = r.generation
+            WHERE r.session_id = given.session_id AND r.generation = seen.stored_generation AND r.invalidated_as IS NULL;
+            IF FOUND THEN
+                PERFORM auth.audit_failure((seen.principal).id, (seen.principal).email,
+                    '{"refreshToken": {"previous": "used", "current": "given again", "reason": "parent-reused"}}', 'parent-reused',
+                    jsonb_build_object('sessionId', given.session_id, 'generation', given.generation), true);
+                EXIT;
+            END IF;
+            CONTINUE;
         END IF;
         UPDATE auth.refresh_tokens r
         SET generation = r.generation + 1, hash = auth.held_secret(held_successor), previous_hash = r.hash, created_at = seen.at_time,
@@ -266,7 +278,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
-'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): one that came before the last exchange ends no session. Call it in a transaction of its own.';
+'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session, unless pg_principal.refresh_reuse_parent is on and nobody has used the successor: then it gives that one (audited as parent-reused), and the successor in its turn does not. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): one that came before the last exchange ends no session. Call it in a transaction of its own.';
 
 CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -82,3 +82,6 @@ DROP FUNCTION auth.import_users(jsonb);
 ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
     ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted'));
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key().';
+
+ALTER TABLE auth.refresh_tokens ADD COLUMN repeated_generation integer;
+COMMENT ON COLUMN auth.refresh_tokens.repeated_generation IS 'Of the token that pg_principal.refresh_reuse_parent last gave a second time: used later, it is not given for again.';

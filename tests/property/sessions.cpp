@@ -120,7 +120,7 @@ struct Session {
     std::string ended_by{}; // empty: nothing
     // its refresh token
     bool has_refresh = false, password_rotated = false;
-    int generation = 1;
+    int generation = 1, repeated = 0; // of the token that was given a second time, late
     Seconds rotated_at = 0, refresh_ends = 0;
     std::map<int, std::string> tokens{}; // by generation
 };
@@ -152,6 +152,7 @@ class Model {
     std::vector<Access> access;
     std::vector<Refresh> refresh;
     Seconds now = 0;
+    bool reuse_parent = false;
 
     [[nodiscard]] bool banned(const Principal &principal) const {
         return principal.banned_until > now;
@@ -190,7 +191,15 @@ class Model {
             return "expired";
         if (age == 0 || (age == 1 && now < session.rotated_at + reuse_interval))
             return "ok";
+        if (age == 1 && reuse_parent && session.repeated != token.generation)
+            return "ok"; // its answer was lost, and nobody has used the successor
         return "refresh-id-mismatch";
+    }
+
+    // Whether it is given for again beyond the interval.
+    [[nodiscard]] bool is_late(const Refresh &token) const {
+        const Session &session = sessions[token.session];
+        return token.generation < session.generation && now >= session.rotated_at + reuse_interval;
     }
 
     // Whether who shows it has, or had, a real one.
@@ -274,6 +283,9 @@ class Run {
 
     void play() {
         model.now = server.now;
+        model.reuse_parent = seed % 2 != 0;
+        server.ask("SELECT set_config('pg_principal.refresh_reuse_parent', $1, false)",
+                   {model.reuse_parent ? "on" : "off"});
         for (int i = 0; i < 2; ++i) {
             Principal principal;
             principal.email = "p" + std::to_string(seed) + "-" + std::to_string(i) + "@example.com";
@@ -315,6 +327,9 @@ class Run {
     // apart for real refresh tokens. What ends a session is always audited.
     void refused(const std::string &counter, const std::string &whose, bool ends_session = false) {
         ++counts.refused[counter];
+        audited(counter, whose, ends_session);
+    }
+    void audited(const std::string &counter, const std::string &whose, bool ends_session = false) {
         auto &[hour, entries] = audited_hours[whose];
         if (hour != model.now / 3600) {
             hour = model.now / 3600;
@@ -485,6 +500,10 @@ class Run {
                 ++session.generation;
                 session.rotated_at = model.now;
                 session.refresh_ends = model.now + ttl;
+            } else if (model.is_late(token)) {
+                session.repeated = session.generation;
+                audited("refreshToken parent-reused",
+                        model.principals[session.owner].id + " proven");
             }
             agree("session", answer.at(1), session.id);
             take_tokens(answer, token.session, session.refresh_ends - model.now);
@@ -683,6 +702,12 @@ void check_totals(Server &server, const Counts &counts) {
                          {kind, reason}),
               std::to_string(audited == counts.audited.end() ? 0 : audited->second));
     }
+    if (const auto repeats = counts.audited.find("refreshToken parent-reused");
+        repeats != counts.audited.end())
+        agree("audit entries of tokens given again",
+              server.one("SELECT count(*) FROM auth.audit_log WHERE reason = 'parent-reused' AND "
+                         "changes->'refreshToken'->>'current' = 'given again'"),
+              std::to_string(repeats->second));
     std::int64_t all = 0;
     for (const auto &[counter, n] : counts.refused)
         all += n;
