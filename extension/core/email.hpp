@@ -9,7 +9,8 @@
 
 namespace pg_principal {
 
-inline constexpr std::size_t max_email_bytes = 254; // RFC 5321, 4.5.3.1.3
+inline constexpr std::size_t max_email_bytes = 254;     // RFC 5321, 4.5.3.1.3
+inline constexpr std::size_t max_local_part_bytes = 64; // RFC 5321, 4.5.3.1.1
 
 // Trims ASCII whitespace and lowers ASCII letters; other bytes stay, so no locale changes the
 // result.
@@ -19,10 +20,13 @@ std::string normalise_email(std::string_view email);
 std::string lower_ascii(std::string_view text);
 
 // Nothing when the address is acceptable, else what is wrong, as the end of a sentence ("has no
-// @").
+// @"): a dot-atom, a host name, both also beyond ASCII, and nothing that hides (core/unicode).
+// Addresses are compared as they are: neither Unicode's forms of one text nor letters of different
+// scripts that look alike are told.
 std::optional<std::string> check_email(std::string_view email);
 
-// The same for any other text: valid UTF-8, no control character, at most so many characters.
+// The same for any other text: valid UTF-8, something to see, nothing that hides but joiners and
+// selectors where they belong, at most so many characters.
 std::optional<std::string> check_text(std::string_view text, std::size_t max_characters);
 
 // Trims ASCII whitespace at both ends.
