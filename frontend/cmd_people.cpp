@@ -27,6 +27,7 @@ std::vector<std::string> format_names() {
 
 struct InputOptions {
     std::string file, format, output;
+    std::vector<std::string> maps;
     RosterOptions roster;
     std::string label() const { return file == "-" ? "standard input" : printable(file); }
 };
@@ -66,16 +67,27 @@ void refuse_problems(std::ostream &err, const InputOptions &options, const Roste
 
 Roster load(const Session &session, const InputOptions &options) {
     const RosterFormat format = choose_format(options);
+    RosterOptions how = options.roster;
+    for (const std::string &text : options.maps) {
+        auto map = parse_field_map(text);
+        if (!map)
+            throw UsageError("--map " + quote_for_message(text) + " is not FIELD=ROSTER_FIELD",
+                             "For example: --map mail=email --map givenName+surname=name.");
+        how.maps.push_back(std::move(*map));
+    }
+    if (!how.maps.empty() && format == RosterFormat::terrain)
+        throw UsageError("--map is for rows of YAML, CSV and JSON, not for a Terrain story");
     const std::string text = options.file == "-" ? read_stream(session.streams.in, max_roster_bytes)
                                                  : read_file(options.file, max_roster_bytes);
     try {
-        Roster roster = parse_roster(text, format, options.roster);
+        Roster roster = parse_roster(text, format, how);
         if (!roster.problems.empty())
             refuse_problems(session.streams.err, options, roster);
         return roster;
     } catch (const RosterFileError &e) {
         throw Failure(options.label() + ": " +
-                      (e.line == 0 ? "" : "line " + std::to_string(e.line) + ": ") + e.what());
+                          (e.line == 0 ? "" : "line " + std::to_string(e.line) + ": ") + e.what(),
+                      {}, e.hint);
     }
 }
 
@@ -88,6 +100,11 @@ void add_input(Verb &verb, InputOptions &options) {
     verb.option("--format", options.format, "yaml, csv, json or terrain")
         .one_of(format_names())
         .type("FORMAT");
+    verb.option("--map", options.maps,
+                "A field of the file that is one of a roster, repeatable; several are joined: "
+                "--map mail=email --map givenName+surname=name")
+        .type("FIELD=ROSTER_FIELD")
+        .one_each();
     verb.flag("--ignore-unknown-fields", options.roster.ignore_unknown_fields,
               "Drop fields that a roster does not have instead of refusing them");
 }
@@ -124,6 +141,8 @@ void add_push(Verb &group, Session &session) {
         group, session, "push", "Add or update the rows of a roster, all or none; removes nobody",
         "  pg_principal people push roster.yaml\n"
         "  pg_principal people push story.terrain\n"
+        "  pg_principal people push entra.csv --map mail=email --map givenName+surname=name "
+        "--ignore-unknown-fields\n"
         "  export-people | pg_principal people push --format csv -",
         [&session, options] {
             const std::string rows = write_push_roster(load(session, *options).rows);

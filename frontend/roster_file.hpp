@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,9 +18,10 @@ enum class RosterFormat { yaml, csv, json, terrain };
 
 // The file as a whole cannot be read: nothing can be said about its rows. Line 0 means unknown.
 struct RosterFileError : std::runtime_error {
-    RosterFileError(std::size_t at_line, const std::string &reason)
-        : std::runtime_error(reason), line(at_line) {}
+    RosterFileError(std::size_t at_line, const std::string &reason, std::string what_helps = {})
+        : std::runtime_error(reason), line(at_line), hint(std::move(what_helps)) {}
     std::size_t line;
+    std::string hint;
 };
 
 struct Roster {
@@ -27,29 +30,50 @@ struct Roster {
     std::vector<RosterProblem> problems; // in row order
 };
 
+// Fields of the file, in lower case, that make one of a roster, joined by blanks: givenName and
+// surname are the name. A field named here stands for itself no longer.
+struct FieldMap {
+    std::vector<std::string> sources;
+    const RosterField *target = nullptr;
+};
+
+// From `givenName+surname=name`; nothing when it is malformed or names no field of a roster.
+std::optional<FieldMap> parse_field_map(std::string_view text);
+
 struct RosterOptions {
     bool ignore_unknown_fields = false;
+    std::vector<FieldMap> maps = {};
 };
 
 // Collects rows for the parsers, so that all of them treat a field the same way.
 class RosterBuilder {
   public:
-    explicit RosterBuilder(RosterOptions options) : options_(options) {}
+    explicit RosterBuilder(RosterOptions options) : options_(std::move(options)) {}
     void begin_row(std::size_t line);
     // A nested value, or one of the wrong type, is named in `found` ("a number").
     void set(std::string_view field, std::string_view value);
     void set_absent(std::string_view field);
     void refuse(std::string_view field, std::string_view found);
     void problem(std::string reason);
-    Roster finish() { return std::move(roster_); }
+    Roster finish();
 
   private:
     // nullptr when the field is unknown or came before; the problem is noted then.
     const RosterField *claim(std::string_view field);
+    // Keeps the value of a field that --map names; false for others.
+    bool keep(std::string_view field, std::string_view value);
+    void end_row();
     RosterOptions options_;
     Roster roster_;
-    std::vector<std::string> seen_; // the fields of the row at hand
+    std::vector<std::string> seen_;                // the fields of the row at hand
+    std::map<std::string, std::string> kept_;      // of them, those that --map names
+    std::set<std::string, std::less<>> ever_kept_; // of any row
 };
+
+// What a parser says of a field that a roster does not have, if it must not be dropped even on
+// request: one that was meant to be a field of a roster.
+std::optional<std::string> misspelt_field_problem(std::string_view field);
+bool is_mapped(const RosterOptions &options, std::string_view field);
 
 inline constexpr std::size_t max_roster_bytes = std::size_t{64} << 20;
 

@@ -14,7 +14,8 @@ using nlohmann::json;
 // Events rather than a tree: a tree would keep only the last of two equal names.
 class JsonRoster : public nlohmann::json_sax<json> {
   public:
-    JsonRoster(std::string_view text, RosterOptions options) : text_(text), builder_(options) {}
+    JsonRoster(std::string_view text, RosterOptions options)
+        : text_(text), builder_(std::move(options)) {}
 
     Roster finish() {
         if (!found_)
@@ -70,6 +71,9 @@ class JsonRoster : public nlohmann::json_sax<json> {
             found_ = true;
             where_.push_back(In::list);
         } else {
+            if (where_.back() == In::wrapper) // people may be missed in it
+                throw RosterFileError(0, "an unknown list " + quote_for_message(key_) +
+                                             ": neither people nor roster");
             value("a list");
             where_.push_back(In::skipped);
         }

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <sstream>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
@@ -18,7 +20,7 @@ namespace {
 // mapping is refused instead of being walked again and again.
 class YamlRoster : public YAML::EventHandler {
   public:
-    explicit YamlRoster(RosterOptions options) : builder_(options) {}
+    explicit YamlRoster(RosterOptions options) : builder_(std::move(options)) {}
 
     Roster finish() {
         if (!found_)
@@ -36,8 +38,9 @@ class YamlRoster : public YAML::EventHandler {
         scalar(mark, std::nullopt);
     }
 
-    void OnScalar(const YAML::Mark &mark, const std::string &, YAML::anchor_t anchor,
+    void OnScalar(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor,
                   const std::string &value) override {
+        check_tag(mark, tag, {"", "?", "!", "tag:yaml.org,2002:str"});
         if (anchor)
             anchors_[anchor] = value;
         scalar(mark, value);
@@ -47,15 +50,23 @@ class YamlRoster : public YAML::EventHandler {
         constexpr std::size_t longest =
             1000; // a long text behind many aliases would fill the memory
         const auto known = anchors_.find(anchor);
-        if (known == anchors_.end())
+        if (known == anchors_.end()) {
+            if (in_wrapper_value() && !is_list_key_ && lists_.count(anchor) > 0)
+                refuse_list(mark);
             return other(mark, "an alias to a list or a mapping");
+        }
         if (known->second && known->second->size() > longest)
             return other(mark, "an alias to a long text");
         scalar(mark, known->second);
     }
 
-    void OnSequenceStart(const YAML::Mark &mark, const std::string &, YAML::anchor_t,
+    void OnSequenceStart(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {
+        check_tag(mark, tag, {"", "?", "!", "tag:yaml.org,2002:seq"});
+        if (anchor)
+            lists_.insert(anchor);
+        if (in_wrapper_value() && !is_list_key_)
+            refuse_list(mark);
         if (where_.empty() || (where_.back() == In::wrapper && is_list_key_)) {
             is_list_key_ = false;
             has_key_ = false;
@@ -67,8 +78,9 @@ class YamlRoster : public YAML::EventHandler {
         where_.push_back(In::skipped);
     }
 
-    void OnMapStart(const YAML::Mark &mark, const std::string &, YAML::anchor_t,
+    void OnMapStart(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t,
                     YAML::EmitterStyle::value) override {
+        check_tag(mark, tag, {"", "?", "!", "tag:yaml.org,2002:map"});
         if (where_.empty()) {
             where_.push_back(In::wrapper);
             return;
@@ -110,6 +122,25 @@ class YamlRoster : public YAML::EventHandler {
         }
     }
 
+    bool in_wrapper_value() const {
+        return !where_.empty() && where_.back() == In::wrapper && has_key_;
+    }
+
+    // People may be missed in it.
+    [[noreturn]] void refuse_list(const YAML::Mark &mark) {
+        throw RosterFileError(line(mark), "an unknown list " + quote_for_message(key_) +
+                                              ": neither people nor roster");
+    }
+
+    // A tag says that what is written means something else: !!binary, !!set.
+    void check_tag(const YAML::Mark &mark, const std::string &tag,
+                   std::initializer_list<std::string_view> fine) {
+        const bool skipped = !where_.empty() && where_.back() == In::skipped;
+        if (!skipped && std::find(fine.begin(), fine.end(), tag) == fine.end())
+            throw RosterFileError(line(mark),
+                                  "the tag " + quote_for_message(tag) + " is not supported");
+    }
+
     // A list, a mapping or an alias where a text belongs.
     void other(const YAML::Mark &mark, const char *found) {
         if (where_.empty())
@@ -130,6 +161,9 @@ class YamlRoster : public YAML::EventHandler {
     }
 
     void wrapper_key(const YAML::Mark &mark, const std::string &key) {
+        if (key == merge_key)
+            throw RosterFileError(line(mark), merge_problem);
+        key_ = key;
         is_list_key_ = key == "people" || key == "roster";
         has_key_ = true;
         if (is_list_key_ && found_)
@@ -147,7 +181,9 @@ class YamlRoster : public YAML::EventHandler {
     void row_key(const std::optional<std::string> &key) {
         key_ = key.value_or("");
         has_key_ = true;
-        is_key_refused_ = false;
+        is_key_refused_ = key_ == merge_key;
+        if (is_key_refused_)
+            builder_.problem(merge_problem);
     }
 
     void refuse_key(const char *found) {
@@ -172,8 +208,13 @@ class YamlRoster : public YAML::EventHandler {
             builder_.refuse(key_, found);
     }
 
+    static constexpr const char *merge_key = "<<",
+                                *merge_problem =
+                                    "merge keys (<<) are not supported: write the fields out";
+
     RosterBuilder builder_;
     std::vector<In> where_;
+    std::unordered_set<YAML::anchor_t> lists_; // that an alias may stand for
     std::unordered_map<YAML::anchor_t, std::optional<std::string>> anchors_;
     std::string key_;
     bool has_key_ = false, is_key_refused_ = false, is_list_key_ = false;

@@ -125,6 +125,8 @@ Option Option::separated_by_commas() const {
     return Option(option_->delimiter(',')->allow_extra_args(false));
 }
 
+Option Option::one_each() const { return Option(option_->allow_extra_args(false)); }
+
 Option Option::variable(const std::string &name) const { return Option(option_->envname(name)); }
 
 Option Option::shows_default() const { return Option(option_->capture_default_str()); }

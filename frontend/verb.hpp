@@ -28,6 +28,7 @@ class Option {
     Option between(std::uint64_t least, std::uint64_t most) const;
     Option between(double least, double most) const;
     Option separated_by_commas() const;
+    Option one_each() const; // of a list: each use of the option takes one value
     Option variable(const std::string &name) const; // of the environment, where it is not given
     Option shows_default() const;
 

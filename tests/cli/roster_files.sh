@@ -71,6 +71,27 @@ row 4: must be an object of fields, not a string
 row 5: email is missing
 5 problems in 5 rows, nothing was written'
 refused "unterminated quote" $samples/bad.csv "line 4: a quoted field is never closed"
+# Exports as they come out of Entra ID (template and list of users), Google Workspace and Okta.
+mapped() { # FILE MAP..: the rows that come out of it
+    local file=$1 maps=()
+    shift
+    for map in "$@"; do maps+=(--map "$map"); done
+    "$PG_PRINCIPAL" people render "$samples/$file.csv" --ignore-unknown-fields "${maps[@]}" --output json 2>&1 |
+        jq -c '[.people[] | [.email, .name, .manager_email, .team]]' 2>/dev/null
+}
+is "Entra ID's template" "$(mapped entra 'User name [userPrincipalName] Required=email' 'Name [displayName] Required=name' 'Department [department]=team')" \
+    '[["ada.lovelace@example.onmicrosoft.com","Ada Lovelace",null,"Engines"],["charles@example.onmicrosoft.com","Charles Babbage",null,"Engines"]]'
+is "Entra ID's users" "$(mapped entra_users mail=email givenName+surname=name department=team)" \
+    '[["ada.lovelace@example.com","Ada Lovelace",null,"Engines"],["charles@example.com","Charles Babbage",null,"Engines"]]'
+is "Google Workspace" "$(mapped google_workspace 'Email Address [Required]=email' 'First Name [Required]+Last Name [Required]=name' 'Manager Email=manager_email')" \
+    '[["ada.lovelace@example.com","Ada Lovelace",null,null],["charles@example.com","Charles Babbage","ada.lovelace@example.com",null]]'
+is "Okta" "$(mapped okta firstName+lastName=name managerId=manager_email department=team)" \
+    '[["ada.lovelace@example.com","Ada Lovelace",null,"Engines"],["charles@example.com","Charles Babbage","ada.lovelace@example.com","Engines"]]'
+"$PG_PRINCIPAL" people validate $samples/okta.csv --map email >/dev/null 2>"$work/err"
+is "a map that is none" "$? $(head -n 1 "$work/err")" '2 pg_principal: --map "email" is not FIELD=ROSTER_FIELD'
+"$PG_PRINCIPAL" people validate $samples/story.terrain --map mail=email >/dev/null 2>"$work/err"
+is "nor for a story" "$?" 2
+
 refused "bad percentage" $samples/bad.terrain 'line 5: bad percentage for "L2": "4o"'
 "$PG_PRINCIPAL" people validate $samples/bad.yaml --ignore-unknown-fields >/dev/null 2>"$work/err"
 is "unknown fields can be dropped" "$(grep -c colour "$work/err")" 0
@@ -87,14 +108,20 @@ for extension in yaml csv json terrain; do
     bad "empty" $extension '' "the file is empty"
     bad "only blanks" $extension ' \n\n' "the file is empty"
     bad "a NUL byte" $extension 'people\n\0' "line 2: a NUL byte"
-    bad "not UTF-8" $extension 'people\n\n\351' "line 3: not valid UTF-8"
+    bad "not UTF-8" $extension 'people\n\n\351' "line 3: not valid UTF-8; Windows-1252 perhaps, what Excel saves as plain CSV
+  hint: Save it as UTF-8 (\"CSV UTF-8\" in Excel), or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW."
+    bad "UTF-16" $extension '\377\376p\0' "the file is UTF-16, not UTF-8
+  hint: Save it as UTF-8 (\"CSV UTF-8\" in Excel), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW."
     { printf 'email,name\n' && head -c $((64 << 20)) /dev/zero | tr '\0' x; } >"$work/large.$extension"
     refused "$extension: too large" "$work/large.$extension" "larger than 64 MiB"
     rm "$work/large.$extension"
 done
 bad "truncated" yaml 'people:\n  - email: "a@example.com' "line 2: malformed YAML: illegal EOF in scalar"
+bad "merge keys" yaml '- {<<: {kind: service_account}, email: a@example.com, name: A}\n' 'row 1: merge keys (<<) are not supported: write the fields out (line 1)
+1 problem in 1 row, nothing was written'
+bad "another list" yaml 'people: []\nagents:\n- {email: a@example.com, name: A}\n' 'line 3: an unknown list "agents": neither people nor roster'
 bad "a second list" yaml 'people: []\nroster: []\n' "line 2: a second list of people"
-bad "no list" yaml 'staff: []\n' "no list of people: neither a bare list nor people: or roster:"
+bad "no list" yaml 'staff: none\n' "no list of people: neither a bare list nor people: or roster:"
 bad "a text for a list" yaml 'people: none\n' "line 1: a list of people is expected here, not a text"
 bad "two documents" yaml '[]\n---\n[]\n' "more than one YAML document"
 bad "a repeated key" yaml '- {email: a@example.com, name: A, name: B}\n' 'row 1: field "name" is given twice (line 1)
@@ -104,7 +131,8 @@ bad "an alias to a mapping" yaml '- &a {email: a@example.com, name: A}\n- *a\n' 
 bad "truncated" json '[{"email": "a@example.com", "na' 'line 1: malformed JSON: syntax error while parsing object key - invalid string: missing closing quote; last read: '"'"'"na'"'"'; expected string literal'
 bad "trailing text" json '[] x' "line 1: malformed JSON: syntax error while parsing value - invalid literal; last read: '[] x'; expected end of input"
 bad "not a list" json '{"people": 7}' "people must be a list of people, not a number"
-bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header'
+bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
+  hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'
 bad "no email column" csv 'name\nA\n' 'line 1: the header has no column "email"'
 bad "a column twice" csv 'email,name,email\n' 'line 1: field "email" is twice in the header'
 bad "ragged rows" csv 'email,name\na@example.com\nb@example.com,B\nc@example.com,C,c\n' 'row 1: has 1 field, the header 2 (line 2)

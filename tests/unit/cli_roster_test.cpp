@@ -56,7 +56,15 @@ TEST(AnyFormat, RefusesWhatIsNoText) {
         EXPECT_EQ(read(format, ""), "line 0: the file is empty");
         EXPECT_EQ(read(format, "\xef\xbb\xbf \n"), "line 0: the file is empty");
         EXPECT_EQ(read(format, "a\n\0"s), "line 2: a NUL byte");
-        EXPECT_EQ(read(format, "\n\nx\xff"), "line 3: not valid UTF-8");
+        EXPECT_EQ(read(format, "\n\nx\xff"),
+                  "line 3: not valid UTF-8; Windows-1252 perhaps, what Excel saves as plain CSV");
+        EXPECT_EQ(read(format, "\xff\xfe"
+                               "a\0"s),
+                  "line 0: the file is UTF-16, not UTF-8");
+        EXPECT_EQ(read(format, "\xfe\xff\0a"s), "line 0: the file is UTF-16, not UTF-8");
+        EXPECT_EQ(read(format, "e\0m\0"s), "line 0: the file is UTF-16LE, not UTF-8");
+        EXPECT_EQ(read(format, "\0e\0m"s), "line 0: the file is UTF-16BE, not UTF-8");
+        EXPECT_EQ(read(format, "\xff\xfe\0\0e\0\0\0"s), "line 0: the file is UTF-32, not UTF-8");
         EXPECT_EQ(read(format, std::string(max_roster_bytes + 1, 'x')),
                   "line 0: larger than 64 MiB");
     }
@@ -92,6 +100,8 @@ TEST(Yaml, NamesBadRows) {
               "row 4: name must be a string, not a mapping");
     EXPECT_EQ(yaml("- {email: a@x, name: A, colour: red, colour: [1]}"),
               "row 1: unknown field \"colour\"\nrow 1: unknown field \"colour\"");
+    EXPECT_EQ(yaml("- {email: a@x, name: A, Kind: service_account}"),
+              "row 1: unknown field \"Kind\", meant is \"kind\"");
     EXPECT_EQ(yaml("- {email: a@x, email: b@x, name: A}"), "row 1: field \"email\" is given twice");
     EXPECT_EQ(yaml("- {email: a@x, name: A, level: ~, level: L1}"),
               "row 1: field \"level\" is given twice");
@@ -109,14 +119,43 @@ TEST(Yaml, AnAliasIsATextAndNothingElse) {
         yaml("- {email: a@x, name: &n " + std::string(1001, 'y') + "}\n- {email: b@x, name: *n}")
             .find("row 2: name must be a string, not an alias to a long text"),
         std::string::npos);
-    EXPECT_EQ(yaml("a: &a [1, 1]\nb: &b [*a, *a]\npeople: *b"),
-              "line 3: a list of people is expected here, not an alias to a list or a mapping");
+    EXPECT_EQ(yaml("x: {a: &a [1, 1], b: &b [*a, *a]}\npeople: *b"),
+              "line 2: a list of people is expected here, not an alias to a list or a mapping");
+}
+
+// What would be passed over in silence, an agent's kind or whole lists, is refused on request too.
+TEST(Yaml, RefusesWhatItDoesNotUnderstand) {
+    RosterOptions options;
+    options.ignore_unknown_fields = true;
+    const auto lenient = [&](const std::string &text) {
+        return read(RosterFormat::yaml, text, options);
+    };
+    const std::string merge = "row 1: merge keys (<<) are not supported: write the fields out";
+    EXPECT_EQ(lenient("d: &d {kind: service_account}\npeople:\n- {<<: *d, email: a@x, name: A}"),
+              merge);
+    EXPECT_EQ(lenient("- {'<<': {kind: service_account}, email: a@x, name: A}"), merge);
+    EXPECT_EQ(lenient("- {<<: [{level: L1}], email: a@x, name: A}"), merge);
+    EXPECT_EQ(lenient("<<: {people: []}\npeople: []"),
+              "line 1: merge keys (<<) are not supported: write the fields out");
+    EXPECT_EQ(lenient("- {email: a@x, name: A, Manager-Email: b@x}"),
+              "row 1: unknown field \"Manager-Email\", meant is \"manager_email\"");
+    EXPECT_EQ(lenient("people: []\nagents: [{email: a@x}]"),
+              "line 2: an unknown list \"agents\": neither people nor roster");
+    EXPECT_EQ(lenient("agents:\n- email: a@x\npeople: []"),
+              "line 2: an unknown list \"agents\": neither people nor roster");
+    EXPECT_EQ(lenient("x: {y: &l [{email: a@x}]}\nagents: *l\npeople: []"),
+              "line 2: an unknown list \"agents\": neither people nor roster");
+    EXPECT_EQ(lenient("- {email: a@x, name: !!binary QQ==}"),
+              "line 1: the tag \"tag:yaml.org,2002:binary\" is not supported");
+    EXPECT_EQ(lenient("people: !!set {? a}"),
+              "line 1: the tag \"tag:yaml.org,2002:set\" is not supported");
+    EXPECT_EQ(lenient("- {email: a@x, name: !!str 7, id: 'x'}"), "a@x=7@1;");
 }
 
 TEST(Yaml, RefusesFilesItCannotRead) {
     EXPECT_EQ(yaml("people: none"), "line 1: a list of people is expected here, not a text");
     EXPECT_EQ(yaml("people:\n"), "line 2: a list of people is expected here, not nothing");
-    EXPECT_EQ(yaml("staff: []"),
+    EXPECT_EQ(yaml("staff: none"),
               "line 0: no list of people: neither a bare list nor people: or roster:");
     EXPECT_EQ(yaml("people: []\nroster: []"), "line 2: a second list of people");
     EXPECT_EQ(yaml("[]\n---\n[]"), "line 0: more than one YAML document");
@@ -155,6 +194,79 @@ TEST(Csv, NamesBadRows) {
               "row 1: has 100002 fields, the header 2");
 }
 
+TEST(Csv, FindsTheSeparator) {
+    EXPECT_EQ(csv("email;name;level\na@x;A, B;L1\n"), "a@x=A, B@2;");
+    EXPECT_EQ(csv("email\tname\na@x\tA;B,C\n"), "a@x=A;B,C@2;");
+    EXPECT_EQ(csv("\"email\";\"name\"\n\"a@x\";\"A;B\"\n"), "a@x=A;B@2;");
+    EXPECT_EQ(csv("sep=;\r\nemail;name\r\na@x;A\r\n"), "a@x=A@3;");
+    EXPECT_EQ(csv("\"sep=,\"\nemail,name\na@x,A;B\n"), "a@x=A;B@3;");
+    EXPECT_EQ(csv("sep=\t\nemail\tname\na@x\tA\n"), "a@x=A@3;");
+    EXPECT_EQ(csv("version:v1.0\nemail,name\na@x,A\n"), "a@x=A@3;");
+    EXPECT_EQ(csv("version:v1.0,,\nsep=;\nemail;name\na@x;A\n"), "a@x=A@4;");
+    EXPECT_EQ(csv("mail;full name\n"), "line 1: unknown field \"mail\" in the header");
+    EXPECT_EQ(csv("version:v1.0"), "line 1: unknown field \"version:v1.0\" in the header");
+}
+
+TEST(Csv, ARowOfSeparatorsIsEmpty) {
+    EXPECT_EQ(csv("email,name\n,\na@x,A\n, \n\"\",\"\"\n,,,,\n\t,\nb@x,B\n"), "a@x=A@3;b@x=B@8;");
+    EXPECT_EQ(csv("email;name\n;\n;;;\na@x;A"), "a@x=A@4;");
+    EXPECT_EQ(csv(",,\nemail,name,\na@x,A,\n"), "a@x=A@3;");
+    EXPECT_EQ(csv("email,name,,\na@x,A,,x\n"),
+              "row 1: a value in column 4, which has no name in the header");
+}
+
+TEST(Maps, AreRead) {
+    const auto map = parse_field_map(" givenName + Sur name [Required] = name ");
+    ASSERT_TRUE(map);
+    EXPECT_EQ(map->sources, (std::vector<std::string>{"givenname", "sur name [required]"}));
+    EXPECT_EQ(map->target->name, "name");
+    EXPECT_EQ(parse_field_map("a=b=name")->sources.front(), "a=b");
+    for (const char *text :
+         {"", "=", "mail", "mail=", "=email", "mail=Email", "mail=x", "a+=name", "+a=name"})
+        EXPECT_FALSE(parse_field_map(text)) << text;
+}
+
+TEST(Maps, MakeFields) {
+    const auto mapped = [](RosterFormat format, const std::string &text,
+                           std::vector<const char *> maps, bool ignore = false) {
+        RosterOptions options;
+        options.ignore_unknown_fields = ignore;
+        for (const char *map : maps)
+            options.maps.push_back(*parse_field_map(map));
+        return read(format, text, options);
+    };
+    const auto csv_format = RosterFormat::csv;
+    const std::string sheet = "Mail,givenName,surname\na@x,A, B \nc@x,,D\n";
+    EXPECT_EQ(mapped(csv_format, sheet, {"mail=email", "givenName+surname=name"}),
+              "a@x=A B@2;c@x=D@3;");
+    // one field twice, and one that stands for another no longer stands for itself
+    EXPECT_EQ(
+        mapped(csv_format, "login,name,email\na@x,A,b@x\n", {"login=email", "email=manager_email"}),
+        "a@x=A@2;");
+    EXPECT_EQ(mapped(csv_format, sheet, {"mail=email", "mail=name", "givenName+surname=team"}),
+              "a@x=a@x@2;c@x=c@x@3;");
+    // what is wrong with a map is said, whatever is ignored
+    EXPECT_EQ(mapped(csv_format, sheet, {"maill=email", "surname=name"}, true),
+              "line 1: the header has no column \"maill\", which --map names");
+    EXPECT_EQ(mapped(csv_format, "email,mail,name\na@x,b@x,A\n", {"mail=email"}),
+              "row 1: field \"email\" is given twice");
+    EXPECT_EQ(mapped(csv_format, "email,name\na@x,A\n", {"email=manager_email"}),
+              "line 1: the header has no column \"email\"");
+    EXPECT_EQ(mapped(csv_format, "mail,mail,name\na@x,b@x,A\n", {"mail=email"}),
+              "line 1: field \"mail\" is twice in the header");
+    EXPECT_EQ(mapped(RosterFormat::json,
+                     R"([{"mail": "a@x", "givenName": "A", "surname": null, "id": 1}])",
+                     {"mail=email", "givenName+surname=name"}, true),
+              "a@x=A@0;");
+    EXPECT_EQ(mapped(RosterFormat::json, R"([{"mail": 7, "name": "A"}])", {"mail=email"}),
+              "row 1: mail must be a string, not a number");
+    EXPECT_EQ(mapped(RosterFormat::yaml,
+                     "- {mail: a@x, name: A}\n- {mail: b@x, mail: c@x, name: B}", {"mail=email"}),
+              "row 2: field \"mail\" is given twice");
+    EXPECT_EQ(mapped(RosterFormat::yaml, "- {mail: a@x, name: A}", {"mail=email", "lvl=level"}),
+              "line 0: there is no field \"lvl\", which --map names");
+}
+
 TEST(Csv, RefusesFilesItCannotRead) {
     EXPECT_EQ(csv("email,name\na@x,A\n\"b@x,B\n\n"), "line 3: a quoted field is never closed");
     EXPECT_EQ(csv("a@x,A\n"), "line 1: unknown field \"a@x\" in the header");
@@ -168,7 +280,8 @@ TEST(Json, ReadsAllThreeShapes) {
     const std::string rows = R"([{"email": "A@x", "name": "A", "level": null}])";
     EXPECT_EQ(json(rows), "a@x=A@0;");
     EXPECT_EQ(json("{\"people\": " + rows + "}"), "a@x=A@0;");
-    EXPECT_EQ(json(R"({"version": [1, {"people": 2}], "roster": )" + rows + "}"), "a@x=A@0;");
+    EXPECT_EQ(json(R"({"version": {"a": [1, {"people": 2}]}, "roster": )" + rows + "}"),
+              "a@x=A@0;");
     EXPECT_EQ(json("[]"), "");
 }
 
@@ -195,6 +308,8 @@ TEST(Json, RefusesFilesItCannotRead) {
     EXPECT_EQ(json("7"), "line 0: a list of people is expected, not a number");
     EXPECT_EQ(json(R"({"people": "x"})"), "line 0: people must be a list of people, not a string");
     EXPECT_EQ(json(R"({"people": [], "roster": []})"), "line 0: a second list of people");
+    EXPECT_EQ(json(R"({"people": [], "agents": [{"email": "a@x"}]})"),
+              "line 0: an unknown list \"agents\": neither people nor roster");
     EXPECT_EQ(json("{}"), "line 0: no list of people: neither a bare list nor people or roster");
     EXPECT_EQ(json("[\n{\"email\": \"a@x\",\n").substr(0, 23), "line 3: malformed JSON:");
     EXPECT_EQ(json("[] []").substr(0, 23), "line 1: malformed JSON:");
