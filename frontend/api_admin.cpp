@@ -13,22 +13,23 @@ const Statement ban{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.ban_user($2::uuid, coalesce($3::interval, '100 years'), $4, $5::jsonb)")};
 const Statement unban{PG_PRINCIPAL_CALL_AS_CALLER("auth.unban_user($2::uuid, $3::jsonb)")};
 const Statement delete_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.delete_user($2::uuid, $3::jsonb)")};
-const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)")};
-const Statement end_session{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.end_session($2::uuid, $3, $4::jsonb)")};
+const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)"), true};
+const Statement end_session{PG_PRINCIPAL_CALL_AS_SELF("auth.end_session($2::uuid, $3, $4::jsonb)")};
 const Statement issue{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.issue_for($2::uuid, coalesce($3, '8760h'), $4, $5::text[], $6::jsonb)")};
 const Statement audits{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)")};
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), true};
 const Statement incidents{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.incidents_feed($2::integer, $3, $4::uuid)")};
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.incidents_feed($2::integer, $3, $4::uuid)"), true};
 
-// 30s, 90m, 24h, 7d, 1y: each of them also an interval of the database.
+// 30s, 90m, 24h, 7d, 1y: each of them also an interval of the database, which knows the bounds but
+// not years beyond its calendar.
 bool is_duration(std::string_view text) {
     std::uint64_t number = 0;
     constexpr std::string_view units = "smhdy";
     return text.size() >= 2 && text.size() <= 9 && units.find(text.back()) != units.npos &&
-           read_digits(text.substr(0, text.size() - 1), number);
+           read_digits(text.substr(0, text.size() - 1), number) &&
+           (text.back() != 'y' || number <= 1001);
 }
 
 Response post_ban(const Backend &backend, const Request &request) {
@@ -106,11 +107,14 @@ void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
             route(method, pattern, caller, summary,
                   [backend, act](const Request &request) { return act(*backend, request); });
         made.response_schema = response;
+        if (made.method != "GET")
+            made.budget = caller == Caller::admin ? Budget::administration : Budget::own;
         return made;
     };
     Route made = make("POST", "/api/users/:id/ban", Caller::admin,
                       "Refuse a principal and end every token it has, at once and for good",
                       post_ban, profile);
+    made.refusals = {409};
     made.request_schema = R"({"type":"object","additionalProperties":false,"properties":{
         "duration":{"type":"string","pattern":"^[0-9]{1,8}[smhdy]$","default":"100y"},
         "reason":{"type":"string"}}})";
@@ -118,9 +122,10 @@ void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
     made = make("POST", "/api/users/:id/unban", Caller::admin,
                 "Lift a ban; tokens from before it stay dead", post_unban, profile);
     routes.add(std::move(made));
-    routes.add(make("DELETE", "/api/users/:id", Caller::admin,
-                    "Take a principal away with its sessions; its audit stays", remove_user,
-                    success));
+    made = make("DELETE", "/api/users/:id", Caller::admin,
+                "Take a principal away with its sessions; its audit stays", remove_user, success);
+    made.refusals = {409};
+    routes.add(std::move(made));
     routes.add(make("GET", "/api/users/:id/sessions", Caller::signed_in,
                     "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions,
                     R"({"$ref":"#/components/schemas/Sessions"})"));
@@ -137,6 +142,7 @@ void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"8760h"},
         "label":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})";
     made.success = 201;
+    made.refusals = {404, 409};
     routes.add(std::move(made));
 
     made = make("GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)",

@@ -11,17 +11,15 @@ namespace {
 const Statement sign_in{PG_PRINCIPAL_CALL("auth.sign_in($1, $2, $3::jsonb)")};
 const Statement refresh{PG_PRINCIPAL_CALL("auth.refresh($1, $2::jsonb)")};
 const Statement sign_up{PG_PRINCIPAL_CALL("auth.sign_up($1::jsonb, $2::jsonb)")};
-const Statement sign_out{PG_PRINCIPAL_CALL_AS_CALLER("auth.sign_out($2, $3::jsonb)")};
-const Statement get_self{PG_PRINCIPAL_CALL_AS_CALLER("auth.get_user()")};
+const Statement sign_out{PG_PRINCIPAL_CALL_AS_SELF("auth.sign_out($2, $3::jsonb)")};
+const Statement get_self{PG_PRINCIPAL_CALL_AS_SELF("auth.get_user()"), true};
 
 constexpr const char *session = R"({"$ref":"#/components/schemas/Session"})";
 
 Route costly(Route made) {
-    made.rate_limited = true;
+    made.budget = Budget::costly;
     return made;
 }
-
-Budget of_refreshes(const Request &) { return Budget::refresh; }
 
 Route documented(Route made, const char *request, const char *response, int success = 200) {
     made.request_schema = request;
@@ -57,17 +55,19 @@ void add_auth_routes(RouteTable &routes, const SharedBackend &backend) {
                    R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
             "properties":{"refreshToken":{"type":"string"}}})",
                    session);
-    refreshing.budget = of_refreshes;
+    refreshing.budget = Budget::refresh;
     routes.add(std::move(refreshing));
-    routes.add(
+    Route registering =
         documented(costly(route("POST", "/api/auth/register", Caller::anybody,
                                 "Register, where the database allows it: the first becomes ADMIN",
                                 [backend](const Request &request) {
                                     const Fields fields(request, "The profile was refused");
                                     return backend->as_stranger(request, sign_up, {fields.whole()});
                                 })),
-                   R"({"$ref":"#/components/schemas/Registration"})", session, 201));
-    routes.add(documented(
+                   R"({"$ref":"#/components/schemas/Registration"})", session, 201);
+    registering.refusals = {403, 409};
+    routes.add(std::move(registering));
+    Route leaving = documented(
         route("POST", "/api/auth/logout", Caller::signed_in, "End sessions of the caller",
               [backend](const Request &request) {
                   Fields fields(request, "The sign-out was refused", Need::optional);
@@ -78,7 +78,9 @@ void add_auth_routes(RouteTable &routes, const SharedBackend &backend) {
               }),
         R"({"type":"object","additionalProperties":false,
             "properties":{"scope":{"enum":["local","others","global"],"default":"local"}}})",
-        R"({"$ref":"#/components/schemas/Success"})"));
+        R"({"$ref":"#/components/schemas/Success"})");
+    leaving.budget = Budget::own;
+    routes.add(std::move(leaving));
     const auto add_self = [&](const char *pattern) {
         routes.add(documented(route("GET", pattern, Caller::signed_in, "The caller's profile",
                                     [backend](const Request &request) {

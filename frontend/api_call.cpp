@@ -1,7 +1,9 @@
 #include "api_call.hpp"
 
+#include <functional>
 #include <thread>
 
+#include "core/bytes.hpp"
 #include "core/json.hpp"
 #include "core/utf8.hpp"
 
@@ -10,6 +12,10 @@ namespace pg_principal::api {
 using namespace http;
 
 namespace {
+
+// What the database refuses for being too much is told by the hour: a while, in seconds.
+constexpr std::size_t most_token_bytes = 16 << 10;
+constexpr const char *allowance_returns = "60";
 
 // Whoever won needs a moment to get on: at once we would be in its way again.
 constexpr milliseconds first_pause{10}, last_pause{40};
@@ -33,6 +39,8 @@ Result insist(Ask ask) {
 }
 
 // The texts of the database are for its log: they may name what the caller must not know.
+thread_local std::uint64_t asked = 0;
+
 [[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
     const std::string_view state = error.sqlstate;
     if (by_caller && state == "28000")
@@ -65,7 +73,7 @@ void throw_other(const DbError &error) {
     if (error.sqlstate == "55000")
         throw HttpError(503, "unavailable", "The service cannot do this at present",
                         error.sqlstate);
-    if (may_work_again(error.sqlstate))
+    if (may_work_again(error.sqlstate) || error.sqlstate == "55P03") // somebody holds what it needs
         throw HttpError(503, "unavailable", "Try again", error.sqlstate);
     throw error;
 }
@@ -93,10 +101,13 @@ template <class Ask>
 Response answer(const Request &request, bool by_caller, Ask ask) {
     try {
         const Result result = ask();
-        if (result.rows() == 0)
+        if (result.rows() == 0 || !result.is_null(0, 2))
             return authentication_required(request);
-        return Response::json(static_cast<int>(result.integer(0, 0)),
-                              std::string(result.text(0, 1)));
+        Response response =
+            Response::json(static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)));
+        if (response.status == 429)
+            response.set("Retry-After", allowance_returns);
+        return response;
     } catch (const DbError &error) {
         answer_error(request, error, by_caller);
     }
@@ -107,7 +118,8 @@ Response answer(const Request &request, bool by_caller, Ask ask) {
 Response Backend::as_caller(const Request &request, const Statement &statement,
                             std::vector<Param> parameters) const {
     parameters.insert(parameters.begin(), std::string(request.bearer()));
-    return answer(request, true, [&] { return ask(statement, parameters); });
+    return answer(request, true,
+                  [&] { return ask(statement, parameters, owner_of(request.bearer())); });
 }
 
 Response Backend::as_stranger(const Request &request, const Statement &statement,
@@ -116,22 +128,41 @@ Response Backend::as_stranger(const Request &request, const Statement &statement
                   [&] { return ask_in_context(request, statement, std::move(parameters)); });
 }
 
-Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters) const {
-    return insist([&] { return pool_.run(statement, parameters); });
+Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters,
+                    Owner owner) const {
+    ++asked;
+    return insist([&] { return pool_.run(statement, parameters, owner); });
 }
 
 Result Backend::ask_in_context(const Request &request, const Statement &statement,
                                std::vector<Param> parameters) const {
+    ++asked;
     parameters.emplace_back();
-    return insist([&] {
-        Pool::Lease lease = pool_.checkout();
+    const auto with_context = [&]() -> const std::vector<Param> & {
         parameters.back() = context(request);
-        return lease.run(statement, parameters);
-    });
+        return parameters;
+    };
+    return insist([&] { return pool_.run_with(statement, 0, with_context); });
 }
 
+Owner owner_of(std::string_view token) {
+    const std::size_t from = token.find('.');
+    std::string claims;
+    json::Document document;
+    if (from == token.npos || token.size() > most_token_bytes ||
+        !base64url_decode(token.substr(from + 1, token.rfind('.') - from - 1), claims) ||
+        !json::try_parse(document, claims))
+        return 0;
+    const json::Value sub = document.root().find("sub");
+    return sub.is_string() ? std::hash<std::string_view>()(sub.as_string()) | 1 : 0;
+}
+
+std::uint64_t statements_asked() noexcept { return asked; }
+
 std::string Backend::context(const Request &request) const {
-    std::string out = "{\"ip\":" + json::quote(request.client.text());
+    // "::" is the address that stands for none: for a client that nobody knows
+    std::string out =
+        "{\"ip\":" + json::quote(request.client.is_unknown() ? "::" : request.client.text());
     const std::string_view agent = valid_part(request.header("User-Agent"), 512);
     if (!agent.empty())
         out += ",\"userAgent\":" + json::quote(agent);

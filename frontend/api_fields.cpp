@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/bytes.hpp"
 #include "core/uuid.hpp"
@@ -14,8 +15,8 @@ using namespace http;
 
 namespace {
 
-constexpr std::size_t most_bytes = 64 << 10; // a profile with its metadata has a tenth
-constexpr json::Limits limits{16, most_bytes};
+// How long a body may be is the engine's to say: --max-body.
+constexpr json::Limits limits{16, std::numeric_limits<std::size_t>::max()};
 
 // Nothing, application/json or a type that ends in +json; parameters do not count.
 bool is_json(std::string_view type) {
@@ -48,8 +49,6 @@ std::string body_text(const Request &request, Need need) {
         return "{}";
     if (!is_json(request.header("Content-Type")))
         throw Answer{message(415, "The body must be JSON")};
-    if (request.body.size() > most_bytes)
-        throw Answer{message(413, "The body is too long")};
     return std::string(request.body);
 }
 
@@ -64,9 +63,13 @@ Param path_uuid(const Request &request) {
 
 Fields::Fields(const Request &request, const char *refusal, Need body)
     : text_(body_text(request, body)), refusal_(refusal) {
-    if (!json::try_parse(document_, text_, limits) || !document_.root().is_object() ||
-        !numbers_are_bearable(document_.root()))
+    if (const json::ParseStatus status = json::try_parse(document_, text_, limits); !status)
+        throw Answer{message(400, "The body is no JSON: " + std::string(status.fault) +
+                                      " at offset " + std::to_string(status.offset))};
+    if (!document_.root().is_object())
         throw Answer{message(400, "The body must be a JSON object")};
+    if (!numbers_are_bearable(document_.root()))
+        throw Answer{message(400, "The body has a number that is too large")};
 }
 
 json::Value Fields::take(std::string_view name, Need need) {
@@ -135,6 +138,17 @@ void Fields::check() {
             refuse(member.name, "is no field here");
     if (!problems_.empty())
         throw Answer{refused_fields(refusal_, problems_)};
+}
+
+void Query::check(const std::vector<std::string> &known) const {
+    std::vector<ProfileProblem> problems;
+    for (const auto &[name, value] : form_.fields())
+        if (std::find(known.begin(), known.end(), name) == known.end())
+            problems.push_back({name, "is no parameter here"});
+        else if (form_.repeats(name) && (problems.empty() || problems.back().field != name))
+            problems.push_back({name, "is there twice"});
+    if (!problems.empty())
+        throw Answer{refused_fields("The request was refused", problems)};
 }
 
 Query::Query(const Request &request) {

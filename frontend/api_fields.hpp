@@ -44,6 +44,8 @@ class Fields {
 class Query {
   public:
     explicit Query(const http::Request &request); // throws Answer when it cannot be decoded
+    // Throws Answer that names what is there twice, or nobody asked for.
+    void check(const std::vector<std::string> &known) const;
     // Nothing when it is missing. Throws Answer when it is there twice.
     http::Param text(std::string_view name) const;
     // `otherwise` when it is missing, NULL when it is no whole number: the database names the

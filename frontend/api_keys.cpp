@@ -13,7 +13,7 @@ using namespace http;
 
 namespace {
 
-const Statement jwks{"SELECT auth.jwks()"};
+const Statement jwks{"SELECT auth.jwks()", true};
 
 // Compared as weak tags (RFC 9110, section 13.1.2).
 bool names_tag(std::string_view list, std::string_view tag) {

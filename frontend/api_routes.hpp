@@ -8,7 +8,9 @@
 namespace pg_principal::api {
 
 // Who calls, as the documentation and the test of all routes have it, and what a route is like. A
-// route that is not for anybody is refused without a token, before its body is looked at.
+// route that is not for anybody is refused without a token, before its body is looked at, and below
+// /api, where a query has no names but those documented, with a dead token or too small a role
+// before the body or the query are.
 http::Route route(const char *method, const char *pattern, http::Caller caller, const char *summary,
                   http::Handler act);
 

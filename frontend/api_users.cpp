@@ -9,13 +9,14 @@ using namespace http;
 namespace {
 
 const Statement update_profile{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.update_profile($2::jsonb, $3::jsonb)")};
+    PG_PRINCIPAL_CALL_AS_SELF("auth.update_profile($2::jsonb, $3::jsonb)")};
 const Statement change_password{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.change_password($2, $3, $4::jsonb)")};
-const Statement own_audits{PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3)")};
-const Statement list_users{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.list_users($2::integer, $3::integer)")};
+    PG_PRINCIPAL_CALL_AS_SELF("auth.change_password($2, $3, $4::jsonb)")};
+const Statement own_audits{PG_PRINCIPAL_CALL_AS_SELF("auth.audit_feed($2::integer, $3)"), true};
+const Statement list_users{PG_PRINCIPAL_CALL_AS_CALLER("auth.list_users($2::integer, $3::integer)"),
+                           true};
 const Statement create_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.create_user($2::jsonb, $3::jsonb)")};
+const Statement find_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.find_user($2::uuid)"), true};
 const Statement set_app_role{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.set_app_role($2::uuid, $3, $4::jsonb)")};
 
@@ -43,6 +44,10 @@ Response get_users(const Backend &backend, const Request &request) {
     const Query query(request);
     return backend.as_caller(request, list_users,
                              {query.number("page", "1"), query.number("per_page", "50")});
+}
+
+Response get_user(const Backend &backend, const Request &request) {
+    return backend.as_caller(request, find_user, {path_uuid(request)});
 }
 
 Response post_user(const Backend &backend, const Request &request) {
@@ -73,6 +78,7 @@ void add_user_routes(RouteTable &routes, const SharedBackend &backend) {
     Route made = add("PATCH", "/api/users/me", Caller::signed_in,
                      "Change the caller's profile; null takes a field away", patch_self, profile);
     made.request_schema = R"({"$ref":"#/components/schemas/ProfileChanges"})";
+    made.budget = Budget::own;
     routes.add(std::move(made));
 
     made = add("PATCH", "/api/users/me/password", Caller::signed_in,
@@ -81,7 +87,8 @@ void add_user_routes(RouteTable &routes, const SharedBackend &backend) {
     made.request_schema =
         R"({"type":"object","required":["currentPassword","newPassword"],"additionalProperties":false,
             "properties":{"currentPassword":{"type":"string"},"newPassword":{"type":"string"}}})";
-    made.rate_limited = true;
+    made.budget = Budget::costly;
+    made.refusals = {409};
     routes.add(std::move(made));
 
     made = add("GET", "/api/users/me/audits", Caller::signed_in,
@@ -101,6 +108,11 @@ void add_user_routes(RouteTable &routes, const SharedBackend &backend) {
                profile);
     made.request_schema = R"({"$ref":"#/components/schemas/NewUser"})";
     made.success = 201;
+    made.budget = Budget::administration;
+    made.refusals = {409};
+    routes.add(std::move(made));
+
+    made = add("GET", "/api/users/:id", Caller::auditor, "A profile", get_user, profile);
     routes.add(std::move(made));
 
     made = add("PATCH", "/api/users/:id/role", Caller::admin,
@@ -108,6 +120,8 @@ void add_user_routes(RouteTable &routes, const SharedBackend &backend) {
     made.request_schema =
         R"({"type":"object","required":["role"],"additionalProperties":false,
             "properties":{"role":{"$ref":"#/components/schemas/Role"}}})";
+    made.budget = Budget::administration;
+    made.refusals = {409};
     routes.add(std::move(made));
 }
 

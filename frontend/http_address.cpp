@@ -32,15 +32,36 @@ Address::Bytes masked(Address::Bytes bytes, unsigned bits) {
     return bytes;
 }
 
-// Proxies write 1.2.3.4, 1.2.3.4:567, 2001:db8::1 or [2001:db8::1]:567.
-std::optional<Address> forwarded(std::string_view entry) {
-    if (!entry.empty() && entry.front() == '[') {
-        const std::size_t end = entry.find(']');
-        return end == entry.npos ? std::nullopt : Address::parse(entry.substr(1, end - 1));
+// Nothing, or a colon and a number.
+bool is_port(std::string_view text) {
+    if (text.empty())
+        return true;
+    std::uint64_t port = 0;
+    return text.front() == ':' && text.size() <= 6 && read_digits(text.substr(1), port) &&
+           port <= 65535;
+}
+
+// Proxies write 1.2.3.4, 1.2.3.4:567, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:567. Anything
+// else, also the address that stands for none, is a client that nobody knows.
+Address forwarded(std::string_view entry) {
+    std::string_view host = entry, port;
+    const bool bracketed = !entry.empty() && entry.front() == '[';
+    if (bracketed) {
+        const std::size_t end = std::min(entry.find(']'), entry.size() - 1);
+        host = entry.substr(1, end - 1);
+        port = entry.substr(end + 1);
+        if (entry[end] != ']')
+            return {};
+    } else if (std::count(entry.begin(), entry.end(), ':') == 1) {
+        host = entry.substr(0, entry.find(':'));
+        port = entry.substr(host.size());
     }
-    if (std::count(entry.begin(), entry.end(), ':') == 1)
-        entry = entry.substr(0, entry.find(':'));
-    return Address::parse(entry);
+    const std::optional<Address> address = Address::parse(host);
+    const bool six = host.find(':') != host.npos;
+    if (!address || !is_port(port) || (bracketed && !six))
+        return {};
+    constexpr Address::Bytes none_of_v4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return address->bytes() == none_of_v4 ? Address() : *address;
 }
 
 // The entries of all X-Forwarded-For lines, in the order in which they were written.
@@ -90,6 +111,8 @@ bool Address::is_v4() const {
 }
 
 std::string Address::text() const {
+    if (is_unknown())
+        return "unknown";
     char buffer[INET6_ADDRSTRLEN] = "";
     if (is_v4())
         inet_ntop(AF_INET, bytes_.data() + 12, buffer, sizeof buffer);
@@ -98,7 +121,10 @@ std::string Address::text() const {
     return buffer;
 }
 
-Address Address::network() const { return is_v4() ? *this : Address(masked(bytes_, 64)); }
+Address Address::network() const {
+    const Address wide(masked(bytes_, 64));
+    return is_v4() || wide.is_unknown() ? *this : wide;
+}
 
 std::optional<Cidr> Cidr::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
@@ -121,7 +147,7 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const Address &address) const {
-    return masked(address.bytes(), bits_) == base_.bytes();
+    return !address.is_unknown() && masked(address.bytes(), bits_) == base_.bytes();
 }
 
 bool contains(const std::vector<Cidr> &ranges, const Address &address) {
@@ -135,11 +161,11 @@ Address client_address(const Address &peer, const std::vector<Header> &headers,
     if (proxies.empty() || !contains(proxies, peer))
         return client;
     const std::vector<std::string_view> entries = forwarded_entries(headers);
+    const auto is_other = [](const Header &header) { return same_name(header.name, "forwarded"); };
+    if (entries.empty() && std::any_of(headers.begin(), headers.end(), is_other))
+        return {};
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-        const std::optional<Address> address = forwarded(*entry);
-        if (!address)
-            break;
-        client = *address;
+        client = forwarded(*entry);
         if (!contains(proxies, client))
             break;
     }

@@ -14,7 +14,8 @@ namespace pg_principal::http {
 
 struct Header;
 
-// IPv4 is kept in its IPv6 form (::ffff:1.2.3.4), so that one client has one address.
+// IPv4 is kept in its IPv6 form (::ffff:1.2.3.4), so that one client has one address. The one that
+// has none (::) is a client that nobody knows: it lies in no range, whatever the range.
 class Address {
   public:
     using Bytes = std::array<std::uint8_t, 16>;
@@ -25,9 +26,11 @@ class Address {
     static std::optional<Address> parse(std::string_view text);
 
     bool is_v4() const;
-    std::string text() const;
+    bool is_unknown() const { return bytes_ == Bytes{}; }
+    std::string text() const; // "unknown" where it is
     const Bytes &bytes() const { return bytes_; }
-    // What one subscriber usually holds: an IPv4 address, a /64 of IPv6.
+    // What one subscriber usually holds: an IPv4 address, a /64 of IPv6; not that of ::1, in which
+    // whoever is unknown would lie.
     Address network() const;
     bool operator==(const Address &other) const { return bytes_ == other.bytes_; }
 
@@ -51,7 +54,8 @@ bool contains(const std::vector<Cidr> &ranges, const Address &address);
 
 // X-Forwarded-For read from its end for as long as the address that wrote the entry is a proxy of
 // ours: the rightmost address that is none is the client. What stands left of it anybody may have
-// written.
+// written. An entry that is no address, also an empty one, stands for a client that nobody knows,
+// and never for the proxy. So does a Forwarded header (RFC 7239) by itself: it is not read.
 Address client_address(const Address &peer, const std::vector<Header> &headers,
                        const std::vector<Cidr> &proxies);
 

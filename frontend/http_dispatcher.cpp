@@ -125,7 +125,7 @@ void Dispatcher::identify(Exchange &exchange) {
 Response Dispatcher::problem(const Exchange &exchange, int status, std::string_view code,
                              std::string_view message) const {
     Response response = policy_.problem_body({status, code, message, exchange.request});
-    if (status == 503 && !response.has("Retry-After"))
+    if (response.status == 503 && !response.has("Retry-After"))
         response.set("Retry-After", retry_after_seconds);
     return response;
 }
@@ -153,9 +153,12 @@ std::optional<Response> Dispatcher::admit(Exchange &exchange) {
         return problem(exchange, 404, "not_found", "no such resource");
     if (match.malformed)
         return problem(exchange, 400, "bad_request", "malformed path");
-    if (match.route->rate_limited)
+    // Whoever looked at one of them before us may have looked at the other.
+    if (request.repeats_header("Authorization"))
+        return problem(exchange, 400, "bad_request", "repeated header");
+    if (const Route &route = *match.route; route.budget)
         if (const unsigned wait = limiter_.try_take(
-                request.client, match.route->budget ? match.route->budget(request) : Budget::costly,
+                request.client, route.budget_of ? route.budget_of(request) : *route.budget,
                 exchange.request.began)) {
             Response response =
                 problem(exchange, 429, "over_request_rate_limit", "too many requests");
@@ -214,7 +217,7 @@ Response Dispatcher::handle(Exchange &exchange) const {
     } catch (const DbError &error) {
         exchange.failure = error.sqlstate;
         if (error.sqlstate == "57014")
-            return problem(exchange, 504, "timeout", "the database took too long");
+            return problem(exchange, 503, "timeout", "the database took too long");
     } catch (const std::bad_alloc &) {
         throw;
     } catch (...) { // its text may quote what it was working on
@@ -259,7 +262,22 @@ void Dispatcher::finish(const Exchange &exchange, Response &response, bool keep_
         log(exchange, response, seconds, clock);
 }
 
-// The pattern instead of the path, and nothing of the query: neither can hold a secret then.
+namespace {
+
+// The path of what was not found, as a log can bear it.
+std::string shown_path(std::string_view path) {
+    constexpr std::size_t most = 256;
+    std::string shown(path.substr(0, most));
+    for (char &c : shown)
+        if (c < 0x20 || c > 0x7e)
+            c = '?';
+    return path.size() > most ? shown + "..." : shown;
+}
+
+} // namespace
+
+// The pattern instead of the path, and nothing of the query: neither can hold a secret then. What
+// no route is for, an operator wants to see.
 void Dispatcher::log(const Exchange &exchange, const Response &response, double seconds,
                      const WallClock &clock) {
     const Request &request = exchange.request;
@@ -270,6 +288,8 @@ void Dispatcher::log(const Exchange &exchange, const Response &response, double 
     std::string line = "{\"time\":\"" + clock.iso() + "\",\"id\":\"" + request.id +
                        "\",\"method\":\"" + std::string(request.method) + "\",\"route\":";
     json::append_quoted(line, exchange.match.route ? exchange.match.route->pattern : "");
+    if (!exchange.match.route && !request.path.empty())
+        json::append_quoted(line += ",\"path\":", shown_path(request.path));
     line.append(numbers).append(request.client.text()) += '"';
     if (!exchange.failure.empty()) {
         line += ",\"error\":";

@@ -23,7 +23,15 @@ struct Unavailable : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// The database refused a statement: 504 when it took too long, otherwise 500. Handlers catch those
+// The connection broke under a statement. When it may have been carried out, only one that changes
+// nothing can be said again.
+struct Broken : Unavailable {
+    Broken(const char *what, bool with_may_have_run)
+        : Unavailable(what), may_have_run(with_may_have_run) {}
+    bool may_have_run;
+};
+
+// The database refused a statement: 503 when it took too long, otherwise 500. Handlers catch those
 // they know a better answer to.
 struct DbError : std::runtime_error {
     DbError(std::string with_sqlstate, const std::string &message, std::string with_detail = {},

@@ -14,7 +14,7 @@ struct Limits {
     std::size_t request_line = 8 << 10;  // bytes; 414 beyond
     std::size_t header_bytes = 32 << 10; // of all header lines; a token may have 16 KiB
     std::size_t headers = 100;           // lines
-    std::size_t body = 1 << 20;          // bytes after the chunks are joined; 413 beyond
+    std::size_t body = 64 << 10;         // bytes after the chunks are joined; 413 beyond
     milliseconds request_time{15'000};   // from a request's first byte to its last
     milliseconds idle_time{60'000};      // between two requests
     milliseconds write_time{30'000};     // for a response that the client is slow to take

@@ -50,6 +50,11 @@ bool Request::has_header(std::string_view name) const noexcept {
                        [&](const Header &header) { return same_name(header.name, name); });
 }
 
+bool Request::repeats_header(std::string_view name) const noexcept {
+    return std::count_if(headers.begin(), headers.end(),
+                         [&](const Header &header) { return same_name(header.name, name); }) > 1;
+}
+
 const std::string &Request::param(std::string_view name) const {
     for (const PathParam &param : params)
         if (param.name == name)

@@ -40,6 +40,7 @@ struct Request {
     // The first of that name, "" when there is none.
     std::string_view header(std::string_view name) const noexcept;
     bool has_header(std::string_view name) const noexcept;
+    bool repeats_header(std::string_view name) const noexcept;
     // Of the route's pattern; a name that is not in it is a mistake in the program.
     const std::string &param(std::string_view name) const;
     // The token of `Authorization: Bearer ...`; "" when there is none.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "http_pool_member.hpp"
 
@@ -11,8 +12,6 @@ namespace pg_principal::http {
 namespace {
 
 constexpr milliseconds first_backoff{100}, inspection{1000};
-// A connection used a moment ago is not looked at before it is used again.
-constexpr milliseconds trusted_for{200};
 
 } // namespace
 
@@ -61,26 +60,69 @@ Pool::~Pool() {
     keeper_.join();
 }
 
-Pool::Lease Pool::checkout(milliseconds patience) {
+bool Pool::has_its_share(Owner owner) const {
+    const auto found = owner == 0 ? shares_.end() : shares_.find(owner);
+    return found != shares_.end() && found->second.taken >= std::max(stats_.size / 2, 1U);
+}
+
+void Pool::forget(Owner owner) noexcept {
+    const auto found = shares_.find(owner);
+    if (found != shares_.end() && found->second.taken == 0 && found->second.waiting == 0)
+        shares_.erase(found);
+}
+
+// One is enough, unless it may be one that cannot take it.
+void Pool::tell_who_waits() noexcept {
+    if (beyond_share_ > 0)
+        idle_.notify_all();
+    else
+        idle_.notify_one();
+}
+
+// For whatever may have changed. Throws Unavailable when the time is over, or too many wait.
+void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
+    const bool beyond_share = has_its_share(owner);
+    if (beyond_share && shares_[owner].waiting >= stats_.size) {
+        ++stats_.share_refusals;
+        throw Unavailable("too many requests of one principal");
+    }
+    const auto count = [&](int by) {
+        if (!beyond_share)
+            return;
+        beyond_share_ += static_cast<unsigned>(by);
+        shares_[owner].waiting += static_cast<unsigned>(by);
+    };
+    count(1);
+    ++stats_.waiting;
+    const bool over = idle_.wait_until(lock, until) == std::cv_status::timeout;
+    --stats_.waiting;
+    count(-1);
+    forget(owner);
+    if (over && (free_.empty() || has_its_share(owner))) {
+        ++stats_.checkout_timeouts;
+        throw Unavailable("no connection was free in time");
+    }
+}
+
+Pool::Lease Pool::checkout(milliseconds patience, Owner owner) {
     const Clock::time_point until = Clock::now() + patience;
     std::unique_lock<std::mutex> lock(mutex_);
     while (true) {
         if (stopping_ || (away_ && stats_.connected == 0))
             throw Unavailable("the database is away");
-        if (free_.empty()) {
-            if (idle_.wait_until(lock, until) == std::cv_status::timeout && free_.empty()) {
-                ++stats_.checkout_timeouts;
-                throw Unavailable("no connection was free in time");
-            }
+        if (free_.empty() || has_its_share(owner)) {
+            wait_for_one(lock, owner, until);
             continue;
         }
+        if (owner != 0)
+            ++shares_[owner].taken;
         Member *member = free_.back();
         free_.pop_back();
         member->state = Member::State::leased;
         ++stats_.in_use;
         lock.unlock();
-        Lease lease(*this, member);
-        if (Clock::now() - member->used < trusted_for || member->alive())
+        Lease lease(*this, member, owner);
+        if (member->alive())
             return lease;
         member->broken = true; // the lease's end hands it to the keeper
         { const Lease ended = std::move(lease); }
@@ -90,7 +132,7 @@ Pool::Lease Pool::checkout(milliseconds patience) {
 
 Pool::Lease::~Lease() {
     if (member_)
-        pool_->give_back(*member_);
+        pool_->give_back(*member_, owner_);
 }
 
 Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &params,
@@ -101,9 +143,14 @@ Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &pa
     return member_->run(pool_->options_, statement, params);
 }
 
-void Pool::give_back(Member &member) noexcept {
+void Pool::give_back(Member &member, Owner owner) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     --stats_.in_use;
+    if (const auto found = owner == 0 ? shares_.end() : shares_.find(owner);
+        found != shares_.end()) {
+        --found->second.taken;
+        forget(owner);
+    }
     if (member.broken || !member.is_clean()) {
         // Whatever ended this one has most likely ended them all.
         for (Member *other : free_)
@@ -112,12 +159,14 @@ void Pool::give_back(Member &member) noexcept {
         --stats_.connected;
         ++stats_.losses;
         keeper_wake_.notify_one();
+        if (beyond_share_ > 0)
+            idle_.notify_all();
         return;
     }
     member.used = Clock::now();
     member.state = Member::State::idle;
     free_.push_back(&member); // reserved
-    idle_.notify_one();
+    tell_who_waits();
 }
 
 Pool::Member *Pool::next_to_open() {
@@ -130,6 +179,7 @@ Pool::Member *Pool::next_to_open() {
 // Opens what is closed, one after the other; after a failure it waits, each time longer.
 void Pool::keep() noexcept {
     milliseconds backoff = first_backoff;
+    bool failed_before = false;
     std::unique_lock<std::mutex> lock(mutex_);
     while (!stopping_) {
         Member *member = next_to_open();
@@ -148,8 +198,9 @@ void Pool::keep() noexcept {
             failure = error.what();
         }
         lock.lock();
-        away_ = !failure.empty();
+        away_ = !failure.empty() && failed_before;
         if (failure.empty()) {
+            failed_before = false;
             ++stats_.connected;
             ++stats_.connects;
             backoff = first_backoff;
@@ -162,6 +213,8 @@ void Pool::keep() noexcept {
         ++stats_.connect_failures;
         member->state = Member::State::closed;
         last_failure_.swap(failure);
+        if (!std::exchange(failed_before, true))
+            continue; // whatever ended the others may have ended this one as it began
         if (stats_.connected == 0)
             idle_.notify_all(); // nobody waits for what will not come soon
         keeper_wake_.wait_for(lock, backoff, [this] { return stopping_; });

@@ -64,8 +64,14 @@ void Pool::Member::open(const PoolOptions &options) {
         throw Unavailable(why);
     }
     PQsetnonblocking(connection.get(), 1);
+    // What comes unasked is dropped. A farewell among it tells that no answer will come any more.
     PQsetNoticeReceiver(
-        connection.get(), [](void *, const PGresult *) {}, nullptr);
+        connection.get(),
+        [](void *member, const PGresult *notice) {
+            if (ends_connection(field(notice, PG_DIAG_SQLSTATE)))
+                static_cast<Member *>(member)->broken = true;
+        },
+        this);
     canceller.reset(PQgetCancel(connection.get()));
     broken = false;
     pooled = options.transaction_pooler;
@@ -83,7 +89,7 @@ bool Pool::Member::alive() const {
     for (int look = 0; look < 3 && raw && PQstatus(raw) == CONNECTION_OK; ++look) {
         pollfd poller = {PQsocket(raw), POLLIN, 0};
         if (poll(&poller, 1, 0) == 0)
-            return true;
+            return !broken;
         if (PQconsumeInput(raw) != 1)
             return false;
         PQisBusy(raw); // takes in what was read
@@ -91,9 +97,9 @@ bool Pool::Member::alive() const {
     return false;
 }
 
-void Pool::Member::lose(const char *what) {
+void Pool::Member::lose(const char *what, bool may_have_run) {
     broken = true;
-    throw Unavailable(what);
+    throw Broken(what, may_have_run);
 }
 
 std::string Pool::Member::name_of(const Statement &statement) const {
@@ -135,14 +141,19 @@ Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Sta
                                    values.data(), nullptr, nullptr, 0);
     }
     if (!sent)
-        lose("the connection broke");
+        lose("the connection broke", false);
     return await();
 }
 
 void Pool::Member::prepare(const Statement &statement) {
     if (!PQsendPrepare(connection.get(), name_of(statement).c_str(), statement.sql, 0, nullptr))
-        lose("the connection broke");
-    const Answer answer = await();
+        lose("the connection broke", false);
+    Answer answer(nullptr, PQclear);
+    try {
+        answer = await();
+    } catch (const Broken &loss) {
+        lose(loss.what(), false);
+    }
     if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
         throw_error(answer.get());
     prepared.insert(&statement);
@@ -170,29 +181,31 @@ Pool::Member::Answer Pool::Member::await() {
     PGconn *const raw = connection.get();
     const Clock::time_point until = Clock::now() + answer_time;
     Answer first(nullptr, PQclear);
-    while (true) {
-        for (int unsent = PQflush(raw); unsent != 0 || PQisBusy(raw); unsent = PQflush(raw))
-            if (unsent < 0 || !wait(unsent > 0 ? POLLIN | POLLOUT : POLLIN, until))
-                lose("the connection broke");
-        Answer next(PQgetResult(raw), PQclear);
-        if (!next)
-            break;
+    bool whole = false;
+    for (bool there = true; there && !whole;) {
+        for (int unsent = PQflush(raw); there && (unsent != 0 || PQisBusy(raw));
+             unsent = PQflush(raw))
+            there = unsent >= 0 && wait(unsent > 0 ? POLLIN | POLLOUT : POLLIN, until);
+        Answer next(PQgetResult(raw), PQclear); // of a lost connection: what came before its end
+        whole = !next;
         if (!first)
             first = std::move(next);
     }
-    if (!first || PQstatus(raw) != CONNECTION_OK) {
-        if (first && PQresultErrorField(first.get(), PG_DIAG_SQLSTATE))
-            throw_error(first.get());
-        lose("the connection broke");
-    }
-    return first;
+    if (first && whole && PQstatus(raw) == CONNECTION_OK)
+        return first;
+    if (first && PQresultErrorField(first.get(), PG_DIAG_SQLSTATE))
+        throw_error(first.get());
+    lose("the connection broke", true);
 }
 
 void Pool::Member::throw_error(const PGresult *result) {
     const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
     if (PQstatus(connection.get()) != CONNECTION_OK || sqlstate.empty() ||
         ends_connection(sqlstate))
-        lose("the database ended the connection");
+        // A farewell that comes instead of the statement's result: it was not carried out, and what
+        // it had begun is rolled back. A pooler's (08...) tells nothing of that.
+        lose("the database ended the connection",
+             sqlstate.empty() || sqlstate.substr(0, 2) == "08");
     throw DbError(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY),
                   field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT),
                   field(result, PG_DIAG_CONSTRAINT_NAME));

@@ -35,7 +35,7 @@ struct Pool::Member {
     Answer await();
     void prepare(const Statement &statement);
     bool wait(int events, Clock::time_point until);
-    [[noreturn]] void lose(const char *what);
+    [[noreturn]] void lose(const char *what, bool may_have_run);
     [[noreturn]] void throw_error(const PGresult *result);
     std::string name_of(const Statement &statement) const;
 };

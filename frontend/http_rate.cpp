@@ -8,6 +8,20 @@
 
 namespace pg_principal::http {
 
+const char *budget_name(Budget budget) noexcept {
+    switch (budget) {
+    case Budget::costly:
+        return "costly";
+    case Budget::refresh:
+        return "refresh";
+    case Budget::own:
+        return "own";
+    case Budget::administration:
+        return "administration";
+    }
+    return "";
+}
+
 RateLimiter::RateLimiter(RateLimit limit, std::size_t buckets) : limit_(limit) {
     limit_.burst = std::max(limit_.burst, 1.0);
     random_bytes(&seed_, sizeof seed_);
@@ -51,12 +65,13 @@ unsigned RateLimiter::try_take(const Address &client, Budget budget, Clock::time
     Bucket &bucket = bucket_of(network, budget, set, now);
     bucket.tokens = tokens_at(bucket, now);
     bucket.at = now;
-    if (bucket.tokens >= 1) {
-        bucket.tokens -= 1;
+    const double price = budget == Budget::administration ? 0.1 : 1;
+    if (bucket.tokens >= price) {
+        bucket.tokens -= price;
         return 0;
     }
     return static_cast<unsigned>(
-        std::min(std::max(std::ceil((1 - bucket.tokens) / limit_.per_second), 1.0), 3600.0));
+        std::min(std::max(std::ceil((price - bucket.tokens) / limit_.per_second), 1.0), 3600.0));
 }
 
 } // namespace pg_principal::http

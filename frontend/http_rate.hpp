@@ -18,8 +18,11 @@ struct RateLimit {
 };
 
 // What a request is charged to. A client has one of each, so that the refreshes of all who share an
-// address leave their sign-ins alone.
-enum class Budget : std::uint8_t { costly, refresh };
+// address leave their sign-ins alone. Costly is what takes work or proves something, own what
+// changes the caller's own; administration, which comes in bulk, has ten times as much.
+enum class Budget : std::uint8_t { costly, refresh, own, administration };
+
+const char *budget_name(Budget budget) noexcept;
 
 class RateLimiter {
   public:

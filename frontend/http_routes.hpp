@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,11 +32,13 @@ struct Route {
     std::string summary = {};
     Caller caller = Caller::anybody;
     Lane lane = Lane::database;
-    bool rate_limited = false;
-    Budget (*budget)(const Request &) = nullptr; // of what is limited; none: Budget::costly
+    // What it is charged to; none: it is not limited.
+    std::optional<Budget> budget = {};
+    Budget (*budget_of)(const Request &) = nullptr; // where that depends on the request
     int success = 200;
     std::string request_schema = {}, response_schema = {}; // JSON Schema
-    std::string query = {}; // of each of its names the schema, one JSON object
+    std::string query = {};         // of each of its names the schema, one JSON object
+    std::vector<int> refusals = {}; // besides those that follow from the rest of it
     const char *error_schema = "Error";
 };
 

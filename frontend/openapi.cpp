@@ -43,13 +43,22 @@ Json responses(const Route &route, bool has_path_parameter) {
         good["content"] = content(Json::parse(route.response_schema));
     if (takes_input)
         out["400"] = refusal("The request is malformed, or a field of it was refused");
-    if (needs_token || route.rate_limited)
+    if (needs_token || route.budget == Budget::costly || route.budget == Budget::refresh)
         out["401"] = refusal("No token, a dead one, or wrong credentials");
     if (needs_token)
         out["403"] = refusal("The caller's role is too small");
     if (has_path_parameter)
         out["404"] = refusal("There is no such thing");
-    if (route.rate_limited)
+    for (const int status : route.refusals)
+        out[std::to_string(status)] =
+            refusal(status == 409 ? "It cannot be as things stand" : "There is no such thing");
+    if (!route.request_schema.empty()) {
+        out["413"] = refusal("The body is too long");
+        out["415"] = refusal("The body must be JSON");
+    }
+    if (route.lane == Lane::database)
+        out["503"] = refusal("Not now; Retry-After tells the seconds");
+    if (route.budget)
         out["429"] = refusal("Too many requests; Retry-After tells the seconds");
     out["default"] = refusal("Anything else");
     return out;
@@ -57,6 +66,8 @@ Json responses(const Route &route, bool has_path_parameter) {
 
 Json operation(const Route &route, const std::vector<std::string> &names) {
     Json out = {{"summary", route.summary}, {"x-caller", caller_name(route.caller)}};
+    if (route.budget)
+        out["x-rate-limit"] = budget_name(*route.budget);
     Json parameters = Json::array();
     for (const std::string &name : names)
         parameters.push_back(

@@ -94,7 +94,8 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
              "Clients that may read /metrics; may be repeated");
     add(verb, "--rate-limit", flags.rate_limit, "N",
-        "Costly requests per second of one client, refreshes apart; 0 is no limit")
+        "Costly requests per second of one client; as many refreshes, as many changes of one's own "
+        "account, ten times as much administration; 0 is no limit")
         .between(0.0, 1e6);
     add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
 
@@ -139,7 +140,8 @@ http::ServerOptions server_options(const ServeFlags &flags) {
     limits.request_time = time_of(flags.request_timeout);
     limits.idle_time = time_of(flags.idle_timeout);
     limits.write_time = time_of(flags.write_timeout);
-    options.database_places = flags.pool_size;
+    // more than connections: who waits for a share of the pool must not be in the others' way
+    options.database_places = 3 * flags.pool_size;
     options.queue_time = time_of(flags.checkout_timeout);
     options.stop_time = time_of(flags.stop_timeout);
     options.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
@@ -170,6 +172,49 @@ std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, co
     return ranges;
 }
 
+namespace {
+
+// As browsers send it: scheme, host in small letters, port unless it is the scheme's own.
+bool is_origin(const std::string &text) {
+    if (text == "*")
+        return true;
+    std::string_view rest = text;
+    const bool secure = rest.substr(0, 8) == "https://";
+    if (!secure && rest.substr(0, 7) != "http://")
+        return false;
+    rest.remove_prefix(secure ? 8 : 7);
+    if (rest.empty())
+        return false;
+    const std::size_t colon = rest.find(':', rest.front() == '[' ? rest.find(']') : 0);
+    const std::string_view host = rest.substr(0, colon);
+    if (colon != rest.npos) {
+        const std::string_view port = rest.substr(colon + 1);
+        std::uint64_t number = 0;
+        if (port.size() > 5 || !http::read_digits(port, number) || port.front() == '0' ||
+            number > 65535 || number == (secure ? 443U : 80U))
+            return false;
+    }
+    if (!host.empty() && host.front() == '[')
+        return host.back() == ']' && host.find('.') == host.npos &&
+               http::Address::parse(host.substr(1, host.size() - 2)).has_value() &&
+               host.find_first_of("ABCDEF") == host.npos;
+    return !host.empty() && host.front() != '.' && host.front() != '-' &&
+           host.find("..") == host.npos &&
+           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
+}
+
+std::vector<std::string> origins(const std::vector<std::string> &texts) {
+    for (const std::string &text : texts)
+        if (!is_origin(text) || (text == "*" && texts.size() > 1))
+            throw UsageError("--cors-origin: " + printable(text) +
+                                 (text == "*" ? " stands by itself" : " is no web origin"),
+                             "For example https://app.example or http://localhost:3000, as "
+                             "browsers send it, or * alone.");
+    return texts;
+}
+
+} // namespace
+
 supabase::Options supabase_options(const ServeFlags &flags) {
     const std::string &prefix = flags.supabase_prefix;
     if (prefix == "off")
@@ -188,7 +233,7 @@ supabase::Options supabase_options(const ServeFlags &flags) {
 http::Policy policy(const ServeFlags &flags) {
     http::Policy policy;
     policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
-    policy.cors_origins = flags.cors_origins;
+    policy.cors_origins = origins(flags.cors_origins);
     for (const std::string &name : flags.cors_headers) {
         if (name.empty() || !http::all_in(http::token_bytes, name))
             throw UsageError("--cors-header: " + printable(name) + " is no header's name");

@@ -21,7 +21,7 @@ struct ServeFlags {
     bool transaction_pooler = false;
     double checkout_timeout = 2, statement_timeout = 5, connect_timeout = 3;
     double request_timeout = 15, idle_timeout = 60, write_timeout = 30, stop_timeout = 10;
-    std::uint64_t max_body = 1 << 20, max_header = 32 << 10, max_request_line = 8 << 10;
+    std::uint64_t max_body = 64 << 10, max_header = 32 << 10, max_request_line = 8 << 10;
     std::uint64_t max_buffered = 256 << 20;
     unsigned max_headers = 100, max_connections = 10'000, max_requests = 10'000;
     unsigned max_connections_per_client = 256;

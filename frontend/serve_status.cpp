@@ -9,7 +9,7 @@ using namespace http;
 namespace {
 
 const Statement extension_version{
-    "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pg_principal'"};
+    "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pg_principal'", true};
 
 Response ready(Pool &pool) {
     const Result result = pool.run(extension_version);
@@ -60,11 +60,14 @@ void publish_pool_metrics(Metrics &metrics, const Pool &pool) {
     add(true, "size", "Connections there may be.", &Stats::size);
     add(true, "connected", "Connections there are.", &Stats::connected);
     add(true, "in_use", "Connections that are in use.", &Stats::in_use);
+    add(true, "waiting", "Requests that wait for one.", &Stats::waiting);
     add(false, "connects_total", "Connections opened.", &Stats::connects);
     add(false, "connect_failures_total", "Attempts that failed.", &Stats::connect_failures);
     add(false, "losses_total", "Connections that broke.", &Stats::losses);
     add(false, "checkout_timeouts_total", "Waits for a connection in vain.",
         &Stats::checkout_timeouts);
+    add(false, "share_refusals_total", "Requests of a principal that had too many already.",
+        &Stats::share_refusals);
 }
 
 } // namespace pg_principal::cli

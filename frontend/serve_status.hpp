@@ -13,8 +13,8 @@
 
 namespace pg_principal::cli {
 
-// `health` is what /health says; `metrics` gives the text, and clients outside `metrics_from` do not
-// learn that it is there.
+// `health` is what /health says; `metrics` gives the text, and clients outside `metrics_from` do
+// not learn that it is there.
 void add_status_routes(http::RouteTable &routes, http::Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
 

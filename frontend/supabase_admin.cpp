@@ -14,10 +14,10 @@ using namespace http;
 namespace {
 
 const Statement search_users{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.search_users($3, $4::integer, $5::integer)")};
+    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.search_users($3, $4::integer, $5::integer)"), true};
 const Statement create_user{
     PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.create_user($3::jsonb, $4::jsonb)")};
-const Statement find_user{PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.find_user($3::uuid)")};
+const Statement find_user{PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.find_user($3::uuid)"), true};
 const Statement update_user{
     PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.update_user($3::uuid, $4::jsonb, $5::jsonb)")};
 const Statement delete_user{
@@ -83,7 +83,7 @@ Page page_of(const Request &request) {
 
 // RFC 8288. The client library reads the page out of the first parameter.
 std::string links(const Request &request, const Page &page, std::int64_t total) {
-    const std::int64_t last = (total + page.size - 1) / page.size;
+    const std::int64_t last = std::max<std::int64_t>((total + page.size - 1) / page.size, 1);
     const auto link = [&](std::int64_t number, const char *relation) {
         return "<" + std::string(request.path) + "?page=" + std::to_string(number) +
                "&per_page=" + std::to_string(page.size) +
@@ -162,6 +162,10 @@ void add_admin_routes(Routes &routes) {
         Route one = routes.route(method, path, caller, summary, act);
         one.request_schema = request;
         one.response_schema = response;
+        if (one.method != "GET")
+            one.budget = Budget::administration;
+        if (one.method == "POST" || one.method == "PUT" || one.method == "DELETE")
+            one.refusals = {409};
         routes.add(std::move(one));
     };
     add("POST", "/admin/users", Caller::admin, "Make a user", post_user, attributes, user);

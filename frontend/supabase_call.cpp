@@ -49,6 +49,8 @@ constexpr Meaning meanings[] = {
     {"unauthenticated", 403, "bad_jwt", "invalid claim: missing sub claim"},
     {"forbidden", 403, "not_admin", "User not allowed"},
     {"unknown-user", 404, "user_not_found", "User not found"},
+    {"last-admin", 409, "conflict", nullptr},
+    {"too-many-changes", 429, "over_request_rate_limit", nullptr},
     {"own-account", 422, "validation_failed", nullptr},
 };
 
@@ -66,6 +68,8 @@ Refusal dead_token(std::string_view reason) {
     return {403, "bad_jwt", message};
 }
 
+bool is_bad_input(const DbError &error) { return error.sqlstate.substr(0, 2) == "22"; }
+
 Refusal database_refusal(const DbError &error) {
     const std::string_view state = error.sqlstate;
     if (state == "28000")
@@ -74,27 +78,35 @@ Refusal database_refusal(const DbError &error) {
         return {403, "not_admin", "User not allowed"};
     if (state == "42704")
         return {404, "user_not_found", "User not found"};
-    if (state.substr(0, 2) == "22")
+    if (is_bad_input(error))
         return {400, "validation_failed", "The request was refused"};
     api::throw_other(error);
 }
 
+// By a caller: whose token or role the database may refuse. Of a stranger it can refuse the input;
+// anything else is ours to mend, and no reason for a client to give up its session.
 template <class Ask>
-Outcome outcome(Ask ask) {
+Outcome outcome(bool by_caller, Ask ask) {
     try {
         const Result result = ask();
         if (result.rows() == 0)
             throw Refusal{401, "no_authorization", "Invalid API key"};
+        if (!result.is_null(0, 3))
+            throw dead_token(result.text(0, 3));
         return {static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)),
                 std::string(result.text(0, 2))};
     } catch (const DbError &error) {
-        throw database_refusal(error);
+        if (by_caller || is_bad_input(error))
+            throw database_refusal(error);
+        api::throw_other(error);
     }
 }
 
 // What is no UTF-8 never reaches the database: it would be refused there as bad input.
 Param key_of(const Request &request) {
     const std::string_view key = request.header("apikey");
+    if (request.repeats_header("apikey"))
+        throw Refusal{401, "no_authorization", "Duplicate API key found"};
     if (!is_utf8(key))
         throw Refusal{401, "no_authorization", "Invalid API key"};
     return key.empty() ? Param() : Param(key);
@@ -121,6 +133,8 @@ Response refuse(const Request &request, const Refusal &refusal) {
     }
     object.end();
     Response response = Response::json(refusal.status, body);
+    if (refusal.status == 429)
+        response.set("Retry-After", "60"); // the limiter of requests says it better
     response.set("X-Sb-Error-Code", refusal.code);
     if (versioned)
         response.set(version_header, version);
@@ -136,7 +150,8 @@ Outcome ask_as_stranger(const api::Backend &backend, const Request &request,
                         const Statement &statement, const std::vector<Param> &parameters) {
     std::vector<Param> all = {key_of(request)};
     all.insert(all.end(), parameters.begin(), parameters.end());
-    return outcome([&] { return backend.ask_in_context(request, statement, std::move(all)); });
+    return outcome(false,
+                   [&] { return backend.ask_in_context(request, statement, std::move(all)); });
 }
 
 Outcome ask_as_caller(const api::Backend &backend, const Request &request,
@@ -145,7 +160,13 @@ Outcome ask_as_caller(const api::Backend &backend, const Request &request,
     if (!is_utf8(*all[1]))
         throw dead_token("malformed");
     all.insert(all.end(), parameters.begin(), parameters.end());
-    return outcome([&] { return backend.ask(statement, all); });
+    const Owner owner = api::owner_of(*all[1]);
+    return outcome(true, [&] { return backend.ask(statement, all, owner); });
+}
+
+Outcome ask_as_anybody(const api::Backend &backend, const Request &request,
+                       const Statement &statement) {
+    return outcome(false, [&] { return backend.ask(statement, {key_of(request)}); });
 }
 
 Refusal bad_email() {

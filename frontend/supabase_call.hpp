@@ -11,13 +11,19 @@
 // none leaves no row. OFFSET 0 keeps the planner from merging the steps.
 #define PG_PRINCIPAL_SUPABASE_KEY "(SELECT auth.is_project_key($1) AS known OFFSET 0) k"
 #define PG_PRINCIPAL_SUPABASE_CALL(call)                                                           \
-    "SELECT (r).status, (r).payload, (r).reason FROM (SELECT " call                                \
-    " AS r FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE OFFSET 0) s"
+    "SELECT (r).status, (r).payload, (r).reason, NULL FROM (SELECT " call                          \
+    " AS r FROM (SELECT known, " PG_PRINCIPAL_PATIENCE " FROM " PG_PRINCIPAL_SUPABASE_KEY          \
+    " OFFSET 0) c WHERE known IS NOT FALSE AND patience IS NOT NULL OFFSET 0) s"
+// As PG_PRINCIPAL_CALL_AS_CALLER has it: why a token is dead is the fourth column.
+#define PG_PRINCIPAL_SUPABASE_BOUND(call, more)                                                    \
+    "SELECT (r).status, (r).payload, (r).reason, refused FROM (SELECT refused, "                   \
+    "CASE WHEN refused IS NULL THEN " call " END AS r FROM (SELECT auth.try_authenticate($2)"      \
+    " AS refused, " more " FROM " PG_PRINCIPAL_SUPABASE_KEY                                        \
+    " WHERE known IS NOT FALSE OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
 #define PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER(call)                                                 \
-    "SELECT (r).status, (r).payload, (r).reason FROM (SELECT " call                                \
-    " AS r FROM (SELECT pg_catalog.set_config('pg_principal.token', $2, true) AS token"            \
-    " FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE AND $2 <> '' OFFSET 0) c"        \
-    " WHERE token IS NOT NULL OFFSET 0) s"
+    PG_PRINCIPAL_SUPABASE_BOUND(call, "'its own' AS patience")
+#define PG_PRINCIPAL_SUPABASE_CALL_AS_SELF(call)                                                   \
+    PG_PRINCIPAL_SUPABASE_BOUND(call, PG_PRINCIPAL_PATIENCE)
 
 namespace pg_principal::supabase {
 
@@ -46,6 +52,9 @@ std::string_view credential(const http::Request &request) noexcept;
 Outcome ask_as_stranger(const api::Backend &backend, const http::Request &request,
                         const http::Statement &statement,
                         const std::vector<http::Param> &parameters);
+// A statement whose only parameter is the apikey header.
+Outcome ask_as_anybody(const api::Backend &backend, const http::Request &request,
+                       const http::Statement &statement);
 Outcome ask_as_caller(const api::Backend &backend, const http::Request &request,
                       const http::Statement &statement,
                       const std::vector<http::Param> &parameters = {});

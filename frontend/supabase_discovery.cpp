@@ -13,7 +13,8 @@ using namespace http;
 
 namespace {
 
-const Statement discovery{"SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer')"};
+const Statement discovery{"SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer')",
+                          true};
 
 // The issuer where it is a URL, as everybody who looks for this document takes it to be; else what
 // the request came to, which holds for whoever sent it.
@@ -81,7 +82,8 @@ void add_discovery_routes(Routes &routes) {
         "Issuer, keys and their algorithms, for resource servers",
         [prefix = routes.prefix()](const api::Backend &backend, const Request &request) {
             return get_discovery(backend, request, prefix);
-        });
+        },
+        Routes::Key::open);
     made.response_schema = R"({"type":"object","required":["issuer","jwks_uri"],"properties":{
         "issuer":{"type":"string"},"jwks_uri":{"type":"string"}}})";
     routes.add(std::move(made));

@@ -17,6 +17,7 @@ struct Refused {
     const char *code, *message;
     void (*judge)(const Body &) =
         nullptr; // what is refused before, as it is where they are offered
+    Routes::Key key = Routes::Key::required;
 };
 
 void judge_email(const Body &body) {
@@ -37,6 +38,8 @@ void judge_address(const Body &body) {
         throw Refusal{400, "validation_failed", "Invalid phone number format (E.164 required)"};
 }
 
+constexpr Routes::Key open = Routes::Key::open;
+
 constexpr const char *no_mail = "This server sends no email";
 
 constexpr Refused refused[] = {
@@ -48,21 +51,22 @@ constexpr Refused refused[] = {
     {"POST", "/otp", Caller::anybody, 422, "otp_disabled", "Signups not allowed for otp"},
     {"POST", "/recover", Caller::anybody, 400, "email_provider_disabled", no_mail},
     {"POST", "/resend", Caller::anybody, 400, "email_provider_disabled", no_mail},
-    {"GET", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid"},
+    {"GET", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid",
+     nullptr, open},
     {"POST", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid",
-     judge_address},
+     judge_address, open},
     {"GET", "/reauthenticate", Caller::signed_in, 422, "email_provider_disabled", no_mail},
     {"GET", "/authorize", Caller::anybody, 400, "validation_failed",
-     "Unsupported provider: provider is not enabled"},
+     "Unsupported provider: provider is not enabled", nullptr, open},
     {"GET", "/callback", Caller::anybody, 400, "bad_oauth_callback",
-     "Unsupported provider: provider is not enabled"},
+     "Unsupported provider: provider is not enabled", nullptr, open},
     {"POST", "/callback", Caller::anybody, 400, "bad_oauth_callback",
-     "Unsupported provider: provider is not enabled"},
+     "Unsupported provider: provider is not enabled", nullptr, open},
     {"POST", "/sso", Caller::anybody, 404, "saml_provider_disabled", "SAML 2.0 is disabled"},
     {"GET", "/sso/saml/metadata", Caller::anybody, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
+     "SAML 2.0 is disabled", nullptr, open},
     {"POST", "/sso/saml/acs", Caller::anybody, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
+     "SAML 2.0 is disabled", nullptr, open},
     {"GET", "/admin/sso/providers", Caller::admin, 404, "saml_provider_disabled",
      "SAML 2.0 is disabled"},
     {"POST", "/admin/sso/providers", Caller::admin, 404, "saml_provider_disabled",
@@ -146,11 +150,11 @@ void add_refused_routes(Routes &routes) {
                 one.judge(Body(request, Body::May::be_empty));
             throw Refusal{one.status, one.code, one.message};
         };
-        Route made = routes.route(one.method, one.path, one.caller, "", refuse_it);
+        Route made =
+            routes.route_by_itself(one.method, one.path, one.caller, "", refuse_it, one.key);
         made.summary = std::string("Not offered: ") + one.message;
         made.success = one.status;
         made.response_schema = R"({"$ref":"#/components/schemas/SupabaseError"})";
-        made.lane = Lane::quick;
         routes.add(std::move(made));
     }
 }

@@ -20,9 +20,17 @@ class Routes {
         : table_(table), prefix_(std::move(prefix)), key_required_(key_required),
           backend_(std::move(backend)) {}
 
+    // Who may call without a key where one is required: as at Supabase's gateway the pages that a
+    // browser is sent to and the public keys, and what says that this process is up.
+    enum class Key { required, open };
+
     // A route that is not for anybody is refused without a token or key, before its body is read.
     http::Route route(const char *method, const char *path, http::Caller caller,
-                      const char *summary, Act act) const;
+                      const char *summary, Act act, Key key = Key::required) const;
+    // The same of one whose act does not ask the database: whether the key is one is asked by
+    // itself.
+    http::Route route_by_itself(const char *method, const char *path, http::Caller caller,
+                                const char *summary, Act act, Key key) const;
     void add(http::Route route) { table_.add(std::move(route)); }
     const std::string &prefix() const { return prefix_; }
 

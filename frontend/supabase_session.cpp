@@ -13,10 +13,10 @@ namespace {
 const Statement sign_up{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_up($2::jsonb, $3::jsonb)")};
 const Statement sign_in{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_in($2, $3, $4::jsonb)")};
 const Statement refresh{PG_PRINCIPAL_SUPABASE_CALL("auth.refresh($2, $3::jsonb)")};
-const Statement get_self{PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.get_user()")};
+const Statement get_self{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.get_user()"), true};
 const Statement update_account{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.update_account($3::jsonb, $4::jsonb)")};
-const Statement sign_out{PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.sign_out($3, $4::jsonb)")};
+    PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.update_account($3::jsonb, $4::jsonb)")};
+const Statement sign_out{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.sign_out($3, $4::jsonb)")};
 
 Response session_or_refusal(const Outcome &outcome) {
     if (!outcome.ok())
@@ -148,7 +148,7 @@ constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
 void add_session_routes(Routes &routes) {
     Route made = routes.route("POST", "/signup", Caller::anybody,
                               "Register, where the database allows it", post_signup);
-    made.rate_limited = true;
+    made.budget = Budget::costly;
     made.response_schema = session;
     made.request_schema = R"({"type":"object","required":["email","password"],"properties":{
         "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})";
@@ -156,8 +156,8 @@ void add_session_routes(Routes &routes) {
 
     made = routes.route("POST", "/token", Caller::anybody,
                         "Sign in with a password, or exchange a refresh token", post_token);
-    made.rate_limited = true;
-    made.budget = budget_of_grant;
+    made.budget = Budget::costly;
+    made.budget_of = budget_of_grant;
     made.response_schema = session;
     made.request_schema = R"({"type":"object","properties":{"email":{"type":"string"},
         "password":{"type":"string"},"refresh_token":{"type":"string"}}})";
@@ -170,7 +170,7 @@ void add_session_routes(Routes &routes) {
 
     made = routes.route("PUT", "/user", Caller::signed_in,
                         "Change the caller's metadata and password", put_user);
-    made.rate_limited = true;
+    made.budget = Budget::costly;
     made.response_schema = user;
     made.request_schema = R"({"type":"object","properties":{"data":{"type":"object"},
         "password":{"type":"string"},"current_password":{"type":"string"}}})";
@@ -178,6 +178,7 @@ void add_session_routes(Routes &routes) {
 
     made = routes.route("POST", "/logout", Caller::signed_in, "End sessions of the caller",
                         post_logout);
+    made.budget = Budget::own;
     made.query = R"({"scope":{"enum":["global","local","others"],"default":"global"}})";
     made.success = 204;
     routes.add(std::move(made));

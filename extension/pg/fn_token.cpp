@@ -46,6 +46,25 @@ SQL_FUNCTION(authenticate) {
     return to_jsonb(bind(token, local).payload);
 }
 
+// A refusal is an answer here: errors of what strangers send would fill the server's log.
+SQL_FUNCTION(try_authenticate) {
+    std::string reason = "no token";
+    try {
+        const std::string_view token =
+            PG_ARGISNULL(0) ? std::string_view() : text_argument(fcinfo, 0);
+        if (!token.empty()) {
+            (void)bind(token, true);
+            PG_RETURN_NULL();
+        }
+    } catch (const Error &error) {
+        if (error.code() != Errc::token_refused)
+            throw;
+        reason = error.detail();
+    }
+    settings::bind_token("", true);
+    return PointerGetDatum(to_text(reason));
+}
+
 SQL_FUNCTION(is_project_key) {
     try {
         return BoolGetDatum(!verify_identity(bytes_argument(fcinfo, 0)).has_principal);

@@ -26,7 +26,7 @@ int registration_value = 0;
 // Read by SQL alone.
 int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
     max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
-    agent_password_max_age_value;
+    max_own_changes_value, agent_password_max_age_value;
 bool require_current_password_value = true, autoconfirm_value = false,
      refresh_reuse_parent_value = false;
 
@@ -112,6 +112,10 @@ void define_account_settings() {
                "Refusals that are audited for each principal in an hour.",
                "Those beyond are counted and not written, so that nobody can fill the disk.",
                &max_failure_entries_value, 60, 1, 1000000, 0);
+    define_int("pg_principal.max_own_changes",
+               "Changes of its own account that a principal may make in an hour.",
+               "Twice as many of its password. Those beyond are refused: each is audited.",
+               &max_own_changes_value, 120, 1, 1000000, 0);
     define_int("pg_principal.agent_password_max_age",
                "Age at which the health scan reports an agent's password.", "0: never.",
                &agent_password_max_age_value, 90 * day, 0, INT_MAX, GUC_UNIT_S);

@@ -65,6 +65,11 @@ LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_authenticate';
 COMMENT ON FUNCTION auth.authenticate(text, boolean) IS
 'Verifies the token now, binds it as pg_principal.token for the transaction (is_local) or the session, and returns its claims. NULL or an empty token unbinds and returns NULL. 28000 with the reason as DETAIL when it is dead, and nothing is bound.';
 
+CREATE OR REPLACE FUNCTION auth.try_authenticate(token text) RETURNS text
+LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_try_authenticate';
+COMMENT ON FUNCTION auth.try_authenticate(text) IS
+'For frontends: verifies the token now, binds it for the transaction and returns NULL; or binds none and returns why it is dead, as auth.authenticate() has it in its DETAIL, without an error for the server log. "no token" for NULL and an empty one.';
+
 CREATE OR REPLACE FUNCTION auth.pre_request() RETURNS void
 LANGUAGE c VOLATILE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_pre_request';
 COMMENT ON FUNCTION auth.pre_request() IS

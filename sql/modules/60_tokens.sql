@@ -155,7 +155,7 @@ CREATE OR REPLACE FUNCTION auth.list_sessions(
     OUT user_agent text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at), s.revoked_at, s.revoke_reason,
+    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at, CASE WHEN r.session_id IS NULL AND s.expires_at = 'infinity' THEN s.revoked_at END), s.revoked_at, s.revoke_reason,
         auth.session_state(s, u.session_generation, u.banned_until, r), s.origin,
         greatest(s.last_used_at, CASE WHEN r.generation > 1 THEN r.created_at END), s.ip, s.user_agent
     FROM auth.sessions s LEFT JOIN auth.users u ON u.id = s.user_id LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id

@@ -199,7 +199,7 @@ BEGIN
         ('lastName', to_jsonb(OLD.last_name), to_jsonb(NEW.last_name)),
         ('jobTitle', to_jsonb(OLD.job_title), to_jsonb(NEW.job_title)),
         ('phoneNumber', to_jsonb(OLD.phone_number), to_jsonb(NEW.phone_number)),
-        ('bannedUntil', to_jsonb(OLD.banned_until), to_jsonb(NEW.banned_until)),
+        ('bannedUntil', to_jsonb(auth.iso_time(OLD.banned_until)), to_jsonb(auth.iso_time(NEW.banned_until))),
         ('userMetadata', OLD.raw_user_meta_data, NEW.raw_user_meta_data),
         ('appMetadata', OLD.raw_app_meta_data, NEW.raw_app_meta_data)) AS f (field, previous, current)
     WHERE f.previous IS DISTINCT FROM f.current;

@@ -252,8 +252,10 @@ DECLARE
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
-    ELSIF page IS NULL OR page < 1 OR per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
-        RETURN auth.refusal(400, 'validation-failed', 'page must be 1 or more, and per_page between 1 and 1000');
+    ELSIF page IS NULL OR page < 1 THEN
+        RETURN auth.bad_field('The page was refused', 'page', 'must be a whole number of 1 or more');
+    ELSIF per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
+        RETURN auth.bad_field('The page was refused', 'per_page', 'must be a whole number between 1 and 1000');
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object(
         'users', (SELECT coalesce(jsonb_agg(auth.user_json(p) ORDER BY p.created_at, p.id), '[]')
@@ -281,8 +283,10 @@ DECLARE
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
-    ELSIF page IS NULL OR page < 1 OR per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
-        RETURN auth.refusal(400, 'validation-failed', 'page must be 1 or more, and per_page between 1 and 1000');
+    ELSIF page IS NULL OR page < 1 THEN
+        RETURN auth.bad_field('The page was refused', 'page', 'must be a whole number of 1 or more');
+    ELSIF per_page IS NULL OR per_page NOT BETWEEN 1 AND 1000 THEN
+        RETURN auth.bad_field('The page was refused', 'per_page', 'must be a whole number between 1 and 1000');
     ELSIF octet_length(wanted) > 254 THEN
         RETURN auth.refusal(400, 'validation-failed', 'filter has more than 254 bytes');
     END IF;
@@ -361,6 +365,25 @@ $$;
 COMMENT ON FUNCTION auth.change_user(uuid, jsonb, jsonb) IS
 'Internal: writes the fields given, metadata merged with what is there; the trigger on auth.users audits each.';
 
+CREATE OR REPLACE FUNCTION auth.refusal_of_own_change(times integer DEFAULT 1) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+    allowed integer := times * current_setting('pg_principal.max_own_changes')::integer;
+BEGIN
+    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE; -- two at once are counted one after the other
+    -- entries of sessions and of refusals have metadata, and bounds of their own
+    IF allowed <= (SELECT count(*) FROM (
+            SELECT l.actor_id, l.created_at, l.metadata FROM auth.audit_log l WHERE l.user_id = caller ORDER BY l.seq DESC LIMIT allowed + 200) AS l
+        WHERE l.actor_id = caller AND l.metadata IS NULL AND l.created_at > clock_timestamp() - interval '1 hour') THEN
+        RETURN auth.refusal(429, 'too-many-changes', 'Too many changes within an hour');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.refusal_of_own_change(integer) IS
+'Internal: 429 for a caller who has changed as much of their own account within the hour as pg_principal.max_own_changes allows, that many times; NULL otherwise. Locks the principal.';
+
 CREATE OR REPLACE FUNCTION auth.update_profile(changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -377,11 +400,38 @@ BEGIN
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
     END IF;
+    refused := auth.refusal_of_own_change();
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
     RETURN auth.change_user(auth.uid(), checked.fields, changes);
 END
 $$;
 COMMENT ON FUNCTION auth.update_profile(jsonb, jsonb) IS
-'Changes the caller''s own firstName, lastName, jobTitle, phoneNumber (null takes one away) and userMetadata (merged). 200 with the profile, 400 naming every bad field, 401 without a token.';
+'Changes the caller''s own firstName, lastName, jobTitle, phoneNumber (null takes one away) and userMetadata (merged). 200 with the profile, 400 naming every bad field, 401 without a token, 429 after pg_principal.max_own_changes within an hour.';
+
+CREATE OR REPLACE FUNCTION auth.keep_an_admin(target uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    IF NOT EXISTS (SELECT FROM auth.users u
+                   WHERE u.id = target AND u.app_role = 'ADMIN' AND (u.banned_until > clock_timestamp()) IS NOT TRUE) THEN
+        RETURN true;
+    ELSIF caller <> target THEN
+        -- held, so that two who take each other's role do not both succeed
+        PERFORM FROM auth.users u
+        WHERE u.id = caller AND u.app_role = 'ADMIN' AND (u.banned_until > clock_timestamp()) IS NOT TRUE FOR SHARE;
+    ELSE
+        PERFORM FROM auth.users u
+        WHERE u.id <> target AND u.app_role = 'ADMIN' AND (u.banned_until > clock_timestamp()) IS NOT TRUE
+        LIMIT 1 FOR SHARE SKIP LOCKED;
+    END IF;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION auth.keep_an_admin(uuid) IS
+'Internal: whether an ADMIN who is not banned is left when this one is no more; held as such until the transaction ends.';
 
 CREATE OR REPLACE FUNCTION auth.update_user(user_id uuid, changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -409,6 +459,9 @@ BEGIN
         LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- its row goes along: before the principal, as auth.provision()
     END IF;
     PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id; -- nobody holds up their own demotion
+    IF (checked.fields->>'role' <> 'ADMIN' OR ban > interval '0') AND NOT auth.keep_an_admin(update_user.user_id) THEN
+        RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
+    END IF;
     result := auth.change_user(update_user.user_id, checked.fields, changes);
     IF result.ok AND checked.fields ? 'password' THEN
         PERFORM auth.end_sessions(update_user.user_id, 'password_rotated', NULL);
@@ -425,7 +478,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
-'For callers with the app role ADMIN: changes any field of a profile. A new email takes the row of the roster along, see auth.rename_person(). A new password ends all sessions of that principal. banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken or one''s own account would be banned.';
+'For callers with the app role ADMIN: changes any field of a profile. A new email takes the row of the roster along, see auth.rename_person(). A new password ends all sessions of that principal. banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken, one''s own account would be banned, or no ADMIN be left.';
 
 CREATE OR REPLACE FUNCTION auth.set_app_role(user_id uuid, app_role text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE sql SECURITY DEFINER
@@ -433,7 +486,7 @@ BEGIN ATOMIC
     SELECT auth.update_user(set_app_role.user_id, jsonb_build_object('role', coalesce(set_app_role.app_role, '')), set_app_role.context);
 END;
 COMMENT ON FUNCTION auth.set_app_role(uuid, text, jsonb) IS
-'For callers with the app role ADMIN: READ_ONLY, ANALYST, AUDITOR or ADMIN for a principal, in force at its next statement whatever its tokens say. 200, 400, 401, 403, 404.';
+'For callers with the app role ADMIN: READ_ONLY, ANALYST, AUDITOR or ADMIN for a principal, in force at its next statement whatever its tokens say. 200, 400, 401, 403, 404, 409 when no ADMIN would be left.';
 
 CREATE OR REPLACE FUNCTION auth.set_password(email text, password text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

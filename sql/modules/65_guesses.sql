@@ -13,12 +13,13 @@ DECLARE
     address inet := (auth.request_context()).ip;
 BEGIN
     RETURN CASE WHEN address IS NULL THEN 'local'
+        WHEN address IN (inet '::', inet '0.0.0.0') THEN 'unknown' -- not a neighbour of ::1
         WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:', '') -- IPv4 as a dual-stack socket tells it
         WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text ELSE host(address) END;
 END
 $$;
 COMMENT ON FUNCTION auth.sign_in_source() IS
-'Internal: where a sign-in comes from: an IPv4 address, an IPv6 network of 64 bits, or local when the application names none.';
+'Internal: where a sign-in comes from: an IPv4 address, an IPv6 network of 64 bits, local when the application names none, or unknown for the address that stands for none.';
 
 CREATE OR REPLACE FUNCTION auth.note_guess(target uuid, source text, was_right boolean) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_note_guess';

@@ -325,13 +325,16 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     checked record := auth.read_profile(jsonb_build_object('password', coalesce(new_password, '')), 'password', 'password');
     is_right boolean;
+    refused auth.auth_result;
 BEGIN
     IF current_password IS NOT NULL THEN
         -- a stolen access token must not become a way to guess the password
         is_right := (auth.check_password(principal.id, current_password)).ok;
         IF NOT auth.admit_sign_in(principal.id, is_right) THEN
-            RETURN auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
+            refused := auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
                 'The current password is wrong');
+            refused.payload := refused.payload || '{"errors": [{"field": "currentPassword", "message": "currentPassword is wrong"}]}';
+            RETURN refused;
         END IF;
     END IF;
     IF checked.problems IS NOT NULL THEN
@@ -383,6 +386,10 @@ BEGIN
     ELSIF NOT auth.lock_own_password(principal) THEN
         RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
     END IF;
+    refused := auth.refusal_of_own_change(2); -- changes of the profile leave room for it
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
     new_scheme := auth.hold_password(principal.id, new_password);
     UPDATE auth.users u
     SET password_scheme = new_scheme, password_version = u.password_version + 1, password_changed_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -422,7 +429,8 @@ BEGIN
         RETURN auth.refusal(400, 'email-change', problem,
             '[{"field": "email", "message": "email can be changed by an administrator only"}]');
     ELSIF coalesce(changes->'password', 'null') = 'null' THEN
-        RETURN auth.change_user(auth.uid(), '{}', changes);
+        refused := auth.refusal_of_own_change();
+        RETURN CASE WHEN refused.ok IS NULL THEN auth.change_user(auth.uid(), '{}', changes) ELSE refused END;
     ELSIF jsonb_typeof(changes->'password') <> 'string' THEN
         RETURN auth.bad_field(problem, 'password', 'must be a string');
     ELSIF changes->>'currentPassword' IS NULL AND current_setting('pg_principal.require_current_password')::boolean THEN
@@ -435,6 +443,10 @@ BEGIN
         RETURN refused;
     ELSIF NOT auth.lock_own_password(principal) THEN
         RETURN auth.refusal(409, 'password-rotated', 'The password was changed meanwhile');
+    END IF;
+    refused := auth.refusal_of_own_change(2); -- changes of the profile leave room for it
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
     END IF;
     result := auth.change_user(principal.id, jsonb_build_object('password', changes->'password'), changes);
     IF result.ok THEN

@@ -22,6 +22,8 @@ BEGIN
     SELECT * INTO target FROM auth.users u WHERE u.id = ban_user.user_id;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    ELSIF NOT auth.keep_an_admin(target.id) THEN
+        RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
     END IF;
     PERFORM auth.ban(target.email, duration, reason);
     SELECT * INTO target FROM auth.users u WHERE u.id = ban_user.user_id;
@@ -29,7 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.ban_user(uuid, interval, text, jsonb) IS
-'For callers with the app role ADMIN: auth.ban() of a principal by its id, for at most 1000 years. 200 with the profile, 400 for a bad duration or a reason of more than 1000 bytes, 401, 403, 404, 409 for one''s own account.';
+'For callers with the app role ADMIN: auth.ban() of a principal by its id, for at most 1000 years. 200 with the profile, 400 for a bad duration or a reason of more than 1000 bytes, 401, 403, 404, 409 for one''s own account or the last ADMIN.';
 
 CREATE OR REPLACE FUNCTION auth.unban_user(user_id uuid, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -68,6 +70,9 @@ BEGIN
         RETURN auth.refusal(409, 'on-roster', 'This user is on the roster: remove that row first, or ban the user');
     END IF;
     PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = delete_user.user_id;
+    IF NOT auth.keep_an_admin(delete_user.user_id) THEN
+        RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
+    END IF;
     DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
@@ -76,7 +81,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.delete_user(uuid, jsonb) IS
-'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. 200 {success: true}, 401, 403, 404, 409 for one''s own account, and for somebody on the roster, whom the next auth.provision() would make anew under another id: auth.remove_person() first.';
+'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. 200 {success: true}, 401, 403, 404, 409 for one''s own account, for the last ADMIN, and for somebody on the roster, whom the next auth.provision() would make anew under another id: auth.remove_person() first.';
 
 CREATE OR REPLACE FUNCTION auth.user_sessions(user_id uuid DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -55,7 +55,7 @@ BEGIN
             -- counters by a rollback, and name any address.
             ('authenticator, auth_operator', $list$
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
-    auth.registration_is_open(), auth.is_project_key(text)
+    auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text)
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$

@@ -33,8 +33,12 @@ def users():
         after = call(server, "GET", "/api/users?per_page=2&page=2", token=token).json["users"]
         ok("the next one", not {u["id"] for u in after} & {u["id"] for u in listed["users"]})
         ok("no hash is shown", "argon2" not in json.dumps(listed))
-        for query in ["page=0", "per_page=0", "per_page=1001", "page=x"]:
-            equal(query, call(server, "GET", f"/api/users?{query}", token=token).status, 400)
+        for query in ["page=0", "per_page=0", "per_page=1001", "page=x", "per_page=", "page=1&page=2", "limit=5", "Page=1"]:
+            answer = call(server, "GET", f"/api/users?{query}", token=token)
+            equal(query, (answer.status, answer.fields()), (400, [query.split("=")[0]]))
+        equal("by id", (call(server, "GET", f"/api/users/{user['id']}", token=token).json["user"]["email"],
+                        call(server, "GET", f"/api/users/{NOBODY}", token=token).brief(), call(server, "GET", "/api/users/1", token=token).fields()),
+              ("reports-agent@aegis.local", (404, "User not found"), ["id"]))
 
 
 def roles():

@@ -46,6 +46,7 @@ def table(server, who, bot):
         ("PATCH", "/api/users/me/password"): ("", {"currentPassword": PASSWORD, "newPassword": PASSWORD}, signed_in(400)),
         ("GET", "/api/users/me/audits"): ("", None, signed_in(200)),
         ("GET", "/api/users"): ("", None, auditor(200)),
+        ("GET", "/api/users/:id"): (me, None, auditor(200)),
         ("POST", "/api/users"): ("", lambda: {"email": fresh(), "password": PASSWORD}, admin(201)),
         ("PATCH", "/api/users/:id/role"): (me, {"role": "ANALYST"}, admin(200)),
         ("POST", "/api/users/:id/ban"): (me, {"duration": "1s"}, admin(200)),
@@ -141,7 +142,7 @@ def headers():
                 ("as a key", [f"apikey: {token}"], 401),
                 ("empty", ["Authorization: Bearer "], 401),
                 ("too long", ["Authorization: Bearer " + "x" * 20000], 401)]:
-            equal(name, call(server, "GET", f"/api/auth/me?access_token={token}", headers=lines).status, status)
+            equal(name, call(server, "GET", "/api/auth/me" + ("" if lines else f"?access_token={token}"), headers=lines).status, status)
         equal("nobody is left bound", call(server, "GET", "/api/auth/me").status, 401)
 
 
@@ -150,7 +151,7 @@ def privileges():
     more = sql("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
                " WHERE n.nspname = 'auth' AND has_function_privilege('web', p.oid, 'EXECUTE')"
                " AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0)")
-    equal("functions beyond everybody's", more, "is_project_key read_metrics refresh registration_is_open sign_in sign_up")
+    equal("functions beyond everybody's", more, "is_project_key read_metrics refresh registration_is_open sign_in sign_up try_authenticate")
     tables = sql("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'auth' AND c.relkind IN ('r', 'v')"
                  " AND (has_any_column_privilege('web', c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('web', c.oid, 'DELETE, TRUNCATE, TRIGGER'))")
     equal("tables", tables, "0")

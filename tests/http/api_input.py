@@ -24,7 +24,12 @@ def bodies():
         equal("far too long", call(server, "POST", "/api/auth/login", b"x" * 2_000_000).status, 413)
         for number in [b"1e131000", b"-1e400", b"1e999999999999"]:
             answer = call(server, "POST", "/api/users", b'{"email":"n@example.com","userMetadata":{"n":[' + number + b"]}}", token)
-            equal(f"the number {number.decode()}", answer.brief(), (400, "The body must be a JSON object"))
+            equal(f"the number {number.decode()}", answer.brief(), (400, "The body has a number that is too large"))
+        for body, fault in {b'{"email":"a","email":"b"}': "repeated name at offset 13", b'{"a":"\\u0000"}': "\\u0000 in a string at offset 6",
+                            b'{"a":' + b"[" * 20 + b"]" * 20 + b"}": "nested too deeply at offset 20", b'{"a":"\xff"}': "invalid UTF-8 at offset 6",
+                            b'{"a":"\\ud800"}': "lone surrogate at offset 6", b"{}{}": "text after the value at offset 2"}.items():
+            answer = call(server, "POST", "/api/auth/login", body)
+            ok(f"told: {fault}", answer.brief()[1].startswith("The body is no JSON: " + fault.rsplit(" ", 1)[0]), answer.brief())
         bomb = b'{"email":"bomb@example.com","userMetadata":{"n":[' + b",".join([b"1e300"] * 10000) + b"]}}"
         answer = call(server, "POST", "/api/users", bomb, token)
         equal("many long numbers", (answer.status, answer.fields()), (400, ["userMetadata"]))
@@ -34,8 +39,16 @@ def bodies():
             got = ask(server.port, "/api/auth/login", "POST", [f"Content-Type: {kind}"], good)
             equal(f"Content-Type {kind}", got[0], status)
         equal("none", ask(server.port, "/api/auth/login", "POST", [], good)[0], 401)
-        equal("a token comes first", call(server, "POST", "/api/users", b"{").status, 401)
-        equal("then the body", call(server, "POST", "/api/users", b"{", token).brief(), (400, "The body must be a JSON object"))
+        dead, small, service, anon = token_of(server, account("ADMIN")["email"]), token_of(server, account()["email"]), key("service_role"), key("anon")
+        call(server, "POST", "/api/auth/logout", token=dead)
+        for method, path, body in [("POST", "/api/users", b"{"), ("POST", "/api/users", b"[]"), ("GET", "/api/users?x=1", None), ("GET", "/api/audits?userId=x", None),
+                                   ("POST", "/api/tokens", {}), ("PATCH", "/api/users/x/role", {}), ("GET", "/api/users/x", None), ("DELETE", "/api/users/x", None)]:
+            got = [call(server, method, path, body, who).status for who in (None, "a.b.c", dead, anon, small, service, token)]
+            equal(f"the token and the role come before {method} {path} {body}", got, [401, 401, 401, 401, 403, 400, 400])
+        for method, path, body in [("PATCH", "/api/users/me", b"{"), ("GET", "/api/users/me?x=1", None), ("DELETE", "/api/sessions/x", None),
+                                   ("PATCH", "/api/users/me/password", {})]:
+            got = [call(server, method, path, body, who).status for who in (None, "a.b.c", dead, anon, small)]
+            equal(f"so they do before {method} {path} {body}", got, [401, 401, 401, 401, 400])
         for name, email in {"SQL": "x'; DROP TABLE auth.users; --@example.com", "a brace": "{a,b}@example.com", "a quote": "\"@example.com"}.items():
             equal(name, call(server, "POST", "/api/auth/login", {"email": email, "password": "'"}).status, 401)
         ok("the table is there", int(sql("SELECT count(*) FROM auth.users")) > 0)
@@ -136,7 +149,7 @@ class Asking(threading.Thread):
 
 def conflicts():
     """A request whose transaction lost is tried again, unseen: in REPEATABLE READ whoever waited for another's change has."""
-    sql("ALTER ROLE web SET default_transaction_isolation = 'repeatable read'")
+    sql("ALTER ROLE web SET default_transaction_isolation = 'repeatable read'; ALTER ROLE web SET lock_timeout = '60s'")
     with Server("--pool-size", "1", *FAST) as server:
         who, other = account(), Session()
         token = token_of(server, who["email"])
@@ -151,7 +164,7 @@ def conflicts():
         answer = call(server, "PATCH", "/api/users/me", {"firstName": "Eve"}, token)
         equal("the loser of every try", (answer.brief(), answer.headers.get("retry-after")), ((503, "Try again"), "1"))
         sql("DROP TRIGGER lose ON auth.users; DROP FUNCTION lose()")
-    sql("ALTER ROLE web RESET default_transaction_isolation")
+    sql("ALTER ROLE web RESET default_transaction_isolation; ALTER ROLE web RESET lock_timeout")
 
 
 def deadlock():
@@ -160,7 +173,7 @@ def deadlock():
         " CREATE FUNCTION pass_gates() RETURNS trigger LANGUAGE plpgsql AS"
         " 'BEGIN PERFORM FROM public.gates WHERE id = 1 FOR UPDATE; PERFORM FROM public.gates WHERE id = 2 FOR UPDATE; RETURN NULL; END';"
         " CREATE TRIGGER pass_gates AFTER UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION pass_gates()")
-    sql("ALTER ROLE web SET deadlock_timeout = '10ms'")
+    sql("ALTER ROLE web SET deadlock_timeout = '10ms'; ALTER ROLE web SET lock_timeout = '60s'")
     with Server("--pool-size", "1", "--statement-timeout", "20", *FAST) as server:
         sql("ALTER TABLE auth.users DISABLE TRIGGER pass_gates")
         who = account()
@@ -178,7 +191,7 @@ def deadlock():
         second.commit()
         equal("and both changes are there", asking.answered(), (200, "Ada", "Other"))
     sql("DROP TRIGGER pass_gates ON auth.users; DROP FUNCTION pass_gates(); DROP TABLE gates;"
-        " ALTER ROLE web RESET deadlock_timeout")
+        " ALTER ROLE web RESET deadlock_timeout; ALTER ROLE web RESET lock_timeout")
 
 
 def away():

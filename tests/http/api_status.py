@@ -116,6 +116,31 @@ def fits(value, schema, document):
     return None
 
 
+LIMITS = {
+    "costly": "POST /api/auth/login, POST /api/auth/register, PATCH /api/users/me/password, POST /auth/v1/signup, POST /auth/v1/token, PUT /auth/v1/user",
+    "refresh": "POST /api/auth/refresh",
+    "own": "POST /api/auth/logout, PATCH /api/users/me, DELETE /api/sessions/{id}, POST /auth/v1/logout",
+    "administration": "POST /api/users, PATCH /api/users/{id}/role, POST /api/users/{id}/ban, POST /api/users/{id}/unban, DELETE /api/users/{id}, POST /api/tokens, "
+                      "POST /auth/v1/admin/users, PUT /auth/v1/admin/users/{id}, DELETE /auth/v1/admin/users/{id}"}
+
+
+def limits():
+    """Every route that writes has a limit. A new one that is not in the table fails."""
+    with Server("--rate-limit", "0.001", "--rate-burst", "2") as server:
+        doc = call(server, "GET", "/openapi.json").json["paths"]
+        writes = {f"{method.upper()} {path}": operation.get("x-rate-limit") for path, methods in doc.items() for method, operation in methods.items()
+                  if method != "get" and not operation["summary"].startswith("Not offered: ")}
+        equal("what writes, and its limit", writes, {route: limit for limit, routes in LIMITS.items() for route in routes.split(", ")})
+        for limit, routes in LIMITS.items():
+            got = []
+            for route in routes.split(", ") * 3 if limit != "administration" else ["DELETE /api/users/{id}"] * 25:
+                method, path = route.split(" ")
+                got.append(call(server, method, path.replace("{id}", NOBODY), {}, "x").status == 429)
+            free = 20 if limit == "administration" else 2
+            equal(f"one budget: {limit}", (any(got[:free]), all(got[free:])), (False, True))
+        equal("who only reads has none", {call(server, "GET", "/api/users/me", token="x").status for _ in range(10)}, {401})
+
+
 def document():
     with Server(*FAST) as server:
         answer = call(server, "GET", "/openapi.json")
@@ -143,4 +168,4 @@ def document():
         equal("and another", fits(got.json, {"$ref": "#/components/schemas/Error"}, doc), None)
 
 
-main(keys, metrics, busy, document)
+main(keys, metrics, busy, limits, document)

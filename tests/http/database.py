@@ -40,7 +40,8 @@ def busy():
             ok("what needs no database is served meanwhile", served(server) and asleep("pg_advisory") == 2)
         equal("who came first is served", [Reader(sock).response()[0] for sock in first], [200, 200])
     with Server("--pool-size", "2", "--checkout-timeout", "600", "--statement-timeout", "1.2") as server:
-        equal("a statement that takes too long", ask(server.port, "/nap/600000")[0], 504)
+        status, headers, _ = ask(server.port, "/nap/600000")
+        equal("a statement that takes too long", (status, headers.get("retry-after")), (503, "1"))
         equal("and the connection is fine", ask(server.port, "/select")[0], 200)
     with Server("--pool-size", "2", "--checkout-timeout", "600", "--statement-timeout", "600") as server:
         many = [connect(server.port) for _ in range(30)]
@@ -54,9 +55,6 @@ def stale():
         sql("CREATE TABLE IF NOT EXISTS http_stale (a int); TRUNCATE http_stale")
         first = ask(server.port, "/nap/0")[2]
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pg_principal serve'")
-        # the process itself: what is sent while it ends is lost, and may not be said twice
-        ok("a connection was ended", until(lambda: not os.path.exists(f"/proc/{first}")))
-        time.sleep(0.3)  # a connection that was used a moment ago is not looked at first
         status, _, second = ask(server.port, "/nap/0")
         ok("a connection that was ended is replaced unnoticed", status == 200 and first != second, (status, first, second))
         sql("DROP TABLE http_stale")
@@ -121,7 +119,7 @@ def pooled():
         responses, _ = talk(server.port, request("/select") * 200 + request(headers=["Connection: close"]))
         equal("through a pooler in transaction mode", {response[2] for response in responses[:200]}, {"42"})
         equal("an error", ask(server.port, "/fails")[0], 500)
-        equal("a statement that takes too long", ask(server.port, "/nap/20000")[0], 504)
+        equal("a statement that takes too long", ask(server.port, "/nap/20000")[0], 503)
         ok("is ended", until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE "
                                          "'SELECT pg_sleep%'") == "0"))
         equal("and the next one runs", ask(server.port, "/select")[0], 200)

@@ -35,7 +35,8 @@ Route route(const char *method, const char *pattern, Lane lane, Handler handler,
     made.pattern = pattern;
     made.handler = std::move(handler);
     made.lane = lane;
-    made.rate_limited = limited;
+    if (limited)
+        made.budget = Budget::costly;
     return made;
 }
 

@@ -36,6 +36,9 @@ def headers():
         equal("404", ask(server.port, "/nothing")[0], 404)
         status, given, _ = ask(server.port, "/inject")
         equal("a line break in a header's value: 500 and no header", (status, "set-cookie" in given), (500, False))
+        for lines in (["Bearer a", "Bearer b"], ["Bearer a", "Bearer a"], ["", "Bearer a"], ["Bearer a", "Basic b"]):
+            got = ask(server.port, "/about", headers=[f"Authorization: {line}" for line in lines])
+            equal(f"Authorization: {lines}", (got[0], json.loads(got[2])["message"].lower()), (400, "repeated header"))
         got = json.loads(ask(server.port, "/about", headers=["Authorization: Bearer a%0db%20c+d"])[2])
         equal("Authorization as it was sent", got["bearer"], "a%0db%20c+d")
         got = json.loads(ask(server.port, "/about?q=a%20b+c%2B&x=%zz".replace("%zz", "%41"))[2])
@@ -70,14 +73,30 @@ def client_addresses():
             ("X-Forwarded-For: 1.2.3.4:5678",): "1.2.3.4",
             ("X-Forwarded-For: [2001:db8:1::1]:80",): "2001:db8:1::1",
             ("X-Forwarded-For: 2a00::1, 2001:db8::5",): "2a00::1",
-            ("X-Forwarded-For: 6.6.6.6, nonsense",): "127.0.0.1",
-            ("X-Forwarded-For: 6.6.6.6, nonsense, 10.0.0.9",): "10.0.0.9",
-            ("X-Forwarded-For: ",): "127.0.0.1",
-            ("X-Forwarded-For: 6.6.6.6,",): "127.0.0.1",
-            (): "127.0.0.1",
+            ("X-Forwarded-For: 6.6.6.6\t,\t1.2.3.4\t",): "1.2.3.4",
+            ("X-Forwarded-For: ::ffff:1.2.3.4",): "1.2.3.4",
+            ("X-Forwarded-For: [::ffff:10.0.0.1]:80, 10.0.0.2",): "10.0.0.1",
+            ("X-Forwarded-For: nonsense, 1.2.3.4",): "1.2.3.4",
+            ("Forwarded: for=6.6.6.6", "X-Forwarded-For: 1.2.3.4"): "1.2.3.4",
+            (): "127.0.0.1",  # the proxy itself asks
         }
         for lines, wanted in cases.items():
             equal(f"client of {list(lines)}", seen(server, *lines), wanted)
+        nobody = ["unknown", "_hidden", "nonsense", "", "6.6.6.6,", ",", ",,", "6.6.6.6, ,", "0.0.0.0", "::", "::ffff:0.0.0.0", "[::]:1", "1.2.3.4:",
+                  "1.2.3.4:x", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:80:80", "[2001:db8::1", "2001:db8::1]", "[2001:db8::1]80", "[1.2.3.4]:80",
+                  "[1.2.3.4]", "[]", "[", "]", "fe80::1%eth0", "[fe80::1%eth0]:80", "127.1", "0127.0.0.1", "127.0.0.1.", "0x7f.0.0.1", "2130706433",
+                  "localhost", "127.0.0.1/8", "127.0.0.1 127.0.0.1", "127.0.0.1;1.2.3.4", '"127.0.0.1"', "for=127.0.0.1", "unix:", "6.6.6.6, unknown, 10.0.0.9"]
+        for entry in nobody:
+            got = seen(server, f"X-Forwarded-For: {entry}"), seen(server, "X-Forwarded-For: 8.8.8.8", f"X-Forwarded-For: {entry}")
+            equal(f"nobody is known of {entry!r}", got, ("unknown", "unknown"))
+            equal("nor may they read metrics", ask(server.port, "/metrics", headers=[f"X-Forwarded-For: 127.0.0.1, {entry}"])[0], 404)
+        for entry in ["for=127.0.0.1", "for=_hidden", "", "for=unknown;proto=https"]:
+            equal(f"nor of Forwarded: {entry!r}", (seen(server, f"Forwarded: {entry}"), ask(server.port, "/metrics", headers=[f"Forwarded: {entry}"])[0]),
+                  ("unknown", 404))
+        equal("the proxy may", ask(server.port, "/metrics")[0], 200)
+    with Server("--trusted-proxy", "127.0.0.1", "--metrics-from", "0.0.0.0/0,::/0") as server:
+        equal("nobody known lies in no range at all", [ask(server.port, "/metrics", headers=[f"X-Forwarded-For: {entry}"])[0]
+                                                       for entry in ("x", "1.2.3.4", "2a00::1")], [404, 200, 200])
 
 
 def swallow(sock, count):
@@ -100,6 +119,8 @@ def rate_limits():
         equal("another client has its own", statuses("1.1.1.2", 3)[0], [200] * 3)
         equal("IPv6 counts by /64", statuses("2a00::1", 2)[0] + statuses("2a00::ffff:2", 2)[0], [200, 200, 200, 429])
         equal("another /64", statuses("2a00:0:0:1::1", 1)[0], [200])
+        equal("who is unknown shares one with all such", statuses("x", 2)[0] + statuses("unknown", 2)[0], [200, 200, 200, 429])
+        equal("and not with ::1", statuses("::1", 1)[0], [200])
         equal("other routes are not limited", [ask(server.port)[0] for _ in range(5)], [200] * 5)
         ok("the bucket fills again", until(lambda: statuses("1.1.1.1", 1)[0] == [200]))
         before = server.memory_mib()
@@ -143,7 +164,7 @@ def access_log():
         with Server("--access-log", path, "--trusted-proxy", "127.0.0.1") as server:
             ask(server.port, "/items/my%20id/x?token=s3cret", headers=["X-Request-Id: id1", "X-Forwarded-For: 1.2.3.4",
                                                                         "Authorization: Bearer s3cret"])
-            ask(server.port, "/nothing/s3cret")
+            ask(server.port, "/nothing/" + "x" * 300 + "?token=s3cret")
             ask(server.port, "/fails")
             talk(server.port, b"GET /s3cret bad\r\n\r\n", 2)
             read = lambda: open(path).read().splitlines() if os.path.exists(path) else []
@@ -157,6 +178,7 @@ def access_log():
                and 0 < first["ms"] < 1000, first)
             equal("statuses", [line["status"] for line in lines], [200, 404, 500, 400])
             equal("the SQLSTATE of what failed", lines[2].get("error"), "22012")
+            equal("the path of what is not there", [line.get("path") for line in lines], [None, "/nothing/" + "x" * 247 + "...", None, None])
             ok("no secret", "s3cret" not in "".join(read()))
             os.rename(path, path + ".1")
             server.signal(1)
@@ -184,6 +206,15 @@ def usage():
         failed, text = says("--listen", f"127.0.0.1:{server.port}")
         ok("a second server on the port is refused", failed and "Address already in use" in text, text)
         ok("the first one still serves", ask(server.port)[0] == 200)
+    for origin in ["https://a.example/", "https://a.example/x", "a.example", "null", "ftp://a.example", "https://", "HTTPS://a.example", "https://A.example",
+                   "https://a.example:443", "http://a.example:80", "https://a.example:0", "https://a.example:65536", "https://a.example:", "https://u@a.example",
+                   "https://*.example", "*.example", "https://a.example?x", "https://a.example#x", "https:// a", "", "https://é.example", "https://a..b"]:
+        failed, text = says("--cors-origin", origin)
+        ok(f"--cors-origin {origin!r}: refused", failed and "--cors-origin" in text, text)
+    failed, text = says("--cors-origin", "*", "--cors-origin", "https://a.example")
+    ok("* stands by itself", failed and "stands by itself" in text, text)
+    with Server("--cors-origin", "http://localhost:3000,https://a-b.example:8443,http://127.0.0.1:80,https://[::1]:1,https://xn--9ca.example".replace(":80,", ":8080,")):
+        ok("these are origins", True)
     for flags, message in {("--listen", "nonsense"): "HOST:PORT", ("--listen", "127.0.0.1:99999"): "HOST:PORT",
                            ("--listen", "::1:80"): "HOST:PORT", ("--tls-cert", "x"): "belong together",
                            ("--trusted-proxy", "10.0.0.1/8"): "10.0.0.1/8", ("--trusted-proxy", "x"): "x is not",

@@ -25,7 +25,7 @@ def graceful():
                 for sock in working:
                     sock.sendall(request("/held/7"))
                 ok("two run, two wait for the database",
-                   until(lambda: gauge(server, "http_waiting_requests") == 2 and asleep("pg_advisory") == 2))
+                   until(lambda: gauge(server, "pool_waiting") == 2 and asleep("pg_advisory") == 2))
                 server.signal(number)
                 ok(f"{number.name}: no new connections", until(lambda: refuses(server.port)))
                 ok("idle ones end", all(Reader(sock).at_end() for sock in idle))

@@ -183,7 +183,7 @@ def pages():
         equal("a filter", page("?filter=PAGE-2&per_page=3"), (["23", "22", "21"], "5", links(3, 2, 2, "&filter=PAGE-2")))
         equal("a name in a filter, as a link has it", page("?filter=o%27hara%2C%2050%25%20%26&per_page=1"),
               (["3"], "1", links(1, None, 1, "&filter=o%27hara%2C%2050%25%20%26")))
-        equal("nothing found", page("?filter=nobody"), ([], "0", links(50, None, 0, "&filter=nobody")))
+        equal("nothing found", page("?filter=nobody"), ([], "0", links(50, None, 1, "&filter=nobody")))
         equal("page 0 is the first, and no number is the usual one", [page("?page=0&per_page=10"), page("?per_page=0")],
               [(everybody[:10], "23", links(10, 2, 3)), (everybody, "23", links(50, None, 1))])
         equal("more than there may be on a page is as much as may be", [page(f"?per_page={many}") for many in (1001, 10**18)],

@@ -1,15 +1,17 @@
 """Supabase Auth's wire shapes: keys, prefix, versions, what the engine itself refuses, a database that is away."""
 
+import json
 import os
 import re
 import subprocess
 
 from api import FAST, PASSWORD, account, call, sql
 from supabase import brief, brief_now, go, key, refused, session, setting
-from wire import Server, ask, equal, main, ok, request, talk, until
+from wire import Reader, Server, ask, connect, equal, main, ok, request, talk, until
 
 NOT_KEY = (401, "no_authorization", "Invalid API key")
 NO_TOKEN = (401, "no_authorization", "This endpoint requires a valid Bearer token")
+OPEN = ("/health", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/verify", "/authorize", "/callback", "/sso/saml/metadata", "/sso/saml/acs")
 NO_SUB = (403, "bad_jwt", "invalid claim: missing sub claim")
 NOT_ADMIN = (403, "not_admin", "User not allowed")
 
@@ -25,7 +27,7 @@ def revoked_key(role):
 
 
 def keys():
-    who, anon, service = account(), key("anon"), key("service_role")
+    who, anon, service, revoked = account(), key("anon"), key("service_role"), revoked_key("anon")
     password = {"email": who["email"], "password": PASSWORD}
     with Server(*FAST) as server:
         mine = session(server, who["email"])["access_token"]
@@ -45,6 +47,11 @@ def keys():
         equal("and as a token beside anon", go(server, "GET", "/admin/users", token=service, apikey=anon).status, 200)
         equal("beside a user's token it gives nothing", brief(go(server, "GET", "/admin/users", token=mine, apikey=service)), NOT_ADMIN)
         equal("anon does not", brief(go(server, "GET", "/admin/users", apikey=anon)), NOT_ADMIN)
+        for line in ("apikey:", "apikey: \t "):
+            equal("an empty key is none", go(server, "GET", "/settings", headers=[line]).status, 200)
+        equal("two keys are none", brief(go(server, "GET", "/settings", headers=[f"apikey: {anon}", f"apikey: {service}"])),
+              (401, "no_authorization", "Duplicate API key found"))
+        equal("nor do two tokens", go(server, "GET", "/admin/users", token=service, headers=[f"Authorization: Bearer {mine}"]).status, 400)
         equal("an empty Authorization", go(server, "GET", "/admin/users", apikey=service, headers=["Authorization: Bearer "]).status, 200)
         refused("none at all", server, "GET", "/admin/users", None, NO_TOKEN)
         refused("a key in the query is none", server, "GET", f"/admin/users?apikey={service}", None, NO_TOKEN)
@@ -54,8 +61,26 @@ def keys():
                                           ("GET", "/settings", None, None), ("GET", "/admin/users", None, service), ("POST", "/otp", {}, None)]:
             refused(f"required: {method} {path}", server, method, path, body, needed, token=token)
             ok(f"given: {method} {path}", go(server, method, path, body, token, anon).status != 401)
-        equal("/health and the public keys are for anybody",
-              [go(server, "GET", path).status for path in ("/health", "/.well-known/jwks.json")], [200, 200])
+        for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("GET", "/settings", None, None), ("POST", "/otp", {}, None),
+                                          ("GET", "/admin/users", None, service), ("POST", "/logout", None, mine)]:
+            for line in ("apikey;", "apikey:", "apikey: ", "apikey: \t ", "APIKEY:"):
+                line = line.replace(";", ":")
+                refused(f"{line!r}: {method} {path}", server, method, path, body, needed, token=token, headers=[line])
+            refused(f"in the query: {method} {path}", server, method, path + ("&" if "?" in path else "?") + f"apikey={anon}", body, needed, token=token)
+            for lines in ([anon, anon], [anon, service], ["", anon], [anon, ""], ["x", anon]):
+                refusal = needed if lines[0] == "" else (401, "no_authorization", "Duplicate API key found")
+                refused(f"twice: {method} {path}", server, method, path, body, refusal, token=token, headers=[f"apikey: {line}" for line in lines])
+            for bad in ("x", mine, "null", "undefined", f"Bearer {anon}", f"{anon}, {anon}", revoked):
+                refused(f"no key: {method} {path}", server, method, path, body, NOT_KEY, token=token, headers=[f"apikey: {bad}"])
+        equal("open as at Supabase's gateway, and /health", [go(server, method, path).status for method, path in (
+            ("GET", "/health"), ("GET", "/.well-known/jwks.json"), ("GET", "/verify"), ("POST", "/verify"), ("GET", "/authorize"), ("GET", "/callback"),
+            ("POST", "/callback"), ("GET", "/sso/saml/metadata"), ("POST", "/sso/saml/acs"))], [200, 200, 403, 403, 400, 400, 400, 404, 404])
+        routes = call(server, "GET", "/openapi.json").json["paths"]
+        for path, methods in routes.items():
+            for method in methods if path.startswith("/auth/v1/") else ():
+                path = path.replace("{id}", who["id"]).replace("{factor}", who["id"]).replace("{passkey}", who["id"])
+                got = go(server, method.upper(), path, {} if method in ("post", "put") else None, service, "x", prefix="")
+                ok(f"{method} {path} judges the key", got.status == 401 or path.split("/auth/v1", 1)[1] in OPEN, (got.status, got.text))
         equal("nor is the other dialect concerned", call(server, "POST", "/api/auth/login", password).status, 200)
 
 
@@ -174,10 +199,44 @@ def limits():
             answer = refused(f"429 {method} {path}", server, method, path, {}, (429, "over_request_rate_limit", "too many requests"))
             ok(f"429 {method} {path}: Retry-After", int(answer.headers["retry-after"]) >= 1)
         equal("others are not limited", go(server, "GET", "/user").status, 401)
+        # 429 would make its clients delete the session
+        path = "/token?grant_type=refresh_token"
+        equal("a refresh", go(server, "POST", path, {"refresh_token": "x"}).status, 400)
+        for query in (path, "/token?x=1&grant_type=refresh_token", "/token?grant%5ftype=refresh%5Ftoken"):
+            answer = refused(f"503 POST {query}", server, "POST", query, {"refresh_token": "x"}, (503, "over_request_rate_limit", "too many requests"))
+            ok("503: Retry-After", int(answer.headers["retry-after"]) >= 1)
+    with Server(*FAST, "--request-timeout", "0.3") as server:
+        for query, status in {path: 503, "/token?grant_type=password": 408}.items():
+            late = request("/auth/v1" + query, "POST", ["Content-Length: 100"]) + b"{"
+            equal(f"too slow: {query}", [(answer[0], answer[1].get("retry-after")) for answer in talk(server.port, late, 5)[0]],
+                  [(status, "1" if status == 503 else None)])
+    postponed(path)
     with Server(*FAST, "--max-body", "1000") as server:
         refused("413 of the engine", server, "POST", "/signup", b"x" * 1001, (413, "request_entity_too_large", "body too large"))
         chunked = request("/auth/v1/signup", "POST", ["Transfer-Encoding: chunked"]) + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
         equal("in chunks too", [(status, "error_code" in body) for status, _, body in talk(server.port, chunked, 3)[0]], [(413, True)])
+
+
+def postponed(path):
+    """A refresh that has to wait, and one that the database can do nothing for."""
+    who = account()
+    with Server(*FAST, "--pool-size", "1", "--statement-timeout", "0.4", "--checkout-timeout", "0.2") as server:
+        token = session(server, who["email"])["refresh_token"]
+        holder = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holder.stdin.write("BEGIN; LOCK auth.refresh_tokens; SELECT 'locked';\n")
+        holder.stdin.flush()
+        holder.stdout.readline()
+        body = json.dumps({"refresh_token": token}).encode()
+        socks = [connect(server.port) for _ in range(4)]
+        for sock in socks:
+            sock.sendall(request("/auth/v1" + path, "POST", ["Content-Type: application/json"], body))
+        got = [Reader(sock).response() for sock in socks]
+        equal("each that waits in vain", {(answer[0], answer[1].get("retry-after")) for answer in got}, {(503, "1")})
+        holder.communicate("COMMIT;\n")
+        sql("REVOKE EXECUTE ON FUNCTION auth.refresh(text, jsonb) FROM authenticator")
+        equal("what is for the operator to mend", go(server, "POST", path, {"refresh_token": token}).status, 500)
+        sql("GRANT EXECUTE ON FUNCTION auth.refresh(text, jsonb) TO authenticator")
+        equal("and then", go(server, "POST", path, {"refresh_token": token}).status, 200)
 
 
 def away():

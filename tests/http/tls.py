@@ -27,7 +27,7 @@ def encrypted():
     with tempfile.TemporaryDirectory() as folder:
         certificate(folder, "first")
         flags = ["--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem"]
-        with Server(*flags) as server:
+        with Server(*flags, "--max-body", "1000000") as server:
             equal("a request", ask(server.port, "/about", tls=client_tls())[0], 200)
             ok("the handler knows", '"secure":true' in ask(server.port, "/about", tls=client_tls())[2])
             for version, good in {ssl.TLSVersion.TLSv1_3: True, ssl.TLSVersion.TLSv1_2: True,

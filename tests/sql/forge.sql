@@ -109,7 +109,7 @@ SELECT n, v, public.regress_code(format('SET %s = %L', n, v)) AS set, public.reg
 FROM (VALUES ('pg_principal.trust_request_claims', 'on'), ('pg_principal.issuer', 'mallory'), ('pg_principal.audience', 'mallory'), ('pg_principal.clock_skew', '300'),
              ('pg_principal.max_token_ttl', '1000000h'), ('pg_principal.master_key_file', '/dev/null'), ('pg_principal.no_such_setting', 'x'), ('pg_principal.registration', 'open'), ('pg_principal.access_token_ttl', '1d'),
              ('pg_principal.refresh_token_ttl', '1000d'), ('pg_principal.refresh_reuse_interval', '1h'), ('pg_principal.password_min_length', '1'), ('pg_principal.password_classes', ''), ('pg_principal.max_failed_sign_ins', '0'),
-             ('pg_principal.lockout_duration', '1s'), ('pg_principal.max_failure_entries', '1'), ('pg_principal.agent_password_max_age', '0')) AS s (n, v);
+             ('pg_principal.lockout_duration', '1s'), ('pg_principal.max_failure_entries', '1'), ('pg_principal.max_own_changes', '1000000'), ('pg_principal.agent_password_max_age', '0')) AS s (n, v);
 \set VERBOSITY sqlstate
 ALTER SYSTEM SET pg_principal.trust_request_claims = on;
 ALTER SYSTEM SET pg_principal.master_key_file = '/dev/null';

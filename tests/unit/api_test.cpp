@@ -166,7 +166,7 @@ TEST(ApiDocument, SaysWhatARouteIs) {
     made.response_schema = R"({"$ref":"#/components/schemas/Thing"})";
     made.query = R"({"limit":{"type":"integer"}})";
     made.success = 201;
-    made.rate_limited = true;
+    made.budget = Budget::costly;
     routes.add(std::move(made)).add(route("GET", "/a/:id/b/:other")).add(route("GET", "/plain"));
     const Json document =
         Json::parse(openapi_document(routes, "1.2.3", R"({"Thing":{},"Error":{}})"));

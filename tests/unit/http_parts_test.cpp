@@ -21,6 +21,9 @@ TEST(HttpAddress, OneSpellingOfEach) {
     EXPECT_EQ(address("2001:DB8:0:0::1").text(), "2001:db8::1");
     EXPECT_EQ(address("2001:db8:1:2:3:4:5:6").network().text(), "2001:db8:1:2::");
     EXPECT_EQ(address("1.2.3.4").network().text(), "1.2.3.4");
+    EXPECT_EQ(address("::1").network().text(), "::1");
+    EXPECT_EQ(Address().text(), "unknown");
+    EXPECT_TRUE(Address().network().is_unknown());
     for (const char *text : {"", "1.2.3", "1.2.3.4.5", "1.2.3.04x", "256.1.1.1", "fe80::1%eth0",
                              "[::1]", "1.2.3.4:80", " 1.2.3.4", "localhost"})
         EXPECT_FALSE(Address::parse(text)) << text;
@@ -34,6 +37,8 @@ TEST(HttpAddress, Ranges) {
     EXPECT_FALSE(ten.contains(address("a00::")));
     EXPECT_TRUE(Cidr::parse("0.0.0.0/0")->contains(address("1.2.3.4")));
     EXPECT_FALSE(Cidr::parse("0.0.0.0/0")->contains(address("2001::1")));
+    EXPECT_FALSE(Cidr::parse("::/0")->contains(Address()));
+    EXPECT_FALSE(Cidr::parse("::")->contains(Address()));
     EXPECT_TRUE(Cidr::parse("::/0")->contains(address("1.2.3.4")));
     EXPECT_TRUE(Cidr::parse("2001:db8::/33")->contains(address("2001:db8:7fff::1")));
     EXPECT_FALSE(Cidr::parse("2001:db8::/33")->contains(address("2001:db8:8000::1")));

@@ -114,7 +114,7 @@ TEST_F(Dispatching, WhatHandlersThrow) {
     EXPECT_TRUE(holds(refused, R"({"error":"weak_password","message":"too short"})"));
     const std::string away = throwing(Unavailable("host=secret"));
     EXPECT_TRUE(holds(away, "HTTP/1.1 503 ") && holds(away, "\r\nRetry-After: 1\r\n"));
-    EXPECT_TRUE(holds(throwing(DbError("57014", "secret")), "HTTP/1.1 504 "));
+    EXPECT_TRUE(holds(throwing(DbError("57014", "secret")), "HTTP/1.1 503 "));
     const std::string failed = throwing(DbError("42P01", "relation \"secret\" does not exist"));
     EXPECT_TRUE(holds(failed, "HTTP/1.1 500 "));
     for (const std::string &text :
