@@ -11,8 +11,8 @@ namespace pg_principal::cli {
 std::string read_file(const std::string &path, std::size_t limit);
 std::string read_stream(std::istream &in, std::size_t limit);
 
-// A key or a token, which is never an argument: of an environment variable, or of a file without its
-// last newline. Throws Failure, which repeats nothing of it.
+// A key or a token, which is never an argument: of an environment variable, or of a file without
+// its last newline. Throws Failure, which repeats nothing of it.
 std::string read_secret(const std::string &variable, const std::string &file);
 
 } // namespace pg_principal::cli

@@ -104,10 +104,10 @@ TEST(SupabaseUser, TheApplicationsMetadataIsItsOwn) {
         json::append_value(text, all.root().find("app_metadata"));
         return text;
     };
-    EXPECT_EQ(
-        app_metadata(R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN"})"),
-        R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN",)"
-        R"("pg_principal":{"kind":"person","role":"ANALYST"}})");
+    EXPECT_EQ(app_metadata(
+                  R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN"})"),
+              R"({"provider":"github","plan":"pro","providers":[],"kind":"x","role":"ADMIN",)"
+              R"("pg_principal":{"kind":"person","role":"ANALYST"}})");
     EXPECT_EQ(app_metadata(R"({"pg_principal":"x","role":null})"),
               R"({"provider":"email","providers":["email"],"role":null,)"
               R"("pg_principal":{"kind":"person","role":"ANALYST"}})");
@@ -170,10 +170,9 @@ TEST(SupabaseProfile, TheIdMayBeSaidAgain) {
 }
 
 TEST(SupabaseProfile, WrongTypes) {
-    EXPECT_EQ(
-        refusal([] { profile(R"({"role":"service_role"})"); }),
-        "400 validation_failed: role must be authenticated; the app role is set at "
-        "/api/users/:id/role");
+    EXPECT_EQ(refusal([] { profile(R"({"role":"service_role"})"); }),
+              "400 validation_failed: role must be authenticated; the app role is set at "
+              "/api/users/:id/role");
     for (const char *name : {"id", "email", "password", "password_hash", "phone", "ban_duration"})
         EXPECT_EQ(refusal([&] { profile("{" + json::quote(name) + ":1}"); }),
                   "400 bad_json: " + std::string(name) + " must be a string");
