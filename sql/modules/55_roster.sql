@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION auth.shell_word(word text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT CASE WHEN shell_word.word ~ '^[A-Za-z0-9@._+-]+$' THEN shell_word.word
-        ELSE '''' || replace(shell_word.word, '''', '''\''''') || '''' END;
+        ELSE '''' || replace(shell_word.word, '''', E'''\\''''') || '''' END;
 END;
 COMMENT ON FUNCTION auth.shell_word(text) IS 'Internal: a text as one word of a command that somebody copies into a shell.';
 

@@ -34,8 +34,9 @@ BEGIN ATOMIC
     SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname)
     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            AND obj_description(p.oid, 'pg_policy') ~ '^auth\.clamp: '
-            AND quote_ident(a.attname) = substring(obj_description(p.oid, 'pg_policy') FROM '^auth\.clamp: scope \w+ on (.*), reads')
+            AND obj_description(p.oid, 'pg_policy') ~ '^auth[.]clamp: '
+            AND substring(obj_description(p.oid, 'pg_policy') FROM '^auth[.]clamp: scope [a-z_]+ on (.*), reads')
+                IN (a.attname::text, '"' || replace(a.attname::text, '"', '""') || '"')
     WHERE p.polname = 'pg_principal_clamp' AND a.atttypid <> 'uuid'::regtype AND c.oid <> 'auth.organization_people'::regclass
     ORDER BY 1;
 END;

@@ -271,7 +271,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
     caller uuid := auth.uid();
     whose uuid := CASE WHEN everyone THEN NULL ELSE coalesce(of_user, caller) END;
-    after text[] := regexp_match(cursor, '^(-?\d{1,17})\.([0-9a-f-]{36})\.(\d{1,18})$');
+    after text[] := regexp_match(cursor, '^(-?[0-9]{1,17})[.]([0-9a-f-]{36})[.]([0-9]{1,18})$');
     after_time timestamptz;
     after_user uuid;
     after_seq bigint;

@@ -518,7 +518,7 @@ CREATE OR REPLACE FUNCTION auth.is_point_in_time(given text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- not "yesterday", nor what depends on DateStyle
-    RETURN given ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$' AND isfinite(given::timestamptz);
+    RETURN given ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' AND isfinite(given::timestamptz);
 EXCEPTION WHEN data_exception THEN
     RETURN false;
 END
@@ -526,7 +526,7 @@ $$;
 COMMENT ON FUNCTION auth.is_point_in_time(text) IS 'Internal: whether the text is a point in time as ISO 8601 and PostgreSQL write it; NULL for NULL.';
 
 CREATE OR REPLACE FUNCTION auth.import_users(rows jsonb, without_passwords boolean DEFAULT false, OUT imported integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     problems text;
     bad bigint;

@@ -227,7 +227,7 @@ CREATE OR REPLACE FUNCTION auth.incidents_feed(entries integer DEFAULT 20, curso
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller('AUDITOR', 'ADMIN');
-    after text[] := regexp_match(cursor, '^(-?\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+    after text[] := regexp_match(cursor, '^(-?[0-9]{1,17})[.]([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
     after_time timestamptz := 'epoch'::timestamptz + after[1]::bigint * interval '1 microsecond';
     after_id uuid := after[2];
     found_incidents jsonb;

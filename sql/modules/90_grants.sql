@@ -71,7 +71,7 @@ BEGIN
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan()
             $list$)
-        ) AS l (grantees, functions), regexp_split_to_table(l.functions, '\)\s*,\s*') AS f (name)
+        ) AS l (grantees, functions), regexp_split_to_table(l.functions, '[)][[:space:]]*,[[:space:]]*') AS f (name)
     LOOP
         IF wanted.function = ANY (fresh) THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', wanted.function, wanted.grantees);

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # Reads SQL modules. Complains about a SECURITY DEFINER function that leaves search_path to its caller,
-# and about a function, type, table, view or role without COMMENT ON.
+# about a function, type, table, view or role without COMMENT ON, and about a literal with a backslash that is no
+# E'...': what it means is up to standard_conforming_strings, which any role may set.
 use strict;
 use warnings;
 
@@ -11,6 +12,14 @@ sub complain { print "$_[0]\n"; $failed = 1 }
 for my $file (@ARGV) {
     open my $in, '<', $file or die "$file: $!\n";
     my $sql = do { local $/; <$in> };
+    my $number = 0;
+    for my $text (split /\n/, $sql) {
+        $number++;
+        (my $code = $text) =~ s/--.*//;
+        while ($code =~ /(\w?)'((?:[^']|'')*)'/g) {
+            complain("$file:$number: a backslash in a literal: write E'...', or [.] and [0-9]") if index($2, '\\') >= 0 && lc $1 ne 'e';
+        }
+    }
     # Comments and bodies are blanked, newlines kept, so that only statements remain.
     my $blank = sub { (my $s = $_[0]) =~ s/[^\n]/ /g; $s };
     my %body;
