@@ -26,7 +26,8 @@ struct PasswordCheck {
 // imported hash cannot eat the machine.
 std::string password_hash_problem(std::string_view stored);
 
-// What a stored hash is, in a word: argon2id, 2b (bcrypt), pbkdf2, scrypt, 6 (of crypt(3)); unknown.
+// What a stored hash is, in a word: argon2id, 2b (bcrypt), pbkdf2, scrypt, 6 (of crypt(3));
+// unknown.
 std::string password_scheme(std::string_view stored);
 
 // Anything else never fits, after the work of a decoy. A hash of another kind or of lower cost than

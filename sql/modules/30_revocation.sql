@@ -23,11 +23,43 @@ BEGIN
         END IF;
         NEW.session_generation := OLD.session_generation + 1;
     END IF;
+    IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
+        -- Who left the roster is not who comes back, for all that anybody can tell: the address may have a new
+        -- owner. The id stays; what proved or described the person of before does not, whoever lifts the ban.
+        NEW.password_scheme := NULL;
+        NEW.password_version := OLD.password_version + (OLD.password_scheme IS NOT NULL)::integer;
+        NEW.password_changed_at := NULL;
+        NEW.app_role := 'ANALYST';
+        NEW.email_confirmed_at := NULL;
+        NEW.email_autoconfirmed := false;
+        NEW.self_registered := false;
+        NEW.first_name := NULL;
+        NEW.last_name := NULL;
+        NEW.job_title := NULL;
+        NEW.phone_number := NULL;
+        NEW.raw_app_meta_data := '{}';
+        NEW.raw_user_meta_data := coalesce(
+            (SELECT jsonb_build_object('name', o.name) FROM auth.organization_people o WHERE o.email = NEW.email), '{}');
+        NEW.last_sign_in_at := NULL;
+    END IF;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION auth.mark_ban() IS
-'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation.';
+'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation. When a ban of auth.provision() is lifted or an operator''s replaces it, what proved and described the person ends too: password, role, confirmed email, names and metadata, which become those that the roster says.';
+
+CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.forget_sign_ins(ARRAY[NEW.id]), auth.forget_guesses(NEW.id);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.forget_predecessor() IS
+'Internal: trigger that forgets where somebody has signed in from who left the roster, once the address is in use again.';
+CREATE OR REPLACE TRIGGER forget_predecessor AFTER UPDATE ON auth.users
+    FOR EACH ROW WHEN (OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision')
+    EXECUTE FUNCTION auth.forget_predecessor();
 
 CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.mark_ban();

@@ -295,4 +295,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.unban(text) IS
-'Lifts a ban, whoever made it. New tokens can be minted; those from before the ban stay dead. 42704 when there is no such principal.';
+'Lifts a ban, whoever made it. New tokens can be minted; those from before the ban stay dead. After a ban of auth.provision() so does what proved the person: see there. 42704 when there is no such principal.';

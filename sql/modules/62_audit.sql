@@ -211,6 +211,9 @@ BEGIN
                 'previous', OLD.password_scheme, 'current', NEW.password_scheme))
         END;
     END IF;
+    IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
+        changes := coalesce(changes, '{}') || '{"proof": {"previous": "of who left the roster", "current": "ended"}}';
+    END IF;
     PERFORM auth.audit(NEW.id, NEW.email, changes,
         CASE WHEN OLD.banned_until IS DISTINCT FROM NEW.banned_until THEN NEW.ban_reason END);
     RETURN NULL;

@@ -462,16 +462,23 @@ BEGIN
     IF (checked.fields->>'role' <> 'ADMIN' OR ban > interval '0') AND NOT auth.keep_an_admin(update_user.user_id) THEN
         RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
     END IF;
-    result := auth.change_user(update_user.user_id, checked.fields, changes);
-    IF result.ok AND checked.fields ? 'password' THEN
+    BEGIN
+        IF ban = interval '0' THEN
+            -- first: it may end what proved the person before, and not what is set here
+            PERFORM auth.unban(u.email) FROM auth.users u WHERE u.id = update_user.user_id;
+        END IF;
+        result := auth.change_user(update_user.user_id, checked.fields, changes);
+        IF NOT result.ok THEN
+            RAISE no_data_found;
+        END IF;
+    EXCEPTION WHEN no_data_found THEN
+        RETURN result; -- and the ban stays
+    END;
+    IF checked.fields ? 'password' THEN
         PERFORM auth.end_sessions(update_user.user_id, 'password_rotated', NULL);
     END IF;
-    IF result.ok AND ban IS NOT NULL THEN
-        IF ban > interval '0' THEN
-            PERFORM auth.ban(result.payload->'user'->>'email', ban);
-        ELSE
-            PERFORM auth.unban(result.payload->'user'->>'email');
-        END IF;
+    IF ban > interval '0' THEN
+        PERFORM auth.ban(result.payload->'user'->>'email', ban);
         SELECT jsonb_build_object('user', auth.user_json(u)) INTO result.payload FROM auth.users u WHERE u.id = update_user.user_id;
     END IF;
     RETURN result;

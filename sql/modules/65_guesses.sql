@@ -55,7 +55,7 @@ END;
 COMMENT ON FUNCTION auth.lock_end(integer, timestamptz) IS
 'Internal: until when as many wrong passwords in a row lock; NULL when they do not.';
 
-CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most integer := current_setting('pg_principal.max_failed_sign_ins');
@@ -63,9 +63,10 @@ DECLARE
     counted_under text;
     attempts auth.sign_in_attempts;
     taken_back record;
+    locked boolean;
 BEGIN
     IF most = 0 THEN
-        RETURN right_password;
+        RETURN CASE WHEN right_password IS NOT TRUE THEN 'wrong-password' END;
     END IF;
     LOOP
         IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = here AND a.last_success_at IS NOT NULL) THEN
@@ -79,9 +80,9 @@ BEGIN
         EXIT WHEN FOUND; -- not deleted meanwhile
     END LOOP;
     taken_back := auth.guesses_taken_back(target, counted_under);
-    IF greatest(attempts.locked_until, auth.lock_end(taken_back.failures, taken_back.last_failure_at)) > clock_timestamp() THEN
-        RETURN false; -- also for the right password; trying does not make it longer
-    END IF;
+    -- While it is locked a guess is a guess, whatever was typed: the same is counted, and the same is said.
+    locked := coalesce(greatest(attempts.locked_until, auth.lock_end(taken_back.failures, taken_back.last_failure_at)) > clock_timestamp(), false);
+    right_password := right_password IS TRUE AND NOT locked;
     PERFORM auth.note_guess(target, counted_under, right_password);
     IF right_password THEN
         UPDATE auth.sign_in_attempts a SET failures = 0, locked_until = NULL
@@ -95,17 +96,39 @@ BEGIN
                 ORDER BY o.last_success_at DESC OFFSET 20) AS old
             WHERE a.user_id = target AND a.source = old.source;
         END IF;
-        RETURN true;
+        RETURN NULL;
     END IF;
-    attempts.failures := CASE WHEN attempts.last_failure_at < clock_timestamp() - interval '24 hours' THEN 1 ELSE attempts.failures + 1 END;
+    attempts.failures := CASE WHEN locked THEN greatest(attempts.failures, taken_back.failures) + 1
+        WHEN attempts.last_failure_at < clock_timestamp() - interval '24 hours' THEN 1 ELSE attempts.failures + 1 END;
     UPDATE auth.sign_in_attempts a SET failures = attempts.failures, last_failure_at = clock_timestamp(),
-        locked_until = auth.lock_end(attempts.failures, clock_timestamp())
+        locked_until = greatest(CASE WHEN locked THEN a.locked_until END, auth.lock_end(attempts.failures, clock_timestamp()))
     WHERE a.user_id = target AND a.source = counted_under;
-    RETURN false;
+    RETURN CASE WHEN locked THEN 'locked' ELSE 'wrong-password' END;
 END
 $$;
 COMMENT ON FUNCTION auth.admit_sign_in(uuid, boolean) IS
-'Internal: counts a sign-in and tells whether it may go on. After pg_principal.max_failed_sign_ins wrong passwords in a row it locks for pg_principal.lockout_duration, doubled by each wrong password after that, up to 64 times. Addresses that the principal has signed in from before are counted by themselves, all others together: strangers can lock out strangers only. Wrong passwords that were counted and rolled back lock alike.';
+'Internal: counts a sign-in and tells why it may not go on: locked, whatever the password, else wrong-password; NULL: it may. After pg_principal.max_failed_sign_ins wrong passwords in a row it locks for pg_principal.lockout_duration, doubled by each try after that, up to 64 times. Addresses that the principal has signed in from before are counted by themselves, all others together: strangers can lock out strangers only. Wrong passwords that were counted and rolled back lock alike.';
+
+CREATE OR REPLACE FUNCTION auth.confirm_guess(target uuid, right_password boolean) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    counted_under text := coalesce((SELECT a.source FROM auth.sign_in_attempts a
+        WHERE a.user_id = target AND a.source = auth.sign_in_source() AND a.last_success_at IS NOT NULL), '');
+    taken_back record := auth.guesses_taken_back(target, counted_under);
+    locked_until timestamptz := (SELECT a.locked_until FROM auth.sign_in_attempts a WHERE a.user_id = target AND a.source = counted_under);
+BEGIN
+    IF current_setting('pg_principal.max_failed_sign_ins') = '0' THEN
+        RETURN right_password;
+    ELSIF greatest(locked_until, auth.lock_end(taken_back.failures, taken_back.last_failure_at)) > clock_timestamp() THEN
+        RETURN false;
+    ELSIF NOT right_password THEN
+        PERFORM auth.note_guess(target, counted_under, false);
+    END IF;
+    RETURN right_password;
+END
+$$;
+COMMENT ON FUNCTION auth.confirm_guess(uuid, boolean) IS
+'Internal: whether a new password may be said to be the present one: not while sign-ins are locked. One that is not becomes the password; rolled back, it was a guess, and counts as one.';
 
 CREATE OR REPLACE FUNCTION auth.refuse_sign_in(principal auth.users, reason text, status integer, message text) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

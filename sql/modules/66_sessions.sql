@@ -87,16 +87,17 @@ DECLARE
     verified auth.users;
     checked record;
     new_scheme text;
+    refused_as text;
 BEGIN
     PERFORM auth.set_request_context(context);
     LOOP
         SELECT * INTO principal FROM auth.users u WHERE u.email = given_email;
         checked := auth.check_password(principal.id, sign_in.password);
         -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same work, and no table to fill.
-        IF NOT auth.admit_sign_in(coalesce(principal.id, md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok) THEN
-            RETURN auth.refuse_sign_in(principal,
-                CASE WHEN principal.id IS NULL THEN 'unknown-email' WHEN checked.ok THEN 'locked' ELSE 'wrong-password' END,
-                401, 'Invalid credentials');
+        refused_as := auth.admit_sign_in(coalesce(principal.id, md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok);
+        IF refused_as IS NOT NULL THEN
+            RETURN auth.refuse_sign_in(principal, CASE WHEN principal.id IS NULL THEN 'unknown-email' ELSE refused_as END, 401,
+                'Invalid credentials');
         END IF;
         new_scheme := CASE WHEN checked.needs_upgrade THEN auth.hold_password(principal.id, sign_in.password) END;
         -- From here on the row is locked: what was verified is what stands, and a ban or a new password either came before or waits.
@@ -326,13 +327,14 @@ DECLARE
     checked record := auth.read_profile(jsonb_build_object('password', coalesce(new_password, '')), 'password', 'password');
     is_right boolean;
     refused auth.auth_result;
+    refused_as text;
 BEGIN
     IF current_password IS NOT NULL THEN
         -- a stolen access token must not become a way to guess the password
         is_right := (auth.check_password(principal.id, current_password)).ok;
-        IF NOT auth.admit_sign_in(principal.id, is_right) THEN
-            refused := auth.refuse_sign_in(principal, CASE WHEN is_right THEN 'locked' ELSE 'wrong-password' END, 400,
-                'The current password is wrong');
+        refused_as := auth.admit_sign_in(principal.id, is_right);
+        IF refused_as IS NOT NULL THEN
+            refused := auth.refuse_sign_in(principal, refused_as, 400, 'The current password is wrong');
             refused.payload := refused.payload || '{"errors": [{"field": "currentPassword", "message": "currentPassword is wrong"}]}';
             RETURN refused;
         END IF;
@@ -341,8 +343,13 @@ BEGIN
         RETURN auth.refusal(400, 'weak-password', 'The new password was refused',
             (SELECT jsonb_agg(jsonb_build_object('field', field, 'message', replace(p->>'message', 'password ', field || ' ')))
              FROM jsonb_array_elements(checked.problems) AS p));
-    ELSIF (CASE WHEN current_password IS NULL THEN (auth.check_password(principal.id, new_password)).ok
-            ELSE new_password = current_password END) THEN
+    ELSIF current_password IS NULL THEN
+        is_right := (auth.check_password(principal.id, new_password)).ok;
+        is_right := auth.confirm_guess(principal.id, is_right);
+    ELSE
+        is_right := new_password = current_password;
+    END IF;
+    IF is_right THEN
         RETURN auth.refusal(400, 'same-password', 'The new password was refused',
             jsonb_build_array(jsonb_build_object('field', field, 'message', field || ' must differ from the current password')));
     END IF;

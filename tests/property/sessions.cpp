@@ -227,20 +227,21 @@ class Model {
     // Counts a password that was given: empty, or why it leads nowhere.
     std::string admit(Principal &principal, bool right) {
         Lock &lock = principal.known_here ? principal.here : principal.strangers;
-        if (lock.until > now)
-            return right ? "locked" : "wrong-password";
-        if (right) {
+        const bool locked = lock.until > now; // then it is a guess, whatever it is
+        if (right && !locked) {
             lock.failures = 0;
             lock.until = -forever;
             principal.known_here = true;
             return "";
         }
-        const bool long_ago = lock.last_failure > -forever && lock.last_failure < now - 86400;
+        const bool long_ago =
+            !locked && lock.last_failure > -forever && lock.last_failure < now - 86400;
         lock.failures = long_ago ? 1 : lock.failures + 1;
         lock.last_failure = now;
         if (lock.failures >= failures_that_lock)
-            lock.until = now + (lockout << std::min(lock.failures - failures_that_lock, 6));
-        return "wrong-password";
+            lock.until = std::max(
+                lock.until, now + (lockout << std::min(lock.failures - failures_that_lock, 6)));
+        return locked ? "locked" : "wrong-password";
     }
 
     // When something is going to change by itself.

@@ -166,4 +166,34 @@ SELECT (auth.provision()).created;
 SELECT r.who, r.status, r.told, (auth.sign_in(r.who || '@example.com', 'Th1sIsAStrong!Pass')).status AS sign_in, (auth.refresh(r.refresh)).reason AS refresh, u.email_confirmed_at IS NOT NULL AS confirmed, u.email_autoconfirmed
 FROM autoconfirmed r JOIN auth.users u ON u.email = r.who || '@example.com' ORDER BY r.who;
 RESET pg_principal.registration;
+
+-- An address may get a new owner: the id comes back, what proved and described who left does not, whoever lifts the ban.
+SELECT auth.push_people('[{"email": "desk@example.com", "name": "Old Owner"}, {"email": "hand@example.com", "name": "Old Hand"}, {"email": "again@example.com", "name": "Old Again"}]');
+SELECT (auth.provision()).created;
+SELECT auth.set_password(u.email, 'Th1sIsAStrong!Pass') FROM auth.users u WHERE u.email ~ '^(desk|hand|again)@';
+UPDATE auth.users SET app_role = 'ADMIN', email_confirmed_at = now(), first_name = 'Old', last_name = 'Owner', job_title = 'Boss', phone_number = '1', raw_app_meta_data = '{"tenant": 1}',
+    raw_user_meta_data = '{"name": "Old", "full_name": "Old Owner"}' WHERE email ~ '^(desk|hand|again)@';
+SELECT u.email, u.id AS was, (auth.sign_in(u.email, 'Th1sIsAStrong!Pass', '{"ip": "192.0.2.9"}')).payload->'tokens'->>'refreshToken' AS refresh INTO TEMP predecessors FROM auth.users u WHERE u.email ~ '^(desk|hand|again)@';
+SELECT auth.remove_person('desk@example.com'), auth.remove_person('hand@example.com'), auth.remove_person('again@example.com');
+SELECT decommissioned FROM auth.provision();
+SELECT (auth.sign_in(p.email, 'Th1sIsAStrong!Pass')).reason FROM predecessors p;
+SELECT auth.push_people('[{"email": "desk@example.com", "name": "New Owner"}]');
+SELECT * FROM auth.provision();
+SELECT auth.unban('hand@example.com');
+SELECT auth.ban('again@example.com', '1 day', 'as well');
+UPDATE auth.users SET banned_until = now() - interval '1 second' WHERE email = 'again@example.com';
+SELECT p.email, u.id = p.was AS same_id, u.app_role, u.password_scheme, u.email_confirmed_at, u.first_name, u.last_name, u.job_title, u.phone_number, u.raw_user_meta_data, u.raw_app_meta_data, u.last_sign_in_at,
+    (auth.sign_in(u.email, 'Th1sIsAStrong!Pass')).reason AS sign_in, (auth.refresh(p.refresh)).reason AS refresh,
+    (SELECT count(*) FROM auth.sign_in_attempts a WHERE a.user_id = u.id AND a.last_success_at IS NOT NULL) AS known_addresses
+FROM predecessors p JOIN auth.users u USING (email) ORDER BY p.email COLLATE "C";
+SELECT a.subject, a.changes - 'bannedUntil' AS changes FROM auth.audit_log a WHERE a.changes ? 'proof' AND a.subject ~ '^(desk|hand|again)@' ORDER BY a.subject COLLATE "C";
+SELECT auth.authenticate(auth.issue('desk@example.com'))->'user_metadata' AS token_says;
+RESET pg_principal.token;
+-- a password given together with the end of the ban is the new owner's
+SELECT auth.remove_person('desk@example.com');
+SELECT decommissioned FROM auth.provision();
+SELECT set_config('pg_principal.token', :'service', false) <> '' AS bound;
+SELECT (auth.update_user(u.id, '{"password": "An0ther!Password", "banDuration": "none", "email": "boss"}')).status, (auth.update_user(u.id, '{"password": "An0ther!Password", "banDuration": "none"}')).status FROM auth.users u WHERE u.email = 'desk@example.com';
+RESET pg_principal.token;
+SELECT (auth.sign_in('desk@example.com', 'Th1sIsAStrong!Pass')).status, (auth.sign_in('desk@example.com', 'An0ther!Password')).status;
 \i :teardown
