@@ -81,16 +81,20 @@ struct ImportOptions {
 };
 
 // No message here may repeat anything of what was read.
-bool is_json_object(const std::string &text) {
+bool holds_keys(std::string_view text) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
+        text.remove_prefix(byte_order_mark.size());
     json::Document document;
-    return json::try_parse(document, text) && document.root().is_object();
+    return json::try_parse(document, text) &&
+           (document.root().is_object() || document.root().is_array());
 }
 
 std::string key_material(const ImportOptions &options) {
     const std::string &file = options.secret_file.empty() ? options.jwk_file : options.secret_file;
     std::string material = read_secret(options.variable, file);
-    if (!options.jwk_file.empty() && !is_json_object(material))
-        throw Failure(printable(file) + " is not a JSON object");
+    if (!options.jwk_file.empty() && !holds_keys(material))
+        throw Failure(printable(file) + " is neither a JSON object nor an array of one");
     return material;
 }
 
@@ -122,7 +126,10 @@ void add_import(Verb &group, Session &session) {
         .type("VAR");
     verb.option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
         .type("FILE");
-    verb.option("--jwk-file", options->jwk_file, "The file that holds a private JWK").type("FILE");
+    verb.option(
+            "--jwk-file", options->jwk_file,
+            "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json")
+        .type("FILE");
     verb.flag("--standby", options->standby, "Publish it, but do not sign with it yet");
     verb.output(options->output, {"text", "json", "token"});
 }

@@ -82,7 +82,8 @@ std::string random_bytes(std::size_t size) {
     return out;
 }
 
-std::string_view HmacKey::sign(Hash hash, std::string_view message, std::array<char, 64> &out) {
+std::string_view HmacKey::sign(Hash hash, std::string_view message, std::array<char, 64> &out,
+                               Checkpoint checkpoint) {
     const CleanQueue queue;
     OpensslPtr<EVP_MAC_CTX> &ready = ready_[static_cast<std::size_t>(hash)];
     // taken out: a context in which a step failed is not used again
@@ -99,6 +100,10 @@ std::string_view HmacKey::sign(Hash hash, std::string_view message, std::array<c
         require(EVP_MAC_init(ctx.get(), bytes(secret()), secret_.size(), params), "HMAC key");
     }
     std::size_t size = 0;
+    for (; message.size() > hash_piece; message.remove_prefix(hash_piece)) {
+        require(EVP_MAC_update(ctx.get(), bytes(message), hash_piece), "HMAC");
+        checkpoint();
+    }
     require(EVP_MAC_update(ctx.get(), bytes(message), message.size()), "HMAC");
     require(EVP_MAC_final(ctx.get(), bytes(out.data()), &size, out.size()), "HMAC");
     require(size == hash_size(hash), "HMAC");

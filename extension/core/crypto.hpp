@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/bytes.hpp"
+#include "core/checkpoint.hpp"
 
 #include <array>
 #include <cstddef>
@@ -95,7 +96,8 @@ class HmacKey {
     explicit HmacKey(std::string_view secret) : secret_(secret) {}
     std::string_view secret() const noexcept { return secret_.view(); }
     // Writes hash_size(hash) bytes and returns a view of them.
-    std::string_view sign(Hash hash, std::string_view message, std::array<char, 64> &out);
+    std::string_view sign(Hash hash, std::string_view message, std::array<char, 64> &out,
+                          Checkpoint checkpoint = no_checkpoint);
 
   private:
     Secret secret_;
@@ -111,16 +113,20 @@ struct KeyParts {
     Secret d;                // empty: a public key
     Secret p, q, dp, dq, qi; // RSA; all or none
     bool is_private() const noexcept { return !d.empty(); }
+    void drop_private();
 };
+
+// What a caller may make us calculate with, and what keys of our own from earlier may have.
+constexpr std::size_t max_rsa_bits = 8192, max_stored_rsa_bits = 16384;
 
 // A checked asymmetric key with contexts prepared at first use; for one thread.
 class PKey {
   public:
     // Throws Error(key_refused) when the numbers are no sound key (see jwk.hpp for the rules).
-    static PKey build(const KeyParts &parts);
-    static PKey generate(Alg alg);
-    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase.
-    static PKey from_pem(std::string_view pem);
+    static PKey build(const KeyParts &parts, std::size_t rsa_bits = max_rsa_bits);
+    static PKey generate(Alg alg, Checkpoint checkpoint = no_checkpoint);
+    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase. public_half: of a private key no more.
+    static PKey from_pem(std::string_view pem, bool public_half = false);
 
     KeyParts parts() const;
     std::string public_pem() const; // SPKI
@@ -130,13 +136,15 @@ class PKey {
     bool is_private() const noexcept { return is_private_; }
 
     // The algorithm must fit the key. JOSE forms: raw r||s for ES, salt as long as the hash for PS.
-    std::string sign(Alg alg, std::string_view message);
-    bool verify(Alg alg, std::string_view message, std::string_view signature);
+    std::string sign(Alg alg, std::string_view message, Checkpoint checkpoint = no_checkpoint);
+    bool verify(Alg alg, std::string_view message, std::string_view signature,
+                Checkpoint checkpoint = no_checkpoint);
 
   private:
     PKey() = default;
     static PKey adopt(OpensslPtr<evp_pkey_st> pkey, Kty kty, Curve curve, bool is_private);
-    std::string_view digest(Hash hash, std::string_view message, std::array<char, 64> &out);
+    std::string_view digest(Hash hash, std::string_view message, std::array<char, 64> &out,
+                            Checkpoint checkpoint);
     evp_pkey_ctx_st *context(Alg alg, bool signing);
     std::string sign_whole(std::string_view message) const; // EdDSA hashes by itself
     int verify_whole(std::string_view message, std::string_view signature) const;

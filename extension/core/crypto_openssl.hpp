@@ -114,12 +114,21 @@ T *require_memory(T *object) {
     return object;
 }
 
+// Large messages are hashed in pieces, so that a checkpoint is never far.
+constexpr std::size_t hash_piece = std::size_t{8} << 20;
+
 inline const unsigned char *bytes(std::string_view text) noexcept {
     return reinterpret_cast<const unsigned char *>(text.data() ? text.data() : "");
 }
 inline unsigned char *bytes(char *data) noexcept { return reinterpret_cast<unsigned char *>(data); }
 
 const char *hash_name(Hash hash) noexcept;
+inline const char *group_name(Curve curve) noexcept {
+    return curve == Curve::P256 ? "P-256" : curve == Curve::P384 ? "P-384" : "P-521";
+}
+inline const char *okp_name(Curve curve) noexcept {
+    return curve == Curve::Ed25519 ? "ED25519" : "ED448";
+}
 
 // Big-endian numbers; secret ones live in memory that is cleared.
 Ptr<BIGNUM> to_number(std::string_view big_endian);

@@ -155,7 +155,7 @@ std::string_view content(BIO *bio) {
 
 } // namespace
 
-PKey PKey::from_pem(std::string_view pem) {
+PKey PKey::from_pem(std::string_view pem, bool public_half) {
     const CleanQueue queue;
     if (pem.size() > max_pem_bytes)
         malformed("its PEM is longer than 64 KiB");
@@ -165,7 +165,8 @@ PKey PKey::from_pem(std::string_view pem) {
         bool is_private = false;
         Ptr<EVP_PKEY> pkey = read_block(block, is_private);
         if (!pkey && block.label != "EC PARAMETERS")
-            refuse("its PEM is of another kind than a public or private key");
+            throw Error(Errc::key_refused, {"its PEM is a " + printable(block.label) +
+                                            ", neither a public nor a private key"});
         if (pkey && found)
             refuse("its PEM holds more than one key");
         if (pkey) {
@@ -188,7 +189,10 @@ PKey PKey::from_pem(std::string_view pem) {
         refuse("it has more than two primes");
     // taken apart and built again, so that every key passes the same checks
     const PKey read = adopt(OpensslPtr<EVP_PKEY>(found.release()), kty, curve, found_private);
-    return build(read.parts());
+    KeyParts parts = read.parts();
+    if (public_half)
+        parts.drop_private();
+    return build(parts);
 }
 
 std::string PKey::public_pem() const {

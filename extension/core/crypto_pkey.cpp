@@ -12,14 +12,9 @@ using namespace openssl;
 
 namespace {
 
-constexpr std::size_t min_rsa_bits = 2048, max_rsa_bits = 16384, max_exponent_bytes = 8;
+constexpr std::size_t min_rsa_bits = 2048, max_exponent_bytes = 8;
 
 [[noreturn]] void refuse(const char *why) { throw Error(Errc::key_refused, {why}); }
-
-const char *group_name(Curve curve) noexcept {
-    return curve == Curve::P256 ? "P-256" : curve == Curve::P384 ? "P-384" : "P-521";
-}
-const char *okp_name(Curve curve) noexcept { return curve == Curve::Ed25519 ? "ED25519" : "ED448"; }
 
 std::size_t bit_length(std::string_view number) noexcept {
     while (!number.empty() && number[0] == 0)
@@ -96,12 +91,13 @@ Ptr<EVP_PKEY> from_params(const char *type, OSSL_PARAM_BLD *builder, bool is_pri
     return pkey;
 }
 
-void check_rsa_numbers(const KeyParts &parts) {
+void check_rsa_numbers(const KeyParts &parts, std::size_t max_bits) {
     const std::size_t bits = bit_length(parts.n);
     if (bits < min_rsa_bits)
         refuse("an RSA key needs at least 2048 bits");
-    if (bits > max_rsa_bits)
-        refuse("an RSA key has at most 16384 bits");
+    if (bits > max_bits)
+        throw Error(Errc::key_refused,
+                    {"an RSA key has at most " + std::to_string(max_bits) + " bits"});
     if (!is_odd(parts.n))
         refuse("its RSA modulus is even");
     if (!is_odd(parts.e) || bit_length(parts.e) < 2 || parts.e.size() > max_exponent_bytes)
@@ -139,8 +135,8 @@ void check_rsa_crt(const KeyParts &parts) {
         refuse("its private members do not match its public ones");
 }
 
-Ptr<EVP_PKEY> build_rsa(const KeyParts &parts) {
-    check_rsa_numbers(parts);
+Ptr<EVP_PKEY> build_rsa(const KeyParts &parts, std::size_t max_bits) {
+    check_rsa_numbers(parts, max_bits);
     const bool crt = !parts.p.empty();
     if (crt)
         check_rsa_crt(parts);
@@ -274,9 +270,9 @@ PKey PKey::adopt(OpensslPtr<EVP_PKEY> pkey, Kty kty, Curve curve, bool is_privat
     return key;
 }
 
-PKey PKey::build(const KeyParts &parts) {
+PKey PKey::build(const KeyParts &parts, std::size_t rsa_bits) {
     const CleanQueue queue;
-    Ptr<EVP_PKEY> pkey = parts.kty == Kty::RSA  ? build_rsa(parts)
+    Ptr<EVP_PKEY> pkey = parts.kty == Kty::RSA  ? build_rsa(parts, rsa_bits)
                          : parts.kty == Kty::EC ? build_ec(parts)
                                                 : build_okp(parts);
     PKey key =
@@ -287,15 +283,9 @@ PKey PKey::build(const KeyParts &parts) {
     return key;
 }
 
-PKey PKey::generate(Alg alg) {
-    const CleanQueue queue;
-    const Kty kty = alg_kty(alg);
-    const Curve curve = kty == Kty::OKP ? Curve::Ed25519 : alg_curve(alg);
-    const std::size_t rsa_bits = alg_hash(alg) == Hash::sha256 ? 2048 : 3072;
-    EVP_PKEY *pkey = kty == Kty::RSA  ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", rsa_bits)
-                     : kty == Kty::EC ? EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", group_name(curve))
-                                      : EVP_PKEY_Q_keygen(nullptr, nullptr, okp_name(curve));
-    return adopt(OpensslPtr<EVP_PKEY>(require(pkey, "key generation")), kty, curve, true);
+void KeyParts::drop_private() {
+    for (Secret *secret : {&d, &p, &q, &dp, &dq, &qi})
+        *secret = Secret();
 }
 
 KeyParts PKey::parts() const {

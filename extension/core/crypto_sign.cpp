@@ -78,6 +78,15 @@ std::string raw_signature(std::string_view der, std::size_t size) {
     return raw;
 }
 
+// EdDSA hashes a message once or twice in one piece, which nothing can end.
+void check_whole(std::string_view message) {
+    constexpr std::size_t longest = std::size_t{64} << 20;
+    if (message.size() > longest)
+        throw Error(Errc::value_too_long,
+                    {"a message signed with EdDSA", std::to_string(message.size()),
+                     std::to_string(longest)});
+}
+
 } // namespace
 
 bool openssl::is_scalar(Curve curve, std::string_view number) noexcept {
@@ -89,7 +98,8 @@ bool openssl::is_scalar(Curve curve, std::string_view number) noexcept {
            std::memcmp(number.data(), order, number.size()) < 0;
 }
 
-std::string_view PKey::digest(Hash hash, std::string_view message, std::array<char, 64> &out) {
+std::string_view PKey::digest(Hash hash, std::string_view message, std::array<char, 64> &out,
+                              Checkpoint checkpoint) {
     OpensslPtr<EVP_MD> &md = md_[static_cast<std::size_t>(hash)];
     if (!md)
         md.reset(require(EVP_MD_fetch(nullptr, hash_name(hash), nullptr), "hash lookup"));
@@ -97,6 +107,10 @@ std::string_view PKey::digest(Hash hash, std::string_view message, std::array<ch
         md_ctx_.reset(require_memory(EVP_MD_CTX_new()));
     unsigned size = 0;
     require(EVP_DigestInit_ex2(md_ctx_.get(), md.get(), nullptr), "hashing");
+    for (; message.size() > hash_piece; message.remove_prefix(hash_piece)) {
+        require(EVP_DigestUpdate(md_ctx_.get(), message.data(), hash_piece), "hashing");
+        checkpoint();
+    }
     require(EVP_DigestUpdate(md_ctx_.get(), message.data(), message.size()), "hashing");
     require(EVP_DigestFinal_ex(md_ctx_.get(), bytes(out.data()), &size), "hashing");
     require(size == hash_size(hash), "hashing");
@@ -128,6 +142,7 @@ evp_pkey_ctx_st *PKey::context(Alg alg, bool signing) {
 }
 
 std::string PKey::sign_whole(std::string_view message) const {
+    check_whole(message);
     const OpensslPtr<EVP_MD_CTX> ctx(require_memory(EVP_MD_CTX_new()));
     require(
         EVP_DigestSignInit_ex(ctx.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(), nullptr),
@@ -141,6 +156,7 @@ std::string PKey::sign_whole(std::string_view message) const {
 }
 
 int PKey::verify_whole(std::string_view message, std::string_view signature) const {
+    check_whole(message);
     const OpensslPtr<EVP_MD_CTX> ctx(require_memory(EVP_MD_CTX_new()));
     require(EVP_DigestVerifyInit_ex(ctx.get(), nullptr, nullptr, nullptr, nullptr, pkey_.get(),
                                     nullptr),
@@ -149,13 +165,13 @@ int PKey::verify_whole(std::string_view message, std::string_view signature) con
                             message.size());
 }
 
-std::string PKey::sign(Alg alg, std::string_view message) {
+std::string PKey::sign(Alg alg, std::string_view message, Checkpoint checkpoint) {
     const CleanQueue queue;
     require(is_private_ && alg_kty(alg) == kty_, "signing");
     if (kty_ == Kty::OKP)
         return sign_whole(message);
     std::array<char, 64> hash;
-    const std::string_view hashed = digest(alg_hash(alg), message, hash);
+    const std::string_view hashed = digest(alg_hash(alg), message, hash, checkpoint);
     EVP_PKEY_CTX *ctx = context(alg, true);
     std::string out(kty_ == Kty::EC ? std::tuple_size<decltype(DerSignature::bytes)>::value
                                     : signature_size_,
@@ -168,7 +184,8 @@ std::string PKey::sign(Alg alg, std::string_view message) {
     return out;
 }
 
-bool PKey::verify(Alg alg, std::string_view message, std::string_view signature) {
+bool PKey::verify(Alg alg, std::string_view message, std::string_view signature,
+                  Checkpoint checkpoint) {
     const CleanQueue queue;
     require(alg_kty(alg) == kty_, "verifying");
     if (signature.size() != signature_size_)
@@ -180,7 +197,7 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature)
                              is_scalar(curve_, signature.substr(half))))
         return false;
     std::array<char, 64> hash;
-    const std::string_view hashed = digest(alg_hash(alg), message, hash);
+    const std::string_view hashed = digest(alg_hash(alg), message, hash, checkpoint);
     EVP_PKEY_CTX *ctx = context(alg, false);
     const auto fits = [&](const unsigned char *given, std::size_t size) {
         return is_verified(

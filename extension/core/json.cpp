@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -81,6 +82,15 @@ std::optional<double> Value::as_double() const {
 
 std::size_t Value::size() const noexcept {
     return is_object() || is_array() ? doc_->nodes_[index_].size : 0;
+}
+
+bool Value::repeats_a_name() const noexcept {
+    if (!doc_)
+        return false;
+    const auto first = doc_->nodes_.begin() + index_;
+    return std::any_of(first, doc_->nodes_.begin() + first->next, [](const Document::Node &node) {
+        return node.type == Type::object && node.flag;
+    });
 }
 
 Value Value::find(std::string_view name) const noexcept {

@@ -16,6 +16,7 @@ enum class Type : std::uint8_t { missing, null, boolean, number, string, array, 
 struct Limits {
     std::uint32_t max_depth = 32; // at most 512
     std::size_t max_bytes = 64u << 20;
+    bool keep_repeats = false; // a repeated name is no fault: Value::repeats_a_name() tells
 };
 
 struct ParseStatus {
@@ -52,6 +53,9 @@ class Value {
     // The value when it is a whole number that fits: 1000, 1e3 and 1000.0 are the same.
     std::optional<std::int64_t> as_int64() const;
     std::optional<double> as_double() const;
+
+    // Whether this or an object in it has a name twice, where the limits let that pass.
+    bool repeats_a_name() const noexcept;
 
     // Members of an object, elements of an array, otherwise 0.
     std::size_t size() const noexcept;
@@ -96,7 +100,7 @@ class Document {
         Node(Type t, bool f, std::uint32_t a, std::uint32_t s, std::uint32_t n) noexcept
             : type(t), flag(f), at(a), size(s), next(n) {}
         Type type;
-        bool flag;          // a string: it is in decoded_; a boolean: its value
+        bool flag; // a string: it is in decoded_; a boolean: its value; an object: a name twice
         std::uint32_t at;   // offset of a string's or number's first byte
         std::uint32_t size; // bytes of a string or number; members or elements of a container
         std::uint32_t next; // index of the first node after this value

@@ -19,7 +19,7 @@ class Parser {
   public:
     Parser(Document &doc, std::string_view text, const Limits &limits) noexcept
         : doc_(doc), begin_(text.data()), p_(begin_), end_(begin_ + text.size()),
-          max_depth_(std::min(limits.max_depth, deepest)) {}
+          max_depth_(std::min(limits.max_depth, deepest)), keep_repeats_(limits.keep_repeats) {}
 
     ParseStatus run() {
         skip_space();
@@ -74,12 +74,13 @@ class Parser {
     bool non_ascii();
     bool array(std::uint32_t depth);
     bool object(std::uint32_t depth);
-    bool name(std::size_t first_name, std::uint64_t &seen);
+    bool name(std::size_t first_name, std::uint64_t &seen, bool &repeats);
     bool names_differ(std::size_t first_name);
 
     Document &doc_;
     const char *const begin_, *p_, *const end_;
     const std::uint32_t max_depth_;
+    const bool keep_repeats_;
     const char *fault_ = nullptr;
 };
 
@@ -267,12 +268,13 @@ bool Parser::object(std::uint32_t depth) {
     add(Type::object, false, 0, 0);
     std::uint32_t count = 0;
     std::uint64_t seen = 0;
+    bool repeats = false;
     ++p_;
     skip_space();
     if (!skip('}')) {
         do {
             skip_space();
-            if (!name(first_name, seen))
+            if (!name(first_name, seen, repeats))
                 return false;
             skip_space();
             if (!skip(':'))
@@ -286,8 +288,10 @@ bool Parser::object(std::uint32_t depth) {
         if (!skip('}'))
             return unexpected();
     }
-    if (count > few_names && !names_differ(first_name))
+    repeats |= count > few_names && !names_differ(first_name);
+    if (repeats && !keep_repeats_)
         return fail("repeated name");
+    doc_.nodes_[self].flag = repeats;
     doc_.names_.resize(first_name);
     doc_.nodes_[self].size = count;
     doc_.nodes_[self].next = static_cast<std::uint32_t>(doc_.nodes_.size());
@@ -295,7 +299,7 @@ bool Parser::object(std::uint32_t depth) {
 }
 
 // `seen` has a bit for each kind of name so far: most names need no comparison.
-bool Parser::name(std::size_t first_name, std::uint64_t &seen) {
+bool Parser::name(std::size_t first_name, std::uint64_t &seen, bool &repeats) {
     const auto self = static_cast<std::uint32_t>(doc_.nodes_.size());
     if (p_ == end_ || *p_ != '"')
         return unexpected();
@@ -308,8 +312,11 @@ bool Parser::name(std::size_t first_name, std::uint64_t &seen) {
         seen |= kind;
         for (std::size_t i = first_name; maybe && i < doc_.names_.size(); ++i) {
             const Document::Node &other = doc_.nodes_[doc_.names_[i]];
-            if (other.size == text.size() && doc_.text_of(other) == text)
+            if (other.size != text.size() || doc_.text_of(other) != text)
+                continue;
+            if (!keep_repeats_)
                 return fail("repeated name");
+            repeats = true;
         }
     }
     doc_.names_.push_back(self);

@@ -1,10 +1,13 @@
 #include "core/jwk_internal.hpp"
 
+#include "core/secret_text.hpp"
+
 namespace pg_principal {
 
 namespace {
 
 constexpr std::size_t min_secret = 32, max_secret = 8192;
+constexpr std::size_t max_looked_at = std::size_t{1} << 18;
 
 constexpr std::string_view other_type = "the key is of another type";
 constexpr std::string_view other_curve = "the key is on another curve";
@@ -77,29 +80,32 @@ Key Key::with_alg(Alg alg) const {
     return key;
 }
 
-std::string Key::sign(Alg alg, std::string_view message) const {
+std::string Key::sign(Alg alg, std::string_view message, Checkpoint checkpoint) const {
     if (!state_->secret)
-        return state_->pkey->sign(alg, message);
+        return state_->pkey->sign(alg, message, checkpoint);
     std::array<char, 64> mac;
-    return std::string(state_->secret->sign(alg_hash(alg), message, mac));
+    return std::string(state_->secret->sign(alg_hash(alg), message, mac, checkpoint));
 }
 
-bool Key::verify(Alg alg, std::string_view message, std::string_view signature) const {
+bool Key::verify(Alg alg, std::string_view message, std::string_view signature,
+                 Checkpoint checkpoint) const {
     if (!state_->secret)
-        return state_->pkey->verify(alg, message, signature);
+        return state_->pkey->verify(alg, message, signature, checkpoint);
     if (signature.size() != hash_size(alg_hash(alg)))
         return false;
     std::array<char, 64> mac;
-    return constant_time_equal(state_->secret->sign(alg_hash(alg), message, mac), signature);
+    return constant_time_equal(state_->secret->sign(alg_hash(alg), message, mac, checkpoint),
+                               signature);
 }
 
 Key KeyBuilder::from_secret(std::string_view secret) {
     if (secret.size() < min_secret)
         throw Error(Errc::key_refused, {"a secret needs at least 32 bytes"});
+    if (secret.size() <= max_looked_at)
+        if (const std::string kind = published_text(secret); !kind.empty())
+            throw Error(Errc::secret_refused, {"it is " + kind});
     if (secret.size() > max_secret)
         throw Error(Errc::key_refused, {"a secret has at most 8192 bytes"});
-    if (looks_like_public_key(secret))
-        throw Error(Errc::key_refused, {"its secret is a key of another type in disguise"});
     Key key;
     key.state_ = std::make_shared<Key::State>();
     key.state_->secret.emplace(secret);
@@ -122,15 +128,17 @@ void KeyBuilder::declare(Key &key, std::optional<Alg> alg, std::string kid) {
     key.kid_ = std::move(kid);
 }
 
-Key parse_pem(std::string_view pem) { return KeyBuilder::from_pkey(PKey::from_pem(pem)); }
+Key parse_pem(std::string_view pem, Reading reading) {
+    return KeyBuilder::from_pkey(PKey::from_pem(pem, reading == Reading::public_half));
+}
 
 Key key_from_secret(std::string_view secret, Alg alg) {
     return KeyBuilder::from_secret(secret).with_alg(alg);
 }
 
-Key generate_key(Alg alg) {
+Key generate_key(Alg alg, Checkpoint checkpoint) {
     if (alg_kty(alg) != Kty::oct) {
-        const Key key = KeyBuilder::from_pkey(PKey::generate(alg)).with_alg(alg);
+        const Key key = KeyBuilder::from_pkey(PKey::generate(alg, checkpoint)).with_alg(alg);
         return key.with_kid(thumbprint(key));
     }
     Secret secret = Secret::of_size(hash_size(alg_hash(alg)));

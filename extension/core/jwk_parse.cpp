@@ -6,17 +6,9 @@ namespace pg_principal {
 
 namespace {
 
-constexpr json::Limits key_limits{32, 1u << 20};
-constexpr std::size_t max_keys = 256;
-
 [[noreturn]] void malformed(const std::string &why) { throw Error(Errc::key_malformed, {why}); }
 
-// A key that is sound JSON but not for us: an error on its own, skipped in a set.
-struct Unsuitable {
-    Errc code;
-    std::string why;
-};
-[[noreturn]] void unsuitable(const std::string &why) { throw Unsuitable{Errc::key_refused, why}; }
+[[noreturn]] void refuse(const std::string &why) { throw Error(Errc::key_refused, {why}); }
 
 std::string named(std::string_view member) { return "member \"" + std::string(member) + "\""; }
 
@@ -32,7 +24,7 @@ std::optional<std::string_view> optional_text(json::Value jwk, std::string_view 
 std::string_view required_text(json::Value jwk, std::string_view member) {
     if (const auto text = optional_text(jwk, member))
         return *text;
-    throw Unsuitable{Errc::key_malformed, named(member) + " is missing"};
+    malformed(named(member) + " is missing");
 }
 
 std::string decoded(json::Value jwk, std::string_view member) {
@@ -53,7 +45,7 @@ void check_minimal(std::string_view number, std::string_view member) {
         malformed(named(member) + " has leading zeros");
 }
 
-Key parse_rsa(json::Value jwk) {
+KeyParts parse_rsa(json::Value jwk) {
     KeyParts parts;
     parts.kty = Kty::RSA;
     parts.n = decoded(jwk, "n");
@@ -66,7 +58,7 @@ Key parse_rsa(json::Value jwk) {
     for (const auto &[member, secret] : crt)
         present += static_cast<bool>(jwk.find(member));
     if (jwk.find("oth"))
-        throw Error(Errc::key_refused, {"it has more than two primes"});
+        refuse("it has more than two primes");
     if (jwk.find("d")) {
         parts.d = secret_member(jwk, "d");
         check_minimal(parts.d.view(), "d");
@@ -80,51 +72,62 @@ Key parse_rsa(json::Value jwk) {
             *secret = secret_member(jwk, member);
             check_minimal(secret->view(), member);
         }
-    return KeyBuilder::from_pkey(PKey::build(parts));
+    return parts;
 }
 
-Key parse_curve(json::Value jwk, Kty kty) {
+KeyParts parse_curve(json::Value jwk, const JwkOutline &outline) {
     KeyParts parts;
-    parts.kty = kty;
-    const auto curve = curve_from_name(required_text(jwk, "crv"));
-    if (!curve)
-        unsuitable("its curve is not supported");
-    parts.curve = *curve;
-    if ((kty == Kty::OKP) != (*curve == Curve::Ed25519 || *curve == Curve::Ed448))
-        malformed("its curve does not fit its type");
+    parts.kty = outline.kty;
+    parts.curve = outline.curve;
     parts.x = decoded(jwk, "x");
-    if (kty == Kty::EC)
+    if (outline.kty == Kty::EC)
         parts.y = decoded(jwk, "y");
     if (jwk.find("d"))
         parts.d = secret_member(jwk, "d");
-    return KeyBuilder::from_pkey(PKey::build(parts));
+    return parts;
 }
 
-Key parse_material(json::Value jwk) {
-    const std::string_view kty = required_text(jwk, "kty");
-    if (kty == "RSA")
-        return parse_rsa(jwk);
-    if (kty == "EC")
-        return parse_curve(jwk, Kty::EC);
-    if (kty == "OKP")
-        return parse_curve(jwk, Kty::OKP);
-    if (kty == "oct") {
+Key parse_material(json::Value jwk, const JwkOutline &outline, Reading reading) {
+    if (outline.kty == Kty::oct) {
         if (const json::Value k = jwk.find("k"); k && k.is_string() && k.as_string().empty())
-            throw Error(Errc::key_refused, {"a secret needs at least 32 bytes"});
+            refuse("a secret needs at least 32 bytes");
         return KeyBuilder::from_secret(secret_member(jwk, "k").view());
     }
-    unsuitable("its type is none of RSA, EC, OKP and oct");
+    KeyParts parts = outline.kty == Kty::RSA ? parse_rsa(jwk) : parse_curve(jwk, outline);
+    if (reading == Reading::public_half)
+        parts.drop_private();
+    return KeyBuilder::from_pkey(
+        PKey::build(parts, reading == Reading::stored ? max_stored_rsa_bits : max_rsa_bits));
+}
+
+Kty kty_of(json::Value jwk) {
+    const std::string_view text = required_text(jwk, "kty");
+    for (const Kty kty : {Kty::oct, Kty::RSA, Kty::EC, Kty::OKP})
+        if (kty_name(kty) == text)
+            return kty;
+    refuse("its type is none of RSA, EC, OKP and oct");
+}
+
+Curve curve_of(json::Value jwk, Kty kty) {
+    if (kty != Kty::EC && kty != Kty::OKP)
+        return Curve::none;
+    const auto curve = curve_from_name(required_text(jwk, "crv"));
+    if (!curve)
+        refuse("its curve is not supported");
+    if ((kty == Kty::OKP) != (*curve == Curve::Ed25519 || *curve == Curve::Ed448))
+        malformed("its curve does not fit its type");
+    return *curve;
 }
 
 struct Permission {
     bool sign = true, verify = true;
 };
 
-// RFC 7517 sections 4.2 and 4.3.
+// RFC 7517 sections 4.2 and 4.3; jwt-svid: SPIFFE JWT-SVID section 4.2.
 Permission parse_permission(json::Value jwk) {
     const auto use = optional_text(jwk, "use");
-    if (use && *use != "sig")
-        unsuitable("its use is not \"sig\"");
+    if (use && *use != "sig" && *use != "jwt-svid")
+        refuse("its use is not \"sig\"");
     const json::Value ops = jwk.find("key_ops");
     if (!ops)
         return {};
@@ -143,78 +146,54 @@ Permission parse_permission(json::Value jwk) {
     if (std::adjacent_find(seen.begin(), seen.end()) != seen.end())
         malformed(named("key_ops") + " repeats an operation");
     if (!permission.sign && !permission.verify)
-        unsuitable("its key_ops name neither \"sign\" nor \"verify\"");
+        refuse("its key_ops name neither \"sign\" nor \"verify\"");
     return permission;
-}
-
-// Throws Unsuitable, too.
-Key parse_one(json::Value jwk) {
-    if (!jwk.is_object())
-        malformed("it is not a JSON object");
-    required_text(jwk, "kty");
-    const auto kid = optional_text(jwk, "kid"), alg_text = optional_text(jwk, "alg");
-    const Permission permission = parse_permission(jwk);
-    const auto alg = alg_text ? alg_from_name(*alg_text) : std::nullopt;
-    if (alg_text && !alg)
-        unsuitable("its alg is no supported signature algorithm");
-    Key key = parse_material(jwk);
-    KeyBuilder::declare(key, alg, std::string(kid.value_or("")));
-    KeyBuilder::restrict(key, permission.sign, permission.verify);
-    return key;
-}
-
-void parse_text(json::Document &doc, std::string_view text) {
-    if (const json::ParseStatus status = json::try_parse(doc, text, key_limits); !status)
-        malformed(std::string(status.fault) + " at byte " + std::to_string(status.offset));
 }
 
 } // namespace
 
-Key parse_jwk(json::Value jwk) {
-    try {
-        return parse_one(jwk);
-    } catch (const Unsuitable &fault) {
-        throw Error(fault.code, {fault.why});
+JwkOutline outline_of(json::Value jwk) {
+    if (!jwk.is_object())
+        malformed("it is not a JSON object");
+    JwkOutline outline;
+    outline.kty = kty_of(jwk);
+    outline.kid = optional_text(jwk, "kid").value_or("");
+    const Permission permission = parse_permission(jwk);
+    outline.may_sign = permission.sign;
+    outline.may_verify = permission.verify;
+    if (const auto text = optional_text(jwk, "alg")) {
+        outline.alg = alg_from_name(*text);
+        if (!outline.alg)
+            refuse("its alg is no supported signature algorithm");
     }
+    outline.curve = curve_of(jwk, outline.kty);
+    if (outline.alg && alg_kty(*outline.alg) != outline.kty)
+        refuse("its alg does not fit: the key is of another type");
+    if (outline.alg && outline.kty == Kty::EC && alg_curve(*outline.alg) != outline.curve)
+        refuse("its alg does not fit: the key is on another curve");
+    return outline;
 }
 
-Key parse_jwk(std::string_view json) {
+void parse_key_text(json::Document &doc, std::string_view text, const json::Limits &limits) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
+        text.remove_prefix(byte_order_mark.size());
+    if (const json::ParseStatus status = json::try_parse(doc, text, limits); !status)
+        malformed(std::string(status.fault) + " at byte " + std::to_string(status.offset));
+}
+
+Key parse_jwk(json::Value jwk, Reading reading) {
+    const JwkOutline outline = outline_of(jwk);
+    Key key = parse_material(jwk, outline, reading);
+    KeyBuilder::declare(key, outline.alg, std::string(outline.kid));
+    KeyBuilder::restrict(key, outline.may_sign, outline.may_verify);
+    return key;
+}
+
+Key parse_jwk(std::string_view json, Reading reading) {
     json::Document doc;
-    parse_text(doc, json);
-    return parse_jwk(doc.root());
-}
-
-KeySet parse_jwk_set(json::Value set) {
-    std::vector<Key> keys;
-    const json::Value members = set.find("keys");
-    if (!members) {
-        keys.push_back(parse_jwk(set));
-        return KeySet(std::move(keys));
-    }
-    if (!members.is_array())
-        malformed(named("keys") + " is not an array");
-    if (set.find("kty"))
-        malformed("it is a key and a key set at once");
-    if (members.size() > max_keys)
-        throw Error(Errc::key_set_refused, {"it has more than 256 keys"});
-    bool symmetric = false, asymmetric = false;
-    for (const json::Value member : members.elements()) {
-        try {
-            keys.push_back(parse_one(member));
-            (keys.back().is_symmetric() ? symmetric : asymmetric) = true;
-        } catch (const Unsuitable &) {
-            // RFC 7517 section 5: keys that are not understood are ignored
-        }
-    }
-    if (symmetric && asymmetric)
-        throw Error(Errc::key_set_refused, {"it mixes secret and public keys"});
-    return KeySet(std::move(keys));
-}
-
-KeySet parse_jwk_set(std::string_view json) {
-    json::Document doc;
-    parse_text(doc, json);
-    return parse_jwk_set(doc.root());
+    parse_key_text(doc, json, {32, std::size_t{1} << 20});
+    return parse_jwk(doc.root(), reading);
 }
 
 } // namespace pg_principal

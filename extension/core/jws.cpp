@@ -139,9 +139,9 @@ TokenFault CompactJws::parse_header() {
     return TokenFault::none;
 }
 
-bool verify_signature(Alg alg, const Key &key, std::string_view message,
-                      std::string_view signature) {
-    return key.allows(alg, KeyOperation::verify) && key.verify(alg, message, signature);
+bool verify_signature(Alg alg, const Key &key, std::string_view message, std::string_view signature,
+                      Checkpoint checkpoint) {
+    return key.allows(alg, KeyOperation::verify) && key.verify(alg, message, signature, checkpoint);
 }
 
 TokenFault verify(const CompactJws &jws, const Key &key) {
@@ -153,22 +153,39 @@ TokenFault verify(const CompactJws &jws, const Key &key) {
                                                                  : TokenFault::bad_signature;
 }
 
-TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used) {
-    const KeySet::Candidates found = keys.candidates(jws.alg, jws.kid);
-    for (std::size_t i = 0; i < found.count; ++i)
+TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used, std::string *reason,
+                  Checkpoint checkpoint) {
+    KeySet::Candidates found = keys.candidates(jws.alg, jws.kid, checkpoint);
+    for (std::size_t i = 0; i < found.count; ++i) {
+        checkpoint();
         if (found.keys[i]->verify(jws.alg, jws.signing_input, jws.signature)) {
             if (used)
                 *used = found.keys[i];
             return TokenFault::none;
         }
-    if (found.count > 0)
+    }
+    switch (found.lack) {
+    case KeySet::Lack::nothing:
         return TokenFault::bad_signature;
-    return keys.empty() || !found.kid_known ? TokenFault::unknown_key
-                                            : TokenFault::algorithm_refused;
+    case KeySet::Lack::kid_unknown:
+        return TokenFault::unknown_key;
+    case KeySet::Lack::not_for_algorithm:
+        return TokenFault::algorithm_refused;
+    case KeySet::Lack::ambiguous:
+        if (reason)
+            *reason =
+                "two keys of the set have this kid and serve " + std::string(alg_name(jws.alg));
+        return TokenFault::ambiguous_key;
+    case KeySet::Lack::unusable:
+        break;
+    }
+    if (reason)
+        *reason = std::move(found.reason);
+    return TokenFault::unusable_key;
 }
 
 std::string jws_sign(std::string_view payload, const Key &key, std::optional<Alg> alg,
-                     const JwsHeader &header) {
+                     const JwsHeader &header, Checkpoint checkpoint) {
     const Alg chosen = alg.value_or(key.default_alg());
     std::string text = "{\"alg\":";
     json::append_quoted(text, alg_name(chosen));
@@ -183,19 +200,30 @@ std::string jws_sign(std::string_view payload, const Key &key, std::optional<Alg
     if (header.with_kid)
         add("kid", key.kid());
     text += '}';
-    return jws_sign_raw(text, payload, key, chosen);
+    return jws_sign_raw(text, payload, key, chosen, checkpoint);
 }
 
 std::string jws_sign_raw(std::string_view header_json, std::string_view payload, const Key &key,
-                         Alg alg) {
+                         Alg alg, Checkpoint checkpoint) {
     if (const std::string_view why = key.refusal(alg, KeyOperation::sign); !why.empty())
         throw Error(Errc::algorithm_mismatch, {alg_name(alg), why});
+    constexpr std::size_t longest_signature = (max_stored_rsa_bits / 8 + 2) / 3 * 4;
+    const std::size_t size =
+        (header_json.size() + 2) / 3 * 4 + (payload.size() + 2) / 3 * 4 + longest_signature + 2;
+    if (size > max_value_bytes)
+        throw Error(Errc::value_too_long,
+                    {"the token", std::to_string(size), std::to_string(max_value_bytes)});
     std::string token;
-    token.reserve((header_json.size() + payload.size()) * 4 / 3 + 128);
+    token.reserve(size);
     base64url_append(token, header_json);
     token += '.';
+    constexpr std::size_t piece = std::size_t{6} << 20; // of whole groups of three bytes
+    for (; payload.size() > piece; payload.remove_prefix(piece)) {
+        base64url_append(token, payload.substr(0, piece));
+        checkpoint();
+    }
     base64url_append(token, payload);
-    const std::string signature = key.sign(alg, token);
+    const std::string signature = key.sign(alg, token, checkpoint);
     token += '.';
     base64url_append(token, signature);
     return token;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/json.hpp"
-#include "core/jwk.hpp"
+#include "core/key_set.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -49,23 +49,30 @@ class CompactJws {
     json::Document header_doc_;
 };
 
-bool verify_signature(Alg alg, const Key &key, std::string_view message,
-                      std::string_view signature);
+bool verify_signature(Alg alg, const Key &key, std::string_view message, std::string_view signature,
+                      Checkpoint checkpoint = no_checkpoint);
 
-// none, algorithm_refused, unknown_key or bad_signature; `used` receives the key that fitted.
+// none, algorithm_refused, unknown_key or bad_signature.
 TokenFault verify(const CompactJws &jws, const Key &key);
-TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used = nullptr);
+// unusable_key and ambiguous_key, too; `used` receives the key that fitted, `reason` what is wrong
+// with the one that the token names.
+TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used = nullptr,
+                  std::string *reason = nullptr, Checkpoint checkpoint = no_checkpoint);
 
 struct JwsHeader {
     std::string_view typ; // left out when empty
     std::string_view cty; // left out when empty
     bool with_kid = true; // the key's kid when it has one
 };
-// Throws Error(algorithm_mismatch) when the key may not sign with the algorithm.
+// What a value of the server can hold, its length word left out.
+constexpr std::size_t max_value_bytes = 0x3fffffff - 4;
+// Throws Error(algorithm_mismatch) when the key may not sign with the algorithm, and
+// Error(value_too_long) before anything is calculated.
 std::string jws_sign(std::string_view payload, const Key &key,
-                     std::optional<Alg> alg = std::nullopt, const JwsHeader &header = {});
+                     std::optional<Alg> alg = std::nullopt, const JwsHeader &header = {},
+                     Checkpoint checkpoint = no_checkpoint);
 // With a header written by the caller: it must name the algorithm.
 std::string jws_sign_raw(std::string_view header_json, std::string_view payload, const Key &key,
-                         Alg alg);
+                         Alg alg, Checkpoint checkpoint = no_checkpoint);
 
 } // namespace pg_principal

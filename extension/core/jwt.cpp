@@ -144,12 +144,23 @@ TokenFault TokenScratch::finish(const ClaimRules &rules) {
     return check_claims(claims_.root(), rules);
 }
 
+std::string TokenScratch::describe(TokenFault fault) const {
+    if (fault != TokenFault::unusable_key && fault != TokenFault::ambiguous_key)
+        return pg_principal::describe(
+            fault, fault == TokenFault::payload_not_json ? payload_json_ : jws_.header_json);
+    std::string text(pg_principal::describe(fault));
+    if (jws_.kid)
+        text.append(" \"").append(printable(*jws_.kid)).append("\"");
+    return text.append(": ").append(key_fault_);
+}
+
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
-                        TokenScratch &scratch) {
+                        TokenScratch &scratch, Checkpoint checkpoint) {
     scratch.key_ = nullptr;
+    scratch.key_fault_.clear();
     TokenFault fault = scratch.jws_.parse(token);
     if (fault == TokenFault::none)
-        fault = verify(scratch.jws_, keys, &scratch.key_);
+        fault = verify(scratch.jws_, keys, &scratch.key_, &scratch.key_fault_, checkpoint);
     return fault == TokenFault::none ? scratch.finish(rules) : fault;
 }
 

@@ -40,14 +40,11 @@ class TokenScratch {
     const CompactJws &jws() const noexcept { return jws_; }
     const Key *key() const noexcept { return key_; } // the one that fitted
     // The text for what the last verification returned.
-    std::string describe(TokenFault fault) const {
-        return pg_principal::describe(
-            fault, fault == TokenFault::payload_not_json ? payload_json_ : jws_.header_json);
-    }
+    std::string describe(TokenFault fault) const;
 
   private:
     friend TokenFault verify_token(std::string_view, const KeySet &, const ClaimRules &,
-                                   TokenScratch &);
+                                   TokenScratch &, Checkpoint);
     friend TokenFault verify_token(std::string_view, const Key &, const ClaimRules &,
                                    TokenScratch &);
     TokenFault finish(const ClaimRules &rules);
@@ -56,11 +53,12 @@ class TokenScratch {
     json::Document claims_;
     json::ParseStatus payload_json_;
     const Key *key_ = nullptr;
+    std::string key_fault_; // what is wrong with the key that the token names
 };
 
 // Signature first, claims after: nothing of an unsigned payload is interpreted.
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
-                        TokenScratch &scratch);
+                        TokenScratch &scratch, Checkpoint checkpoint = no_checkpoint);
 TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules &rules,
                         TokenScratch &scratch);
 

@@ -134,6 +134,7 @@ ErrorData *run_guarded(void (*run)(void *), void *argument) noexcept {
 }
 
 Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo) {
+    CHECK_FOR_INTERRUPTS(); // a target list of a hundred calls looks for none
     Datum result = 0;
     // static: 10 kB on a deep stack is worth avoiding, and a backend runs one function at a time;
     // it is filled and raised with no other call in between
@@ -149,7 +150,16 @@ void run_or_exit(void (*body)()) {
         raise(failure, FATAL);
 }
 
+void check_interrupts() {
+    if (INTERRUPTS_PENDING_CONDITION())
+        guard([] { CHECK_FOR_INTERRUPTS(); });
+}
+
 text *to_bytes(std::string_view bytes) {
+    constexpr std::size_t longest = MaxAllocSize - VARHDRSZ;
+    if (bytes.size() > longest)
+        throw Error(Errc::value_too_long,
+                    {"the result", std::to_string(bytes.size()), std::to_string(longest)});
     return guard(
         [bytes] { return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())); });
 }

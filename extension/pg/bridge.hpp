@@ -66,11 +66,15 @@ Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo);
 // another try would not help it, and a server that starts does not.
 void run_or_exit(void (*body)());
 
+// Ends what takes long when a cancel or a timeout waits: throws PgError. A Checkpoint of core/.
+// Every SQL function begins with one.
+void check_interrupts();
+
 // core/ speaks UTF-8, the server the database's encoding: what is text crosses by the first three,
 // what is bytes (bytea, jsonb as it is stored, a token, which is ASCII or none) by the others. All
 // live in the current context; PgError when there is no memory left, or a character that the other
 // side has not (22P05). In SQL_ASCII, which says nothing of its bytes, they must be UTF-8:
-// Error(text_malformed).
+// Error(text_malformed). More than a value can hold is Error(value_too_long).
 std::string_view text_argument(FunctionCallInfo fcinfo, int n);
 std::string_view to_utf8(std::string_view server_text);
 text *to_text(std::string_view utf8);

@@ -39,15 +39,15 @@ SQL_FUNCTION(jws_sign) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         PG_RETURN_NULL();
     const std::optional<Alg> alg = alg_argument(fcinfo, 2);
-    return PointerGetDatum(
-        to_text(jws_sign(bytes_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg)));
+    return PointerGetDatum(to_text(jws_sign(bytes_argument(fcinfo, 0), key_argument(fcinfo, 1, alg),
+                                            alg, {}, check_interrupts)));
 }
 
 SQL_FUNCTION(jws_verify) {
     const KeySet &keys = key_set_argument(fcinfo, 1);
     CompactJws &jws = reused<CompactJws>();
     if (jws.parse(bytes_argument(fcinfo, 0)) != TokenFault::none ||
-        verify(jws, keys) != TokenFault::none)
+        verify(jws, keys, nullptr, nullptr, check_interrupts) != TokenFault::none)
         PG_RETURN_NULL();
     return PointerGetDatum(to_bytes(jws.payload));
 }
@@ -61,8 +61,8 @@ SQL_FUNCTION(jwt_sign) {
     const std::optional<Alg> alg = alg_argument(fcinfo, 2);
     JwsHeader header;
     header.typ = "JWT";
-    return PointerGetDatum(
-        to_text(jws_sign(jsonb_argument(fcinfo, 0), key_argument(fcinfo, 1, alg), alg, header)));
+    return PointerGetDatum(to_text(jws_sign(jsonb_argument(fcinfo, 0), key_argument(fcinfo, 1, alg),
+                                            alg, header, check_interrupts)));
 }
 
 SQL_FUNCTION(jwt_verify) {
@@ -73,8 +73,8 @@ SQL_FUNCTION(jwt_verify) {
     rules.audience = optional_text(fcinfo, 2);
     rules.issuer = optional_text(fcinfo, 3);
     TokenScratch &token = reused<TokenScratch>();
-    const TokenFault fault =
-        verify_token(bytes_argument(fcinfo, 0), key_set_argument(fcinfo, 1), rules, token);
+    const TokenFault fault = verify_token(bytes_argument(fcinfo, 0), key_set_argument(fcinfo, 1),
+                                          rules, token, check_interrupts);
     if (fault != TokenFault::none)
         throw Error(Errc::token_refused, {}, token.describe(fault));
     return to_jsonb(token.claims(), token.payload());
@@ -82,8 +82,9 @@ SQL_FUNCTION(jwt_verify) {
 
 SQL_FUNCTION(verify_signature) {
     const Alg alg = require_alg(text_argument(fcinfo, 0));
-    return BoolGetDatum(verify_signature(alg, key_argument(fcinfo, 1, alg),
-                                         bytes_argument(fcinfo, 2), bytes_argument(fcinfo, 3)));
+    return BoolGetDatum(verify_signature(alg, verifying_key_argument(fcinfo, 1, alg),
+                                         bytes_argument(fcinfo, 2), bytes_argument(fcinfo, 3),
+                                         check_interrupts));
 }
 
 SQL_FUNCTION(jwk_thumbprint) {
@@ -91,7 +92,8 @@ SQL_FUNCTION(jwk_thumbprint) {
 }
 
 SQL_FUNCTION(generate_jwk) {
-    return to_jsonb(private_jwk(generate_key(require_alg(text_argument(fcinfo, 0)))).view());
+    return to_jsonb(
+        private_jwk(generate_key(require_alg(text_argument(fcinfo, 0)), check_interrupts)).view());
 }
 
 SQL_FUNCTION(public_jwk) { return to_jsonb(public_jwk(key_argument(fcinfo, 0))); }

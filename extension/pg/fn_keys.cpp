@@ -1,6 +1,6 @@
 // New key material and its storage.
 #include "core/error.hpp"
-#include "core/jwk.hpp"
+#include "core/key_import.hpp"
 #include "pg/jsonb.hpp"
 #include "pg/keyring.hpp"
 
@@ -25,28 +25,19 @@ Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
     return record_result(fcinfo, values, nulls);
 }
 
-Key read_key(std::string_view source) {
-    const std::size_t start = source.find_first_not_of(" \t\r\n");
-    const std::string_view text = start == std::string_view::npos ? source : source.substr(start);
-    if (!text.empty() && text.front() == '{')
-        return parse_jwk(text);
-    if (text.substr(0, 11) == "-----BEGIN ")
-        return parse_pem(text);
-    return key_from_secret(source);
-}
-
 } // namespace
 
 SQL_FUNCTION(generate_key_material) {
     if (PG_ARGISNULL(0))
         (void)require_alg("NULL");
-    return key_record(fcinfo, generate_key(require_alg(text_argument(fcinfo, 0))));
+    return key_record(fcinfo,
+                      generate_key(require_alg(text_argument(fcinfo, 0)), check_interrupts));
 }
 
 SQL_FUNCTION(read_key_material) {
     if (PG_ARGISNULL(0))
         throw Error(Errc::key_malformed, {"it is NULL"});
-    Key key = read_key(text_argument(fcinfo, 0));
+    Key key = import_key(text_argument(fcinfo, 0));
     const Alg alg = key.default_alg();
     if (const std::string_view why = key.refusal(alg, KeyOperation::sign); !why.empty())
         throw Error(Errc::key_refused, {why});

@@ -4,6 +4,7 @@
 #include "pg/jsonb.hpp"
 #include "pg/revocation.hpp"
 
+#include <limits>
 #include <list>
 
 namespace pg_principal {
@@ -13,81 +14,138 @@ namespace {
 bool is_pem(std::string_view text) { return text.find("-----BEGIN ") != std::string_view::npos; }
 
 // A secret alone does not say which hash it is for: it serves each that it is long enough for.
-KeySet keys_from_secret(std::string_view secret) {
+std::vector<Key> keys_from_secret(std::string_view secret) {
     std::vector<Key> keys{key_from_secret(secret, Alg::HS256)};
     for (const Alg alg : {Alg::HS384, Alg::HS512})
         if (secret.size() >= hash_size(alg_hash(alg)))
             keys.push_back(key_from_secret(secret, alg));
-    return KeySet(std::move(keys));
+    return keys;
 }
 
-KeySet parse_key_set(std::string_view json_text) {
-    const json::Document document(json_text);
-    if (!document.root().is_string())
-        return parse_jwk_set(document.root());
-    const std::string_view text = document.root().as_string();
+std::vector<Key> keys_from_string(std::string_view text, Reading reading) {
     if (is_pem(text))
-        return KeySet({parse_pem(text)});
+        return {parse_pem(text, reading)};
     return keys_from_secret(text);
 }
 
-// The most recently used first.
-class PreparedKeys {
-  public:
-    static constexpr std::size_t max_sets = 32;
+[[noreturn]] void refuse_set() {
+    throw Error(Errc::key_refused, {"one key is wanted here, not a set"});
+}
 
-    const KeySet *find(std::string_view jsonb_bytes) {
-        if (epoch_ != proof_epoch) {
-            sets_.clear();
-            epoch_ = proof_epoch;
-        }
-        for (auto set = sets_.begin(); set != sets_.end(); ++set)
-            if (set->source.view() == jsonb_bytes) {
-                sets_.splice(sets_.begin(), sets_, set);
-                return &sets_.front().keys;
-            }
-        return nullptr;
+// The one key of a set that is for us as far as it says itself.
+json::Value only_key(json::Value keys) {
+    if (keys.size() > KeySet::max_keys)
+        refuse_set();
+    json::Value found;
+    for (const json::Value key : keys.elements()) {
+        if (keys.size() > 1 && !may_be_used(key))
+            continue;
+        if (found)
+            refuse_set();
+        found = key;
     }
+    if (!found)
+        refuse_set();
+    return found;
+}
 
-    const KeySet &keep(std::string_view jsonb_bytes, KeySet keys) {
-        sets_.push_front({Secret(jsonb_bytes), std::move(keys)});
-        if (sets_.size() > max_sets)
-            sets_.pop_back();
-        return sets_.front().keys;
+KeySet read_verifiers(json::Value root) {
+    return root.is_string() ? KeySet(keys_from_string(root.as_string(), Reading::public_half))
+                            : parse_jwk_set(root);
+}
+
+std::vector<Key> read_signers(json::Value root) {
+    if (root.is_string())
+        return keys_from_string(root.as_string(), Reading::whole);
+    const json::Value keys = root.find("keys");
+    return {parse_jwk(keys.is_array() && !root.find("kty") ? only_key(keys) : root)};
+}
+
+// What was made of arguments, the most recently used first.
+template <class Keys>
+class Prepared {
+  public:
+    template <class Read>
+    const Keys &of(FunctionCallInfo fcinfo, int n, Read read) {
+        const std::string_view bytes = bytes_argument(fcinfo, n); // as stored: enough to tell
+        if (epoch_ != proof_epoch)
+            forget();
+        epoch_ = proof_epoch;
+        for (auto kept = all_.begin(); kept != all_.end(); ++kept)
+            if (kept->source.view() == bytes) {
+                all_.splice(all_.begin(), all_, kept);
+                return all_.front().keys;
+            }
+        if (bytes.size() > KeySet::max_bytes)
+            throw Error(Errc::key_set_too_large,
+                        {std::to_string(KeySet::max_bytes), "bytes", std::to_string(bytes.size())});
+        const json::Document document(jsonb_argument(fcinfo, n),
+                                      {512, std::numeric_limits<std::size_t>::max()});
+        all_.push_front({Secret(bytes), read(document.root())});
+        size_ += bytes.size();
+        while (all_.size() > 1 && (all_.size() > max_kept || size_ > max_kept_bytes)) {
+            size_ -= all_.back().source.size();
+            all_.pop_back();
+        }
+        return all_.front().keys;
     }
 
   private:
-    struct Set {
+    static constexpr std::size_t max_kept = 32, max_kept_bytes = 2 * KeySet::max_bytes;
+    struct Kept {
         Secret source;
-        KeySet keys;
+        Keys keys;
     };
-    std::list<Set> sets_;
+    void forget() {
+        all_.clear();
+        size_ = 0;
+    }
+    std::list<Kept> all_;
+    std::size_t size_ = 0;
     std::uint64_t epoch_ = 0;
 };
 
-PreparedKeys &prepared_keys() {
-    static PreparedKeys *const keys = new PreparedKeys; // never destroyed
-    return *keys;
+// Never destroyed.
+template <class Keys>
+Prepared<Keys> &prepared() {
+    static auto *const all = new Prepared<Keys>;
+    return *all;
+}
+
+const Key *of_alg(const std::vector<Key> &keys, Alg alg) {
+    for (const Key &key : keys) // of one secret
+        if (key.alg() == alg)
+            return &key;
+    return nullptr;
 }
 
 } // namespace
 
 const KeySet &key_set_argument(FunctionCallInfo fcinfo, int n) {
-    const std::string_view bytes = bytes_argument(fcinfo, n); // as they are stored: enough to tell
-    PreparedKeys &prepared = prepared_keys();
-    if (const KeySet *keys = prepared.find(bytes))
-        return *keys;
-    return prepared.keep(bytes, parse_key_set(jsonb_argument(fcinfo, n)));
+    return prepared<KeySet>().of(fcinfo, n, read_verifiers);
 }
 
 Key key_argument(FunctionCallInfo fcinfo, int n, std::optional<Alg> alg) {
-    const KeySet &keys = key_set_argument(fcinfo, n);
+    const auto &keys = prepared<std::vector<Key>>().of(fcinfo, n, read_signers);
     if (keys.size() == 1)
-        return keys[0];
-    for (const Key &key : keys) // of one secret
-        if (key.is_symmetric() && key.kid().empty() && key.alg() == alg.value_or(Alg::HS256))
-            return key;
-    throw Error(Errc::key_refused, {"one key is wanted here, not a set"});
+        return keys.front();
+    const Key *key = of_alg(keys, alg.value_or(Alg::HS256));
+    return key != nullptr ? *key : keys.front();
+}
+
+Key verifying_key_argument(FunctionCallInfo fcinfo, int n, Alg alg) {
+    struct Verifiers {
+        std::vector<Key> keys;
+    };
+    const auto &keys = prepared<Verifiers>().of(fcinfo, n, [](json::Value root) {
+        if (root.is_string())
+            return Verifiers{keys_from_string(root.as_string(), Reading::public_half)};
+        const json::Value set = root.find("keys");
+        return Verifiers{{parse_jwk(set.is_array() && !root.find("kty") ? only_key(set) : root,
+                                    Reading::public_half)}};
+    });
+    const Key *key = keys.keys.size() > 1 ? of_alg(keys.keys, alg) : nullptr;
+    return key != nullptr ? *key : keys.keys.front();
 }
 
 } // namespace pg_principal

@@ -2,15 +2,18 @@
 // it.
 #pragma once
 
-#include "core/jwk.hpp"
+#include "core/key_set.hpp"
 #include "pg/bridge.hpp"
 
 namespace pg_principal {
 
-// The keys of a jsonb argument: a JWK, a JWK Set, or a string with a PEM or a secret. Valid until
-// the next call.
+// The keys of a jsonb argument, to verify with: a JWK, a JWK Set, or a string with a PEM or a
+// secret. Valid until the next call.
 const KeySet &key_set_argument(FunctionCallInfo fcinfo, int n);
-// One key to sign or describe with; a set is an error. A secret is declared to be for `alg`.
+// One key to verify with; a set of several is an error.
+Key verifying_key_argument(FunctionCallInfo fcinfo, int n, Alg alg);
+// One key to sign or describe with, its private half checked; a set of several is an error. A
+// secret is declared to be for `alg`.
 Key key_argument(FunctionCallInfo fcinfo, int n, std::optional<Alg> alg = std::nullopt);
 
 } // namespace pg_principal

@@ -133,7 +133,7 @@ std::vector<StoredKey> &stored_keys() {
 const Key &opened(StoredKey &stored) {
     if (!stored.key) {
         const Secret jwk = open_material(stored.material.view(), stored.sealed, stored.kid);
-        stored.key = parse_jwk(jwk.view()).with_kid(stored.kid);
+        stored.key = parse_jwk(jwk.view(), Reading::stored).with_kid(stored.kid);
     }
     return *stored.key;
 }

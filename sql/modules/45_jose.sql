@@ -5,12 +5,12 @@
 CREATE OR REPLACE FUNCTION auth.jws_sign(payload bytea, jwk jsonb, alg text DEFAULT NULL) RETURNS text
 LANGUAGE c VOLATILE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_jws_sign';
 COMMENT ON FUNCTION auth.jws_sign(bytea, jsonb, text) IS
-'Compact JWS (RFC 7515) of any payload, the empty one included. alg: the key''s own unless named. NULL for a NULL payload or key; 22023 for a key that is malformed, public, or does not fit the algorithm.';
+'Compact JWS (RFC 7515) of any payload, the empty one included. alg: the key''s own unless named. NULL for a NULL payload or key; 22023 for a key that is malformed, public, or does not fit the algorithm; 54000, before anything is calculated, when the result cannot be a value.';
 
 CREATE OR REPLACE FUNCTION auth.jws_verify(token text, jwks jsonb) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_jws_verify';
 COMMENT ON FUNCTION auth.jws_verify(text, jsonb) IS
-'The payload of a compact JWS (RFC 7515) when one of the keys verifies it, otherwise NULL: for a wrong signature as for alg none, an algorithm that is not the key''s, crit, jwk, jku, x5u, non-canonical base64url, more than 16 KiB. 22023 only when the key itself is malformed or must not be used.';
+'The payload of a compact JWS (RFC 7515) when one of the keys verifies it, otherwise NULL: for a wrong signature as for alg none, an algorithm that is not the key''s, crit, jwk, jku, x5u, non-canonical base64url, more than 16 KiB, a key of a set that must not be used. Such a key is passed over (RFC 7517, section 5), a kid that two keys of one algorithm share is ambiguous, and a secret beside public keys is never used. 22023 when a key by itself is malformed or must not be used, or the document is no JWK Set; 54000 for a set of more than 256 keys or 4 MiB.';
 
 CREATE OR REPLACE FUNCTION auth.jwt_sign(claims jsonb, jwk jsonb, alg text DEFAULT NULL) RETURNS text
 LANGUAGE c VOLATILE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_jwt_sign';
@@ -20,7 +20,7 @@ COMMENT ON FUNCTION auth.jwt_sign(jsonb, jsonb, text) IS
 CREATE OR REPLACE FUNCTION auth.jwt_verify(token text, jwks jsonb, audience text DEFAULT NULL, issuer text DEFAULT NULL) RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_jwt_verify';
 COMMENT ON FUNCTION auth.jwt_verify(text, jsonb, text, text) IS
-'The claims of a JWT (RFC 7519) that one of the keys verifies and whose exp and nbf hold now, give or take pg_principal.clock_skew. audience and issuer, where given, must be there and agree. 28000 with the reason as DETAIL when it does not verify; NULL for a NULL token or key. For tokens of this database use auth.authenticate(), which knows sessions and bans.';
+'The claims of a JWT (RFC 7519) that one of the keys verifies and whose exp and nbf hold now, give or take pg_principal.clock_skew. audience and issuer, where given, must be there and agree. 28000 with the reason as DETAIL when it does not verify, of a key of a set that must not be used its kid and what is wrong with it; other errors as auth.jws_verify(); NULL for a NULL token or key. For tokens of this database use auth.authenticate(), which knows sessions and bans.';
 
 CREATE OR REPLACE FUNCTION auth.verify_signature(alg text, jwk jsonb, message bytea, signature bytea) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_verify_signature';

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION auth.generate_key_material(text) IS
 CREATE OR REPLACE FUNCTION auth.read_key_material(source text, OUT kid text, OUT key_alg text, OUT public_jwk jsonb, OUT material bytea, OUT sealed_under text) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_key_material';
 COMMENT ON FUNCTION auth.read_key_material(text) IS
-'Internal: a private JWK (RFC 7517), or any other text as the secret of HS256, its private half sealed when a master key is configured.';
+'Internal: a private JWK (RFC 7517), an array of one, a PEM, or the secret of HS256, its private half sealed when a master key is configured.';
 
 CREATE OR REPLACE FUNCTION auth.reseal_key_material(INOUT material bytea, INOUT sealed_under text, kid text) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_reseal_key_material';
@@ -57,18 +57,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.import_signing_key(text, boolean) IS
-'Stores a private JWK (RFC 7517), or a Supabase JWT secret as plain text (HS256, at least 32 bytes), and returns its kid. 22023 names what is wrong with the key; 42710 when it is there already.';
+'Stores a private JWK (RFC 7517), an array of one (Supabase''s signing_keys.json), a PEM, or a Supabase JWT secret as plain text (HS256, at least 32 bytes), and returns its kid. 22023 names what is wrong with the key, or what a text is that cannot be a secret because it is published or has a structure, in whatever it is wrapped; 42710 when it is there already.';
 
 CREATE OR REPLACE FUNCTION auth.import_signing_key(material jsonb, activate boolean DEFAULT true) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF jsonb_typeof(material) IS DISTINCT FROM 'object' THEN
+    IF jsonb_typeof(material) IN ('object', 'array') IS NOT TRUE THEN
         PERFORM auth.raise_error('key_malformed', 'a JWK is a JSON object');
     END IF;
     RETURN auth.import_signing_key(material::text, activate);
 END
 $$;
-COMMENT ON FUNCTION auth.import_signing_key(jsonb, boolean) IS 'The same for a private JWK that is jsonb already.';
+COMMENT ON FUNCTION auth.import_signing_key(jsonb, boolean) IS 'The same for a private JWK, or an array of one, that is jsonb already.';
 
 CREATE OR REPLACE FUNCTION auth.lock_signing_key(kid text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -78,7 +78,37 @@ is "a key id that begins with a dash" "$("$PG_PRINCIPAL" keys import --jwk-file 
     "imported $dashed (standby) revoked $dashed"
 printf '{"kty":"oct","alg":"HS256","k":"%s"' "$k" >"$work/jwk"
 "$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
-is "a truncated JWK is refused and not repeated" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/jwk is not a JSON object"
+is "a truncated JWK is refused and not repeated" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/jwk is neither a JSON object nor an array of one"
 printf '{"kty":"oct","alg":"none","k":"%s"}' "$k" >"$work/jwk"
 "$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
 is "what the server refuses is not repeated" "$? $(grep -c "${k:0:12}" "$work/err")" "1 0"
+
+# what is published never becomes a secret, over either way and whatever it is wrapped in
+public=$("$PG_PRINCIPAL" keys create --alg ES256 --standby --output token >/dev/null && psql -XAtqc "SELECT auth.jwks()->'keys'->0")
+refused() { # name, what it is
+    "$PG_PRINCIPAL" keys import --secret-file "$work/text" >"$work/out" 2>"$work/err"
+    is "$1 is no secret" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: this is no secret: it is $2"
+    IMPORTED=$(cat "$work/text") "$PG_PRINCIPAL" keys import --secret-env IMPORTED >"$work/out" 2>"$work/err"
+    is "nor in the environment" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: this is no secret: it is $2"
+}
+before=$(states)
+printf '{"keys": [%s]}' "$public" >"$work/text" && refused "a JWK Set" "a JWK Set"
+printf '[%s, %s]' "$public" "$public" >"$work/text" && refused "an array of public JWKs" "an array of JWKs"
+printf %s "$public" | base64 >"$work/text" && refused "base64 of a public JWK" "base64 of a public JWK"
+printf %s "$new" >"$work/text" && refused "a token" "a JWT"
+printf '%s' "https://project.supabase.co/auth/v1/.well-known/jwks.json" >"$work/text" && refused "a URL" "a URL"
+printf '[%s]' "$public" >"$work/text"
+"$PG_PRINCIPAL" keys import --secret-file "$work/text" >"$work/out" 2>"$work/err"
+is "an array of a public JWK" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: key refused: a public key cannot sign"
+printf '\xef\xbb\xbf%s' "$public" >"$work/text"
+"$PG_PRINCIPAL" keys import --secret-file "$work/text" >"$work/out" 2>"$work/err"
+is "a byte order mark before one" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: key refused: a public key cannot sign"
+printf '\xff\xfes\0e\0c\0r\0e\0t\0' >"$work/text"
+"$PG_PRINCIPAL" keys import --secret-file "$work/text" >"$work/out" 2>"$work/err"
+is "UTF-16" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/text is text in UTF-16: save it as UTF-8"
+is "none of them is a key" "$(states)" "$before"
+printf '[{"kty":"oct","alg":"HS256","kid":"of-supabase","k":"%s"}]\n' "$k" >"$work/jwk"
+is "an array of one private JWK is that key" "$("$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" --standby)" "imported of-supabase (standby)"
+printf '[{"kty":"oct","kid":"one","k":"%s"}, {"kty":"oct","kid":"two","k":"%s"}]' "$k" "$k" >"$work/jwk"
+"$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
+is "of several the error says which to choose" "$?|$(cat "$work/out")|$(head -n 1 "$work/err" | grep -o 'private keys: .*')" '1||private keys: "one", "two"'

@@ -67,7 +67,8 @@ auto parsed(Parse &&parse) -> std::optional<decltype(parse())> {
         return parse();
     } catch (const pg_principal::Error &error) {
         check(error.code() == Errc::key_malformed || error.code() == Errc::key_refused ||
-                  error.code() == Errc::key_set_refused,
+                  error.code() == Errc::key_set_refused ||
+                  error.code() == Errc::key_set_too_large || error.code() == Errc::secret_refused,
               error.what());
         check(error.message().size() < 200, "a message does not grow with the input");
         return std::nullopt;

@@ -2,6 +2,8 @@
 #include "fuzz.hpp"
 
 #include "core/json.hpp"
+#include "core/key_import.hpp"
+#include "core/key_set.hpp"
 
 using namespace pg_principal;
 
@@ -9,10 +11,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const std::string text = fuzz::text_of(data, size);
     const auto key = fuzz::parsed([&] { return parse_jwk(text); });
     const auto set = fuzz::parsed([&] { return parse_jwk_set(text); });
+    const auto own = fuzz::parsed([&] { return import_key(text); });
     if (!key)
         return 0;
+    fuzz::check(own && own->is_symmetric() == key->is_symmetric() &&
+                    thumbprint(*own) == thumbprint(*key),
+                "a JWK is imported as what it is");
     fuzz::check_key(*key);
-    fuzz::check(set && set->size() == 1 && thumbprint((*set)[0]) == thumbprint(*key),
+    fuzz::check(set && set->size() == 1 && set->usable(0) &&
+                    thumbprint(*set->usable(0)) == thumbprint(*key),
                 "a key is a set of one");
     const json::Document doc(text);
     const auto member = [&](std::string_view name) {
@@ -24,7 +31,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     fuzz::check(!key->alg() || member("alg") == alg_name(*key->alg()), "the alg is what alg says");
     fuzz::check(key->is_private() == (doc.root().find("d") || key->is_symmetric()),
                 "a key with d is private");
-    fuzz::check(member("use").empty() || member("use") == "sig",
+    fuzz::check(member("use").empty() || member("use") == "sig" || member("use") == "jwt-svid",
                 "a key to encrypt with is refused");
     for (std::size_t i = 0; i < alg_count; ++i) {
         const auto alg = static_cast<Alg>(i);

@@ -1,6 +1,9 @@
 // A PEM key from a stranger: refused, or a sound key in all its forms.
 #include "fuzz.hpp"
 
+#include "core/key_import.hpp"
+#include "core/secret_text.hpp"
+
 using namespace pg_principal;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
@@ -9,7 +12,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     if (!key)
         return 0;
     fuzz::check_key(*key);
-    fuzz::check(looks_like_public_key(text), "a PEM never passes for a secret");
+    const auto own = fuzz::parsed([&] { return import_key(text); });
+    fuzz::check(!own || !own->is_symmetric(), "a PEM is no secret");
+    fuzz::check(!published_text(text).empty(), "a PEM never passes for a secret");
     fuzz::check(text.find(key->is_private() ? "PRIVATE KEY-----" : "PUBLIC KEY-----") != text.npos,
                 "a key is what its label says");
     if (key->is_private())

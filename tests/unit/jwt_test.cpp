@@ -159,7 +159,7 @@ TEST(Jwt, SignAndVerify) {
     }
     const KeySet keys({generate_key(Alg::ES256), key()});
     ASSERT_EQ(verify_token(token, keys, rules, scratch), TokenFault::none);
-    EXPECT_EQ(scratch.key(), &keys[1]);
+    EXPECT_EQ(scratch.key(), keys.usable(1));
     rules.time.now_us += second;
     EXPECT_EQ(verify_token(token, keys, rules, scratch), TokenFault::expired);
 }
