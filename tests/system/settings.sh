@@ -17,7 +17,7 @@ dir=$work/settings
 cluster_create "$dir" fsync=off pg_principal.refresh_reuse_interval=3600 || exit 1
 cluster_start "$dir" || exit 1
 estate_roles
-odd=(standard_conforming_strings=off escape_string_warning=off backslash_quote=off datestyle=German,DMY intervalstyle=sql_standard timezone=America/St_Johns
+odd=(standard_conforming_strings=off escape_string_warning=off backslash_quote=off 'datestyle=German,DMY' intervalstyle=sql_standard timezone=America/St_Johns
     bytea_output=escape extra_float_digits=-15 row_security=off transform_null_equals=on array_nulls=off xmlbinary=hex quote_all_identifiers=on
     search_path=pg_temp check_function_bodies=off enable_seqscan=off enable_hashjoin=off enable_nestloop=off enable_sort=off jit=on
     default_text_search_config=pg_catalog.simple from_collapse_limit=1 join_collapse_limit=1 plan_cache_mode=force_custom_plan work_mem=64kB
