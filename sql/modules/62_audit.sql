@@ -199,7 +199,8 @@ BEGIN
         ('lastName', to_jsonb(OLD.last_name), to_jsonb(NEW.last_name)),
         ('jobTitle', to_jsonb(OLD.job_title), to_jsonb(NEW.job_title)),
         ('phoneNumber', to_jsonb(OLD.phone_number), to_jsonb(NEW.phone_number)),
-        ('bannedUntil', to_jsonb(auth.iso_time(OLD.banned_until)), to_jsonb(auth.iso_time(NEW.banned_until))),
+        ('bannedUntil', to_jsonb(coalesce(auth.iso_time(OLD.banned_until), OLD.banned_until::text)),
+            to_jsonb(coalesce(auth.iso_time(NEW.banned_until), NEW.banned_until::text))),
         ('userMetadata', OLD.raw_user_meta_data, NEW.raw_user_meta_data),
         ('appMetadata', OLD.raw_app_meta_data, NEW.raw_app_meta_data)) AS f (field, previous, current)
     WHERE f.previous IS DISTINCT FROM f.current;
@@ -214,7 +215,7 @@ BEGIN
     IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
         changes := coalesce(changes, '{}') || '{"proof": {"previous": "of who left the roster", "current": "ended"}}';
     END IF;
-    PERFORM auth.audit(NEW.id, NEW.email, changes,
+    PERFORM auth.audit(NEW.id, NEW.email, coalesce(changes, '{}'), -- less than a millisecond may change
         CASE WHEN OLD.banned_until IS DISTINCT FROM NEW.banned_until THEN NEW.ban_reason END);
     RETURN NULL;
 END

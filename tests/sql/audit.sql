@@ -301,4 +301,9 @@ DROP PROCEDURE public.regress_rewrite(), public.regress_cut(bigint), public.regr
 DROP VIEW public.regress_ann, public.regress_budget;
 DROP TABLE public.regress_names;
 DROP FUNCTION public.regress_faults(text), public.regress_tampered(text[]), public.regress_context(text), public.regress_reads(), public.regress_walk(int, uuid, boolean), public.regress_third(text);
+-- a ban without an end, and one moved by less than is shown
+UPDATE auth.users SET banned_until = 'infinity' WHERE email = 'ann@example.com';
+UPDATE auth.users SET banned_until = timestamptz '2999-01-01 00:00:00.000001+00' WHERE email = 'ann@example.com';
+UPDATE auth.users SET banned_until = timestamptz '2999-01-01 00:00:00.000002+00' WHERE email = 'ann@example.com';
+SELECT a.changes->'bannedUntil' AS banned_until FROM auth.audit_log a WHERE a.subject = 'ann@example.com' ORDER BY a.seq DESC LIMIT 3;
 \i :teardown
