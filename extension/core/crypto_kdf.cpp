@@ -33,10 +33,10 @@ Secret pbkdf2(Pbkdf2Hash hash, std::string_view password, std::string_view salt,
     check_sizes(password, salt, size);
     require(iterations > 0 && iterations <= INT_MAX, "key derivation parameters");
     Secret out = Secret::of_size(size);
-    require(PKCS5_PBKDF2_HMAC(password.data() ? password.data() : "",
-                              static_cast<int>(password.size()), bytes(salt),
-                              static_cast<int>(salt.size()), static_cast<int>(iterations),
-                              digest_of(hash), static_cast<int>(size), bytes(out.data())),
+    require(PKCS5_PBKDF2_HMAC(
+                password.data() ? password.data() : "", static_cast<int>(password.size()),
+                bytes(salt), static_cast<int>(salt.size()), static_cast<int>(iterations),
+                require(digest_of(hash), "hash lookup"), static_cast<int>(size), bytes(out.data())),
             "PBKDF2");
     return out;
 }

@@ -128,6 +128,14 @@ TEST(FaultInjection, HashMacAndRandom) {
         [](const Answer &answer, int) { EXPECT_NE(answer, std::string(32, '\0')); });
 }
 
+TEST(FaultInjection, DerivedKeys) {
+    for (const Pbkdf2Hash hash : {Pbkdf2Hash::sha1, Pbkdf2Hash::sha256, Pbkdf2Hash::sha512})
+        right_or_error("pbkdf2",
+                       [hash] { return std::string(pbkdf2(hash, "x", "salt", 2, 40).view()); });
+    right_or_error("scrypt", [] { return std::string(scrypt("x", "salt", 4, 8, 1, 32).view()); });
+    right_or_error("aes256_ctr", [] { return aes256_ctr(std::string(32, 'k'), message); });
+}
+
 TEST(FaultInjection, APreparedHmacKeyRecovers) {
     for (const Hash hash : {Hash::sha256, Hash::sha384, Hash::sha512}) {
         std::array<char, 64> out;
