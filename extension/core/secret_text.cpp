@@ -27,6 +27,12 @@ std::string narrowed(std::string_view text) {
     return out;
 }
 
+// Of many wrappings the innermost are told: a message does not grow with what it is about.
+std::string named(std::string_view before, const std::string &kind, std::string_view behind = {}) {
+    constexpr std::size_t longest = 80;
+    return kind.size() > longest ? kind : std::string(before) + kind + std::string(behind);
+}
+
 class Search {
   public:
     std::string look(std::string_view text, int depth, bool by_chance = false) {
@@ -35,7 +41,7 @@ class Search {
         if (text.substr(0, utf8_mark.size()) == utf8_mark) {
             const std::string inner = look(text.substr(utf8_mark.size()), depth - 1);
             return inner.empty() ? "text after a byte order mark: save it without"
-                                 : inner + " after a byte order mark";
+                                 : named("", inner, " after a byte order mark");
         }
         if (const std::string_view kind = binary_kind(text); !kind.empty())
             return std::string(kind);
@@ -43,7 +49,8 @@ class Search {
         const WipeOnExit wipe_narrow(narrow);
         if (!narrow.empty()) {
             const std::string inner = look(narrow, depth - 1);
-            return inner.empty() ? "text in UTF-16: save it as UTF-8" : inner + " in UTF-16";
+            return inner.empty() ? "text in UTF-16: save it as UTF-8"
+                                 : named("", inner, " in UTF-16");
         }
         text = trimmed(text);
         if (const std::string_view kind = binary_kind(text); !kind.empty())
@@ -65,7 +72,7 @@ class Search {
             if (found.empty())
                 if (const std::string kind = look(inner.bytes, depth - 1, inner.by_chance);
                     !kind.empty())
-                    found = std::string(inner.wrapping) + " of " + kind;
+                    found = named(std::string(inner.wrapping) + " of ", kind);
         }
         return found;
     }
