@@ -42,9 +42,10 @@ HARDEN := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 CORE_FLAGS := $(STRICT) $(HARDEN) -fvisibility=hidden -Iextension
 # Server headers as system headers, so that our own warnings can be errors.
 PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow -Wshadow=local -fno-strict-aliasing -fwrapv
+# pkg-config: cpp-httplib's classes have other members without the options that it was built with.
 FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
-	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
-FRONTEND_LIBS := -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
+	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"' $(shell pkg-config --cflags-only-other cpp-httplib 2>/dev/null)
+FRONTEND_LIBS := -lcpp-httplib -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
 # Objects are of one server version: another PG_CONFIG compiles them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)

@@ -1,7 +1,7 @@
 // Bans, sessions, tokens, the audit and the incidents of everybody.
 #include "api_fields.hpp"
 #include "api_routes.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 
 namespace pg_principal::api {
 

@@ -7,7 +7,7 @@
 #include "core/bytes.hpp"
 #include "core/uuid.hpp"
 #include "database.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 
 namespace pg_principal::api {
 

@@ -5,7 +5,7 @@
 #include "api_routes.hpp"
 #include "core/bytes.hpp"
 #include "core/crypto.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 
 namespace pg_principal::api {
 

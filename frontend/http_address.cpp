@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "http_message.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 
 namespace pg_principal::http {
 

@@ -61,10 +61,6 @@ void append_hex(std::string &out, std::uint64_t word) {
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
-void append_header(std::string &out, std::string_view name, std::string_view value) {
-    out.append(name).append(": ").append(value).append("\r\n");
-}
-
 } // namespace
 
 void WallClock::update() {
@@ -226,36 +222,17 @@ Response Dispatcher::handle(Exchange &exchange) const {
     return problem(exchange, 500, "internal_error", "internal error");
 }
 
-void Dispatcher::finish(const Exchange &exchange, Response &response, bool keep_alive,
-                        WallClock &clock, std::string &out) {
+void Dispatcher::finish(const Exchange &exchange, Response &response) {
+    thread_local WallClock clock;
     const Request &request = exchange.request;
     clock.update();
     add_cors(request, response);
-    char status[64];
-    const int size = std::snprintf(status, sizeof status, "HTTP/1.1 %d %s\r\n", response.status,
-                                   status_text(response.status));
-    out.append(status, static_cast<std::size_t>(size));
-    append_header(out, "Date", clock.http_date());
-    if (!response.content_type.empty())
-        append_header(out, "Content-Type", response.content_type);
-    if (!has_no_body(response.status))
-        append_header(out, "Content-Length", std::to_string(response.body.size()));
-    append_header(out, "X-Request-Id", request.id);
-    append_header(out, "X-Content-Type-Options", "nosniff");
+    response.set("Date", clock.http_date());
+    response.set("X-Request-Id", request.id);
+    response.set("X-Content-Type-Options", "nosniff");
     if (!response.has("Cache-Control"))
-        append_header(out, "Cache-Control", "no-store");
-    for (const auto &[name, value] : response.headers)
-        append_header(out, name, value);
-    if (!keep_alive)
-        append_header(out, "Connection", "close");
-    else if (request.minor_version == 0)
-        append_header(out, "Connection", "keep-alive");
-    out += "\r\n";
-    const bool bodyless = has_no_body(response.status) || request.method == "HEAD";
-    if (!bodyless)
-        out += response.body;
-    const double seconds =
-        std::chrono::duration<double>(Clock::now() - exchange.request.began).count();
+        response.set("Cache-Control", "no-store");
+    const double seconds = std::chrono::duration<double>(Clock::now() - request.began).count();
     metrics_.observe(exchange.match.route ? exchange.match.index : Metrics::no_route,
                      response.status, seconds);
     if (access_log_.enabled())
@@ -288,7 +265,7 @@ void Dispatcher::log(const Exchange &exchange, const Response &response, double 
     std::string line = "{\"time\":\"" + clock.iso() + "\",\"id\":\"" + request.id +
                        "\",\"method\":\"" + std::string(request.method) + "\",\"route\":";
     json::append_quoted(line, exchange.match.route ? exchange.match.route->pattern : "");
-    if (!exchange.match.route && !request.path.empty())
+    if (response.status == 404 && !exchange.match.route)
         json::append_quoted(line += ",\"path\":", shown_path(request.path));
     line.append(numbers).append(request.client.text()) += '"';
     if (!exchange.failure.empty()) {

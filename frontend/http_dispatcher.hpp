@@ -1,5 +1,5 @@
-// From a complete request to the bytes of its response: who asks, which route, may it run now, and
-// what every response carries. Knows no socket.
+// From a complete request to its whole response: who asks, which route, may it run now, and what
+// every response carries. Knows no socket and no library.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,6 @@
 #include "http_log.hpp"
 #include "http_message.hpp"
 #include "http_metrics.hpp"
-#include "http_parser.hpp"
 #include "http_rate.hpp"
 #include "http_routes.hpp"
 
@@ -25,6 +24,12 @@ struct Problem {
     std::string_view code;    // "not_found"
     std::string_view message; // one line for people
     const Request &request;
+};
+
+// A request that cannot be served as it came.
+struct Refusal {
+    int status = 0; // 0: none
+    const char *reason = "";
 };
 
 struct Policy {
@@ -68,9 +73,8 @@ class Dispatcher {
                      std::string_view message) const;
     // What cannot be answered; of the request as much is there as could be read.
     Response refused(Exchange &exchange, const Refusal &refusal);
-    // Appends the response's bytes; counts and logs it.
-    void finish(const Exchange &exchange, Response &response, bool keep_alive, WallClock &clock,
-                std::string &out);
+    // Adds the headers that every response has; counts and logs it.
+    void finish(const Exchange &exchange, Response &response);
 
     Metrics &metrics() { return metrics_; }
     const Metrics &metrics() const { return metrics_; }

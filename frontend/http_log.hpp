@@ -1,14 +1,12 @@
-// Lines on their way to a file, pipe or terminal, written by a thread of its own: a reader that
-// stopped reading costs lines, counted, and never a request.
+// Access log lines to a file, pipe or terminal. A reader that stopped reading costs lines, counted,
+// and never a request.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 namespace pg_principal::http {
 
@@ -17,7 +15,7 @@ class LineLog {
     // "" drops everything, "-" is standard output, anything else a file that is appended to.
     // Throws std::system_error when it cannot be opened.
     explicit LineLog(const std::string &path);
-    ~LineLog(); // what can be written within a second is
+    ~LineLog();
     LineLog(const LineLog &) = delete;
     LineLog &operator=(const LineLog &) = delete;
 
@@ -29,18 +27,10 @@ class LineLog {
     std::uint64_t dropped() const { return dropped_; }
 
   private:
-    static constexpr std::size_t most = 4 << 20; // bytes that wait
-    void run();
-    bool write_all(const std::string &text);
-
-    std::string path_;
-    std::atomic<int> fd_{-1};
+    const std::string path_;
     std::mutex mutex_;
-    std::condition_variable wake_;
-    std::string waiting_;
-    bool stopping_ = false;
+    int fd_ = -1;
     std::atomic<std::uint64_t> dropped_{0};
-    std::thread thread_;
 };
 
 } // namespace pg_principal::http

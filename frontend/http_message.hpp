@@ -65,8 +65,6 @@ struct Response {
     static Response empty(int status = 204) { return {status, {}, {}}; }
 };
 
-const char *status_text(int status) noexcept;
-
 // Percent-decoding in which only %XX is an escape; nothing when it is malformed, is no UTF-8 or
 // holds a control character.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);

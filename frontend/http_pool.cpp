@@ -11,6 +11,8 @@ namespace pg_principal::http {
 
 namespace {
 
+// So many requests of one principal wait for its share; each holds a thread meanwhile.
+constexpr unsigned waiting_for_each_connection = 16;
 constexpr milliseconds first_backoff{100}, inspection{1000};
 
 } // namespace
@@ -82,7 +84,7 @@ void Pool::tell_who_waits() noexcept {
 // For whatever may have changed. Throws Unavailable when the time is over, or too many wait.
 void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
     const bool beyond_share = has_its_share(owner);
-    if (beyond_share && shares_[owner].waiting >= stats_.size) {
+    if (beyond_share && shares_[owner].waiting >= waiting_for_each_connection * stats_.size) {
         ++stats_.share_refusals;
         throw Unavailable("too many requests of one principal");
     }

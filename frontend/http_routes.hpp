@@ -19,10 +19,6 @@ enum class Caller { anybody, api_key, signed_in, auditor, admin, service_role };
 
 const char *caller_name(Caller caller) noexcept;
 
-// A `quick` handler never waits for anything and runs even when all others do. A `database` one
-// runs only while a connection of the pool is free for it, in order of arrival.
-enum class Lane { quick, database };
-
 using Handler = std::function<Response(const Request &)>;
 
 struct Route {
@@ -31,7 +27,7 @@ struct Route {
     Handler handler;
     std::string summary = {};
     Caller caller = Caller::anybody;
-    Lane lane = Lane::database;
+    bool asks_database = true; // hence may answer 503
     // What it is charged to; none: it is not limited.
     std::optional<Budget> budget = {};
     Budget (*budget_of)(const Request &) = nullptr; // where that depends on the request

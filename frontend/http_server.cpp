@@ -1,65 +1,19 @@
 #include "http_server.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <system_error>
+#include <thread>
 
-#include <sched.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "failure.hpp"
+#include "http_adapter.hpp"
 
 namespace pg_principal::http {
 
 namespace {
-
-using Phase = Connection::Phase;
-using cli::Failure;
-
-constexpr milliseconds tick_time{100}, accept_pause{100};
-constexpr std::uint64_t bell_token = ~std::uint64_t{0};
-constexpr int accepts_a_turn = 256;
-constexpr rlim_t other_files = 64; // logs, pool, libraries
-
-[[noreturn]] void fail(const char *what) {
-    throw Failure(std::string("cannot ") + what + ": " + std::strerror(errno));
-}
-
-void watch(int epoll, int fd, std::uint64_t token) {
-    epoll_event event = {};
-    event.events = EPOLLIN;
-    event.data.u64 = token;
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        fail("watch a socket");
-}
-
-void ring(int bell) noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(bell, &one, sizeof one);
-}
-
-// As many connections as there may be open files, less what else needs some.
-Limits within_file_limit(Limits limits) {
-    rlimit files = {};
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return limits;
-    const rlim_t wanted = limits.connections + other_files;
-    if (files.rlim_cur < wanted && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = std::min(wanted, files.rlim_max);
-        setrlimit(RLIMIT_NOFILE, &files);
-        getrlimit(RLIMIT_NOFILE, &files);
-    }
-    if (files.rlim_cur < wanted)
-        limits.connections =
-            static_cast<std::uint32_t>(std::max(files.rlim_cur, 2 * other_files) - other_files);
-    return limits;
-}
 
 // A write to a connection that is gone is an error, not the end of the program.
 void block_pipe_signal() {
@@ -69,290 +23,176 @@ void block_pipe_signal() {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
+// In place of SO_REUSEPORT: a second server on the port is refused.
+void be_alone(int socket) {
+    const int on = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on); // 0.0.0.0 and [::] are two
+}
+
+// The library's, with a longer backlog than its 5.
+template <class Library>
+struct Listening final : Library {
+    using Library::Library;
+    bool bind(const std::string &host, int port) {
+        const int bound = port == 0                        ? this->bind_to_any_port(host)
+                          : this->bind_to_port(host, port) ? port
+                                                           : -1;
+        port_ = bound;
+        return bound > 0 && ::listen(this->svr_sock_, SOMAXCONN) == 0;
+    }
+    int port_ = 0;
+};
+
+// Renamed in 0.31.
+template <class S>
+auto context_of(S &server, int) -> decltype(static_cast<SSL_CTX *>(server.tls_context())) {
+    return static_cast<SSL_CTX *>(server.tls_context());
+}
+template <class S>
+auto context_of(S &server, long) -> decltype(server.ssl_context()) {
+    return server.ssl_context();
+}
+
+template <class Library>
+int bind(Library &library, const Endpoint &endpoint) {
+    errno = 0;
+    if (library.bind(endpoint.host, std::stoi(endpoint.port)))
+        return library.port_;
+    const int error = errno;
+    throw cli::Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
+                           (error ? std::strerror(error) : "no such address"),
+                       {},
+                       error == EADDRINUSE ? "Another program, perhaps another server of this "
+                                             "kind, listens there."
+                                           : "");
+}
+
 double number(std::uint64_t count) { return static_cast<double>(count); }
 
 } // namespace
 
-Server::Server(ServerOptions options, Dispatcher &dispatcher)
-    : options_(std::move(options)), floor_(within_file_limit(options_.limits), dispatcher,
-                                           options_.database_places, options_.queue_time),
-      desk_(floor_) {
-    if (options_.workers == 0)
-        options_.workers = options_.database_places + 2;
-    try {
-        floor_.epoll = epoll_create1(EPOLL_CLOEXEC);
-        epoll_ = epoll_create1(EPOLL_CLOEXEC);
-        bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        closing_bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (floor_.epoll < 0 || epoll_ < 0 || bell_ < 0 || closing_bell_ < 0)
-            fail("set up the server");
-        watch(epoll_, bell_, bell_token);
-        watch(floor_.epoll, closing_bell_, bell_token);
-        for (const Endpoint &endpoint : options_.listen) {
-            listeners_.push_back(open_listener(endpoint.host, endpoint.port));
-            watch(epoll_, listeners_.back(), static_cast<std::uint64_t>(listeners_.back()));
-        }
-    } catch (...) {
-        stop_listening();
-        for (const int fd : {floor_.epoll, epoll_, bell_, closing_bell_})
-            close(fd);
-        throw;
+// The library's threads, counting who has one and who waits for one.
+class Server::Threads final : public httplib::TaskQueue {
+  public:
+    explicit Threads(Server &server) : pool_(server.options_.limits.connections), server_(server) {}
+    auto enqueue(std::function<void()> task)
+        -> decltype(std::declval<httplib::TaskQueue &>().enqueue(nullptr)) override {
+        ++server_.accepted_;
+        ++server_.waiting_;
+        return pool_.enqueue([this, task = std::move(task)] {
+            --server_.waiting_;
+            ++server_.open_;
+            task();
+            --server_.open_;
+        });
     }
+    void shutdown() override { pool_.shutdown(); }
+
+  private:
+    httplib::ThreadPool pool_;
+    Server &server_;
+};
+
+Server::Server(ServerOptions options, Dispatcher &dispatcher)
+    : options_(std::move(options)), dispatcher_(dispatcher) {
+    for (const Endpoint &endpoint : options_.listen)
+        servers_.push_back(listen(endpoint));
     publish_metrics();
 }
 
-Server::~Server() {
-    stop_listening();
-    join_workers();
-    for (const int fd : {floor_.epoll, epoll_, bell_, closing_bell_})
-        close(fd);
+Server::~Server() = default;
+
+std::unique_ptr<httplib::Server> Server::listen(const Endpoint &endpoint) {
+    if (!options_.tls) {
+        auto server = std::make_unique<Listening<httplib::Server>>();
+        configure(*server);
+        ports_.push_back(bind(*server, endpoint));
+        return server;
+    }
+    Tls &tls = *options_.tls;
+    auto server = std::make_unique<Listening<httplib::SSLServer>>(tls.certificate_file().c_str(),
+                                                                  tls.key_file().c_str());
+    if (!server->is_valid())
+        throw cli::Failure("cannot set up TLS");
+    tls.govern(context_of(*server, 0));
+    configure(*server);
+    ports_.push_back(bind(*server, endpoint));
+    return server;
 }
 
-void Server::run() {
+void Server::configure(httplib::Server &server) {
+    const Limits &limits = options_.limits;
+    const auto whole_seconds = [](milliseconds time) {
+        return std::max<time_t>(1, std::chrono::duration_cast<std::chrono::seconds>(time).count());
+    };
+    adapt(server, dispatcher_, limits);
+    server.new_task_queue = [this] { return new Threads(*this); };
+    server.set_socket_options(be_alone);
+    server.set_tcp_nodelay(true);
+    server.set_read_timeout(limits.request_time);
+    server.set_write_timeout(limits.write_time);
+    server.set_keep_alive_timeout(whole_seconds(limits.idle_time));
+    server.set_keep_alive_max_count(options_.behind_proxy ? 1 : limits.requests_per_connection);
+}
+
+bool Server::run() {
     block_pipe_signal();
-    try {
-        for (unsigned i = 0; i < options_.workers; ++i)
-            workers_.emplace_back([this] { work(); });
-    } catch (const std::system_error &) {
-        join_workers();
-        throw Failure("cannot start the server's threads");
+    accepting_ = servers_.size();
+    for (const auto &server : servers_)
+        std::thread([this, library = server.get()] {
+            library->listen_after_bind(); // until stop(), and until its connections have ended
+            const std::lock_guard<std::mutex> lock(mutex_);
+            --accepting_;
+            changed_.notify_all();
+        }).detach();
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return stops_ > 0 || accepting_ < servers_.size(); });
+    if (stops_ == 0)
+        throw cli::Failure("cannot accept connections any more");
+    const Clock::time_point until = Clock::now() + options_.stop_time;
+    while (accepting_ > 0 && stops_ < 2 && Clock::now() < until) {
+        for (const auto &server : servers_) // one that is about to begin would not hear it once
+            server->stop();
+        changed_.wait_for(lock, milliseconds(20));
     }
-    while (!finished()) {
-        wait_for_events();
-        const Clock::time_point now = Clock::now();
-        if (now >= next_tick_) {
-            next_tick_ = now + tick_time;
-            tick();
-        }
-    }
-    if (floor_.connections.open() > 0 && options_.interrupt)
+    if (accepting_ > 0 && options_.interrupt)
         options_.interrupt();
-    join_workers();
+    return changed_.wait_for(lock, milliseconds(500), [this] { return accepting_ == 0; });
 }
 
 void Server::stop() noexcept {
     ++stops_;
-    ring(bell_);
-}
-
-std::vector<int> Server::ports() const {
-    std::vector<int> ports;
-    for (const int listener : listeners_)
-        ports.push_back(port_of(listener));
-    return ports;
-}
-
-// Events one at a time: a second one would wait behind the first one's handler.
-void Server::work() noexcept {
-    Desk desk(floor_);
-    while (true) {
-        epoll_event event = {};
-        if (epoll_wait(floor_.epoll, &event, 1, -1) <= 0)
-            continue;
-        if (event.data.u64 == bell_token)
-            return;
-        if (Connection *connection = floor_.connections.claim(event.data.u64))
-            desk.serve(*connection);
-        // Under load a thread never sleeps and would use up its time slice, while another one that
-        // was preempted holds a connection: yielding costs a tenth of the throughput and makes
-        // the slowest of 100 requests several times faster.
-        sched_yield();
-    }
-}
-
-void Server::wait_for_events() {
-    epoll_event events[16];
-    const int timeout = static_cast<int>(tick_time.count());
-    const int count = epoll_wait(epoll_, events, 16, timeout);
-    for (int i = 0; i < count; ++i) {
-        if (events[i].data.u64 == bell_token) {
-            std::uint64_t rung = 0;
-            [[maybe_unused]] const ssize_t got = read(bell_, &rung, sizeof rung);
-            begin_stop();
-        } else if (!listeners_.empty()) {
-            accept_from(static_cast<int>(events[i].data.u64));
-        }
-    }
-}
-
-void Server::accept_from(int listener) {
-    for (int i = 0; i < accepts_a_turn; ++i) {
-        sockaddr_storage peer = {};
-        socklen_t size = sizeof peer;
-        const int socket = accept4(listener, reinterpret_cast<sockaddr *>(&peer), &size,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (socket >= 0) {
-            admit(socket, Address(peer));
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED)
-            continue;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            // Level-triggered: without a pause this would go round and round.
-            evict_idle();
-            epoll_ctl(epoll_, EPOLL_CTL_DEL, listener, nullptr);
-            accepting_ = false;
-            accept_again_ = Clock::now() + accept_pause;
-        }
-        return;
-    }
-}
-
-// Whoever speaks TLS would not understand it.
-void Server::turn_away(int socket, std::string_view answer) {
-    if (!options_.tls)
-        ::send(socket, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(socket);
-}
-
-bool Server::admit(int socket, const Address &peer) {
-    ++accepted_;
-    const bool counted = !contains(options_.proxies, peer);
-    if (counted && !floor_.clients.enter(peer)) {
-        ++over_share_;
-        turn_away(socket, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n"
-                          "Content-Length: 0\r\nConnection: close\r\n\r\n");
-        return false;
-    }
-    Connection *connection = floor_.connections.take();
-    if (!connection && evict_idle())
-        connection = floor_.connections.take();
-    if (!connection) {
-        if (counted)
-            floor_.clients.leave(peer);
-        ++turned_away_;
-        turn_away(socket, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                          "Content-Length: 0\r\nConnection: close\r\n\r\n");
-        return false;
-    }
-    connection->peer = peer;
-    connection->counted = counted;
-    if (connection->channel.open(socket, options_.tls.get()) && desk_.introduce(*connection))
-        return true;
-    desk_.drop(*connection);
-    return false;
-}
-
-// A client that keeps an idle connection must expect to lose it; one that has none cannot be
-// served without. The hand goes round, so that nobody's is taken again and again.
-bool Server::evict_idle() {
-    const std::uint32_t highest = floor_.connections.highest();
-    for (std::uint32_t i = 0; i < highest; ++i) {
-        eviction_hand_ = eviction_hand_ + 1 < highest ? eviction_hand_ + 1 : 0;
-        Connection &connection = floor_.connections.at(eviction_hand_);
-        if (!floor_.connections.try_claim(connection))
-            continue;
-        const bool idle = connection.phase == Phase::reading && !connection.work;
-        if (idle && Clock::now() - connection.began > std::chrono::seconds(1)) {
-            ++evicted_;
-            desk_.drop(connection);
-            return true;
-        }
-        floor_.connections.hand_over(connection);
-    }
-    return false;
-}
-
-void Server::tick() {
-    const Clock::time_point now = Clock::now();
-    if (!accepting_ && now >= accept_again_) {
-        accepting_ = true;
-        for (const int listener : listeners_) {
-            epoll_event event = {};
-            event.events = EPOLLIN;
-            event.data.u64 = static_cast<std::uint64_t>(listener);
-            epoll_ctl(epoll_, EPOLL_CTL_ADD, listener, &event); // may be there still
-        }
-    }
-    while (Connection *late = floor_.gate.give_up(now))
-        desk_.turn_away(*late);
-    reap(now);
-    if (floor_.stopping)
-        close_idle();
-}
-
-void Server::reap(Clock::time_point now) {
-    const std::int64_t time = now.time_since_epoch().count();
-    const std::uint32_t highest = floor_.connections.highest();
-    for (std::uint32_t i = 0; i < highest; ++i) {
-        Connection &connection = floor_.connections.at(i);
-        if (connection.due.load(std::memory_order_relaxed) > time ||
-            !floor_.connections.try_claim(connection))
-            continue;
-        if (connection.due.load(std::memory_order_relaxed) > time)
-            floor_.connections.hand_over(connection); // its time was prolonged meanwhile
-        else
-            desk_.expire(connection);
-    }
-}
-
-void Server::close_idle() {
-    const std::uint32_t highest = floor_.connections.highest();
-    for (std::uint32_t i = 0; i < highest; ++i) {
-        Connection &connection = floor_.connections.at(i);
-        if (!floor_.connections.try_claim(connection))
-            continue;
-        if (connection.phase == Phase::reading && !connection.work)
-            desk_.drop(connection);
-        else
-            floor_.connections.hand_over(connection);
-    }
-}
-
-void Server::begin_stop() {
-    const Clock::time_point now = Clock::now();
-    if (floor_.stopping) {
-        stop_by_ = now;
-        return;
-    }
-    for (const int listener : listeners_) // who has connected already was promised an answer
-        accept_from(listener);
-    stop_listening();
-    stop_by_ = stops_ > 1 ? now : now + options_.stop_time;
-    floor_.stopping = true;
-    next_tick_ = now + tick_time; // what was just accepted has that long to say something
-}
-
-void Server::stop_listening() {
-    for (const int listener : listeners_)
-        close(listener);
-    listeners_.clear();
-}
-
-bool Server::finished() const {
-    return floor_.stopping && (floor_.connections.open() == 0 || Clock::now() >= stop_by_);
-}
-
-void Server::join_workers() {
-    ring(closing_bell_);
-    for (std::thread &worker : workers_)
-        worker.join();
-    workers_.clear();
+    changed_.notify_all();
 }
 
 void Server::publish_metrics() {
-    Metrics &metrics = floor_.dispatcher.metrics();
-    metrics.gauge("pg_principal_http_connections", "Connections that are open.",
-                  [this] { return number(floor_.connections.open()); });
-    metrics.gauge("pg_principal_http_waiting_requests", "Requests that wait for the database.",
-                  [this] { return number(floor_.gate.waiting()); });
-    metrics.gauge("pg_principal_http_buffered_bytes", "Bytes of requests and responses that wait.",
-                  [this] { return number(floor_.buffered); });
+    Metrics &metrics = dispatcher_.metrics();
+    metrics.gauge("pg_principal_http_connections", "Connections that have a thread.",
+                  [this] { return number(open_); });
+    metrics.gauge("pg_principal_http_waiting_connections", "Connections that wait for a thread.",
+                  [this] { return number(waiting_); });
     metrics.counter("pg_principal_http_connections_total", "Connections accepted.",
                     [this] { return number(accepted_); });
-    metrics.counter("pg_principal_http_connections_turned_away_total",
-                    "Connections refused because all were busy.",
-                    [this] { return number(turned_away_); });
-    metrics.counter("pg_principal_http_connections_over_share_total",
-                    "Connections refused because their client had as many as it may.",
-                    [this] { return number(over_share_); });
-    metrics.counter("pg_principal_http_connections_evicted_total",
-                    "Idle connections closed to make room.", [this] { return number(evicted_); });
-    metrics.counter("pg_principal_http_connections_timed_out_total",
-                    "Connections closed because their time was over.",
-                    [this] { return number(floor_.timed_out); });
-    metrics.counter("pg_principal_http_requests_refused_total", "Requests that could not be read.",
-                    [this] { return number(floor_.refused); });
+}
+
+Endpoint Endpoint::parse(const std::string &text) {
+    const std::size_t colon = text.rfind(':');
+    Endpoint endpoint;
+    if (colon != text.npos) {
+        endpoint = {text.substr(0, colon), text.substr(colon + 1)};
+        std::string &host = endpoint.host;
+        if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+            host = host.substr(1, host.size() - 2);
+        else if (host.find(':') != host.npos)
+            host.clear();
+    }
+    const std::string &port = endpoint.port;
+    if (endpoint.host.empty() || port.empty() || port.size() > 5 ||
+        port.find_first_not_of("0123456789") != port.npos || std::stoi(port) > 65535)
+        throw cli::UsageError("an address to listen on is HOST:PORT",
+                              "For example 127.0.0.1:9999 or [::1]:9999.");
+    return endpoint;
 }
 
 } // namespace pg_principal::http

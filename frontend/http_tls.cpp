@@ -1,4 +1,4 @@
-#include "http_channel.hpp"
+#include "http_tls.hpp"
 
 #include <cstring>
 
@@ -30,6 +30,15 @@ int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_size,
     throw cli::Failure(what, reason ? reason : "");
 }
 
+void configure(SSL_CTX *context) {
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
+    // Sessions live in tickets that clients keep: nothing grows here.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
 } // namespace
 
 Tls::Tls(std::string certificate_file, std::string key_file)
@@ -37,44 +46,33 @@ Tls::Tls(std::string certificate_file, std::string key_file)
     reload();
 }
 
-std::shared_ptr<ssl_ctx_st> Tls::load() const {
-    ERR_clear_error();
-    const std::shared_ptr<ssl_ctx_st> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-    SSL_CTX *const raw = context.get();
-    if (!raw || SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) != 1)
-        fail("cannot set up TLS");
-    SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                              SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);
-    // Sessions live in tickets that clients keep: nothing grows here.
-    SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-    if (SSL_CTX_use_certificate_chain_file(raw, certificate_file_.c_str()) != 1)
-        fail("cannot read a certificate from " + certificate_file_);
-    if (SSL_CTX_use_PrivateKey_file(raw, key_file_.c_str(), SSL_FILETYPE_PEM) != 1)
-        fail("cannot read a private key from " + key_file_);
-    if (SSL_CTX_check_private_key(raw) != 1)
-        fail("the private key does not belong to the certificate");
-    return context;
-}
-
 void Tls::reload() {
-    std::shared_ptr<ssl_ctx_st> fresh = load();
+    ERR_clear_error();
+    std::shared_ptr<SSL_CTX> fresh(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    if (!fresh)
+        fail("cannot set up TLS");
+    configure(fresh.get());
+    if (SSL_CTX_use_certificate_chain_file(fresh.get(), certificate_file_.c_str()) != 1)
+        fail("cannot read a certificate from " + certificate_file_);
+    if (SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM) != 1)
+        fail("cannot read a private key from " + key_file_);
+    if (SSL_CTX_check_private_key(fresh.get()) != 1)
+        fail("the private key does not belong to the certificate");
     const std::lock_guard<std::mutex> lock(mutex_);
     context_ = std::move(fresh);
 }
 
-ssl_st *Tls::accept(int socket) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    SSL *ssl = SSL_new(context_.get());
-    if (ssl && SSL_set_fd(ssl, socket) != 1) {
-        SSL_free(ssl);
-        return nullptr;
-    }
-    if (ssl)
-        SSL_set_accept_state(ssl);
-    return ssl;
+void Tls::govern(SSL_CTX *context) {
+    configure(context);
+    SSL_CTX_set_client_hello_cb(context, at_hello, this);
+}
+
+// Each connection begins with the certificate of this moment.
+int Tls::at_hello(SSL *connection, int *, void *tls) {
+    Tls &self = *static_cast<Tls *>(tls);
+    const std::lock_guard<std::mutex> lock(self.mutex_);
+    return SSL_set_SSL_CTX(connection, self.context_.get()) ? SSL_CLIENT_HELLO_SUCCESS
+                                                            : SSL_CLIENT_HELLO_ERROR;
 }
 
 } // namespace pg_principal::http

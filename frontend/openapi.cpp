@@ -56,7 +56,7 @@ Json responses(const Route &route, bool has_path_parameter) {
         out["413"] = refusal("The body is too long");
         out["415"] = refusal("The body must be JSON");
     }
-    if (route.lane == Lane::database)
+    if (route.asks_database)
         out["503"] = refusal("Not now; Retry-After tells the seconds");
     if (route.budget)
         out["429"] = refusal("Too many requests; Retry-After tells the seconds");

@@ -1,7 +1,7 @@
 #include "serve_options.hpp"
 
 #include "failure.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 #include "output.hpp"
 
 namespace pg_principal::cli {
@@ -37,6 +37,14 @@ void add_bytes(Verb &verb, const char *flag, std::uint64_t &value, std::uint64_t
     add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
 }
 
+bool is_of_this_machine(const http::Endpoint &endpoint) {
+    static const http::Cidr loopback[] = {*http::Cidr::parse("127.0.0.0/8"),
+                                          *http::Cidr::parse("::1")};
+    const std::optional<http::Address> address = http::Address::parse(endpoint.host);
+    return endpoint.host == "localhost" ||
+           (address && (loopback[0].contains(*address) || loopback[1].contains(*address)));
+}
+
 milliseconds time_of(double seconds) {
     return milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
@@ -47,6 +55,9 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add(verb, "--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
+    with_variable(verb.flag("--allow-plain-http", flags.allow_plain_http,
+                            "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
+                  "--allow-plain-http");
     add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
     add(verb, "--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
@@ -65,23 +76,18 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
                 "How long to try each host of the DSN");
 
     add_seconds(verb, "--request-timeout", flags.request_timeout,
-                "From a request's first byte to its last");
-    add_seconds(verb, "--idle-timeout", flags.idle_timeout, "Between two requests of a connection");
+                "Between two pieces of a request");
+    add_seconds(verb, "--idle-timeout", flags.idle_timeout,
+                "Between two requests of a connection, in whole seconds");
     add_seconds(verb, "--write-timeout", flags.write_timeout, "For a client that is slow to read");
     add_seconds(verb, "--stop-timeout", flags.stop_timeout,
                 "For requests underway after SIGTERM or SIGINT");
     add_bytes(verb, "--max-body", flags.max_body, 1, "Largest body of a request");
-    add_bytes(verb, "--max-header", flags.max_header, 256, "All header lines together");
-    add_bytes(verb, "--max-request-line", flags.max_request_line, 64, "Method and target");
-    add_bytes(verb, "--max-buffered", flags.max_buffered, 1 << 16,
-              "All requests and responses that wait");
     add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
         .between(4U, 10'000U);
-    add(verb, "--max-connections", flags.max_connections, "N", "Open connections")
-        .between(1U, 1'000'000U);
-    add(verb, "--max-connections-per-client", flags.max_connections_per_client, "N",
-        "Open connections of one address or IPv6 /64, proxies apart; 0 is no limit")
-        .between(0U, 1'000'000U);
+    add(verb, "--max-connections", flags.max_connections, "N",
+        "Connections served at once, a thread each")
+        .between(1U, 10'000U);
     add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
         .between(1U, 1'000'000'000U);
 
@@ -122,29 +128,29 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
 
 http::ServerOptions server_options(const ServeFlags &flags) {
     http::ServerOptions options;
-    for (const std::string &text : flags.listen)
+    const bool is_covered = !flags.tls_certificate.empty() || !flags.trusted_proxies.empty();
+    for (const std::string &text : flags.listen) {
         options.listen.push_back(http::Endpoint::parse(text));
+        if (!is_covered && !flags.allow_plain_http && !is_of_this_machine(options.listen.back()))
+            throw UsageError("--listen " + printable(text) +
+                                 " would have passwords and tokens cross a network in the clear",
+                             "Give --tls-cert and --tls-key, or --trusted-proxy for a proxy that "
+                             "speaks TLS, or --allow-plain-http.");
+    }
     if (flags.tls_certificate.empty() != flags.tls_key.empty())
         throw UsageError("--tls-cert and --tls-key belong together");
     if (!flags.tls_certificate.empty())
         options.tls = std::make_shared<http::Tls>(flags.tls_certificate, flags.tls_key);
     http::Limits &limits = options.limits;
     limits.body = flags.max_body;
-    limits.header_bytes = flags.max_header;
-    limits.request_line = flags.max_request_line;
-    limits.buffered_bytes = flags.max_buffered;
     limits.headers = flags.max_headers;
     limits.connections = flags.max_connections;
-    limits.connections_per_client = flags.max_connections_per_client;
     limits.requests_per_connection = flags.max_requests;
     limits.request_time = time_of(flags.request_timeout);
     limits.idle_time = time_of(flags.idle_timeout);
     limits.write_time = time_of(flags.write_timeout);
-    // more than connections: who waits for a share of the pool must not be in the others' way
-    options.database_places = 3 * flags.pool_size;
-    options.queue_time = time_of(flags.checkout_timeout);
     options.stop_time = time_of(flags.stop_timeout);
-    options.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
+    options.behind_proxy = !flags.trusted_proxies.empty();
     return options;
 }
 
@@ -235,7 +241,7 @@ http::Policy policy(const ServeFlags &flags) {
     policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
     policy.cors_origins = origins(flags.cors_origins);
     for (const std::string &name : flags.cors_headers) {
-        if (name.empty() || !http::all_in(http::token_bytes, name))
+        if (!http::is_token(name))
             throw UsageError("--cors-header: " + printable(name) + " is no header's name");
         policy.cors_headers.push_back(name);
     }

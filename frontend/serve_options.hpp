@@ -20,16 +20,15 @@ struct ServeFlags {
     unsigned pool_size = 4;
     bool transaction_pooler = false;
     double checkout_timeout = 2, statement_timeout = 5, connect_timeout = 3;
-    double request_timeout = 15, idle_timeout = 60, write_timeout = 30, stop_timeout = 10;
-    std::uint64_t max_body = 64 << 10, max_header = 32 << 10, max_request_line = 8 << 10;
-    std::uint64_t max_buffered = 256 << 20;
-    unsigned max_headers = 100, max_connections = 10'000, max_requests = 10'000;
-    unsigned max_connections_per_client = 256;
+    double request_timeout = 15, idle_timeout = 2, write_timeout = 30, stop_timeout = 10;
+    std::uint64_t max_body = 64 << 10;
+    unsigned max_headers = 100, max_connections = 256, max_requests = 10'000;
     std::vector<std::string> trusted_proxies, cors_origins, cors_headers;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;
     std::string supabase_prefix = "/auth/v1";
     bool require_api_key = false;
+    bool allow_plain_http = false;                        // beyond this machine
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 

@@ -27,7 +27,7 @@ void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health
     route.method = "GET";
     route.pattern = "/health";
     route.summary = "Is this process up?";
-    route.lane = Lane::quick;
+    route.asks_database = false;
     route.handler = [health](const Request &) { return Response::json(200, health); };
     routes.add(route);
 
@@ -45,7 +45,7 @@ void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health
 
     route.pattern = "/ready";
     route.summary = "Can requests be answered: database and extension";
-    route.lane = Lane::database;
+    route.asks_database = true;
     route.handler = [&pool](const Request &) { return ready(pool); };
     routes.add(route);
 }

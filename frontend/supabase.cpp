@@ -90,7 +90,7 @@ Route Routes::route_by_itself(const char *method, const char *path, Caller calle
                               const char *summary, Act act, Key key) const {
     if (!key_required_ || key == Key::open) {
         Route made = route(method, path, caller, summary, std::move(act), key);
-        made.lane = Lane::quick;
+        made.asks_database = false;
         return made;
     }
     return route(method, path, caller, summary,

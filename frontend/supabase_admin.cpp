@@ -3,7 +3,7 @@
 
 #include "api_fields.hpp"
 #include "core/uuid.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 #include "supabase_fields.hpp"
 #include "supabase_routes.hpp"
 

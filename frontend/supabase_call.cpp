@@ -2,7 +2,7 @@
 
 #include "core/json_writer.hpp"
 #include "core/utf8.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 #include "supabase_fields.hpp"
 
 namespace pg_principal::supabase {

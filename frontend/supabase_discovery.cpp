@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/json_writer.hpp"
-#include "http_syntax.hpp"
+#include "http_text.hpp"
 #include "supabase_routes.hpp"
 
 namespace pg_principal::supabase {
@@ -28,7 +28,7 @@ std::string base_of(const Request &request, const std::string &prefix, std::stri
     }
     const std::string_view host = request.header("Host");
     return std::string(request.secure ? "https://" : "http://") +
-           std::string(all_in(host_bytes, host) ? host : std::string_view()) + prefix;
+           std::string(is_host(host) ? host : std::string_view()) + prefix;
 }
 
 std::string algorithms(std::string_view jwks) {

@@ -7,7 +7,7 @@ $(BUILD)/http/demo_server: tests/http/demo_server.cpp $(HTTP_OBJS)
 
 $(BUILD)/http/bare_httplib: tests/bench/bare_httplib.cpp Makefile
 	@mkdir -p $(@D)
-	$(CXX) $(STRICT) -O2 $(FRONTEND_INCLUDES) $(filter %.cpp,$^) -lcpp-httplib -lpq -pthread -o $@
+	$(CXX) $(STRICT) -O2 $(FRONTEND_INCLUDES) $(filter %.cpp,$^) -lcpp-httplib -lssl -lcrypto -lpq -pthread -o $@
 
 http-programs: $(BUILD)/http/demo_server
 $(BUILD)/http/http_load: tests/bench/http_load.cpp Makefile

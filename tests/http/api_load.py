@@ -133,16 +133,16 @@ def share():
         held = Own(mine, "SELECT ok FROM auth.update_profile('{\"jobTitle\": \"x\"}')")
         answers = []
         threads = [threading.Thread(target=lambda t=token: answers.append(call(server, "PATCH", "/api/users/me", {"firstName": "A"}, t)))
-                   for token in [mine, again] * 8]
+                   for token in [mine, again] * 36]
         for thread in threads:
             thread.start()
-        ok("some are refused at once: as many wait as there are connections", until(lambda: len(answers) == 16 - 2 - 4), len(answers))
-        equal("half of the pool", (gauge(server, "pool_in_use"), gauge(server, "pool_share_refusals_total")), (2, 10))
+        ok("some are refused at once: sixteen wait for each connection", until(lambda: len(answers) == 72 - 2 - 64), len(answers))
+        equal("half of the pool", (gauge(server, "pool_in_use"), gauge(server, "pool_share_refusals_total")), (2, 6))
         equal("the other half is for others", [call(server, "GET", "/api/auth/me", token=theirs).status for _ in range(20)], [200] * 20)
         held.end()
         for thread in threads:
             thread.join()
-        equal("who waited is served", sorted(answer.status for answer in answers), [200] * 6 + [503] * 10)
+        equal("who waited is served", sorted(answer.status for answer in answers), [200] * 66 + [503] * 6)
         equal("nothing is left of it", [call(server, "GET", "/api/auth/me", token=mine).status for _ in range(5)], [200] * 5)
     sql("ALTER ROLE web RESET lock_timeout")
 

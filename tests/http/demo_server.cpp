@@ -28,13 +28,11 @@ std::string about(const Request &request) {
     return out += '}';
 }
 
-Route route(const char *method, const char *pattern, Lane lane, Handler handler,
-            bool limited = false) {
+Route route(const char *method, const char *pattern, Handler handler, bool limited = false) {
     Route made;
     made.method = method;
     made.pattern = pattern;
     made.handler = std::move(handler);
-    made.lane = lane;
     if (limited)
         made.budget = Budget::costly;
     return made;
@@ -42,50 +40,50 @@ Route route(const char *method, const char *pattern, Lane lane, Handler handler,
 
 void add_quick(RouteTable &routes) {
     const auto hello = [](const Request &) { return Response::text(200, "hello\n"); };
-    routes.add(route("GET", "/hello", Lane::quick, hello))
-        .add(route("GET", "/limited", Lane::quick, hello, true))
-        .add(route("GET", "/about", Lane::quick,
+    routes.add(route("GET", "/hello", hello))
+        .add(route("GET", "/limited", hello, true))
+        .add(route("GET", "/about",
                    [](const Request &request) { return Response::json(200, about(request)); }))
-        .add(route("GET", "/items/:id/:part", Lane::quick,
+        .add(route("GET", "/items/:id/:part",
                    [](const Request &request) {
                        return Response::text(200,
                                              request.param("id") + "|" + request.param("part"));
                    }))
-        .add(route("GET", "/items/special/:part", Lane::quick,
+        .add(route("GET", "/items/special/:part",
                    [](const Request &request) {
                        return Response::text(200, "special " + request.param("part"));
                    }))
         .add(route(
-            "POST", "/echo", Lane::quick,
+            "POST", "/echo",
             [](const Request &request) { return Response::text(200, std::string(request.body)); }))
-        .add(route("GET", "/big/:bytes", Lane::quick,
+        .add(route("GET", "/big/:bytes",
                    [](const Request &request) {
                        const auto size = std::strtoul(request.param("bytes").c_str(), nullptr, 10);
                        return Response::text(200, std::string(size, 'x'));
                    }))
-        .add(route("GET", "/inject", Lane::quick, [](const Request &) {
+        .add(route("GET", "/inject", [](const Request &) {
             return Response::empty().set("X-Echo", "a\r\nSet-Cookie: stolen=1");
         }));
 }
 
 void add_database(RouteTable &routes, Pool &pool) {
     routes
-        .add(route("GET", "/select", Lane::database,
+        .add(route("GET", "/select",
                    [&pool](const Request &) {
                        const Result result = pool.run(answer, {"21"});
                        return Response::text(200, std::string(result.text(0, 0)));
                    }))
-        .add(route("GET", "/nap/:ms", Lane::database,
+        .add(route("GET", "/nap/:ms",
                    [&pool](const Request &request) {
                        const Result result = pool.run(nap, {request.param("ms")});
                        return Response::text(200, std::string(result.text(0, 1)));
                    }))
-        .add(route("GET", "/held/:lock", Lane::database,
+        .add(route("GET", "/held/:lock",
                    [&pool](const Request &request) {
                        const Result result = pool.run(held, {request.param("lock")});
                        return Response::text(200, std::string(result.text(0, 0)));
                    }))
-        .add(route("GET", "/fails", Lane::database, [&pool](const Request &) {
+        .add(route("GET", "/fails", [&pool](const Request &) {
             pool.run(failing, {"0"});
             return Response::empty();
         }));

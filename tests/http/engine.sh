@@ -1,5 +1,5 @@
 #!/bin/bash
-# The HTTP engine over real sockets and a database of its own, with the handlers of demo_server.cpp.
+# The HTTP server over real sockets and a database of its own, with the handlers of demo_server.cpp.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
@@ -8,7 +8,12 @@ cd "$(dirname "$0")/../.." || exit 1
 dir=$work/engine
 cluster_create "$dir" fsync=off || exit 1
 cluster_start "$dir" || exit 1
-pg_ctl="cd '$dir' && $( [ "$(id -u)" != 0 ] || echo HOME=/tmp setpriv --reuid=postgres --regid=postgres --init-groups --)"
+# nginx for those that stand behind it
+as_owner=
+[ "$(id -u)" != 0 ] || as_owner="HOME=/tmp setpriv --reuid=postgres --regid=postgres --init-groups --"
+mkdir "$work/front" && chmod 777 "$work/front"
+export FRONT=$work/front AS_SERVER=$as_owner
+pg_ctl="cd '$dir' && $as_owner"
 pg_ctl+=" '$PG_BIN/pg_ctl' -s -w -t 60 -D '$dir/data' -l '$dir/log'"
 export DB_STOP="$pg_ctl -m fast stop" DB_START="$pg_ctl start" PYTHONDONTWRITEBYTECODE=1
 

@@ -1,5 +1,4 @@
 #include "http_address.hpp"
-#include "http_clients.hpp"
 #include "http_message.hpp"
 #include "http_metrics.hpp"
 #include "http_rate.hpp"
@@ -127,22 +126,6 @@ TEST(HttpRate, OneBudgetDoesNotUseUpAnother) {
     EXPECT_EQ(limiter.try_take(client, Budget::costly, now), 0u);
     EXPECT_EQ(limiter.try_take(address("2001:db8::2"), Budget::costly, now), 0u);
     EXPECT_NE(limiter.try_take(client, Budget::costly, now), 0u);
-}
-
-TEST(HttpClients, AShareForEach) {
-    ClientCounts counts(2);
-    EXPECT_TRUE(counts.enter(address("2001:db8::1")));
-    EXPECT_TRUE(counts.enter(address("2001:db8::2")));
-    EXPECT_FALSE(counts.enter(address("2001:db8::3")));
-    EXPECT_TRUE(counts.enter(address("2001:db8:0:1::1")));
-    EXPECT_TRUE(counts.enter(address("1.2.3.4")));
-    counts.leave(address("2001:db8::3"));
-    EXPECT_TRUE(counts.enter(address("2001:db8::1")));
-    EXPECT_FALSE(counts.enter(address("2001:db8::1")));
-    ClientCounts unlimited(0);
-    for (int i = 0; i < 1000; ++i)
-        EXPECT_TRUE(unlimited.enter(address("1.2.3.4")));
-    unlimited.leave(address("1.2.3.4"));
 }
 
 TEST(HttpMetrics, Text) {
