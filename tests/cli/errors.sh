@@ -69,8 +69,8 @@ refused "revoke of nothing" "pg_principal: no live session 00000000-0000-0000-00
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
 refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"" auth ban --email $agent --duration soon
 refused "remove nobody" "pg_principal: no organization_people row for nobody@example.com" people remove --email nobody@example.com
-refused "SQL in an address is an address" "pg_principal: no auth.users row for ');DROP/**/SCHEMA/**/auth/**/CASCADE--@example.com
-  hint: Make principals of the roster first: pg_principal people provision, or auth.provision()." \
+refused "SQL in an address is text" "pg_principal: email \"');drop/**/schema/**/auth/**/cascade--@example.com\" contains ')' before the @
+  hint: Write it as name@domain." \
     auth ban --email "');DROP/**/SCHEMA/**/auth/**/CASCADE--@example.com"
 
 createdb "${PGDATABASE}_bare"

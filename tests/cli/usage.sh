@@ -88,7 +88,7 @@ refused "whoami with another variable" 1 "the environment variable NOT_THERE is 
 refused "import from a variable that is not set" 1 "the environment variable NOT_THERE is not set" keys import --secret-env NOT_THERE
 refused "import from a file that is not there" 1 "could not read \"$work/none\": No such file or directory" keys import --secret-file "$work/none"
 printf 'not json, but secret' >"$work/secret"
-refused "import of a JWK that is none" 1 "$work/secret is not a JSON object" keys import --jwk-file "$work/secret"
+refused "import of a JWK that is none" 1 "$work/secret is neither a JSON object nor an array of one" keys import --jwk-file "$work/secret"
 : >"$work/empty"
 refused "import of an empty file" 1 "$work/empty is empty" keys import --secret-file "$work/empty"
 printf 'a\0b' >"$work/nul"
