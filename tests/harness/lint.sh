@@ -46,7 +46,7 @@ core_is_pure() {
 }
 
 no_trailing_space() {
-    ! find Makefile META.json README.md CHANGELOG.md docs .ci extension frontend sql/modules sql/upgrade \
+    ! find Makefile META.json README.md CHANGELOG.md docs findings .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
         -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
 }
@@ -64,7 +64,7 @@ metadata() {
 }
 
 shell_scripts() {
-    { find tests -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x -S warning
+    { find tests findings -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x -S warning
 }
 
 mkdir -p build
