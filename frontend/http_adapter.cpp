@@ -20,8 +20,8 @@ Refusal judge_headers(const Request &request) {
     for (const Header &header : request.headers) {
         if (!is_token(header.name) || !is_value(header.value))
             return {400, "malformed header"};
-        for (const char *name : {"Host", "Content-Length", "Transfer-Encoding", "Content-Type",
-                                 "Authorization", "apikey", "Expect"})
+        for (const char *name :
+             {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect"})
             if (same_name(header.name, name) && request.repeats_header(name))
                 return {400, "repeated header"};
     }
@@ -140,7 +140,12 @@ class Passage {
         });
         // After chunks the library may have taken less for the body than the client sent.
         ends_ = ends_ || exchange_.request.has_header("Transfer-Encoding");
-        return whole || refusal.status ? refusal : Refusal{400, "malformed body"};
+        if (whole || refusal.status)
+            return refusal;
+        // The library tells a client that fell silent from one that broke off as little as we can.
+        return Clock::now() - exchange_.request.began < limits_.request_time
+                   ? Refusal{400, "malformed body"}
+                   : Refusal{408, "the request took too long"};
     }
 
     void give(Response response) {

@@ -46,10 +46,10 @@ void LineLog::write(std::string_view line) noexcept {
 bool LineLog::reopen() {
     if (!enabled() || path_ == "-")
         return true;
+    const std::lock_guard<std::mutex> lock(mutex_); // whoever sees the new file is written there
     const int fresh = open_log(path_);
     if (fresh < 0)
         return false;
-    const std::lock_guard<std::mutex> lock(mutex_);
     close(fd_);
     fd_ = fresh;
     return true;

@@ -1,6 +1,8 @@
 """Where a request ends: shapes that two servers could read in two ways. Nothing that is smuggled behind them is served: asked
 directly they are refused, or end the connection; and nginx and the server behind it never count differently."""
 
+import concurrent.futures
+
 from proxy import Nginx
 from wire import Server, ask, equal, main, ok, request, talk, until
 
@@ -107,9 +109,10 @@ def everything():
 
 
 def asked_directly():
-    with Server() as server:
-        for name, data in everything().items():
-            responses, end = talk(server.port, data + SMUGGLED, 5)
+    with Server("--idle-timeout", "1") as server, concurrent.futures.ThreadPoolExecutor(20) as pool:
+        talks = {name: pool.submit(talk, server.port, data + SMUGGLED, 5) for name, data in everything().items()}
+        for name, future in talks.items():
+            responses, end = future.result()
             statuses, bodies = [r[0] for r in responses], "".join(r[2] for r in responses)
             good = statuses == [] or (len(statuses) == 1 and (statuses[0] >= 400 or name in LENIENT))
             ok(f"{name}: refused, then the end", good and end == "closed" and "smuggled" not in bodies, (statuses, end, bodies))
@@ -184,7 +187,7 @@ def limits():
     with Server("--trusted-proxy", "127.0.0.1", "--request-timeout", "1") as server, Nginx(server.port, [("timeout 15s", "timeout 1s")]) as nginx:
         for way, port in [("directly", server.port), ("behind nginx", nginx.port)]:
             for name, data in huge.items():
-                responses, end = talk(port, data, 20)
+                responses, end = talk(port, data, 3)
                 ok(f"{way}, {name}: refused, and that is all", all(r[0] >= 400 for r in responses) and len(responses) < 2
                    and (end == "closed" or port == nginx.port), (responses, end))
         ok("memory stays small", server.memory_mib() < 60, server.memory_mib())

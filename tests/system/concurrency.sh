@@ -45,6 +45,9 @@ BEGIN
         WHEN dice < 53 THEN r := auth.refresh(token.refresh);
         WHEN dice < 60 THEN
             PERFORM set_config('pg_principal.token', a.token, true) FROM administrator a;
+            IF dice = 59 THEN -- who is on the roster is not deleted
+                PERFORM auth.remove_person(who);
+            END IF;
             r := CASE dice
                 WHEN 53 THEN auth.update_user(u.id, '{"password": "Th1sIsAStrong!Pass"}')
                 WHEN 54 THEN auth.update_user(u.id, '{"password": "An0therStrong!Pass", "banDuration": "1s"}')
@@ -54,6 +57,9 @@ BEGIN
                 WHEN 58 THEN auth.unban_user(u.id)
                 ELSE auth.delete_user(u.id) END FROM auth.users u WHERE u.email = who;
             ASSERT coalesce(r.status, 404) IN (200, 404), r.reason;
+            IF dice = 59 THEN
+                PERFORM auth.push_people(jsonb_build_array(jsonb_build_object('email', who, 'name', 'Agent', 'kind', 'service_account')));
+            END IF;
         WHEN dice < 63 THEN PERFORM auth.ban(who, '10 milliseconds');
         WHEN dice < 66 THEN PERFORM auth.unban(who);
         WHEN dice < 68 THEN r := auth.change_password('Th1sIsAStrong!Pass', 'An0therStrong!Pass');
