@@ -42,6 +42,19 @@ authenticate~1000~auth.authenticate(:token)~auth.authenticate(:bad)
 authenticate, malformed~1000~auth.authenticate(:token)~auth.authenticate(repeat('a', 1000) || '.b.c')
 pre_request~1000~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bearer ' || :token || '"}', true)~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bearer x.y.z"}', true)
 pre_request, malformed~1000~auth.pre_request() FROM set_config('request.headers', '{}', true)~auth.pre_request() FROM set_config('request.headers', '{"authorization": "Bea', true)
+hold_secret, held_secret, hold_document, held_document~200~concat(auth.held_secret(auth.hold_secret('secret')), auth.held_document(auth.hold_document('{"a": 1}')))~
+metadata_of, own_app_metadata, reserved_metadata~200~concat(auth.metadata_of(p), auth.own_app_metadata(p), auth.reserved_metadata(p, 'person', 'ANALYST')) FROM (SELECT '{"userMetadata": {"a": 1}, "appMetadata": {"pg_principal": {"kind": "x"}}}'::jsonb) AS t (p)~
+metadata_size, outgrown_metadata, is_unproven~200~concat(auth.metadata_size('{"a": 1}', '{}'), auth.outgrown_metadata('{}', u, u), auth.is_unproven(u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
+adopt, adopted~20~(auth.adopted(u)).id FROM auth.users u, auth.adopt(u.id, u.kind) WHERE u.email = 'ann@example.com'~
+refusal_of_own_change, keep_an_admin, confirm_guess~50~concat(auth.refusal_of_own_change(), auth.keep_an_admin(auth.uid()), auth.confirm_guess(auth.uid(), true))~
+shell_word, short_digest, is_own_statement, known_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.is_own_statement('x'), auth.known_email('ann@example.com'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
+read_adoptable_key, adopt_key~100~(auth.read_adoptable_key(auth.sign_token('{"role": "anon", "iss": "supabase", "iat": 1700000000, "exp": 4000000000}'))).role~auth.adopt_key('a.b.c')
+audit_later, audit_roster_rows~20~concat(auth.audit_later('{"a": {"previous": 1, "current": 2}}', '{}'), auth.audit_roster_rows(1, 0, 0, '{ann@example.com}'))~
+bypasses_clamp, clamp_readers, clamp_notices, email_columns~20~concat((SELECT count(*) FROM auth.clamp_notices('auth.users', true)), (SELECT count(*) FROM auth.clamp_readers('auth.users', true)), (SELECT count(*) FROM auth.email_columns()), auth.bypasses_clamp(current_user::regrole, current_user::regrole, true))~
+rename_person~20~1~auth.rename_person('nobody@example.com', 'somebody@example.com')
+audit_cursor, list_audit~50~count(*) FROM auth.list_audit(entries => 5)~auth.list_audit(cursor => 'x')
+try_authenticate~1000~auth.try_authenticate(:token)~
+try_authenticate, refused~1000~auth.try_authenticate(:bad)~
 normalise_email~1000~auth.normalise_email(' Ann@Example.com ')~auth.normalise_email('no at' || current_user)
 parse_ttl~1000~auth.parse_ttl('24h')~auth.parse_ttl('5m')
 raise_error~1000~1~auth.raise_error('user_missing', 'ann', 'detail')

@@ -85,7 +85,7 @@ is "hostile user agent" "$(wrong "$agent")" "wrong-password
 verification-failed"
 is "hostile email" "$(wrong $'x\n2030-01-01 LOG:  {"event": "auth.sign_in.failure", "forged": true}@example.com')" "unknown-email
 verification-failed"
-odd=$'"o\'d\\d{-agent@example.com'
+odd="o'd{|}%-agent@example.com"
 psql -XqAt -v email="$odd" >/dev/null <<'SQL'
 SELECT auth.add_user(jsonb_build_object('email', :'email', 'password', 'Th1sIsAStrong!Pass'));
 SELECT auth.refresh((SELECT left(payload->'tokens'->>'refreshToken', -6) || 'AAAAAA' FROM auth.sign_in(:'email', 'Th1sIsAStrong!Pass')));
