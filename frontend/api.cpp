@@ -95,7 +95,7 @@ void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
     add_admin_routes(own, backend);
     for (const Route &route : own.routes())
         routes.add(strict(route, backend));
-    add_key_routes(routes, backend);
+    routes.add(key_route(backend));
 }
 
 Response problem_body(const Problem &problem) {

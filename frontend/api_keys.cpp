@@ -66,7 +66,7 @@ Response get_keys(const Backend &backend, Cache &cache, const Request &request) 
 
 } // namespace
 
-void add_key_routes(RouteTable &routes, const SharedBackend &backend, const std::string &prefix) {
+Route key_route(const SharedBackend &backend, const std::string &prefix) {
     Route made = route("GET", "/.well-known/jwks.json", Caller::anybody,
                        "Public keys that verify tokens (RFC 7517)",
                        [backend, cache = std::make_shared<Cache>()](const Request &request) {
@@ -75,7 +75,7 @@ void add_key_routes(RouteTable &routes, const SharedBackend &backend, const std:
     made.pattern = prefix + made.pattern;
     made.response_schema =
         R"({"type":"object","required":["keys"],"properties":{"keys":{"type":"array"}}})";
-    routes.add(std::move(made));
+    return made;
 }
 
 } // namespace pg_principal::api

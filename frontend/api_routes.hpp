@@ -18,7 +18,6 @@ using SharedBackend = std::shared_ptr<const Backend>;
 void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
-void add_key_routes(http::RouteTable &routes, const SharedBackend &backend,
-                    const std::string &prefix = {});
+http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});
 
 } // namespace pg_principal::api

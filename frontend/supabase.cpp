@@ -109,6 +109,29 @@ void add_status_routes(Routes &routes) {
                             get_settings));
 }
 
+namespace {
+
+// The public keys, which the root has too, there for everybody: what fetches them with nothing but
+// their address is given that one.
+void add_key_set(Routes &routes, Route keys, bool key_required) {
+    if (key_required)
+        keys.handler = routes
+                           .route("GET", "", Caller::anybody, "",
+                                  [plain = std::move(keys.handler)](const api::Backend &backend,
+                                                                    const Request &request) {
+                                      ask_as_anybody(backend, request, key_alone);
+                                      Response response = plain(request);
+                                      // a shared cache asks nobody for a key
+                                      response.set("Cache-Control", "private, max-age=300");
+                                      return response;
+                                  })
+                           .handler;
+    keys.error_schema = "SupabaseError";
+    routes.add(std::move(keys));
+}
+
+} // namespace
+
 void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
                 const Options &options) {
     if (!options.offered)
@@ -121,7 +144,7 @@ void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
     add_status_routes(routes);
     add_discovery_routes(routes);
     if (!options.prefix.empty())
-        api::add_key_routes(table, backend, options.prefix);
+        add_key_set(routes, api::key_route(backend, options.prefix), options.key_required);
 }
 
 std::string health_body() {

@@ -21,7 +21,7 @@ class Routes {
           backend_(std::move(backend)) {}
 
     // Who may call without a key where one is required: as at Supabase's gateway the pages that a
-    // browser is sent to and the public keys, and what says that this process is up.
+    // browser is sent to and where the keys are, and what says that this process is up.
     enum class Key { required, open };
 
     // A route that is not for anybody is refused without a token or key, before its body is read.

@@ -76,6 +76,7 @@ CREATE TABLE auth.users (
     password_scheme text,
     password_version integer NOT NULL DEFAULT 0,
     email_autoconfirmed boolean NOT NULL DEFAULT false,
+    owner_generation integer NOT NULL DEFAULT 0,
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
 );
 CREATE INDEX users_created_at ON auth.users (created_at, id);
@@ -91,7 +92,19 @@ COMMENT ON COLUMN auth.users.session_generation IS 'Counts the bans. A session o
 COMMENT ON COLUMN auth.users.password_changed_at IS 'When the password was last set; replacing the hash by a better one of the same password leaves it.';
 COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless somebody else confirmed the email.';
 COMMENT ON COLUMN auth.users.email_autoconfirmed IS 'email_confirmed_at was set by pg_principal.autoconfirm: it proves nothing.';
+COMMENT ON COLUMN auth.users.owner_generation IS 'Counts the owners of the address that the roster tells of: raising it ends all that proved and described the one before.';
 COMMENT ON COLUMN auth.users.on_roster IS 'Created or adopted by auth.provision(): leaving the roster bans. Others are left alone.';
+
+-- No foreign key, as auth.sessions; and apart from auth.users, so that a removal waits for nobody.
+CREATE TABLE auth.roster_leavers (
+    user_id uuid PRIMARY KEY,
+    name text,
+    github_username text,
+    kind text,
+    held boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE auth.roster_leavers IS 'Principals whose row of the roster is gone, and who that row said they were (NULL: not known): a row that comes back with somebody else makes the principal theirs. Gone when the row is back.';
+COMMENT ON COLUMN auth.roster_leavers.held IS 'auth.provision() has run since: the end of a ban does not bring the principal back.';
 
 -- Apart from auth.users, whose rows are shown, passed on, and told in errors. No foreign key, as auth.sessions.
 CREATE TABLE auth.password_hashes (
@@ -273,6 +286,7 @@ COMMENT ON TABLE auth.revocation_marker IS 'Empty. Naming it in an invalidation 
 -- pg_read_all_data and pg_write_all_data.
 ALTER TABLE auth.signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.roster_leavers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.password_hashes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.refresh_tokens ENABLE ROW LEVEL SECURITY;
@@ -291,6 +305,7 @@ ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
 SELECT pg_extension_config_dump('auth.signing_keys', '');
 SELECT pg_extension_config_dump('auth.organization_people', '');
 SELECT pg_extension_config_dump('auth.users', '');
+SELECT pg_extension_config_dump('auth.roster_leavers', '');
 SELECT pg_extension_config_dump('auth.password_hashes', '');
 SELECT pg_extension_config_dump('auth.sessions', '');
 SELECT pg_extension_config_dump('auth.refresh_tokens', '');

@@ -14,7 +14,9 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF NEW.banned_until IS NULL THEN
+    IF NEW.banned_until IS NOT DISTINCT FROM OLD.banned_until THEN
+        NEW.session_generation := OLD.session_generation + 1; -- a new owner
+    ELSIF NEW.banned_until IS NULL THEN
         NEW.ban_origin := NULL;
         NEW.ban_reason := NULL;
     ELSE
@@ -24,8 +26,11 @@ BEGIN
         NEW.session_generation := OLD.session_generation + 1;
     END IF;
     IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
-        -- Who left the roster is not who comes back, for all that anybody can tell: the address may have a new
-        -- owner. The id stays; what proved or described the person of before does not, whoever lifts the ban.
+        -- Who left the roster is not who comes back, for all that anybody can tell, whoever lifts the ban.
+        NEW.owner_generation := OLD.owner_generation + 1;
+    END IF;
+    IF NEW.owner_generation <> OLD.owner_generation THEN
+        -- The id stays; what proved or described the owner of before does not.
         NEW.password_scheme := NULL;
         NEW.password_version := OLD.password_version + (OLD.password_scheme IS NOT NULL)::integer;
         NEW.password_changed_at := NULL;
@@ -46,7 +51,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.mark_ban() IS
-'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation. When a ban of auth.provision() is lifted or an operator''s replaces it, what proved and described the person ends too: password, role, confirmed email, names and metadata, which become those that the roster says.';
+'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation. When a ban of auth.provision() is lifted or an operator''s replaces it, or the address has a new owner (owner_generation), what proved and described the person ends too: password, role, confirmed email, names and metadata, which become those that the roster says.';
 
 CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -56,15 +61,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.forget_predecessor() IS
-'Internal: trigger that forgets where somebody has signed in from who left the roster, once the address is in use again.';
+'Internal: trigger that forgets where the owner of before of an address has signed in from.';
 CREATE OR REPLACE TRIGGER forget_predecessor AFTER UPDATE ON auth.users
-    FOR EACH ROW WHEN (OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision')
+    FOR EACH ROW WHEN (OLD.owner_generation <> NEW.owner_generation)
     EXECUTE FUNCTION auth.forget_predecessor();
 
 CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.mark_ban();
 CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
-    FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until)
+    FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until OR OLD.owner_generation <> NEW.owner_generation)
     EXECUTE FUNCTION auth.mark_ban();
 
 CREATE OR REPLACE FUNCTION auth.delete_sessions() RETURNS trigger
@@ -74,15 +79,17 @@ BEGIN
         DELETE FROM auth.sessions s WHERE s.user_id IS NOT NULL;
         DELETE FROM auth.sign_in_attempts;
         DELETE FROM auth.password_hashes;
+        DELETE FROM auth.roster_leavers;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
+        DELETE FROM auth.roster_leavers l USING gone g WHERE l.user_id = g.id;
         DELETE FROM auth.password_hashes p USING gone g WHERE p.user_id = g.id;
         PERFORM auth.forget_sign_ins(ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, passwords, counted sign-ins.';
+COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, passwords, counted sign-ins, and who the roster said they were.';
 CREATE OR REPLACE TRIGGER delete_sessions AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
 CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users

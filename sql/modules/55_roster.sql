@@ -68,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.push_people(jsonb) IS
-'Adds and replaces rows of the roster from a JSON array of objects (email, name, github_username, discipline, level, track, manager_email, team, kind: person, human or service_account). All of them or, when one is bad, none: 22023 with each bad row''s number and reason in DETAIL. Never deletes. Returns how many rows were given.';
+'Adds and replaces rows of the roster from a JSON array of objects (email, name, github_username, discipline, level, track, manager_email, team, kind: person, human or service_account). All of them or, when one is bad, none: 22023 with each bad row''s number and reason in DETAIL. A row that is back with another name, github_username or kind than it went with, or that is replaced by one of another kind, or of another name and another github_username, makes its principal a new owner''s at once: what proved the one before ends. Never deletes. Returns how many rows were given.';
 
 CREATE OR REPLACE FUNCTION auth.remove_person(email text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -86,7 +86,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.remove_person(text) IS
-'Takes a row out of the roster; auth.provision() then bans the principal, however it was made. Its reports stay, without a manager. False when there was no such row; 22023 when it is no email address.';
+'Takes a row out of the roster; auth.provision() then bans the principal, however it was made. Pushed again before that as it was, nothing has happened. Its reports stay, without a manager. False when there was no such row; 22023 when it is no email address.';
 
 -- Who is an account of the roster: whoever has a row there, however the account was made.
 CREATE OR REPLACE FUNCTION auth.is_unproven(principal auth.users) RETURNS boolean
@@ -123,6 +123,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     roster_kind text;
 BEGIN
+    IF EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = principal.id) THEN
+        PERFORM auth.judge_returners();
+        SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id;
+    END IF;
     SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = principal.email;
     IF FOUND AND (NOT principal.on_roster OR principal.self_registered OR principal.kind <> roster_kind) THEN
         PERFORM auth.adopt(principal.id, roster_kind);
@@ -139,31 +143,41 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN auth.organization_people o ON o.email = u.email WHERE NOT u.on_roster;
+        INSERT INTO auth.roster_leavers AS l (user_id, name, github_username, kind)
+        SELECT u.id, o.name, o.github_username, o.kind FROM auth.organization_people o JOIN auth.users u ON u.email = o.email
+        ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, github_username = excluded.github_username, kind = excluded.kind;
     ELSE
         PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN gone g ON g.email = u.email WHERE NOT u.on_roster;
+        INSERT INTO auth.roster_leavers AS l (user_id, name, github_username, kind)
+        SELECT u.id, g.name, g.github_username, g.kind FROM gone g JOIN auth.users u ON u.email = g.email
+        ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, github_username = excluded.github_username, kind = excluded.kind;
+        PERFORM auth.judge_returners(); -- one statement may do both
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION auth.adopt_leavers() IS
-'Internal: trigger that remembers of principals made by others than auth.provision() that they were on the roster, so that leaving it bans them.';
+'Internal: trigger that remembers of principals made by others than auth.provision() that they were on the roster, so that leaving it bans them, and of all who the roster said they were.';
 CREATE OR REPLACE TRIGGER adopt_leavers AFTER DELETE ON auth.organization_people REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.adopt_leavers();
 CREATE OR REPLACE TRIGGER adopt_all_leavers BEFORE TRUNCATE ON auth.organization_people
     FOR EACH STATEMENT EXECUTE FUNCTION auth.adopt_leavers();
 
--- The kind of a principal follows the roster.
+-- A changed kind, or another name together with another github_username, is another owner: either alone
+-- is a marriage or a renamed account.
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = NEW.email AND u.on_roster;
-    UPDATE auth.users u SET kind = NEW.kind, updated_at = now() WHERE u.email = NEW.email AND u.on_roster;
+    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = NEW.email;
+    UPDATE auth.users u SET kind = NEW.kind, owner_generation = u.owner_generation + (u.ban_origin IS DISTINCT FROM 'provision')::integer, updated_at = now()
+    WHERE u.email = NEW.email;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.follow_kind() IS 'Internal: trigger that carries a changed kind from the roster to the principal.';
+COMMENT ON FUNCTION auth.follow_kind() IS 'Internal: trigger that makes a principal the new owner''s, of the kind that the roster says, where its row was given to somebody else.';
 CREATE OR REPLACE TRIGGER follow_kind AFTER UPDATE ON auth.organization_people
-    FOR EACH ROW WHEN (OLD.kind <> NEW.kind) EXECUTE FUNCTION auth.follow_kind();
+    FOR EACH ROW WHEN (OLD.kind <> NEW.kind OR auth.plain_name(OLD.name) <> auth.plain_name(NEW.name)
+        AND lower(OLD.github_username COLLATE "C") <> lower(NEW.github_username COLLATE "C")) EXECUTE FUNCTION auth.follow_kind();
 
 CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text, OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
@@ -173,10 +187,10 @@ BEGIN ATOMIC
             WHEN u.id IS NULL THEN 'create'
             WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
             WHEN o.email IS NOT NULL THEN 'keep'
-            WHEN coalesce(u.banned_until > now(), false) THEN 'keep'
+            WHEN coalesce(u.banned_until > now(), false) THEN CASE WHEN u.ban_origin = 'provision' OR l.held THEN 'keep' ELSE 'hold' END
             ELSE 'decommission'
         END
-    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
+    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
     WHERE o.email IS NOT NULL OR u.on_roster;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
@@ -189,17 +203,18 @@ DECLARE
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
-               count(*) FILTER (WHERE p.action = 'decommission'), count(*) FILTER (WHERE p.action = 'keep')
+               count(*) FILTER (WHERE p.action IN ('decommission', 'hold')), count(*) FILTER (WHERE p.action = 'keep')
         INTO created, restored, decommissioned, unchanged FROM auth.provision_plan() p;
         RETURN;
     END IF;
     -- the roster stands still and two runs wait for each other
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
+    PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
     -- nobody holds this up by a transaction left open: what is free is taken at once, the rest as a ban takes it
     FOR held IN
         WITH plan AS MATERIALIZED (
-            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL AND (p.action IN ('restore', 'decommission') OR p.adopted)
+            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
         ), free_users AS MATERIALIZED (
             SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP LOCKED
         ), free AS MATERIALIZED (
@@ -247,14 +262,18 @@ BEGIN
             banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
             ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
             ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
+            owner_generation = u.owner_generation + (p.action = 'hold')::integer,
             updated_at = now()
         FROM plan p
-        WHERE u.id = p.id AND (p.action IN ('restore', 'decommission') OR p.adopted)
+        WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+    ), held AS (
+        INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p WHERE p.action IN ('decommission', 'hold')
+        ON CONFLICT (user_id) DO UPDATE SET held = true
     )
     SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
-           count(*) FILTER (WHERE p.action = 'decommission'), count(*) FILTER (WHERE p.action = 'keep')
+           count(*) FILTER (WHERE p.action IN ('decommission', 'hold')), count(*) FILTER (WHERE p.action = 'keep')
     INTO created, restored, decommissioned, unchanged FROM plan p;
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS
-'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back: without the password, role, confirmed email, names and metadata of before, for the address may have a new owner. A ban that somebody made by hand stays; users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With dry_run (NULL counts as true) it counts and changes nothing.';
+'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back: without the password, role, confirmed email, names and metadata of before, for the address may have a new owner. A ban that somebody made by hand stays, with its own end; who leaves the roster meanwhile counts as decommissioned, loses the same and stays refused when it ends. Users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With dry_run (NULL counts as true) it counts and changes nothing.';

@@ -212,8 +212,10 @@ BEGIN
                 'previous', OLD.password_scheme, 'current', NEW.password_scheme))
         END;
     END IF;
-    IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
-        changes := coalesce(changes, '{}') || '{"proof": {"previous": "of who left the roster", "current": "ended"}}';
+    IF OLD.owner_generation <> NEW.owner_generation THEN
+        changes := coalesce(changes, '{}') || jsonb_build_object('proof', jsonb_build_object('previous', CASE
+            WHEN OLD.ban_origin IS DISTINCT FROM 'provision' AND EXISTS (SELECT FROM auth.organization_people o WHERE o.email = NEW.email)
+                THEN 'of the owner before' ELSE 'of who left the roster' END, 'current', 'ended'));
     END IF;
     PERFORM auth.audit(NEW.id, NEW.email, coalesce(changes, '{}'), -- less than a millisecond may change
         CASE WHEN OLD.banned_until IS DISTINCT FROM NEW.banned_until THEN NEW.ban_reason END);
@@ -223,9 +225,9 @@ $$;
 COMMENT ON FUNCTION auth.audit_principal() IS 'Internal: trigger that audits changed fields and deletion of a principal.';
 CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE ON auth.users
     FOR EACH ROW WHEN ((OLD.email, OLD.kind, OLD.app_role, OLD.first_name, OLD.last_name, OLD.job_title, OLD.phone_number,
-            OLD.banned_until, OLD.raw_user_meta_data, OLD.raw_app_meta_data, OLD.password_version)
+            OLD.banned_until, OLD.raw_user_meta_data, OLD.raw_app_meta_data, OLD.password_version, OLD.owner_generation)
         IS DISTINCT FROM (NEW.email, NEW.kind, NEW.app_role, NEW.first_name, NEW.last_name, NEW.job_title, NEW.phone_number,
-            NEW.banned_until, NEW.raw_user_meta_data, NEW.raw_app_meta_data, NEW.password_version))
+            NEW.banned_until, NEW.raw_user_meta_data, NEW.raw_app_meta_data, NEW.password_version, NEW.owner_generation))
     EXECUTE FUNCTION auth.audit_principal();
 CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.audit_principal();

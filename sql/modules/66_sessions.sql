@@ -102,14 +102,14 @@ BEGIN
         new_scheme := CASE WHEN checked.needs_upgrade THEN auth.hold_password(principal.id, sign_in.password) END;
         -- From here on the row is locked: what was verified is what stands, and a ban or a new password either came before or waits.
         UPDATE auth.users u SET
-            last_sign_in_at = CASE WHEN u.banned_until > clock_timestamp() THEN u.last_sign_in_at ELSE clock_timestamp() END,
+            last_sign_in_at = CASE WHEN auth.is_banned(u) THEN u.last_sign_in_at ELSE clock_timestamp() END,
             password_scheme = coalesce(new_scheme, u.password_scheme),
             password_version = u.password_version + (new_scheme IS NOT NULL)::integer
         WHERE u.id = principal.id AND u.password_version = principal.password_version
         RETURNING * INTO verified;
         EXIT WHEN FOUND;
     END LOOP;
-    IF verified.banned_until > clock_timestamp() THEN
+    IF auth.is_banned(verified) THEN
         RETURN auth.refuse_sign_in(verified, 'banned', 403, 'This account is banned');
     END IF;
     RETURN auth.start_session(verified, context);

@@ -172,7 +172,7 @@ BEGIN
     principal := auth.adopted(principal);
     IF principal.kind <> 'service_account' THEN
         RETURN auth.bad_field(problem, 'userId', 'must be that of a service account');
-    ELSIF principal.banned_until > clock_timestamp() THEN
+    ELSIF auth.is_banned(principal) THEN
         RETURN auth.refusal(409, 'banned', 'This account is banned');
     END IF;
     made := auth.open_session(principal, 'authenticated', ttl_seconds, label, scopes);

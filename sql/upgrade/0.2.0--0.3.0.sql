@@ -72,7 +72,20 @@ BEGIN
     WHERE i.classoid = 'pg_class'::regclass AND i.objoid = 'auth.audit_log'::regclass AND i.objsubid = 0;
 END
 $$;
-ALTER TABLE auth.users ADD COLUMN email_autoconfirmed boolean NOT NULL DEFAULT false;
+ALTER TABLE auth.users ADD COLUMN email_autoconfirmed boolean NOT NULL DEFAULT false, ADD COLUMN owner_generation integer NOT NULL DEFAULT 0;
+COMMENT ON COLUMN auth.users.owner_generation IS 'Counts the owners of the address that the roster tells of: raising it ends all that proved and described the one before.';
+-- No foreign key, as auth.sessions; and apart from auth.users, so that a removal waits for nobody.
+CREATE TABLE auth.roster_leavers (
+    user_id uuid PRIMARY KEY,
+    name text,
+    github_username text,
+    kind text,
+    held boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE auth.roster_leavers IS 'Principals whose row of the roster is gone, and who that row said they were (NULL: not known): a row that comes back with somebody else makes the principal theirs. Gone when the row is back.';
+COMMENT ON COLUMN auth.roster_leavers.held IS 'auth.provision() has run since: the end of a ban does not bring the principal back.';
+ALTER TABLE auth.roster_leavers ENABLE ROW LEVEL SECURITY;
+SELECT pg_extension_config_dump('auth.roster_leavers', '');
 COMMENT ON COLUMN auth.users.email_autoconfirmed IS 'email_confirmed_at was set by pg_principal.autoconfirm: it proves nothing.';
 COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless somebody else confirmed the email.';
 DROP FUNCTION auth.clamp(regclass, name, text, boolean); -- force

@@ -11,7 +11,7 @@ from wire import Reader, Server, ask, connect, equal, main, ok, request, talk, u
 
 NOT_KEY = (401, "no_authorization", "Invalid API key")
 NO_TOKEN = (401, "no_authorization", "This endpoint requires a valid Bearer token")
-OPEN = ("/health", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/verify", "/authorize", "/callback", "/sso/saml/metadata", "/sso/saml/acs")
+OPEN = ("/health", "/.well-known/openid-configuration", "/verify", "/authorize", "/callback", "/sso/saml/metadata", "/sso/saml/acs")
 NO_SUB = (403, "bad_jwt", "invalid claim: missing sub claim")
 NOT_ADMIN = (403, "not_admin", "User not allowed")
 
@@ -57,12 +57,12 @@ def keys():
         refused("a key in the query is none", server, "GET", f"/admin/users?apikey={service}", None, NO_TOKEN)
     with Server(*FAST, "--require-api-key") as server:
         needed = (401, "no_authorization", "No API key found in request")
-        for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("GET", "/user", None, mine),
+        for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("GET", "/user", None, mine), ("GET", "/.well-known/jwks.json", None, None),
                                           ("GET", "/settings", None, None), ("GET", "/admin/users", None, service), ("POST", "/otp", {}, None)]:
             refused(f"required: {method} {path}", server, method, path, body, needed, token=token)
             ok(f"given: {method} {path}", go(server, method, path, body, token, anon).status != 401)
         for method, path, body, token in [("POST", "/token?grant_type=password", password, None), ("GET", "/settings", None, None), ("POST", "/otp", {}, None),
-                                          ("GET", "/admin/users", None, service), ("POST", "/logout", None, mine)]:
+                                          ("GET", "/.well-known/jwks.json", None, None), ("GET", "/admin/users", None, service), ("POST", "/logout", None, mine)]:
             for line in ("apikey;", "apikey:", "apikey: ", "apikey: \t ", "APIKEY:"):
                 line = line.replace(";", ":")
                 refused(f"{line!r}: {method} {path}", server, method, path, body, needed, token=token, headers=[line])
@@ -72,9 +72,11 @@ def keys():
                 refused(f"twice: {method} {path}", server, method, path, body, refusal, token=token, headers=[f"apikey: {line}" for line in lines])
             for bad in ("x", mine, "null", "undefined", f"Bearer {anon}", f"{anon}, {anon}", revoked):
                 refused(f"no key: {method} {path}", server, method, path, body, NOT_KEY, token=token, headers=[f"apikey: {bad}"])
+        kept = go(server, "GET", "/.well-known/jwks.json", apikey=anon)
+        equal("the public keys, by key or at the root", (kept.status, kept.headers["cache-control"], kept.text), (200, "private, max-age=300", call(server, "GET", "/.well-known/jwks.json").text))
         equal("open as at Supabase's gateway, and /health", [go(server, method, path).status for method, path in (
-            ("GET", "/health"), ("GET", "/.well-known/jwks.json"), ("GET", "/verify"), ("POST", "/verify"), ("GET", "/authorize"), ("GET", "/callback"),
-            ("POST", "/callback"), ("GET", "/sso/saml/metadata"), ("POST", "/sso/saml/acs"))], [200, 200, 403, 403, 400, 400, 400, 404, 404])
+            ("GET", "/health"), ("GET", "/verify"), ("POST", "/verify"), ("GET", "/authorize"), ("GET", "/callback"),
+            ("POST", "/callback"), ("GET", "/sso/saml/metadata"), ("POST", "/sso/saml/acs"))], [200, 403, 403, 400, 400, 400, 404, 404])
         routes = call(server, "GET", "/openapi.json").json["paths"]
         for path, methods in routes.items():
             for method in methods if path.startswith("/auth/v1/") else ():

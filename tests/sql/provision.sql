@@ -134,7 +134,6 @@ SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'p' || n |
 SELECT * FROM regress_provision();
 
 DROP VIEW public.regress_users;
-DROP FUNCTION public.regress_provision();
 -- Who registered an address before the roster named it may be anybody: the password and the sessions end,
 -- unless somebody has confirmed the email.
 SET client_min_messages = warning;
@@ -196,4 +195,72 @@ SELECT set_config('pg_principal.token', :'service', false) <> '' AS bound;
 SELECT (auth.update_user(u.id, '{"password": "An0ther!Password", "banDuration": "none", "email": "boss"}')).status, (auth.update_user(u.id, '{"password": "An0ther!Password", "banDuration": "none"}')).status FROM auth.users u WHERE u.email = 'desk@example.com';
 RESET pg_principal.token;
 SELECT (auth.sign_in('desk@example.com', 'Th1sIsAStrong!Pass')).status, (auth.sign_in('desk@example.com', 'An0ther!Password')).status;
+-- Removed and pushed again before provision ran, or replaced in place: by somebody else or by the same person.
+CREATE TEMP TABLE handed AS SELECT * FROM (VALUES
+    ('same', '{"name": "  ANN   smith", "github_username": "GH-same"}'::jsonb, true, false), ('no-github', '{"name": "Ann Smith"}', true, false),
+    ('name', '{"name": "Bob Jones", "github_username": "gh-name"}', true, true), ('name-alone', '{"name": "Bob Jones"}', true, true),
+    ('github', '{"name": "Ann Smith", "github_username": "other"}', true, true), ('kind', '{"name": "Ann Smith", "github_username": "gh-kind", "kind": "service_account"}', true, true),
+    ('married', '{"name": "Ann Jones", "github_username": "gh-married"}', false, false), ('renamed', '{"name": "Ann Smith", "github_username": "new-name"}', false, false),
+    ('unknown', '{"name": "Ann Jones"}', false, false), ('replaced', '{"name": "Bob Jones", "github_username": "bob"}', false, true),
+    ('kind-in-place', '{"name": "Ann Smith", "github_username": "gh-kind-in-place", "kind": "service_account"}', false, true)) AS h (who, becomes, removed, is_another);
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', who || '@hand.example', 'name', 'Ann Smith', 'github_username', 'gh-' || who)) FROM handed));
+SELECT created FROM auth.provision();
+SELECT count(auth.set_password(who || '@hand.example', 'Th1sIsAStrong!Pass')::text) FROM handed;
+UPDATE auth.users SET app_role = 'ADMIN', email_confirmed_at = now(), last_name = 'Smith', raw_app_meta_data = '{"tenant": 1}' WHERE email ~ '@hand.example';
+CREATE TEMP TABLE hands AS SELECT h.who, u.id AS was, (auth.sign_in(u.email, 'Th1sIsAStrong!Pass')).payload->'tokens'->>'accessToken' AS token, (auth.issue_token(u.email)).token AS issued FROM handed h JOIN auth.users u ON u.email = h.who || '@hand.example';
+SELECT count(auth.remove_person(who || '@hand.example')) FROM handed WHERE removed;
+SELECT auth.push_people((SELECT jsonb_agg(becomes || jsonb_build_object('email', who || '@hand.example')) FROM handed));
+CREATE FUNCTION public.regress_live(token text) RETURNS boolean LANGUAGE sql AS $$ SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', token)) NOT LIKE '28000%' $$;
+CREATE FUNCTION public.regress_hands(OUT who text, OUT right_owner boolean, OUT state text) RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT h.who, u.id = k.was AND (s.state = 'ended') = h.is_another, s.state
+    FROM handed h JOIN hands k USING (who) JOIN auth.users u ON u.email = h.who || '@hand.example',
+    LATERAL (SELECT CASE
+        WHEN (auth.sign_in(u.email, 'Th1sIsAStrong!Pass')).ok AND u.app_role = 'ADMIN' AND u.last_name = 'Smith' AND u.email_confirmed_at IS NOT NULL
+            AND u.raw_app_meta_data <> '{}' AND public.regress_live(k.token) AND public.regress_live(k.issued) THEN 'alive'
+        WHEN u.app_role = 'ANALYST' AND u.last_name IS NULL AND u.email_confirmed_at IS NULL AND u.password_scheme IS NULL AND u.raw_app_meta_data = '{}'
+            AND u.raw_user_meta_data->>'name' = h.becomes->>'name' AND NOT public.regress_live(k.token) AND NOT public.regress_live(k.issued)
+            AND u.kind = coalesce(h.becomes->>'kind', 'person') THEN 'ended' END) AS s (state) ORDER BY h.who COLLATE "C" $$;
+SELECT * FROM regress_hands();
+RESET pg_principal.token;
+SELECT * FROM regress_provision();
+SELECT * FROM regress_hands();
+RESET pg_principal.token;
+SELECT a.subject, a.changes->'proof' AS proof FROM auth.audit_log a WHERE a.subject ~ '@hand.example' AND a.changes ? 'proof' ORDER BY a.subject COLLATE "C";
+SELECT count(*) FROM auth.roster_leavers l JOIN hands h ON h.was = l.user_id;
+-- by TRUNCATE and by SQL; a principal that moves to another's row, and the row that moves to it
+CREATE TEMP TABLE roster_was AS SELECT email, CASE WHEN email ~ '^married' THEN 'Eve' ELSE name END AS name, kind FROM auth.organization_people;
+BEGIN;
+TRUNCATE auth.organization_people;
+INSERT INTO auth.organization_people (email, name, kind) TABLE roster_was;
+SELECT h.who, (auth.sign_in(h.who || '@hand.example', 'Th1sIsAStrong!Pass')).ok FROM handed h WHERE h.who ~ '^(same|married)' ORDER BY h.who;
+ROLLBACK;
+BEGIN;
+DELETE FROM auth.organization_people WHERE email ~ '^same@';
+INSERT INTO auth.organization_people (email, name) VALUES ('eve@hand.example', 'Eve');
+UPDATE auth.users SET email = 'eve@hand.example' WHERE email = 'same@hand.example';
+SELECT (auth.sign_in('eve@hand.example', 'Th1sIsAStrong!Pass')).ok;
+ROLLBACK;
+BEGIN;
+DELETE FROM auth.organization_people WHERE email ~ '^same@';
+INSERT INTO auth.organization_people (email, name) VALUES ('eve@hand.example', 'Eve');
+UPDATE auth.organization_people SET email = 'same@hand.example' WHERE email ~ '^eve@';
+SELECT (auth.sign_in('same@hand.example', 'Th1sIsAStrong!Pass')).ok;
+ROLLBACK;
+
+-- Who leaves while an operator's ban runs is not back when that ends; back on the roster, the ban has its own end.
+SELECT auth.ban(who || '@hand.example', '3 days', 'leaked') FROM unnest('{same,no-github}'::text[]) AS who;
+SELECT auth.remove_person('same@hand.example'), auth.remove_person('no-github@hand.example');
+SELECT * FROM regress_provision();
+SELECT email, app_role, ban_origin, banned_until < now() + interval '4 days' AS own_end, ban_reason, password_scheme FROM auth.users WHERE email ~ '^(same|no-github)@' ORDER BY email;
+SELECT auth.push_people('[{"email": "same@hand.example", "name": "Ann Smith"}]');
+SELECT * FROM regress_provision();
+SELECT ban_origin, banned_until < now() + interval '4 days' AS own_end, ban_reason, password_scheme, raw_user_meta_data FROM auth.users WHERE email ~ '^same@';
+UPDATE auth.users SET banned_until = now() - interval '1 second', ban_origin = 'operator' WHERE email ~ '^(same|no-github)@';
+SELECT auth.set_password(who || '@hand.example', 'An0ther!Password') FROM unnest('{same,no-github}'::text[]) AS who;
+SELECT s.who, (auth.sign_in(s.who || '@hand.example', 'Th1sIsAStrong!Pass')).reason, (auth.sign_in(s.who || '@hand.example', 'An0ther!Password')).reason AS new_password FROM unnest('{same,no-github}'::text[]) AS s (who);
+SELECT * FROM regress_provision();
+SELECT ban_origin, banned_until > now() + interval '99 years' AS long FROM auth.users WHERE email ~ '^no-github@';
+DROP FUNCTION public.regress_hands();
+DROP FUNCTION public.regress_live(text);
+DROP FUNCTION public.regress_provision();
 \i :teardown

@@ -1,0 +1,54 @@
+-- Who an address belongs to. A row tells two people apart by what it says of them.
+CREATE OR REPLACE FUNCTION auth.plain_name(name text) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT lower(btrim(regexp_replace(plain_name.name, '[[:space:]]+', ' ', 'g')));
+END;
+COMMENT ON FUNCTION auth.plain_name(text) IS 'Internal: a name without the case and the white space that tell nobody apart.';
+
+CREATE OR REPLACE FUNCTION auth.judge_returners() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    returned record;
+BEGIN
+    FOR returned IN
+        SELECT l.user_id, o.kind, l.held OR l.kind <> o.kind OR auth.plain_name(l.name) <> auth.plain_name(o.name)
+            OR lower(l.github_username COLLATE "C") <> lower(o.github_username COLLATE "C") AS is_another
+        FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        ORDER BY l.user_id
+    LOOP
+        IF returned.is_another THEN
+            PERFORM auth.take_hold(returned.user_id);
+            -- what auth.provision() has banned it restores
+            UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true, kind = returned.kind, updated_at = now()
+            WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
+        END IF;
+        DELETE FROM auth.roster_leavers l WHERE l.user_id = returned.user_id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.judge_returners() IS
+'Internal: for each principal whose row of the roster is back whether that is another owner: of another name or github_username (where both are known) or kind, or after auth.provision() ran. What proved the one before ends.';
+
+CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    -- lifting a ban lets in who has left the roster; that time passes does not
+    SELECT (is_banned.principal).banned_until IS NOT NULL AND ((is_banned.principal).banned_until > clock_timestamp()
+        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = (is_banned.principal).id AND l.held));
+END;
+COMMENT ON FUNCTION auth.is_banned(auth.users) IS
+'Internal: whether a principal is refused: banned, or banned until some time ago and off the roster, as auth.provision() saw.';
+
+CREATE OR REPLACE FUNCTION auth.meet_returners() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.judge_returners();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.meet_returners() IS 'Internal: trigger for rows of the roster that come back.';
+CREATE OR REPLACE TRIGGER meet_returners AFTER INSERT ON auth.organization_people
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.meet_returners();
+CREATE OR REPLACE TRIGGER meet_renamed AFTER UPDATE ON auth.organization_people
+    FOR EACH ROW WHEN (OLD.email <> NEW.email) EXECUTE FUNCTION auth.meet_returners();
