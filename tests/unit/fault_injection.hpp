@@ -31,9 +31,17 @@ inline State &state() {
 
 // What only compares, releases or points to something that is there.
 inline bool cannot_fail(const std::string &name) {
-    static const std::set<std::string> cannot = {
-        "BIO_free",      "BIO_s_secmem",     "BN_cmp",           "BN_is_one",     "BN_num_bits",
-        "CRYPTO_memcmp", "EVP_PKEY_CTX_get_app_data", "ECDSA_SIG_get0_r", "ECDSA_SIG_get0_s", "ERR_get_error", "ERR_peek_error"};
+    static const std::set<std::string> cannot = {"BIO_free",
+                                                 "BIO_s_secmem",
+                                                 "BN_cmp",
+                                                 "BN_is_one",
+                                                 "BN_num_bits",
+                                                 "CRYPTO_memcmp",
+                                                 "EVP_PKEY_CTX_get_app_data",
+                                                 "ECDSA_SIG_get0_r",
+                                                 "ECDSA_SIG_get0_s",
+                                                 "ERR_get_error",
+                                                 "ERR_peek_error"};
     return cannot.count(name) > 0;
 }
 
