@@ -22,7 +22,7 @@ void add_routes(http::RouteTable &routes, http::Pool &pool, const Lifetimes &lif
 // The schemas that those of the routes refer to, for the OpenAPI document.
 const char *component_schemas() noexcept;
 
-// What the engine refuses by itself, in the words of the API when the path is one of its own.
+// What the server refuses by itself, in the words of the API when the path is one of its own.
 http::Response problem_body(const http::Problem &problem);
 
 } // namespace pg_principal::api

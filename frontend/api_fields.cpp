@@ -15,7 +15,7 @@ using namespace http;
 
 namespace {
 
-// How long a body may be is the engine's to say: --max-body.
+// How long a body may be is the server's to say: --max-body.
 constexpr json::Limits limits{16, std::numeric_limits<std::size_t>::max()};
 
 // Nothing, application/json or a type that ends in +json; parameters do not count.

@@ -18,7 +18,7 @@
 
 namespace pg_principal::http {
 
-// What the engine itself refuses; the request is empty when it could not be read.
+// What the server itself refuses; the request is empty when it could not be read.
 struct Problem {
     int status;
     std::string_view code;    // "not_found"

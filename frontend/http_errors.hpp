@@ -1,4 +1,4 @@
-// What a handler may throw. The engine turns each into a response; none of their texts but
+// What a handler may throw. The dispatcher turns each into a response; none of their texts but
 // HttpError's reaches a client.
 #pragma once
 

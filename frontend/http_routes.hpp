@@ -22,7 +22,7 @@ const char *caller_name(Caller caller) noexcept;
 using Handler = std::function<Response(const Request &)>;
 
 struct Route {
-    std::string method;  // HEAD is answered through GET, OPTIONS by the engine
+    std::string method;  // HEAD is answered through GET, OPTIONS by the dispatcher
     std::string pattern; // "/api/users/:id/role"
     Handler handler;
     std::string summary = {};

@@ -24,7 +24,7 @@ std::string health_body();
 // Whether a path is one of theirs when they are served at the root, beside the others.
 bool is_below(const Options &options, std::string_view path);
 
-// What the engine refuses by itself below the prefix.
+// What the server refuses by itself below the prefix.
 http::Response problem_body(const http::Problem &problem);
 
 } // namespace pg_principal::supabase

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The HTTP engine against a bare cpp-httplib handler (TCP_NODELAY, 64 threads, the same pool), in
+# The HTTP server against a bare cpp-httplib handler (TCP_NODELAY, 64 threads, the same pool), in
 # turns, each round's ratio on its own; the median of the rounds counts. `hello` needs no database,
 # `select` makes one prepared SELECT. Requests per second: theirs divided by ours.
 set -u

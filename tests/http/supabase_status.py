@@ -1,4 +1,4 @@
-"""Supabase Auth's wire shapes: keys, prefix, versions, what the engine itself refuses, a database that is away."""
+"""Supabase Auth's wire shapes: keys, prefix, versions, what the server itself refuses, a database that is away."""
 
 import json
 import os
@@ -214,7 +214,7 @@ def limits():
                   [(status, "1" if status == 503 else None)])
     postponed(path)
     with Server(*FAST, "--max-body", "1000") as server:
-        refused("413 of the engine", server, "POST", "/signup", b"x" * 1001, (413, "request_entity_too_large", "body too large"))
+        refused("413 of the server", server, "POST", "/signup", b"x" * 1001, (413, "request_entity_too_large", "body too large"))
         chunked = request("/auth/v1/signup", "POST", ["Transfer-Encoding: chunked"]) + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
         equal("in chunks too", [(status, "error_code" in body) for status, _, body in talk(server.port, chunked, 3)[0]], [(413, True)])
 
