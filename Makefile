@@ -45,7 +45,8 @@ PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow
 # pkg-config: cpp-httplib's classes have other members without the options that it was built with.
 FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
 	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"' $(shell pkg-config --cflags-only-other cpp-httplib 2>/dev/null)
-FRONTEND_LIBS := -lcpp-httplib -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
+# cpp-httplib only where it is called: it sets up OpenSSL before main() does anything.
+FRONTEND_LIBS := -Wl,--push-state,--as-needed -lcpp-httplib -Wl,--pop-state -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
 # Objects are of one server version: another PG_CONFIG compiles them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)

@@ -18,7 +18,7 @@ $(UNIT)/libunit.a: $(UNIT_OBJS)
 
 $(UNIT)/bin/%: $(UNIT)/tests/unit/%.o $(UNIT)/libunit.a
 	@mkdir -p $(@D)
-	$(CXX) -fsanitize=address,undefined -Wl,--as-needed $(filter %.o,$^) $(filter %.a,$^) -lgtest_main -lgtest $(FRONTEND_LIBS) -o $@
+	$(CXX) -fsanitize=address,undefined $(filter %.o,$^) $(filter %.a,$^) -lgtest_main -lgtest $(FRONTEND_LIBS) -o $@
 
 # fault_injection_test has a crypto of its own, in which OpenSSL fails when told to: every function
 # of libcrypto that the objects refer to.
