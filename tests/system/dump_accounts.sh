@@ -31,6 +31,7 @@ createdb before
 sql before "CREATE EXTENSION pg_principal" "SELECT auth.create_signing_key('ES256')" \
     "SELECT auth.add_user(jsonb_build_object('email', e, 'password', '$password', 'kind', 'service_account', 'firstName', 'Zoë', 'role', r, 'userMetadata', jsonb_build_object('n', 1.50)))
      FROM (VALUES ('etl@example.com', 'ANALYST'), ('locked@example.com', 'READ_ONLY'), ('boss@example.com', 'ADMIN')) AS u (e, r)" \
+    "SELECT auth.push_people('[{\"email\": \"leaver@example.com\", \"name\": \"Leaver\"}]')" "SELECT auth.provision()" "SELECT auth.remove_person('leaver@example.com')" \
     "SELECT auth.import_users('[{\"email\": \"old@example.com\", \"encrypted_password\": \"\$2a\$04\$abcdefghijklmnopqrstuuK0bPqF0dEFLCbGgGeCzcLGhbV1PqFm2\"}]')" >/dev/null
 read -r access refresh < <(sign_in before etl@example.com '{"ip": "192.0.2.7", "userAgent": "dump"}')
 second=$(refresh before "$refresh")
@@ -48,7 +49,7 @@ is "before: refused, and not reported yet" "$(refresh before "${third::-6}AAAAAA
 sql before "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do
