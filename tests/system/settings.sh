@@ -21,7 +21,8 @@ odd=(standard_conforming_strings=off escape_string_warning=off backslash_quote=o
     bytea_output=escape extra_float_digits=-15 row_security=off transform_null_equals=on array_nulls=off xmlbinary=hex quote_all_identifiers=on
     search_path=pg_temp check_function_bodies=off enable_seqscan=off enable_hashjoin=off enable_nestloop=off enable_sort=off jit=on
     default_text_search_config=pg_catalog.simple from_collapse_limit=1 join_collapse_limit=1 plan_cache_mode=force_custom_plan work_mem=64kB
-    lc_messages=C lc_monetary=C lc_numeric=C lc_time=C xmloption=content default_transaction_isolation=serializable)
+    plpgsql.extra_errors=all plpgsql.extra_warnings=all plpgsql.print_strict_params=on client_encoding=LATIN1 statement_timeout=60s lock_timeout=60s
+    idle_in_transaction_session_timeout=60s lc_messages=C lc_monetary=C lc_numeric=C lc_time=C xmloption=content default_transaction_isolation=serializable)
 odd_options=
 for setting in "${odd[@]}"; do odd_options+=" -c $setting"; done
 answers() { # DATABASE: what does not differ from run to run
