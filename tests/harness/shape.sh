@@ -232,7 +232,7 @@ odd-path)
     done
     ;;
 no-npm) # nor may it be had: what needs it is skipped, in words
-    dpkg --purge --force-depends npm nodejs >/dev/null 2>&1
+    apt-get -q -y purge npm nodejs >/dev/null 2>&1 # with what needs them
     printf 'Package: npm nodejs\nPin: version *\nPin-Priority: -1\n' >/etc/apt/preferences.d/none
     both
     runs 'skipped: npm jose: there is no npm' make test ONLY=cli TESTS=jose_interop
