@@ -109,7 +109,8 @@ def everything():
 
 
 def asked_directly():
-    with Server("--idle-timeout", "1") as server, concurrent.futures.ThreadPoolExecutor(20) as pool:
+    # newer versions wait for what a refused head announced, and close then
+    with Server("--idle-timeout", "1", "--request-timeout", "2") as server, concurrent.futures.ThreadPoolExecutor(20) as pool:
         talks = {name: pool.submit(talk, server.port, data + SMUGGLED, 5) for name, data in everything().items()}
         for name, future in talks.items():
             responses, end = future.result()
