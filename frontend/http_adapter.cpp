@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t most_waste = 16 << 20; // of a body that is refused
 
-// Values come percent-decoded (until 0.19): a line break in there would be one.
+// Values come percent-decoded: a line break in there would be one.
 bool is_value(std::string_view text) {
     return std::none_of(text.begin(), text.end(),
                         [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
@@ -117,7 +117,7 @@ class Passage {
     }
 
   private:
-    // Added to a request's own until 0.16, or beside a client's of that name.
+    // Added to a request by 0.11 and 0.18, also beside a client's of that name.
     static bool is_of_the_library(std::string_view name) {
         return name == "REMOTE_ADDR" || name == "REMOTE_PORT" || name == "LOCAL_ADDR" ||
                name == "LOCAL_PORT";

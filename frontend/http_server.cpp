@@ -44,7 +44,7 @@ struct Listening final : Library {
     int port_ = 0;
 };
 
-// Renamed in 0.31.
+// Newer versions have it under another name.
 template <class S>
 auto context_of(S &server, int) -> decltype(static_cast<SSL_CTX *>(server.tls_context())) {
     return static_cast<SSL_CTX *>(server.tls_context());

@@ -137,7 +137,7 @@ def headers():
                 ("no scheme", [f"Authorization: {token}"], 401),
                 ("another scheme", [f"Authorization: Basic {token}"], 401),
                 ("a blank behind it", [f"Authorization: Bearer {token} x"], 401),
-                ("percent-encoded", [f"Authorization: Bearer%20{token}"], (200, 401)),  # cpp-httplib decodes it until 0.19
+                ("percent-encoded", [f"Authorization: Bearer%20{token}"], (200, 401)),  # cpp-httplib decodes it
                 ("in the query", [], 401),
                 ("as a key", [f"apikey: {token}"], 401),
                 ("empty", ["Authorization: Bearer "], 401),
