@@ -250,7 +250,7 @@ COMMENT ON TABLE auth.audit_pending IS 'Entries of the audit''s own chain until 
 
 CREATE TABLE auth.incidents (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    kind text NOT NULL CHECK (kind IN ('refresh_failure', 'token_expiring', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing')),
+    kind text NOT NULL CHECK (kind IN ('refresh_failure', 'token_expiring', 'token_expired', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed')),
     user_id uuid NOT NULL,
     email text NOT NULL,
     subject text NOT NULL DEFAULT '',

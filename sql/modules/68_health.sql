@@ -14,22 +14,53 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH agents AS (
         SELECT * FROM auth.users u WHERE auth.is_agent(u.kind, u.email) AND (u.banned_until > now()) IS NOT TRUE
-    ), live AS (
-        SELECT s.*, a.email, r.created_at AS refreshed_at, r.expires_at AS refresh_expires_at
+    ), unrevoked AS (
+        SELECT s.*, a.email, r.created_at AS refreshed_at, r.expires_at AS refresh_expires_at, least(s.expires_at, r.expires_at) AS ends_at
         FROM agents a JOIN auth.sessions s ON s.user_id = a.id AND s.generation = a.session_generation
             -- an issued token has no refresh token: the index is not asked for NULL
             LEFT JOIN auth.refresh_tokens r ON r.session_id = CASE s.origin WHEN 'sign_in' THEN s.id END
-        WHERE s.revoked_at IS NULL AND s.expires_at > now()
+        WHERE s.revoked_at IS NULL AND least(s.expires_at, r.expires_at) > now() - interval '720 hours'
+    ), live AS (
+        SELECT * FROM unrevoked l WHERE l.ends_at > now()
+    ), dead AS (
+        SELECT d.id, d.user_id, d.email, d.origin, d.label, d.created_at, d.refreshed_at, d.ends_at FROM unrevoked d WHERE d.ends_at <= now()
+        UNION ALL -- what is open stays open, however long ago it was and when the session is pruned
+        SELECT o.id, o.user_id, a.email, o.origin, i.metadata->>'label', (i.metadata->>'createdAt')::timestamptz,
+            (i.metadata->>'refreshedAt')::timestamptz, (i.metadata->>'expiresAt')::timestamptz
+        FROM auth.incidents i JOIN agents a ON a.id = i.user_id
+            CROSS JOIN LATERAL (SELECT i.user_id, CASE i.kind WHEN 'token_expired' THEN 'issued' WHEN 'refresh_lapsed' THEN 'sign_in' END AS origin,
+                CASE WHEN i.kind IN ('token_expired', 'refresh_lapsed') THEN i.subject::uuid END AS id) AS o
+            LEFT JOIN auth.sessions s ON s.id = o.id
+        WHERE i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND o.id IS NOT NULL
+          AND (s.id IS NULL OR s.revoked_at IS NULL AND s.generation = a.session_generation)
+          AND NOT EXISTS (SELECT FROM unrevoked u WHERE u.id = o.id)
     )
-    SELECT 'token_expiring', l.user_id, l.email, format('%s within %s d', l.id, d.days), 'expires within ' || CASE d.days WHEN 1 THEN '1 day' ELSE d.days || ' days' END,
+    SELECT 'token_expiring', l.user_id, l.email, format('%s within %s', l.id, d.subject), d.reason,
         jsonb_build_object('sessionId', l.id, 'label', l.label, 'expiresAt', auth.iso_time(l.expires_at))
-    FROM live l CROSS JOIN LATERAL (
-        SELECT min(t.days) AS days FROM (VALUES (1), (7), (30)) AS t (days)
-        WHERE l.expires_at < now() + t.days * interval '24 hours' AND l.expires_at - l.created_at > 2 * t.days * interval '1 day') AS d
-    WHERE l.origin = 'issued' AND d.days IS NOT NULL
-      -- its successor is there already
-      AND NOT EXISTS (SELECT FROM live n WHERE n.user_id = l.user_id AND n.origin = 'issued' AND n.label IS NOT DISTINCT FROM l.label
+    FROM (SELECT t.*, nullif(t.expires_at, 'infinity') - t.created_at AS life FROM live t WHERE t.origin = 'issued') AS l
+        CROSS JOIN LATERAL (
+        SELECT w.subject, w.reason
+        FROM (VALUES ('1 d', 'expires within 1 day', interval '24 hours', l.life > interval '48 hours'),
+                     ('7 d', 'expires within 7 days', interval '168 hours', l.life > interval '336 hours'),
+                     ('30 d', 'expires within 30 days', interval '720 hours', l.life > interval '1440 hours'),
+                     ('the last quarter', 'in the last quarter of its life', l.life / 4, true)) AS w (subject, reason, span, long)
+        WHERE w.long AND l.expires_at < now() + w.span
+        ORDER BY w.span LIMIT 1) AS d
+    -- its successor is there already
+    WHERE NOT EXISTS (SELECT FROM live n WHERE n.user_id = l.user_id AND n.origin = 'issued' AND n.label IS NOT DISTINCT FROM l.label
                       AND n.created_at > l.created_at AND n.expires_at > l.expires_at)
+    UNION ALL
+    SELECT CASE d.origin WHEN 'issued' THEN 'token_expired' ELSE 'refresh_lapsed' END, d.user_id, d.email, d.id::text,
+        CASE d.origin WHEN 'issued' THEN 'expired without a successor' ELSE 'refresh token lapsed unrefreshed' END,
+        jsonb_build_object('sessionId', d.id, 'expiresAt', auth.iso_time(d.ends_at)) ||
+        CASE d.origin WHEN 'issued' THEN jsonb_build_object('label', d.label, 'createdAt', auth.iso_time(d.created_at))
+            ELSE jsonb_build_object('refreshedAt', auth.iso_time(d.refreshed_at)) END
+    FROM dead d
+    WHERE d.origin IN ('issued', 'sign_in')
+      AND NOT EXISTS (SELECT FROM auth.sessions n WHERE n.user_id = d.user_id AND n.origin = d.origin AND n.id <> d.id
+                      AND (n.revoked_at IS NULL OR n.revoked_at > d.ends_at)
+                      AND CASE d.origin WHEN 'issued' THEN n.label IS NOT DISTINCT FROM d.label AND n.created_at > d.created_at AND n.expires_at > d.ends_at
+                          ELSE n.created_at > d.refreshed_at END)
     UNION ALL
     SELECT 'token_unused', l.user_id, l.email, l.id::text, 'unused for 90 days',
         jsonb_build_object('sessionId', l.id, 'label', l.label, 'lastUsedAt', auth.iso_time(l.last_used_at))
@@ -47,11 +78,10 @@ BEGIN ATOMIC
     SELECT 'refresh_lapsing', l.user_id, l.email, l.id::text, 'refresh token about to lapse unrefreshed',
         jsonb_build_object('sessionId', l.id, 'refreshedAt', auth.iso_time(l.refreshed_at), 'expiresAt', auth.iso_time(l.refresh_expires_at))
     FROM live l
-    WHERE l.refresh_expires_at > now()
-      AND l.refresh_expires_at < auth.later(now(), least(interval '1 day', (l.refresh_expires_at - l.refreshed_at) / 4));
+    WHERE l.refresh_expires_at < auth.later(now(), least(interval '1 day', (l.refresh_expires_at - l.refreshed_at) / 4));
 END;
 COMMENT ON FUNCTION auth.agent_findings(boolean) IS
-'Internal: what is wrong with agents at this moment: issued tokens that expire within 30, 7 or 1 days (those that live more than twice as long and have no successor of the same label yet), are unused for 90 days, agents with the role ADMIN, passwords older than pg_principal.agent_password_max_age, refresh tokens in the last quarter, at most the last day, of their life.';
+'Internal: what is wrong with agents at this moment. token_expiring: an issued token without a successor (a later one of the same label) ends within 30, 7 or 1 days, if it lives more than twice as long, or is in the last quarter of its life. token_expired: it ended, in the last 30 days or as a finding that was open since, without a successor, a revocation or a ban. refresh_lapsing: a refresh token is in the last quarter, at most the last day, of its life; refresh_lapsed: it ended, and the agent has not signed in since. token_unused for 90 days; admin_agent; password_old, older than pg_principal.agent_password_max_age.';
 
 CREATE OR REPLACE FUNCTION auth.incident_line(schedule_id text, i auth.incidents) RETURNS text
 LANGUAGE sql STABLE
@@ -113,7 +143,7 @@ BEGIN
     -- said as the partial index says it: refusals, which may be millions, are none
     PERFORM auth.set_gauge('agent.findings', k.kind, (SELECT count(*) FROM auth.incidents i
         WHERE i.kind = k.kind AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL))
-    FROM (VALUES ('token_expiring'), ('token_unused'), ('admin_agent'), ('password_old'), ('refresh_lapsing')) AS k (kind);
+    FROM (VALUES ('token_expiring'), ('token_expired'), ('token_unused'), ('admin_agent'), ('password_old'), ('refresh_lapsing'), ('refresh_lapsed')) AS k (kind);
     PERFORM auth.set_gauge('agent.count', '', (SELECT count(*) FROM auth.users u WHERE auth.is_agent(u.kind, u.email)));
     PERFORM auth.set_gauge('agent.health.last_scan', '', extract(epoch FROM at_time)::bigint);
 END

@@ -99,3 +99,6 @@ COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an opera
 ALTER TABLE auth.refresh_tokens ADD COLUMN repeated_generation integer;
 COMMENT ON COLUMN auth.refresh_tokens.repeated_generation IS 'Of the token that pg_principal.refresh_reuse_parent last gave a second time: used later, it is not given for again.';
 DROP FUNCTION auth.admit_sign_in(uuid, boolean); -- answers why
+
+ALTER TABLE auth.incidents DROP CONSTRAINT incidents_kind_check, ADD CONSTRAINT incidents_kind_check CHECK (kind IN ('refresh_failure',
+    'token_expiring', 'token_expired', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed'));

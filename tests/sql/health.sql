@@ -94,6 +94,73 @@ SELECT * FROM regress_scan();
 SELECT * FROM regress_open();
 DELETE FROM auth.incidents;
 
+-- Who falls silent stays reported: a token that expired is a finding until there is a successor, a revocation or a ban.
+SELECT auth.issue('kata-agent-team@example.com', '1h', 'short') IS NOT NULL AS issued;
+SELECT id AS short FROM auth.list_sessions('kata-agent-team@example.com') WHERE label = 'short' \gset
+CREATE FUNCTION public.regress_age(session uuid, left_over interval, life interval DEFAULT '1 hour') RETURNS void LANGUAGE sql AS $$
+    UPDATE auth.sessions SET created_at = now() + left_over - life, expires_at = now() + left_over WHERE id = session $$;
+SELECT regress_age(:'short', '16 minutes');
+SELECT * FROM regress_scan();
+SELECT regress_age(:'short', '14 minutes');
+SELECT * FROM regress_scan();
+SELECT regress_age(:'short', '-1 second');
+SELECT * FROM regress_scan();
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open() WHERE NOT resolved;
+-- also when nobody looks for long, and when the session is pruned
+SELECT regress_age(:'short', '-40 days');
+SELECT * FROM regress_scan();
+SELECT auth.prune_sessions('39 days') AS pruned;
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open() WHERE NOT resolved;
+-- another label is no successor, nor is one that was revoked before
+SELECT auth.issue('kata-agent-team@example.com', '1h', 'sh0rt') IS NOT NULL AS issued;
+SELECT * FROM regress_scan();
+SELECT count(*) AS open FROM regress_open() WHERE NOT resolved;
+SELECT auth.issue('kata-agent-team@example.com', '1h', 'short') IS NOT NULL AS issued;
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open() WHERE NOT resolved;
+DELETE FROM auth.incidents;
+-- what expired more than 30 days ago, never seen by a scan, is history
+SELECT id AS short FROM auth.list_sessions('kata-agent-team@example.com') WHERE label = 'short' \gset
+SELECT regress_age(:'short', '-31 days');
+SELECT * FROM regress_scan();
+SELECT regress_age(:'short', '-29 days');
+SELECT * FROM regress_scan();
+-- revoked, it is dealt with
+SELECT auth.revoke_session(:'short');
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open();
+DELETE FROM auth.incidents;
+-- a successor that was revoked before the end has not taken over; one that lived on then has
+SELECT id AS first, auth.issue('kata-agent-team@example.com', '1h', 'sh0rt') IS NOT NULL AS issued FROM auth.list_sessions('kata-agent-team@example.com') WHERE label = 'sh0rt' \gset
+SELECT id AS second FROM auth.list_sessions('kata-agent-team@example.com') WHERE label = 'sh0rt' AND id <> :'first' \gset
+SELECT regress_age(:'first', '-10 minutes');
+SELECT auth.revoke_session(:'second');
+SELECT * FROM regress_scan();
+UPDATE auth.sessions SET revoked_at = now() - interval '11 minutes' WHERE id = :'second';
+SELECT * FROM regress_scan();
+SELECT auth.ban('kata-agent-team@example.com');
+SELECT auth.unban('kata-agent-team@example.com');
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open();
+DELETE FROM auth.incidents;
+-- a refresh token that lapses: until the agent signs in again
+SELECT status FROM auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass');
+SELECT s.id AS lapsed FROM auth.sessions s WHERE s.user_id = :'kata' AND s.origin = 'sign_in' ORDER BY s.created_at DESC LIMIT 1 \gset
+UPDATE auth.sessions SET created_at = now() - interval '8 days' WHERE user_id = :'kata' AND origin = 'sign_in';
+UPDATE auth.refresh_tokens SET created_at = now() - interval '7 days 1 hour', expires_at = now() - interval '1 hour' WHERE session_id = :'lapsed';
+SELECT * FROM regress_scan();
+SELECT auth.prune_sessions('30 minutes') > 0 AS pruned;
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open();
+SELECT status FROM auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass');
+SELECT * FROM regress_scan();
+SELECT * FROM regress_open();
+DELETE FROM auth.incidents;
+DROP FUNCTION public.regress_age(uuid, interval, interval);
+SELECT auth.issue('kata-agent-team@example.com', '1y', 'ci') IS NOT NULL AS issued;
+
 -- tokens unused for 90 days; their use is noted, to within a day and by the next scan
 SELECT auth.issue('kata-agent-team@example.com', '1y', 'rare') AS rare \gset
 UPDATE auth.sessions SET created_at = now() - interval '89 days' WHERE label = 'rare';
