@@ -102,3 +102,4 @@ DROP FUNCTION auth.admit_sign_in(uuid, boolean); -- answers why
 
 ALTER TABLE auth.incidents DROP CONSTRAINT incidents_kind_check, ADD CONSTRAINT incidents_kind_check CHECK (kind IN ('refresh_failure',
     'token_expiring', 'token_expired', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed'));
+DROP FUNCTION auth.require_cron(); -- takes the schedule

@@ -220,7 +220,12 @@ SELECT auth.unban('kata-agent-team@example.com');
 SELECT * FROM regress_scan();
 
 -- pg_cron is not here, and a schema of its name does not make it so.
-SELECT regexp_replace(regress_try('SELECT auth.schedule_health_scan()'), '\((postgres|regression)\)', '(DATABASE)') AS regress_try;
+SELECT regexp_replace(regress_try('SELECT auth.schedule_health_scan()'), '[|][^|]*$', '| HINT') AS regress_try;
+SELECT job_id, schedule, last_run_at, problem, remedy FROM auth.health_schedule();
+UPDATE auth.metrics SET value = value - 26 * 3600 - 600 WHERE name = 'agent.health.last_scan';
+SELECT problem, remedy FROM auth.health_schedule();
+DELETE FROM auth.metrics WHERE name = 'agent.health.last_scan';
+SELECT problem, remedy FROM auth.health_schedule();
 SELECT left(regress_try('SELECT auth.schedule_health_scan(NULL)'), 5) AS schedule, left(regress_try('SELECT auth.unschedule_health_scan()'), 5) AS unschedule;
 CREATE SCHEMA cron;
 CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the trap has sprung'; END $$;
@@ -228,8 +233,8 @@ SELECT left(regress_try('SELECT auth.schedule_health_scan()'), 5) AS trap;
 DROP SCHEMA cron CASCADE;
 
 -- Who may call what; whoever calls it, it runs as its owner, by the names that the owner means.
-CREATE FUNCTION public.regress_doors() RETURNS TABLE (scan text, health text, incidents text, schedule text, unschedule text, collect text, drain text) LANGUAGE sql AS $$
-    SELECT left(regress_try('SELECT count(*) >= 0 FROM auth.scan_agent_health()'), 5), left(regress_try('SELECT count(*) >= 0 FROM auth.agent_health()'), 5), left(regress_try('SELECT count(*) >= 0 FROM auth.list_incidents()'), 5), left(regress_try('SELECT auth.schedule_health_scan()'), 5), left(regress_try('SELECT auth.unschedule_health_scan()'), 5),
+CREATE FUNCTION public.regress_doors() RETURNS TABLE (scan text, health text, incidents text, schedule text, unschedule text, state text, collect text, drain text) LANGUAGE sql AS $$
+    SELECT left(regress_try('SELECT count(*) >= 0 FROM auth.scan_agent_health()'), 5), left(regress_try('SELECT count(*) >= 0 FROM auth.agent_health()'), 5), left(regress_try('SELECT count(*) >= 0 FROM auth.list_incidents()'), 5), left(regress_try('SELECT auth.schedule_health_scan()'), 5), left(regress_try('SELECT auth.unschedule_health_scan()'), 5), left(regress_try('SELECT (auth.health_schedule()).problem IS NULL'), 5),
            left(regress_try('SELECT count(*) FROM auth.collect_incidents(NULL)'), 5), left(regress_try('SELECT count(*) FROM auth.drain_token_use()'), 5) $$;
 SET ROLE anon; SELECT 'anon' AS role, * FROM regress_doors(); RESET ROLE;
 SET ROLE authenticated; SELECT 'authenticated' AS role, * FROM regress_doors(); RESET ROLE;

@@ -37,18 +37,39 @@ fail_to_refresh() { # DATABASE: with a refresh token whose secret is wrong
 }
 detected() { grep -a 'agent\.[a-z_.]*detected' "$dir/log" | sed -n 's/^.* WARNING:  //p'; }
 
+# A server that wants a password of its own superuser, as Debian's does by TCP, and a pg_cron that connects.
+locked=$work/health_locked
+cluster_create "$locked" fsync=off cron.host="$locked" cron.use_background_workers=off || exit 1
+cluster_start "$locked" || exit 1
+start postgres >/dev/null
+sql postgres "CREATE ROLE tester SUPERUSER LOGIN" "CREATE EXTENSION pg_cron" >/dev/null
+sed -i '1i local all postgres scram-sha-256' "$locked/data/pg_hba.conf"
+PGUSER=tester sql postgres "SELECT pg_reload_conf()" >/dev/null
+answer=$(PGUSER=tester sql postgres "SELECT auth.schedule_health_scan('* * * * *')")
+like "a pg_cron that connects: a notice says as whom" "$answer" 'NOTICE: .*as postgres to host "/.*'
+like "and how to see whether it may" "$answer" 'HINT: .*health status'
+cluster_use "$dir"
+
 # Where pg_cron is not.
 createdb other
 start other >/dev/null
 answer=$(sql other "SELECT auth.schedule_health_scan()")
 like "without pg_cron: a clear error" "$answer" 'ERROR: .*pg_cron'
-like "and a hint where it would have to be" "$answer" 'HINT: .*postgres'
+like "and a hint where it is" "$answer" 'HINT: .*database "postgres"'
+call=$(sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p' <<<"$answer")
 like "nor is anything to take out" "$(sql other "SELECT auth.unschedule_health_scan()")" 'ERROR: .*pg_cron'
 sql other "CREATE SCHEMA cron" "CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 666'" >/dev/null
 like "nor does a schema of that name do" "$(sql other "SELECT auth.schedule_health_scan()")" 'ERROR: .*pg_cron'
 
 start postgres >/dev/null
 ok "pg_cron is there" sql postgres "CREATE EXTENSION pg_cron"
+is "the hint's statement, there" "$(sql postgres "$call" "SELECT jobname, schedule, database, command FROM cron.job" | tail -n 1)" \
+    "pg_principal_health_scan other|0 * * * *|other|SELECT count(*) FROM auth.scan_agent_health('pg_principal_health_scan')"
+call=$(sql other "SELECT auth.unschedule_health_scan()" | sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p')
+is "and out again" "$(sql postgres "$call" "SELECT count(*) FROM cron.job")" "t
+0"
+is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
+    "the health scan is not scheduled|SELECT auth.schedule_health_scan();"
 is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
 is "every hour unless told otherwise" "$(sql postgres "SELECT auth.schedule_health_scan() > 0" "SELECT schedule FROM cron.job")" "t
 0 * * * *"
@@ -70,6 +91,8 @@ else
     echo "not ok - pg_cron has run the scan"
     sql postgres "SELECT * FROM cron.job_run_details" | sed 's/^/    /'
 fi
+is "and says that all is well" "$(sql postgres "SELECT last_scan_at > now() - interval '1 minute', cron_database, job_id > 0, schedule, active, last_status, failed_runs, problem FROM auth.health_schedule()")" \
+    "t|postgres|t|* * * * *|t|succeeded|0|"
 is "the incident is detected" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|1"
 is "and counted once" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
 is "and logged once" "$(detected | wc -l)" 1
@@ -78,6 +101,8 @@ is "as one line of JSON" "$(detected | jq -c '[keys, .event, .scheduleId, .email
 is "about that principal" "$(detected | jq -r .userId)" "$(sql postgres "SELECT id FROM auth.users")"
 is "a scan by hand reports nothing again" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()")" 0
 is "and leaves the counter" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
+sql postgres "SELECT cron.alter_job(jobid, active => false) FROM cron.job" >/dev/null
+like "a job that was switched off" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" 'not active.SELECT cron.alter_job\([0-9]+, active => true\);$'
 is "unscheduled" "$(sql postgres "SELECT auth.unschedule_health_scan()" "SELECT count(*) FROM cron.job")" "t
 0"
 
@@ -107,3 +132,13 @@ is "a use is not written by who reads" "$(used postgres)" ""
 is "but by the scan" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used postgres)" here:true
 is "which takes nothing of another database" "$(used other; sql other "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used other)" there:true
 cluster_stop "$dir" fast
+
+# The one that nobody lets in.
+cluster_use "$locked"
+export PGUSER=tester
+wait_for 80 postgres "SELECT last_status = 'failed' FROM auth.health_schedule()"
+is "a scheduled scan that never runs is a problem" \
+    "$(sql postgres "SELECT last_scan_at IS NULL, job_id > 0, last_status, failed_runs > 0, problem FROM auth.health_schedule()")" \
+    "t|t|failed|t|the last scheduled run failed: connection failed"
+like "with two ways out" "$(sql postgres "SELECT remedy FROM auth.health_schedule()")" 'cron.use_background_workers = on.*pg_hba.conf'
+cluster_stop "$locked" fast

@@ -135,8 +135,8 @@ prune_sessions, session_state~5~(SELECT auth.prune_sessions('1 year') + count(*)
 drain_token_use, token_use_is_known~10~auth.token_use_is_known() FROM (SELECT count(*) FROM auth.drain_token_use()) AS d~
 scan_agent_health, collect_incidents, agent_findings~10~(SELECT count(*) FROM auth.scan_agent_health('memory'))~
 agent_health, list_incidents, incident_line~50~(SELECT count(auth.incident_line('x', NULL)) FROM auth.agent_health(), auth.list_incidents())~
-require_cron, schedule_health_scan~100~1~auth.schedule_health_scan()
-require_cron, unschedule_health_scan~100~1~auth.unschedule_health_scan()
+require_cron, cron_is_here, health_scan_call, health_job, health_schedule, schedule_health_scan~100~1~auth.schedule_health_scan()
+cron_is_here, unschedule_health_scan~100~1~auth.unschedule_health_scan()
 set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
 ban_user, unban_user~3~concat(auth.ban_user(u.id), auth.unban_user(u.id)) FROM auth.users u WHERE u.email = :other~auth.ban_user(NULL) FROM set_config('pg_principal.token', 'x', true)
 user_sessions, end_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
