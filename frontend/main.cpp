@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "app.hpp"
+#include "cli/app.hpp"
 
 int main(int argc, char **argv) {
     pg_principal::cli::Streams streams{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) != 0,

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/utf8.hpp"
-#include "http_message.hpp"
+#include "http/message.hpp"
 
 using namespace pg_principal;
 using namespace pg_principal::http;

@@ -4,7 +4,7 @@ FUZZ_CXX ?= clang++
 # STRICT may name warnings that only gcc knows.
 FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -Iextension -Ifrontend
-FUZZ_SRC := $(CORE_SRC) frontend/http_message.cpp frontend/http_address.cpp
+FUZZ_SRC := $(CORE_SRC) frontend/http/message.cpp frontend/http/address.cpp
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
 
 fuzz-targets: $(FUZZ_TARGETS)
@@ -23,4 +23,4 @@ $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 
 .PHONY: fuzz-targets
 .SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)
--include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d $(FUZZ)/obj/frontend/*.d)
+-include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d $(FUZZ)/obj/frontend/*/*.d)

@@ -2,9 +2,9 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "failure.hpp"
-#include "output.hpp"
-#include "serve.hpp"
+#include "base/failure.hpp"
+#include "cli/output.hpp"
+#include "serve/serve.hpp"
 
 #include "core/json.hpp"
 

@@ -1,6 +1,6 @@
-#include "api_fields.hpp"
-#include "http_dispatcher.hpp"
-#include "openapi.hpp"
+#include "api/fields.hpp"
+#include "http/dispatcher.hpp"
+#include "serve/openapi.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 // The command tree without a server: streams, exit codes, and the small things the verbs print
 // with.
-#include "app.hpp"
-#include "progress.hpp"
+#include "cli/app.hpp"
+#include "cli/progress.hpp"
 
 #include <sstream>
 

@@ -1,6 +1,6 @@
 // The YAML, CSV and JSON parsers, and what they have in common.
-#include "roster_file.hpp"
-#include "roster_write.hpp"
+#include "roster/file.hpp"
+#include "roster/write.hpp"
 
 #include <gtest/gtest.h>
 

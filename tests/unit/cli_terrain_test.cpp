@@ -1,7 +1,7 @@
-#include "random.hpp"
-#include "terrain_names.hpp"
-#include "terrain_people.hpp"
-#include "terrain_tokens.hpp"
+#include "terrain/random.hpp"
+#include "terrain/names.hpp"
+#include "terrain/people.hpp"
+#include "terrain/tokens.hpp"
 
 #include <map>
 #include <set>

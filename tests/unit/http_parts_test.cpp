@@ -1,8 +1,8 @@
-#include "http_address.hpp"
-#include "http_message.hpp"
-#include "http_metrics.hpp"
-#include "http_rate.hpp"
-#include "http_routes.hpp"
+#include "http/address.hpp"
+#include "http/message.hpp"
+#include "http/metrics.hpp"
+#include "http/rate_limit.hpp"
+#include "http/routes.hpp"
 
 #include <gtest/gtest.h>
 

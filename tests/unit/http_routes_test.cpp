@@ -1,6 +1,6 @@
-#include "http_dispatcher.hpp"
-#include "http_errors.hpp"
-#include "http_routes.hpp"
+#include "http/dispatcher.hpp"
+#include "http/errors.hpp"
+#include "http/routes.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The server in this process with cpp-httplib's client: both of it are under the sanitizers where
 // they are ours.
-#include "failure.hpp"
-#include "http_server.hpp"
+#include "base/failure.hpp"
+#include "http/server.hpp"
 
 #include <gtest/gtest.h>
 #include <httplib.h>

@@ -1,8 +1,8 @@
 // What of the translation between Supabase Auth's names and the database's a client cannot reach.
 #include "core_support.hpp"
 
-#include "supabase_call.hpp"
-#include "supabase_fields.hpp"
+#include "supabase/call.hpp"
+#include "supabase/fields.hpp"
 
 #include <ctime>
 

@@ -1,0 +1,159 @@
+// Bans, sessions, tokens, the audit and the incidents of everybody.
+#include "api/fields.hpp"
+#include "api/routes.hpp"
+#include "http/text.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+const Statement ban{PG_PRINCIPAL_CALL_AS_CALLER(
+    "auth.ban_user($2::uuid, coalesce($3::interval, '100 years'), $4, $5::jsonb)")};
+const Statement unban{PG_PRINCIPAL_CALL_AS_CALLER("auth.unban_user($2::uuid, $3::jsonb)")};
+const Statement delete_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.delete_user($2::uuid, $3::jsonb)")};
+const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)"), true};
+const Statement end_session{PG_PRINCIPAL_CALL_AS_SELF("auth.end_session($2::uuid, $3, $4::jsonb)")};
+const Statement issue{PG_PRINCIPAL_CALL_AS_CALLER(
+    "auth.issue_for($2::uuid, coalesce($3, '8760h'), $4, $5::text[], $6::jsonb)")};
+const Statement audits{
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), true};
+const Statement incidents{
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.incidents_feed($2::integer, $3, $4::uuid)"), true};
+
+// 30s, 90m, 24h, 7d, 1y: each of them also an interval of the database, which knows the bounds but
+// not years beyond its calendar.
+bool is_duration(std::string_view text) {
+    std::uint64_t number = 0;
+    constexpr std::string_view units = "smhdy";
+    return text.size() >= 2 && text.size() <= 9 && units.find(text.back()) != units.npos &&
+           read_digits(text.substr(0, text.size() - 1), number) &&
+           (text.back() != 'y' || number <= 1001);
+}
+
+Response post_ban(const Backend &backend, const Request &request) {
+    const Param id = path_uuid(request);
+    Fields fields(request, "The ban was refused", Need::optional);
+    const Param duration = fields.text("duration", Need::optional),
+                reason = fields.text("reason", Need::optional);
+    if (duration && !is_duration(*duration))
+        fields.refuse("duration", "must be a whole number and s, m, h, d or y");
+    fields.check();
+    return backend.as_caller(request, ban, {id, duration, reason, backend.context(request)});
+}
+
+Response post_unban(const Backend &backend, const Request &request) {
+    const Param id = path_uuid(request);
+    Fields(request, "The request was refused", Need::optional).check();
+    return backend.as_caller(request, unban, {id, backend.context(request)});
+}
+
+Response remove_user(const Backend &backend, const Request &request) {
+    const Param id = path_uuid(request);
+    Fields(request, "The request was refused", Need::optional).check();
+    return backend.as_caller(request, delete_user, {id, backend.context(request)});
+}
+
+Response get_sessions(const Backend &backend, const Request &request) {
+    // "me" stands for the caller here as in the other routes
+    const bool own = request.param("id") == "me";
+    return backend.as_caller(request, list_sessions, {own ? Param() : path_uuid(request)});
+}
+
+Response delete_session(const Backend &backend, const Request &request) {
+    const Param id = path_uuid(request);
+    Fields fields(request, "The request was refused", Need::optional);
+    const Param reason = fields.text("reason", Need::optional);
+    fields.check();
+    return backend.as_caller(request, end_session, {id, reason, backend.context(request)});
+}
+
+Response post_token(const Backend &backend, const Request &request) {
+    Fields fields(request, "The token was refused");
+    const Param user = fields.uuid("userId"), ttl = fields.text("ttl", Need::optional),
+                label = fields.text("label", Need::optional), scopes = fields.texts("scopes");
+    fields.check();
+    return backend.as_caller(request, issue, {user, ttl, label, scopes, backend.context(request)});
+}
+
+Response get_page(const Backend &backend, const Request &request, const Statement &statement) {
+    const Query query(request);
+    return backend.as_caller(
+        request, statement,
+        {query.number("limit", "20"), query.text("cursor"), query.uuid("userId")});
+}
+
+Response get_audits(const Backend &backend, const Request &request) {
+    return get_page(backend, request, audits);
+}
+
+Response get_incidents(const Backend &backend, const Request &request) {
+    return get_page(backend, request, incidents);
+}
+
+constexpr const char *page = R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
+    "cursor":{"type":"string"},"userId":{"type":"string","format":"uuid"}})";
+constexpr const char *profile = R"({"$ref":"#/components/schemas/Profile"})";
+constexpr const char *success = R"({"$ref":"#/components/schemas/Success"})";
+
+} // namespace
+
+void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
+    const auto make = [&](const char *method, const char *pattern, Caller caller,
+                          const char *summary, Response (*act)(const Backend &, const Request &),
+                          const char *response) {
+        Route made =
+            route(method, pattern, caller, summary,
+                  [backend, act](const Request &request) { return act(*backend, request); });
+        made.response_schema = response;
+        if (made.method != "GET")
+            made.budget = caller == Caller::admin ? Budget::administration : Budget::own;
+        return made;
+    };
+    Route made = make("POST", "/api/users/:id/ban", Caller::admin,
+                      "Refuse a principal and end every token it has, at once and for good",
+                      post_ban, profile);
+    made.refusals = {409};
+    made.request_schema = R"({"type":"object","additionalProperties":false,"properties":{
+        "duration":{"type":"string","pattern":"^[0-9]{1,8}[smhdy]$","default":"100y"},
+        "reason":{"type":"string"}}})";
+    routes.add(std::move(made));
+    made = make("POST", "/api/users/:id/unban", Caller::admin,
+                "Lift a ban; tokens from before it stay dead", post_unban, profile);
+    routes.add(std::move(made));
+    made = make("DELETE", "/api/users/:id", Caller::admin,
+                "Take a principal away with its sessions; its audit stays", remove_user, success);
+    made.refusals = {409};
+    routes.add(std::move(made));
+    routes.add(make("GET", "/api/users/:id/sessions", Caller::signed_in,
+                    "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions,
+                    R"({"$ref":"#/components/schemas/Sessions"})"));
+    made = make("DELETE", "/api/sessions/:id", Caller::signed_in,
+                "End a session of the caller, for ADMIN anybody's, with its tokens", delete_session,
+                success);
+    routes.add(std::move(made));
+
+    made = make("POST", "/api/tokens", Caller::admin, "Issue a token for a service account",
+                post_token, R"({"$ref":"#/components/schemas/IssuedToken"})");
+    made.request_schema =
+        R"({"type":"object","required":["userId"],"additionalProperties":false,"properties":{
+        "userId":{"type":"string","format":"uuid"},
+        "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"8760h"},
+        "label":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})";
+    made.success = 201;
+    made.refusals = {404, 409};
+    routes.add(std::move(made));
+
+    made = make("GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)",
+                get_audits, R"({"$ref":"#/components/schemas/Audits"})");
+    made.query = page;
+    routes.add(std::move(made));
+    made = make("GET", "/api/health/incidents", Caller::auditor,
+                "What is wrong with agents, newest first", get_incidents,
+                R"({"$ref":"#/components/schemas/Incidents"})");
+    made.query = page;
+    routes.add(std::move(made));
+}
+
+} // namespace pg_principal::api

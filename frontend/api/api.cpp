@@ -1,0 +1,114 @@
+#include "api/api.hpp"
+
+#include "api/fields.hpp"
+#include "api/routes.hpp"
+#include "core/json.hpp"
+#include "http/dispatcher.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+Route route(const char *method, const char *pattern, Caller caller, const char *summary,
+            Handler act) {
+    Route made;
+    made.method = method;
+    made.pattern = pattern;
+    made.caller = caller;
+    made.summary = summary;
+    made.handler = [act = std::move(act), caller](const Request &request) {
+        try {
+            if (caller != Caller::anybody && request.bearer().empty())
+                return authentication_required(request);
+            return act(request);
+        } catch (Answer &answer) {
+            return std::move(answer.response);
+        }
+    };
+    return made;
+}
+
+namespace {
+
+const Statement who_asks{
+    "SELECT refused, live AND auth.uid() IS NOT NULL, live AND auth.role() = 'service_role',"
+    " live AND auth.has_role('ADMIN'), live AND auth.has_role('AUDITOR') FROM"
+    " (SELECT refused, refused IS NULL AS live FROM"
+    " (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c OFFSET 0) s",
+    true};
+
+// What the caller would be told of the token or the role, were the request not malformed: who may
+// not ask learns nothing of what is wrong with the question.
+std::optional<Response> refusal_of_caller(const Backend &backend, const Request &request,
+                                          Caller caller) {
+    const Result who =
+        backend.ask(who_asks, {std::string(request.bearer())}, owner_of(request.bearer()));
+    const bool is_service = who.boolean(0, 2);
+    if (!who.is_null(0, 0) || !(who.boolean(0, 1) || is_service))
+        return authentication_required(request);
+    const bool is_admin = is_service || who.boolean(0, 3);
+    if (caller == Caller::signed_in || is_admin || (caller == Caller::auditor && who.boolean(0, 4)))
+        return std::nullopt;
+    return message(403, "Insufficient role");
+}
+
+std::vector<std::string> documented_names(const Route &route) {
+    std::vector<std::string> names;
+    const std::string text = route.query.empty() ? "{}" : route.query;
+    const json::Document query(text);
+    for (const json::Member member : query.root().members())
+        names.emplace_back(member.name);
+    return names;
+}
+
+Route strict(Route route, const SharedBackend &backend) {
+    route.handler = [act = std::move(route.handler), caller = route.caller, backend,
+                     known = documented_names(route)](const Request &request) {
+        const std::uint64_t before = statements_asked();
+        const bool has_token = !request.bearer().empty();
+        const auto answer = [&] {
+            try {
+                if (caller == Caller::anybody || has_token)
+                    Query(request).check(known);
+                return act(request);
+            } catch (Answer &refusal) {
+                return std::move(refusal.response);
+            }
+        };
+        Response response = answer();
+        const bool judged = caller == Caller::anybody || !has_token || statements_asked() > before;
+        if (response.status >= 400 && !judged)
+            if (std::optional<Response> first = refusal_of_caller(*backend, request, caller))
+                return *first;
+        return response;
+    };
+    return route;
+}
+
+} // namespace
+
+void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
+    const auto backend = std::make_shared<const Backend>(pool, lifetimes);
+    RouteTable own;
+    add_auth_routes(own, backend);
+    add_user_routes(own, backend);
+    add_admin_routes(own, backend);
+    for (const Route &route : own.routes())
+        routes.add(strict(route, backend));
+    routes.add(key_route(backend));
+}
+
+Response problem_body(const Problem &problem) {
+    // what could not be read may have been meant for us
+    constexpr std::string_view ours = "/api/";
+    std::string text(problem.message);
+    if (const std::string_view path = problem.request.path;
+        !path.empty() && path.substr(0, ours.size()) != ours)
+        return Response::json(problem.status, "{\"error\":" + json::quote(problem.code) +
+                                                  ",\"message\":" + json::quote(text) + '}');
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+        text[0] = static_cast<char>(text[0] - 32);
+    return message(problem.status, text);
+}
+
+} // namespace pg_principal::api

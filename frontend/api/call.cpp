@@ -1,0 +1,178 @@
+#include "api/call.hpp"
+
+#include <functional>
+#include <thread>
+
+#include "core/bytes.hpp"
+#include "core/json.hpp"
+#include "core/utf8.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+// What the database refuses for being too much is told by the hour: a while, in seconds.
+constexpr std::size_t most_token_bytes = 16 << 10;
+constexpr const char *allowance_returns = "60";
+
+// Whoever won needs a moment to get on: at once we would be in its way again.
+constexpr milliseconds first_pause{10}, last_pause{40};
+
+bool may_work_again(std::string_view sqlstate) {
+    return sqlstate == "40001" || sqlstate == "40P01"; // serialization failure, deadlock
+}
+
+// Once more, and again, what the database could not do for others' sake.
+template <class Ask>
+Result insist(Ask ask) {
+    for (milliseconds pause = first_pause;; pause *= 4) {
+        try {
+            return ask();
+        } catch (const DbError &error) {
+            if (pause > last_pause || !may_work_again(error.sqlstate))
+                throw;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+// The texts of the database are for its log: they may name what the caller must not know.
+thread_local std::uint64_t asked = 0;
+
+[[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
+    const std::string_view state = error.sqlstate;
+    if (by_caller && state == "28000")
+        throw Answer{authentication_required(request)};
+    if (by_caller && state == "42501")
+        throw HttpError(403, "forbidden", "Insufficient role", error.sqlstate);
+    if (state == "22023" || state == "22P02" || state == "22P05" || state == "22003" ||
+        state == "22007" || state == "22008" || state == "22015" || state == "22021")
+        throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
+    if (state == "42704")
+        throw HttpError(404, "not_found", "Not found", error.sqlstate);
+    throw_other(error);
+}
+
+std::string_view valid_part(std::string_view text, std::size_t most) {
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const std::size_t next = utf8_sequence(text.substr(size));
+        if (next == 0 || size + next > most)
+            break;
+        size += next;
+    }
+    return text.substr(0, size);
+}
+
+} // namespace
+
+void throw_other(const DbError &error) {
+    // No key that signs, or none that opens it: for the operator to mend, not for the caller.
+    if (error.sqlstate == "55000")
+        throw HttpError(503, "unavailable", "The service cannot do this at present",
+                        error.sqlstate);
+    if (may_work_again(error.sqlstate) || error.sqlstate == "55P03") // somebody holds what it needs
+        throw HttpError(503, "unavailable", "Try again", error.sqlstate);
+    throw error;
+}
+
+Response message(int status, std::string_view text) {
+    return Response::json(status, "{\"message\":" + json::quote(text) + '}');
+}
+
+Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems) {
+    return Response::json(400, "{\"message\":" + json::quote(text) +
+                                   ",\"errors\":" + problems_json(problems) + '}');
+}
+
+// RFC 6750, section 3: the challenge names an error only when there was a token.
+Response authentication_required(const Request &request) {
+    Response response = message(401, "Authentication required");
+    response.set("WWW-Authenticate",
+                 request.bearer().empty() ? "Bearer" : "Bearer error=\"invalid_token\"");
+    return response;
+}
+
+namespace {
+
+template <class Ask>
+Response answer(const Request &request, bool by_caller, Ask ask) {
+    try {
+        const Result result = ask();
+        if (result.rows() == 0 || !result.is_null(0, 2))
+            return authentication_required(request);
+        Response response =
+            Response::json(static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)));
+        if (response.status == 429)
+            response.set("Retry-After", allowance_returns);
+        return response;
+    } catch (const DbError &error) {
+        answer_error(request, error, by_caller);
+    }
+}
+
+} // namespace
+
+Response Backend::as_caller(const Request &request, const Statement &statement,
+                            std::vector<Param> parameters) const {
+    parameters.insert(parameters.begin(), std::string(request.bearer()));
+    return answer(request, true,
+                  [&] { return ask(statement, parameters, owner_of(request.bearer())); });
+}
+
+Response Backend::as_stranger(const Request &request, const Statement &statement,
+                              std::vector<Param> parameters) const {
+    return answer(request, false,
+                  [&] { return ask_in_context(request, statement, std::move(parameters)); });
+}
+
+Result Backend::ask(const Statement &statement, const std::vector<Param> &parameters,
+                    Owner owner) const {
+    ++asked;
+    return insist([&] { return pool_.run(statement, parameters, owner); });
+}
+
+Result Backend::ask_in_context(const Request &request, const Statement &statement,
+                               std::vector<Param> parameters) const {
+    ++asked;
+    parameters.emplace_back();
+    const auto with_context = [&]() -> const std::vector<Param> & {
+        parameters.back() = context(request);
+        return parameters;
+    };
+    return insist([&] { return pool_.run_with(statement, 0, with_context); });
+}
+
+Owner owner_of(std::string_view token) {
+    const std::size_t from = token.find('.');
+    std::string claims;
+    json::Document document;
+    if (from == token.npos || token.size() > most_token_bytes ||
+        !base64url_decode(token.substr(from + 1, token.rfind('.') - from - 1), claims) ||
+        !json::try_parse(document, claims))
+        return 0;
+    const json::Value sub = document.root().find("sub");
+    return sub.is_string() ? std::hash<std::string_view>()(sub.as_string()) | 1 : 0;
+}
+
+std::uint64_t statements_asked() noexcept { return asked; }
+
+std::string Backend::context(const Request &request) const {
+    // "::" is the address that stands for none: for a client that nobody knows
+    std::string out =
+        "{\"ip\":" + json::quote(request.client.is_unknown() ? "::" : request.client.text());
+    const std::string_view agent = valid_part(request.header("User-Agent"), 512);
+    if (!agent.empty())
+        out += ",\"userAgent\":" + json::quote(agent);
+    if (lifetimes_.access_token > 0)
+        out += ",\"accessTokenTtl\":" + std::to_string(lifetimes_.access_token);
+    if (lifetimes_.refresh_token > 0)
+        out += ",\"refreshTokenTtl\":" + std::to_string(lifetimes_.refresh_token);
+    const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - request.began);
+    out += ",\"waitedMs\":" + std::to_string(waited.count());
+    return out += '}';
+}
+
+} // namespace pg_principal::api

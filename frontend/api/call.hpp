@@ -1,0 +1,79 @@
+// How a route asks the database, and what it answers when there is nothing to ask.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/api.hpp"
+#include "core/profile.hpp"
+
+// A tenth of a second for each lock, unless the role has a lock_timeout of its own: what somebody
+// holds in a transaction of their own is no reason to hold a connection that others wait for.
+#define PG_PRINCIPAL_PATIENCE                                                                      \
+    "pg_catalog.set_config('lock_timeout', coalesce(nullif("                                       \
+    "pg_catalog.current_setting('lock_timeout'), '0'), '100ms'), true) AS patience"
+
+// A call on behalf of whoever the token $1 belongs to: bound first, called then, in one statement.
+// A dead token is the third column, and nothing is called. OFFSET 0 keeps the planner from merging
+// the steps. What an administrator does waits: it knows what to do about who is in its way.
+#define PG_PRINCIPAL_CALL_AS_CALLER(call)                                                          \
+    "SELECT (r).status, (r).payload, refused FROM (SELECT refused, CASE WHEN refused IS NULL "     \
+    "THEN " call                                                                                   \
+    " END AS r FROM (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c OFFSET 0) s"
+#define PG_PRINCIPAL_CALL_AS_SELF(call)                                                            \
+    "SELECT (r).status, (r).payload, refused FROM (SELECT refused, CASE WHEN refused IS NULL "     \
+    "THEN " call                                                                                   \
+    " END AS r FROM (SELECT auth.try_authenticate($1) AS refused, " PG_PRINCIPAL_PATIENCE          \
+    " OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
+#define PG_PRINCIPAL_CALL(call)                                                                    \
+    "SELECT (r).status, (r).payload, NULL FROM (SELECT " call                                      \
+    " AS r FROM (SELECT " PG_PRINCIPAL_PATIENCE                                                    \
+    " OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
+
+namespace pg_principal::api {
+
+// Thrown where a request needs no further look; the response is the whole answer.
+struct Answer {
+    http::Response response;
+};
+
+// What no caller can mend: 503 where a later try may do, otherwise the error itself.
+[[noreturn]] void throw_other(const http::DbError &error);
+
+http::Response message(int status, std::string_view text);
+// 400 that names every bad field.
+http::Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems);
+http::Response authentication_required(const http::Request &request);
+
+// The principal a token says it is of, which is enough to tell who asks for how much; 0 when it
+// says nothing of that.
+http::Owner owner_of(std::string_view token);
+// How many statements this thread has asked for: whether a refusal came before them.
+std::uint64_t statements_asked() noexcept;
+
+class Backend {
+  public:
+    Backend(http::Pool &pool, const Lifetimes &lifetimes) : pool_(pool), lifetimes_(lifetimes) {}
+
+    // The statement's parameters are the token and then these.
+    http::Response as_caller(const http::Request &request, const http::Statement &statement,
+                             std::vector<http::Param> parameters = {}) const;
+    // They are these and then the context.
+    http::Response as_stranger(const http::Request &request, const http::Statement &statement,
+                               std::vector<http::Param> parameters) const;
+    // Once more after a serialization failure or a deadlock. Throws DbError and Unavailable.
+    http::Result ask(const http::Statement &statement,
+                     const std::vector<http::Param> &parameters = {}, http::Owner owner = 0) const;
+    // The same with the context as the last parameter, made when there is a connection for it.
+    http::Result ask_in_context(const http::Request &request, const http::Statement &statement,
+                                std::vector<http::Param> parameters) const;
+    // Who asks from where, for the audit, how long tokens are asked to live, and how long the
+    // request has waited: a JSON object.
+    std::string context(const http::Request &request) const;
+
+  private:
+    http::Pool &pool_;
+    Lifetimes lifetimes_;
+};
+
+} // namespace pg_principal::api

@@ -1,0 +1,184 @@
+#include "api/fields.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/bytes.hpp"
+#include "core/uuid.hpp"
+#include "db/connection.hpp"
+#include "http/text.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+// How long a body may be is the server's to say: --max-body.
+constexpr json::Limits limits{16, std::numeric_limits<std::size_t>::max()};
+
+// Nothing, application/json or a type that ends in +json; parameters do not count.
+bool is_json(std::string_view type) {
+    type = trimmed(type.substr(0, type.find(';')));
+    constexpr std::string_view suffix = "+json";
+    return type.empty() || same_name(type, "application/json") ||
+           (type.size() > suffix.size() &&
+            same_name(type.substr(type.size() - suffix.size()), suffix));
+}
+
+// 1e131000 has 8 bytes here and 131,001 digits in the database.
+bool numbers_are_bearable(json::Value value) {
+    if (value.is_number()) {
+        const std::optional<double> number = value.as_double();
+        return number && std::isfinite(*number);
+    }
+    if (value.is_array())
+        for (const json::Value element : value.elements())
+            if (!numbers_are_bearable(element))
+                return false;
+    if (value.is_object())
+        for (const json::Member member : value.members())
+            if (!numbers_are_bearable(member.value))
+                return false;
+    return true;
+}
+
+std::string body_text(const Request &request, Need need) {
+    if (request.body.empty() && need == Need::optional)
+        return "{}";
+    if (!is_json(request.header("Content-Type")))
+        throw Answer{message(415, "The body must be JSON")};
+    return std::string(request.body);
+}
+
+} // namespace
+
+Param path_uuid(const Request &request) {
+    const std::string &id = request.param("id");
+    if (!is_uuid(id))
+        throw Answer{refused_fields("The request was refused", {{"id", "is no UUID"}})};
+    return id;
+}
+
+Fields::Fields(const Request &request, const char *refusal, Need body)
+    : text_(body_text(request, body)), refusal_(refusal) {
+    if (const json::ParseStatus status = json::try_parse(document_, text_, limits); !status)
+        throw Answer{message(400, "The body is no JSON: " + std::string(status.fault) +
+                                      " at offset " + std::to_string(status.offset))};
+    if (!document_.root().is_object())
+        throw Answer{message(400, "The body must be a JSON object")};
+    if (!numbers_are_bearable(document_.root()))
+        throw Answer{message(400, "The body has a number that is too large")};
+}
+
+json::Value Fields::take(std::string_view name, Need need) {
+    known_.push_back(name);
+    const json::Value value = document_.root().find(name);
+    if (value && !value.is_null())
+        return value;
+    if (need == Need::required)
+        refuse(name, "is required");
+    return {};
+}
+
+void Fields::refuse(std::string_view name, std::string_view reason) {
+    problems_.push_back({std::string(name), std::string(reason)});
+}
+
+Param Fields::text(std::string_view name, Need need) {
+    const json::Value value = take(name, need);
+    if (!value)
+        return std::nullopt;
+    if (value.is_string())
+        return std::string(value.as_string());
+    refuse(name, "must be text");
+    return std::nullopt;
+}
+
+Param Fields::uuid(std::string_view name) {
+    Param value = text(name);
+    if (value && !is_uuid(*value))
+        refuse(name, "is no UUID");
+    return value;
+}
+
+Param Fields::texts(std::string_view name) {
+    const json::Value value = take(name, Need::optional);
+    if (!value)
+        return std::nullopt;
+    std::vector<std::string> items;
+    bool good = value.is_array();
+    if (good)
+        for (const json::Value element : value.elements()) {
+            good = good && element.is_string();
+            if (good)
+                items.emplace_back(element.as_string());
+        }
+    if (good)
+        return cli::array_param(items);
+    refuse(name, "must be an array of texts");
+    return std::nullopt;
+}
+
+Param Fields::choice(std::string_view name, std::initializer_list<std::string_view> choices) {
+    Param value = text(name, Need::optional);
+    if (!value || std::find(choices.begin(), choices.end(), *value) != choices.end())
+        return value;
+    std::string list;
+    for (const std::string_view choice : choices)
+        list.append(list.empty() ? "" : ", ").append(choice);
+    refuse(name, "must be one of " + list);
+    return std::nullopt;
+}
+
+void Fields::check() {
+    for (const json::Member member : document_.root().members())
+        if (std::find(known_.begin(), known_.end(), member.name) == known_.end())
+            refuse(member.name, "is no field here");
+    if (!problems_.empty())
+        throw Answer{refused_fields(refusal_, problems_)};
+}
+
+void Query::check(const std::vector<std::string> &known) const {
+    std::vector<ProfileProblem> problems;
+    for (const auto &[name, value] : form_.fields())
+        if (std::find(known.begin(), known.end(), name) == known.end())
+            problems.push_back({name, "is no parameter here"});
+        else if (form_.repeats(name) && (problems.empty() || problems.back().field != name))
+            problems.push_back({name, "is there twice"});
+    if (!problems.empty())
+        throw Answer{refused_fields("The request was refused", problems)};
+}
+
+Query::Query(const Request &request) {
+    std::optional<Form> form = Form::parse(request.query);
+    if (!form)
+        throw Answer{message(400, "The query cannot be decoded")};
+    form_ = std::move(*form);
+}
+
+Param Query::text(std::string_view name) const {
+    if (form_.repeats(name))
+        throw Answer{
+            refused_fields("The request was refused", {{std::string(name), "is there twice"}})};
+    return form_.get(name);
+}
+
+Param Query::number(std::string_view name, const char *otherwise) const {
+    Param value = text(name);
+    if (!value)
+        return otherwise;
+    std::uint64_t number = 0;
+    return read_digits(*value, number) && number < 1'000'000'000 ? value : std::nullopt;
+}
+
+Param Query::uuid(std::string_view name) const {
+    Param value = text(name);
+    if (value && !is_uuid(*value))
+        throw Answer{
+            refused_fields("The request was refused", {{std::string(name), "is no UUID"}})};
+    return value;
+}
+
+} // namespace pg_principal::api

@@ -1,0 +1,81 @@
+// The public keys, for whoever verifies tokens by themselves.
+#include <atomic>
+#include <memory>
+
+#include "api/routes.hpp"
+#include "core/bytes.hpp"
+#include "core/crypto.hpp"
+#include "http/text.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+const Statement jwks{"SELECT auth.jwks()", true};
+
+// Compared as weak tags (RFC 9110, section 13.1.2).
+bool names_tag(std::string_view list, std::string_view tag) {
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        std::string_view item = trimmed(list.substr(0, comma));
+        list = comma == list.npos ? std::string_view() : list.substr(comma + 1);
+        if (item.substr(0, 2) == "W/")
+            item.remove_prefix(2);
+        if (item == tag || item == "*")
+            return true;
+    }
+    return false;
+}
+
+// What the keys were when they were last asked for. Whoever fetches them keeps them for minutes
+// anyway; a key that is revoked is gone from here within a second.
+class Cache {
+  public:
+    struct Keys {
+        std::string text, tag;
+        Clock::time_point read_at;
+    };
+    std::shared_ptr<const Keys> get(const Backend &backend) {
+        std::shared_ptr<const Keys> keys = std::atomic_load(&keys_);
+        if (keys && Clock::now() - keys->read_at < milliseconds(1000))
+            return keys;
+        const Clock::time_point now = Clock::now(); // from before, not after, they were read
+        const Result result = backend.ask(jwks);
+        const std::string_view text = result.text(0, 0);
+        keys = std::make_shared<const Keys>(
+            Keys{std::string(text), '"' + hex_encode(sha256(text).substr(0, 16)) + '"', now});
+        std::atomic_store(&keys_, keys);
+        return keys;
+    }
+
+  private:
+    std::shared_ptr<const Keys> keys_;
+};
+
+Response get_keys(const Backend &backend, Cache &cache, const Request &request) {
+    const std::shared_ptr<const Cache::Keys> keys = cache.get(backend);
+    Response response = names_tag(request.header("If-None-Match"), keys->tag)
+                            ? Response::empty(304)
+                            : Response::json(200, keys->text);
+    // A key that is published in standby is known everywhere before it signs.
+    response.set("ETag", keys->tag).set("Cache-Control", "public, max-age=300");
+    return response;
+}
+
+} // namespace
+
+Route key_route(const SharedBackend &backend, const std::string &prefix) {
+    Route made = route("GET", "/.well-known/jwks.json", Caller::anybody,
+                       "Public keys that verify tokens (RFC 7517)",
+                       [backend, cache = std::make_shared<Cache>()](const Request &request) {
+                           return get_keys(*backend, *cache, request);
+                       });
+    made.pattern = prefix + made.pattern;
+    made.response_schema =
+        R"({"type":"object","required":["keys"],"properties":{"keys":{"type":"array"}}})";
+    return made;
+}
+
+} // namespace pg_principal::api

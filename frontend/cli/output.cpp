@@ -1,0 +1,110 @@
+#include "cli/output.hpp"
+
+#include <algorithm>
+
+#include "core/email.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+void print_indented(std::ostream &err, std::string_view label, std::string_view text) {
+    if (text.empty())
+        return;
+    std::string indent = "  " + std::string(label) + ": ";
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        err << indent << printable(text.substr(0, end)) << '\n';
+        text.remove_prefix(std::min(end + 1, text.size()));
+        indent.assign(indent.size(), ' ');
+    }
+}
+
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
+
+} // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t start = at;
+        const std::optional<char32_t> c = next_character(text, at);
+        if (c && *c >= 0x20 && (*c < 0x7f || *c >= 0xa0)) {
+            out += text.substr(start, at - start);
+        } else {
+            out += c == U'\t' ? ' ' : '?';
+            at = std::max(at, start + 1);
+        }
+    }
+    return out;
+}
+
+void print_error(std::ostream &err, std::string_view message, std::string_view detail,
+                 std::string_view hint) {
+    // A message of several lines (libpq writes them) is one error.
+    const std::size_t end = std::min(message.find('\n'), message.size());
+    err << "pg_principal: " << printable(message.substr(0, end)) << '\n';
+    print_indented(err, "detail", trim_ascii(message.substr(end)));
+    print_indented(err, "detail", detail);
+    print_indented(err, "hint", hint);
+}
+
+void print_json(std::ostream &out, const Json &value) {
+    // JSON leaves DEL and the controls of U+0080 to U+009F as they are; a terminal obeys some.
+    const std::string text = value.dump(2);
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t start = at;
+        const std::optional<char32_t> c = next_character(text, at);
+        if (c && (*c < 0x7f || *c >= 0xa0)) {
+            out << text.substr(start, at - start);
+        } else {
+            constexpr char digits[] = "0123456789abcdef";
+            const auto code = c.value_or(0xfffd);
+            out << "\\u";
+            for (int shift = 12; shift >= 0; shift -= 4)
+                out << digits[(code >> shift) & 15];
+            at = std::max(at, start + 1);
+        }
+    }
+    out << '\n';
+}
+
+void Table::add(std::vector<std::optional<std::string>> row) {
+    std::vector<std::string> cells;
+    for (const std::optional<std::string> &cell : row)
+        cells.push_back(cell && !cell->empty() ? printable(*cell) : "-");
+    rows_.push_back(std::move(cells));
+}
+
+void Table::print(const Streams &streams) const {
+    std::vector<std::size_t> widths;
+    for (std::size_t i = 0; i < heading_.size(); ++i) {
+        widths.push_back(characters(heading_[i]));
+        for (const auto &row : rows_)
+            widths[i] = std::max(widths[i], characters(row[i]));
+    }
+    const auto line = [&](const std::vector<std::string> &cells) {
+        std::string out;
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            out += cells[i];
+            if (i + 1 < cells.size())
+                out.append(widths[i] - characters(cells[i]) + 2, ' ');
+        }
+        return out;
+    };
+    const std::string heading = line(heading_);
+    streams.out << (streams.out_is_terminal ? "\033[1m" + heading + "\033[0m" : heading) << '\n';
+    for (const auto &row : rows_)
+        streams.out << line(row) << '\n';
+}
+
+std::string utc_time_sql(std::string_view expression) {
+    return "pg_catalog.to_char(pg_catalog.timezone('UTC', " + std::string(expression) +
+           "), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,89 @@
+#include "cli/read_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/email.hpp"
+#include "base/failure.hpp"
+#include "cli/output.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+constexpr std::size_t chunk = std::size_t{1} << 16;
+
+[[noreturn]] void fail(const std::string &path) {
+    throw Failure("could not read " + quote_for_message(path) + ": " + std::strerror(errno));
+}
+
+} // namespace
+
+std::string read_file(const std::string &path, std::size_t limit) {
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        fail(path);
+    std::string text;
+    while (text.size() <= limit) {
+        const std::size_t before = text.size();
+        text.resize(before + chunk);
+        const ssize_t got = read(file, text.data() + before, chunk);
+        if (got < 0 && errno != EINTR) {
+            const int reason = errno;
+            close(file);
+            errno = reason;
+            fail(path);
+        }
+        text.resize(before + static_cast<std::size_t>(got < 0 ? 0 : got));
+        if (got == 0)
+            break;
+    }
+    close(file);
+    text.resize(std::min(text.size(), limit + 1));
+    return text;
+}
+
+std::string read_stream(std::istream &in, std::size_t limit) {
+    std::string text;
+    while (in && text.size() <= limit) {
+        const std::size_t before = text.size();
+        text.resize(before + chunk);
+        in.read(text.data() + before, static_cast<std::streamsize>(chunk));
+        text.resize(before + static_cast<std::size_t>(in.gcount()));
+    }
+    text.resize(std::min(text.size(), limit + 1));
+    return text;
+}
+
+std::string read_secret(const std::string &variable, const std::string &file) {
+    constexpr std::size_t most = std::size_t{64} << 10;
+    if (!variable.empty()) {
+        const char *value = std::getenv(variable.c_str());
+        if (!value || !*value)
+            throw Failure("the environment variable " + printable(variable) + " is not set");
+        return value;
+    }
+    std::string text = read_file(file, most);
+    if (text.size() > most)
+        throw Failure(printable(file) + " is larger than 64 KiB, that is no key");
+    if (text.compare(0, 2, "\xff\xfe") == 0 || text.compare(0, 2, "\xfe\xff") == 0)
+        throw Failure(printable(file) + " is text in UTF-16: save it as UTF-8");
+    if (text.find('\0') != std::string::npos)
+        throw Failure(printable(file) + " contains a NUL byte");
+    // an editor leaves a newline at the end of a file; it is no part of the secret
+    if (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    if (!text.empty() && text.back() == '\r')
+        text.pop_back();
+    if (text.empty())
+        throw Failure(printable(file) + " is empty");
+    return text;
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,267 @@
+#include "db/pool.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "db/pool_member.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+// So many requests of one principal wait for its share; each holds a thread meanwhile.
+constexpr unsigned waiting_for_each_connection = 16;
+constexpr milliseconds first_backoff{100}, inspection{1000};
+
+} // namespace
+
+std::string_view Result::text(int row, int column) const {
+    return {PQgetvalue(result_.get(), row, column),
+            static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+std::optional<std::string_view> Result::maybe(int row, int column) const {
+    return is_null(row, column) ? std::nullopt : std::optional(text(row, column));
+}
+
+std::int64_t Result::integer(int row, int column) const {
+    const std::string_view value = text(row, column);
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size())
+        throw std::runtime_error("the database gave no whole number");
+    return number;
+}
+
+bool Result::boolean(int row, int column) const { return text(row, column) == "t"; }
+
+int Result::column(const char *name) const {
+    const int number = PQfnumber(result_.get(), name);
+    if (number < 0)
+        throw std::runtime_error("the database gave no such column");
+    return number;
+}
+
+Pool::Pool(PoolOptions options) : options_(std::move(options)) {
+    for (unsigned i = 0; i < std::max(options_.size, 1U); ++i)
+        members_.push_back(std::make_unique<Member>());
+    free_.reserve(members_.size());
+    stats_.size = static_cast<unsigned>(members_.size());
+    keeper_ = std::thread([this] { keep(); });
+}
+
+Pool::~Pool() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopping_ = true;
+    }
+    keeper_wake_.notify_all();
+    idle_.notify_all();
+    keeper_.join();
+}
+
+bool Pool::has_its_share(Owner owner) const {
+    const auto found = owner == 0 ? shares_.end() : shares_.find(owner);
+    return found != shares_.end() && found->second.taken >= std::max(stats_.size / 2, 1U);
+}
+
+void Pool::forget(Owner owner) noexcept {
+    const auto found = shares_.find(owner);
+    if (found != shares_.end() && found->second.taken == 0 && found->second.waiting == 0)
+        shares_.erase(found);
+}
+
+// One is enough, unless it may be one that cannot take it.
+void Pool::tell_who_waits() noexcept {
+    if (beyond_share_ > 0)
+        idle_.notify_all();
+    else
+        idle_.notify_one();
+}
+
+// For whatever may have changed. Throws Unavailable when the time is over, or too many wait.
+void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
+    const bool beyond_share = has_its_share(owner);
+    if (beyond_share && shares_[owner].waiting >= waiting_for_each_connection * stats_.size) {
+        ++stats_.share_refusals;
+        throw Unavailable("too many requests of one principal");
+    }
+    const auto count = [&](int by) {
+        if (!beyond_share)
+            return;
+        beyond_share_ += static_cast<unsigned>(by);
+        shares_[owner].waiting += static_cast<unsigned>(by);
+    };
+    count(1);
+    ++stats_.waiting;
+    const bool over = idle_.wait_until(lock, until) == std::cv_status::timeout;
+    --stats_.waiting;
+    count(-1);
+    forget(owner);
+    if (over && (free_.empty() || has_its_share(owner))) {
+        ++stats_.checkout_timeouts;
+        throw Unavailable("no connection was free in time");
+    }
+}
+
+Pool::Lease Pool::checkout(milliseconds patience, Owner owner) {
+    const Clock::time_point until = Clock::now() + patience;
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (true) {
+        if (stopping_ || (away_ && stats_.connected == 0))
+            throw Unavailable("the database is away");
+        if (free_.empty() || has_its_share(owner)) {
+            wait_for_one(lock, owner, until);
+            continue;
+        }
+        if (owner != 0)
+            ++shares_[owner].taken;
+        Member *member = free_.back();
+        free_.pop_back();
+        member->state = Member::State::leased;
+        ++stats_.in_use;
+        lock.unlock();
+        Lease lease(*this, member, owner);
+        if (member->alive())
+            return lease;
+        member->broken = true; // the lease's end hands it to the keeper
+        { const Lease ended = std::move(lease); }
+        lock.lock();
+    }
+}
+
+Pool::Lease::~Lease() {
+    if (member_)
+        pool_->give_back(*member_, owner_);
+}
+
+Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &params,
+                        std::optional<milliseconds> within) {
+    // The server gives up first; when nothing comes at all, we do.
+    constexpr milliseconds grace{1000};
+    member_->answer_time = within.value_or(pool_->options_.statement_time + grace);
+    return member_->run(pool_->options_, statement, params);
+}
+
+void Pool::give_back(Member &member, Owner owner) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    --stats_.in_use;
+    if (const auto found = owner == 0 ? shares_.end() : shares_.find(owner);
+        found != shares_.end()) {
+        --found->second.taken;
+        forget(owner);
+    }
+    if (member.broken || !member.is_clean()) {
+        // Whatever ended this one has most likely ended them all.
+        for (Member *other : free_)
+            other->used = {};
+        member.state = Member::State::closed;
+        --stats_.connected;
+        ++stats_.losses;
+        keeper_wake_.notify_one();
+        if (beyond_share_ > 0)
+            idle_.notify_all();
+        return;
+    }
+    member.used = Clock::now();
+    member.state = Member::State::idle;
+    free_.push_back(&member); // reserved
+    tell_who_waits();
+}
+
+Pool::Member *Pool::next_to_open() {
+    for (const auto &member : members_)
+        if (member->state == Member::State::closed)
+            return member.get();
+    return nullptr;
+}
+
+// Opens what is closed, one after the other; after a failure it waits, each time longer.
+void Pool::keep() noexcept {
+    milliseconds backoff = first_backoff;
+    bool failed_before = false;
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stopping_) {
+        Member *member = next_to_open();
+        if (!member) {
+            keeper_wake_.wait_for(lock, inspection,
+                                  [this] { return stopping_ || next_to_open() != nullptr; });
+            inspect_idle();
+            continue;
+        }
+        member->state = Member::State::opening;
+        lock.unlock();
+        std::string failure;
+        try {
+            member->open(options_);
+        } catch (const std::exception &error) {
+            failure = error.what();
+        }
+        lock.lock();
+        away_ = !failure.empty() && failed_before;
+        if (failure.empty()) {
+            failed_before = false;
+            ++stats_.connected;
+            ++stats_.connects;
+            backoff = first_backoff;
+            member->state = Member::State::idle;
+            member->used = Clock::now();
+            free_.push_back(member);
+            idle_.notify_all();
+            continue;
+        }
+        ++stats_.connect_failures;
+        member->state = Member::State::closed;
+        last_failure_.swap(failure);
+        if (!std::exchange(failed_before, true))
+            continue; // whatever ended the others may have ended this one as it began
+        if (stats_.connected == 0)
+            idle_.notify_all(); // nobody waits for what will not come soon
+        keeper_wake_.wait_for(lock, backoff, [this] { return stopping_; });
+        backoff = std::min(backoff * 2, options_.longest_backoff);
+        inspect_idle();
+    }
+}
+
+// Finds out without any request that the database went away, and comes back before the next one.
+void Pool::inspect_idle() {
+    for (std::size_t i = 0; i < free_.size();) {
+        Member *member = free_[i];
+        if (Clock::now() - member->used < inspection || member->alive()) {
+            ++i;
+            continue;
+        }
+        free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+        member->state = Member::State::closed;
+        --stats_.connected;
+        ++stats_.losses;
+    }
+}
+
+void Pool::cancel_all() noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    char reason[256];
+    for (const auto &member : members_)
+        if (member->state == Member::State::leased && member->canceller)
+            PQcancel(member->canceller.get(), reason, sizeof reason);
+}
+
+bool Pool::wait_until_connected(milliseconds time) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return idle_.wait_for(lock, time, [this] { return stats_.connected > 0 || away_; }) &&
+           stats_.connected > 0;
+}
+
+Pool::Stats Pool::stats() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stats_;
+}
+
+std::string Pool::last_failure() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return last_failure_;
+}
+
+} // namespace pg_principal::http

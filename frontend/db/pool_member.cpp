@@ -1,0 +1,214 @@
+#include "db/pool_member.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <poll.h>
+
+namespace pg_principal::http {
+
+namespace {
+
+std::string field(const PGresult *result, int code) {
+    const char *value = PQresultErrorField(result, code);
+    return value ? value : "";
+}
+
+// What the user chose for an option: in the DSN, or in the environment.
+std::string chosen(const std::string &dsn, const char *keyword, const char *variable) {
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+        PQconninfoParse(dsn.c_str(), nullptr), PQconninfoFree);
+    for (const PQconninfoOption *option = options.get(); option && option->keyword; ++option)
+        if (std::string_view(option->keyword) == keyword && option->val)
+            return option->val;
+    const char *value = std::getenv(variable);
+    return value ? value : "";
+}
+
+// The connection is of no further use: shutdowns, crashes, a server that became a standby.
+bool ends_connection(std::string_view sqlstate) {
+    return sqlstate.substr(0, 2) == "08" || sqlstate == "57P01" || sqlstate == "57P02" ||
+           sqlstate == "57P03" || sqlstate == "57P05" || sqlstate == "25006";
+}
+
+// The statement was not begun: what it was prepared as is gone or of another shape.
+bool is_stale(const PGresult *result) {
+    return field(result, PG_DIAG_SQLSTATE) == "26000" ||
+           field(result, PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery";
+}
+
+} // namespace
+
+void Pool::Member::open(const PoolOptions &options) {
+    close();
+    std::string startup = chosen(options.dsn, "options", "PGOPTIONS");
+    startup += " -c statement_timeout=" + std::to_string(options.statement_time.count());
+    std::string patience = chosen(options.dsn, "connect_timeout", "PGCONNECT_TIMEOUT");
+    if (patience.empty())
+        patience = std::to_string((options.connect_time.count() + 999) / 1000);
+    // Later ones win over those in the DSN; a pooler in front refuses startup options.
+    const char *const keywords[] = {"dbname",
+                                    "fallback_application_name",
+                                    "client_encoding",
+                                    "connect_timeout",
+                                    options.transaction_pooler ? nullptr : "options",
+                                    nullptr};
+    const char *const settings[] = {options.dsn.c_str(), "pg_principal serve", "UTF8",
+                                    patience.c_str(),    startup.c_str(),      nullptr};
+    const int skip = options.dsn.empty() ? 1 : 0;
+    connection.reset(PQconnectdbParams(keywords + skip, settings + skip, 1));
+    if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
+        const std::string why = connection ? PQerrorMessage(connection.get()) : "out of memory";
+        close();
+        throw Unavailable(why);
+    }
+    PQsetnonblocking(connection.get(), 1);
+    // What comes unasked is dropped. A farewell among it tells that no answer will come any more.
+    PQsetNoticeReceiver(
+        connection.get(),
+        [](void *member, const PGresult *notice) {
+            if (ends_connection(field(notice, PG_DIAG_SQLSTATE)))
+                static_cast<Member *>(member)->broken = true;
+        },
+        this);
+    canceller.reset(PQgetCancel(connection.get()));
+    broken = false;
+    pooled = options.transaction_pooler;
+}
+
+void Pool::Member::close() noexcept {
+    canceller.reset();
+    connection.reset();
+    prepared.clear();
+}
+
+// Something to read may be a notice, or a farewell with the end behind it.
+bool Pool::Member::alive() const {
+    PGconn *const raw = connection.get();
+    for (int look = 0; look < 3 && raw && PQstatus(raw) == CONNECTION_OK; ++look) {
+        pollfd poller = {PQsocket(raw), POLLIN, 0};
+        if (poll(&poller, 1, 0) == 0)
+            return !broken;
+        if (PQconsumeInput(raw) != 1)
+            return false;
+        PQisBusy(raw); // takes in what was read
+    }
+    return false;
+}
+
+void Pool::Member::lose(const char *what, bool may_have_run) {
+    broken = true;
+    throw Broken(what, may_have_run);
+}
+
+std::string Pool::Member::name_of(const Statement &statement) const {
+    return "s" + std::to_string(names) + '_' +
+           std::to_string(reinterpret_cast<std::uintptr_t>(&statement));
+}
+
+Result Pool::Member::run(const PoolOptions &options, const Statement &statement,
+                         const std::vector<Param> &params) {
+    values.clear();
+    for (const Param &param : params) {
+        if (param && param->find('\0') != param->npos) // libpq would cut it there
+            throw DbError("22021", "a parameter holds a NUL");
+        values.push_back(param ? param->c_str() : nullptr);
+    }
+    Answer answer = execute(options, statement);
+    if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR && !options.transaction_pooler &&
+        is_stale(answer.get())) {
+        prepared.clear();
+        ++names;
+        answer = execute(options, statement);
+    }
+    const ExecStatusType status = PQresultStatus(answer.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        throw_error(answer.get());
+    return Result(answer.release());
+}
+
+Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Statement &statement) {
+    const int count = static_cast<int>(values.size());
+    int sent = 0;
+    if (options.transaction_pooler) {
+        sent = PQsendQueryParams(connection.get(), statement.sql, count, nullptr, values.data(),
+                                 nullptr, nullptr, 0);
+    } else {
+        if (prepared.count(&statement) == 0)
+            prepare(statement);
+        sent = PQsendQueryPrepared(connection.get(), name_of(statement).c_str(), count,
+                                   values.data(), nullptr, nullptr, 0);
+    }
+    if (!sent)
+        lose("the connection broke", false);
+    return await();
+}
+
+void Pool::Member::prepare(const Statement &statement) {
+    if (!PQsendPrepare(connection.get(), name_of(statement).c_str(), statement.sql, 0, nullptr))
+        lose("the connection broke", false);
+    Answer answer(nullptr, PQclear);
+    try {
+        answer = await();
+    } catch (const Broken &loss) {
+        lose(loss.what(), false);
+    }
+    if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK)
+        throw_error(answer.get());
+    prepared.insert(&statement);
+}
+
+// False when the connection broke.
+bool Pool::Member::wait(int events, Clock::time_point until) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
+    pollfd poller = {PQsocket(connection.get()), static_cast<short>(events), 0};
+    const int ready = left > 0 ? poll(&poller, 1, static_cast<int>(left)) : 0;
+    if (ready == 0) {
+        char reason[256];
+        if (pooled && canceller) // nobody else ends the statement: it came without a time limit
+            PQcancel(canceller.get(), reason, sizeof reason);
+        broken = true;
+        throw DbError("57014", "the database does not answer");
+    }
+    if (ready < 0)
+        return errno == EINTR;
+    return !(poller.revents & ~POLLOUT) || PQconsumeInput(connection.get()) == 1;
+}
+
+// The one result of a statement; the connection is ready for the next then.
+Pool::Member::Answer Pool::Member::await() {
+    PGconn *const raw = connection.get();
+    const Clock::time_point until = Clock::now() + answer_time;
+    Answer first(nullptr, PQclear);
+    bool whole = false;
+    for (bool there = true; there && !whole;) {
+        for (int unsent = PQflush(raw); there && (unsent != 0 || PQisBusy(raw));
+             unsent = PQflush(raw))
+            there = unsent >= 0 && wait(unsent > 0 ? POLLIN | POLLOUT : POLLIN, until);
+        Answer next(PQgetResult(raw), PQclear); // of a lost connection: what came before its end
+        whole = !next;
+        if (!first)
+            first = std::move(next);
+    }
+    if (first && whole && PQstatus(raw) == CONNECTION_OK)
+        return first;
+    if (first && PQresultErrorField(first.get(), PG_DIAG_SQLSTATE))
+        throw_error(first.get());
+    lose("the connection broke", true);
+}
+
+void Pool::Member::throw_error(const PGresult *result) {
+    const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
+    if (PQstatus(connection.get()) != CONNECTION_OK || sqlstate.empty() ||
+        ends_connection(sqlstate))
+        // A farewell that comes instead of the statement's result: it was not carried out, and what
+        // it had begun is rolled back. A pooler's (08...) tells nothing of that.
+        lose("the database ended the connection",
+             sqlstate.empty() || sqlstate.substr(0, 2) == "08");
+    throw DbError(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY),
+                  field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT),
+                  field(result, PG_DIAG_CONSTRAINT_NAME));
+}
+
+} // namespace pg_principal::http

@@ -1,0 +1,248 @@
+#include "http/adapter.hpp"
+
+#include <algorithm>
+
+#include "http/text.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+constexpr std::size_t most_waste = 16 << 20; // of a body that is refused
+
+// Values come percent-decoded: a line break in there would be one.
+bool is_value(std::string_view text) {
+    return std::none_of(text.begin(), text.end(),
+                        [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
+}
+
+Refusal judge_headers(const Request &request) {
+    for (const Header &header : request.headers) {
+        if (!is_token(header.name) || !is_value(header.value))
+            return {400, "malformed header"};
+        for (const char *name :
+             {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect"})
+            if (same_name(header.name, name) && request.repeats_header(name))
+                return {400, "repeated header"};
+    }
+    return {};
+}
+
+// What two readers, a proxy and the library, could take for two different requests.
+Refusal judge(const Request &request, const Limits &limits) {
+    if (request.headers.size() > limits.headers)
+        return {431, "too many headers"};
+    if (const Refusal refusal = judge_headers(request); refusal.status)
+        return refusal;
+    const std::string_view length = request.header("Content-Length"),
+                           coding = request.header("Transfer-Encoding");
+    std::uint64_t bytes = 0;
+    if (request.has_header("Content-Length") && !read_digits(length, bytes))
+        return {400, "malformed Content-Length"};
+    if (request.has_header("Transfer-Encoding") && !same_name(coding, "chunked"))
+        return {501, "transfer coding not implemented"};
+    if (!coding.empty() && (!length.empty() || request.minor_version == 0))
+        return {400, "Transfer-Encoding where it must not be"};
+    if (request.has_header("Expect") && !same_name(request.header("Expect"), "100-continue"))
+        return {417, "unknown expectation"};
+    if (request.minor_version == 1 && !is_host(request.header("Host")))
+        return {400, "missing or malformed Host"};
+    if (request.path.find('\\') != request.path.npos || !is_value(request.path))
+        return {400, "malformed target"};
+    const bool reads_body = request.method != "GET" && request.method != "HEAD" &&
+                            request.method != "OPTIONS" && request.method != "CONNECT" &&
+                            request.method != "TRACE";
+    if (!reads_body && (!coding.empty() || bytes > 0))
+        return {400, "a body where none is read"};
+    return bytes > limits.body ? Refusal{413, "body too large"} : Refusal();
+}
+
+// As a proxy is sent it (RFC 9112, section 3.2.2); which host is meant makes no difference here.
+std::string_view without_authority(std::string_view target) {
+    for (const std::string_view scheme : {"http://", "https://"})
+        if (same_name(target.substr(0, scheme.size()), scheme))
+            return target.substr(
+                std::min(target.find_first_of("/?", scheme.size()), target.size()));
+    return target;
+}
+
+// One request, while the library has it in hand.
+class Passage {
+  public:
+    Passage(const httplib::Request &from, httplib::Response &to, Dispatcher &dispatcher,
+            const Limits &limits)
+        : from_(const_cast<httplib::Request &>(from)), to_(to), dispatcher_(dispatcher),
+          limits_(limits) {
+        Request &request = exchange_.request;
+        request.method = from.method;
+        request.minor_version = from.version == "HTTP/1.0" ? 0 : 1;
+        request.secure = from.ssl != nullptr;
+        const std::string_view target = without_authority(from.target);
+        request.path = target.substr(0, target.find('?'));
+        request.query = target.substr(std::min(request.path.size() + 1, target.size()));
+        // The library keeps those that say where the request ends.
+        headers_.swap(from_.headers);
+        from_.ranges.clear();
+        for (const auto &[name, value] : headers_) {
+            if (!is_of_the_library(name))
+                request.headers.push_back({name, value});
+            for (const char *kept : {"Content-Length", "Transfer-Encoding", "Connection"})
+                if (same_name(name, kept))
+                    from_.headers.emplace(name, value);
+        }
+        exchange_.peer = Address::parse(from.remote_addr).value_or(Address());
+        exchange_.request.began = Clock::now();
+    }
+
+    // What the client sent is read even if it is refused: closing a socket with unread bytes resets
+    // the connection, and the client would lose the answer.
+    void answer(const httplib::ContentReader *reader) {
+        Refusal refusal = judge(exchange_.request, limits_);
+        if (reader && has_body() && (!refusal.status || refusal.status == 413))
+            refusal = read(*reader, refusal);
+        if (refusal.status)
+            return refuse(refusal);
+        exchange_.request.body = body_;
+        exchange_.request.began = Clock::now();
+        std::optional<Response> early = dispatcher_.admit(exchange_);
+        give(early ? std::move(*early) : dispatcher_.handle(exchange_));
+    }
+
+    // The connection ends with it: what follows may be the rest of this request.
+    void refuse(const Refusal &refusal) {
+        if (from_.method == "HEAD")
+            from_.method = "GET"; // only who sends no body is let go on
+        ends_ = true;
+        give(dispatcher_.refused(exchange_, refusal));
+    }
+
+  private:
+    // Added to a request by 0.11 and 0.18, also beside a client's of that name.
+    static bool is_of_the_library(std::string_view name) {
+        return name == "REMOTE_ADDR" || name == "REMOTE_PORT" || name == "LOCAL_ADDR" ||
+               name == "LOCAL_PORT";
+    }
+
+    bool has_body() const {
+        const Request &request = exchange_.request;
+        return request.has_header("Transfer-Encoding") ||
+               (request.has_header("Content-Length") && request.header("Content-Length") != "0");
+    }
+
+    Refusal read(const httplib::ContentReader &reader, Refusal refusal) {
+        std::size_t waste = 0;
+        const bool whole = reader([&](const char *data, std::size_t size) {
+            if (body_.size() + size > limits_.body)
+                refusal = {413, "body too large"};
+            if (!refusal.status)
+                body_.append(data, size);
+            return !refusal.status || (waste += size) <= most_waste;
+        });
+        // After chunks the library may have taken less for the body than the client sent.
+        ends_ = ends_ || exchange_.request.has_header("Transfer-Encoding");
+        if (whole || refusal.status)
+            return refusal;
+        // The library tells a client that fell silent from one that broke off as little as we can.
+        return Clock::now() - exchange_.request.began < limits_.request_time
+                   ? Refusal{400, "malformed body"}
+                   : Refusal{408, "the request took too long"};
+    }
+
+    void give(Response response) {
+        dispatcher_.finish(exchange_, response);
+        to_.status = response.status;
+        for (const auto &[name, value] : response.headers)
+            to_.set_header(name, value);
+        if (!ends_ || response.body.empty()) {
+            if (!response.content_type.empty())
+                to_.set_header("Content-Type", response.content_type);
+            to_.body = std::move(response.body);
+            return;
+        }
+        // The library has no word for it; it ends a connection on which it could not write all.
+        to_.set_header("Connection", "close");
+        const std::size_t length = response.body.size();
+        to_.set_content_provider(
+            length, response.content_type,
+            [body = std::move(response.body)](std::size_t at, std::size_t, httplib::DataSink &to) {
+                to.write(body.data() + at, body.size() - at);
+                return false;
+            });
+    }
+
+    httplib::Request &from_; // the library's own variable, no constant
+    httplib::Response &to_;
+    Dispatcher &dispatcher_;
+    const Limits &limits_;
+    httplib::Headers headers_; // what the request's views lead into
+    Exchange exchange_;
+    std::string body_;
+    bool ends_ = false;
+};
+
+const char *reason_of(int status) {
+    switch (status) {
+    case 413:
+        return "body too large";
+    case 414:
+        return "request line too long";
+    case 416:
+        return "malformed Range";
+    default:
+        return "malformed request";
+    }
+}
+
+} // namespace
+
+void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits) {
+    const auto plain = [&dispatcher, limits](const httplib::Request &from, httplib::Response &to) {
+        Passage(from, to, dispatcher, limits).answer(nullptr);
+    };
+    const auto reading = [&dispatcher, limits](const httplib::Request &from, httplib::Response &to,
+                                               const httplib::ContentReader &reader) {
+        Passage(from, to, dispatcher, limits).answer(&reader);
+    };
+    // Methods without a body never get as far as the library's routes.
+    server.set_pre_routing_handler([plain](const httplib::Request &from, httplib::Response &to) {
+        using Outcome = httplib::Server::HandlerResponse;
+        for (const char *method : {"POST", "PUT", "PATCH", "DELETE"})
+            if (from.method == method)
+                return Outcome::Unhandled;
+        plain(from, to);
+        return Outcome::Handled;
+    });
+    constexpr const char *anything = "[^]*";
+    server.Post(anything, reading);
+    server.Put(anything, reading);
+    server.Patch(anything, reading);
+    server.Delete(anything, reading);
+    server.set_expect_100_continue_handler([limits](const httplib::Request &from,
+                                                    httplib::Response &to) {
+        std::uint64_t length = 0;
+        const bool fits =
+            read_digits(from.get_header_value("Content-Length"), length) && length <= limits.body;
+        return fits || !from.has_header("Content-Length") ? 100 : to.status = 413;
+    });
+    // What the library itself refuses has no answer of ours yet.
+    server.set_error_handler(
+        [&dispatcher, limits](const httplib::Request &from, httplib::Response &to) {
+            if (!to.has_header("X-Request-Id"))
+                Passage(from, to, dispatcher, limits).refuse({to.status, reason_of(to.status)});
+        });
+    server.set_exception_handler([](const httplib::Request &, httplib::Response &to,
+                                    std::exception_ptr) { to.status = 500; });
+    server.set_post_routing_handler([](const httplib::Request &, httplib::Response &to) {
+        to.headers.erase("Accept-Ranges");
+        if (to.status == 204 || to.status == 304)
+            to.headers.erase("Content-Length");
+        if (to.has_header("Connection")) { // and perhaps twice
+            to.headers.erase("Keep-Alive");
+            to.headers.erase("Connection");
+            to.set_header("Connection", "close");
+        }
+    });
+    server.set_payload_max_length(static_cast<std::size_t>(-1)); // counted above, chunks too
+}
+
+} // namespace pg_principal::http

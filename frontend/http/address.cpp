@@ -1,0 +1,175 @@
+#include "http/address.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "http/message.hpp"
+#include "http/text.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+constexpr std::array<std::uint8_t, 12> v4_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+Address from_v4(const void *address) {
+    Address::Bytes bytes = {};
+    std::copy(v4_prefix.begin(), v4_prefix.end(), bytes.begin());
+    std::memcpy(bytes.data() + 12, address, 4);
+    return Address(bytes);
+}
+
+Address::Bytes masked(Address::Bytes bytes, unsigned bits) {
+    for (unsigned i = 0; i < bytes.size(); ++i) {
+        const unsigned kept = bits > i * 8 ? std::min(bits - i * 8, 8U) : 0;
+        bytes[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00U >> kept));
+    }
+    return bytes;
+}
+
+// Nothing, or a colon and a number.
+bool is_port(std::string_view text) {
+    if (text.empty())
+        return true;
+    std::uint64_t port = 0;
+    return text.front() == ':' && text.size() <= 6 && read_digits(text.substr(1), port) &&
+           port <= 65535;
+}
+
+// Proxies write 1.2.3.4, 1.2.3.4:567, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:567. Anything
+// else, also the address that stands for none, is a client that nobody knows.
+Address forwarded(std::string_view entry) {
+    std::string_view host = entry, port;
+    const bool bracketed = !entry.empty() && entry.front() == '[';
+    if (bracketed) {
+        const std::size_t end = std::min(entry.find(']'), entry.size() - 1);
+        host = entry.substr(1, end - 1);
+        port = entry.substr(end + 1);
+        if (entry[end] != ']')
+            return {};
+    } else if (std::count(entry.begin(), entry.end(), ':') == 1) {
+        host = entry.substr(0, entry.find(':'));
+        port = entry.substr(host.size());
+    }
+    const std::optional<Address> address = Address::parse(host);
+    const bool six = host.find(':') != host.npos;
+    if (!address || !is_port(port) || (bracketed && !six))
+        return {};
+    constexpr Address::Bytes none_of_v4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return address->bytes() == none_of_v4 ? Address() : *address;
+}
+
+// The entries of all X-Forwarded-For lines, in the order in which they were written.
+std::vector<std::string_view> forwarded_entries(const std::vector<Header> &headers) {
+    std::vector<std::string_view> entries;
+    for (const Header &header : headers) {
+        if (!same_name(header.name, "x-forwarded-for"))
+            continue;
+        std::string_view rest = header.value;
+        while (true) {
+            const std::size_t comma = rest.find(',');
+            entries.push_back(trimmed(rest.substr(0, comma)));
+            if (comma == rest.npos)
+                break;
+            rest.remove_prefix(comma + 1);
+        }
+    }
+    return entries;
+}
+
+} // namespace
+
+Address::Address(const sockaddr_storage &peer) {
+    if (peer.ss_family == AF_INET)
+        *this = from_v4(&reinterpret_cast<const sockaddr_in &>(peer).sin_addr);
+    else if (peer.ss_family == AF_INET6)
+        std::memcpy(bytes_.data(), &reinterpret_cast<const sockaddr_in6 &>(peer).sin6_addr, 16);
+}
+
+std::optional<Address> Address::parse(std::string_view text) {
+    char buffer[INET6_ADDRSTRLEN + 1] = {};
+    if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos)
+        return std::nullopt;
+    text.copy(buffer, text.size());
+    std::uint8_t bytes[16];
+    if (inet_pton(AF_INET, buffer, bytes) == 1)
+        return from_v4(bytes);
+    if (inet_pton(AF_INET6, buffer, bytes) != 1)
+        return std::nullopt;
+    Address address;
+    std::memcpy(address.bytes_.data(), bytes, 16);
+    return address;
+}
+
+bool Address::is_v4() const {
+    return std::equal(v4_prefix.begin(), v4_prefix.end(), bytes_.begin());
+}
+
+std::string Address::text() const {
+    if (is_unknown())
+        return "unknown";
+    char buffer[INET6_ADDRSTRLEN] = "";
+    if (is_v4())
+        inet_ntop(AF_INET, bytes_.data() + 12, buffer, sizeof buffer);
+    else
+        inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
+    return buffer;
+}
+
+Address Address::network() const {
+    const Address wide(masked(bytes_, 64));
+    return is_v4() || wide.is_unknown() ? *this : wide;
+}
+
+std::optional<Cidr> Cidr::parse(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const std::optional<Address> base = Address::parse(text.substr(0, slash));
+    if (!base)
+        return std::nullopt;
+    const unsigned widest =
+        base->is_v4() && text.substr(0, slash).find(':') == text.npos ? 32 : 128;
+    unsigned bits = widest;
+    if (slash != text.npos) {
+        const char *const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, bits);
+        if (error != std::errc() || stop != end || bits > widest)
+            return std::nullopt;
+    }
+    bits += 128 - widest;
+    if (masked(base->bytes(), bits) != base->bytes())
+        return std::nullopt;
+    return Cidr(*base, bits);
+}
+
+bool Cidr::contains(const Address &address) const {
+    return !address.is_unknown() && masked(address.bytes(), bits_) == base_.bytes();
+}
+
+bool contains(const std::vector<Cidr> &ranges, const Address &address) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const Cidr &range) { return range.contains(address); });
+}
+
+Address client_address(const Address &peer, const std::vector<Header> &headers,
+                       const std::vector<Cidr> &proxies) {
+    Address client = peer;
+    if (proxies.empty() || !contains(proxies, peer))
+        return client;
+    const std::vector<std::string_view> entries = forwarded_entries(headers);
+    const auto is_other = [](const Header &header) { return same_name(header.name, "forwarded"); };
+    if (entries.empty() && std::any_of(headers.begin(), headers.end(), is_other))
+        return {};
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+        client = forwarded(*entry);
+        if (!contains(proxies, client))
+            break;
+    }
+    return client;
+}
+
+} // namespace pg_principal::http

@@ -1,0 +1,278 @@
+#include "http/dispatcher.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "core/crypto.hpp"
+#include "core/json.hpp"
+#include "http/errors.hpp"
+#include "http/hash.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+constexpr const char *retry_after_seconds = "1";
+
+bool is_request_id(std::string_view text) {
+    return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == '_' || c == '-';
+    });
+}
+
+Response default_problem(const Problem &problem) {
+    return Response::json(problem.status, "{\"error\":" + json::quote(problem.code) +
+                                              ",\"message\":" + json::quote(problem.message) + "}");
+}
+
+std::string_view code_of(int status) {
+    switch (status) {
+    case 400:
+        return "bad_request";
+    case 408:
+        return "request_timeout";
+    case 411:
+        return "length_required";
+    case 413:
+        return "payload_too_large";
+    case 414:
+        return "uri_too_long";
+    case 417:
+        return "expectation_failed";
+    case 431:
+        return "headers_too_large";
+    case 501:
+        return "not_implemented";
+    case 503:
+        return "unavailable";
+    case 505:
+        return "http_version_not_supported";
+    default:
+        return "error";
+    }
+}
+
+void append_hex(std::string &out, std::uint64_t word) {
+    for (int shift = 60; shift >= 0; shift -= 4)
+        out += "0123456789abcdef"[word >> shift & 15];
+}
+
+bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
+} // namespace
+
+void WallClock::update() {
+    std::timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    milliseconds_ = static_cast<int>(now.tv_nsec / 1'000'000);
+    if (now.tv_sec == second_)
+        return;
+    second_ = now.tv_sec;
+    std::tm parts = {};
+    gmtime_r(&second_, &parts);
+    static constexpr const char *days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr const char *months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char text[64];
+    std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday],
+                  parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                  parts.tm_min, parts.tm_sec);
+    date_ = text;
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &parts);
+    iso_ = text;
+}
+
+std::string WallClock::iso() const {
+    const std::string digits = std::to_string(1000 + milliseconds_);
+    return iso_ + digits.substr(1) + 'Z';
+}
+
+Dispatcher::Dispatcher(RouteTable routes, Policy policy, LineLog &access_log)
+    : routes_(std::move(routes)), policy_(std::move(policy)), access_log_(access_log),
+      limiter_(policy_.rate), metrics_(routes_) {
+    if (!policy_.problem_body)
+        policy_.problem_body = default_problem;
+    random_bytes(id_seed_, sizeof id_seed_);
+    metrics_.counter("pg_principal_http_log_lines_dropped_total",
+                     "Access log lines that nobody read in time.",
+                     [&access_log] { return static_cast<double>(access_log.dropped()); });
+}
+
+// Unique, not secret.
+std::string Dispatcher::new_id() {
+    const std::uint64_t count = next_id_.fetch_add(1, std::memory_order_relaxed);
+    std::string id;
+    id.reserve(32);
+    append_hex(id, mix(id_seed_[0] + count));
+    append_hex(id, mix(id_seed_[1] ^ mix(count)));
+    return id;
+}
+
+void Dispatcher::identify(Exchange &exchange) {
+    Request &request = exchange.request;
+    const std::string_view id = request.header("X-Request-Id");
+    request.id = is_request_id(id) ? std::string(id) : new_id();
+    request.client = client_address(exchange.peer, request.headers, policy_.proxies);
+    exchange.failure.clear();
+}
+
+Response Dispatcher::problem(const Exchange &exchange, int status, std::string_view code,
+                             std::string_view message) const {
+    Response response = policy_.problem_body({status, code, message, exchange.request});
+    if (response.status == 503 && !response.has("Retry-After"))
+        response.set("Retry-After", retry_after_seconds);
+    return response;
+}
+
+Response Dispatcher::refused(Exchange &exchange, const Refusal &refusal) {
+    exchange.match = {};
+    exchange.request.began = Clock::now();
+    identify(exchange);
+    return problem(exchange, refusal.status, code_of(refusal.status), refusal.reason);
+}
+
+std::optional<Response> Dispatcher::admit(Exchange &exchange) {
+    identify(exchange);
+    Request &request = exchange.request;
+    exchange.match = routes_.find(request.method, request.path);
+    const RouteTable::Match &match = exchange.match;
+    if (request.method == "OPTIONS" && (!match.allow.empty() || request.path == "*"))
+        return options(exchange);
+    if (!match.allow.empty()) {
+        Response response = problem(exchange, 405, "method_not_allowed", "method not allowed");
+        response.set("Allow", match.allow);
+        return response;
+    }
+    if (!match.route)
+        return problem(exchange, 404, "not_found", "no such resource");
+    if (match.malformed)
+        return problem(exchange, 400, "bad_request", "malformed path");
+    // Whoever looked at one of them before us may have looked at the other.
+    if (request.repeats_header("Authorization"))
+        return problem(exchange, 400, "bad_request", "repeated header");
+    if (const Route &route = *match.route; route.budget)
+        if (const unsigned wait = limiter_.try_take(
+                request.client, route.budget_of ? route.budget_of(request) : *route.budget,
+                exchange.request.began)) {
+            Response response =
+                problem(exchange, 429, "over_request_rate_limit", "too many requests");
+            response.set("Retry-After", std::to_string(wait));
+            return response;
+        }
+    request.params = std::move(exchange.match.params);
+    return std::nullopt;
+}
+
+// Also what browsers ask before a cross-origin request.
+Response Dispatcher::options(const Exchange &exchange) const {
+    Response response = Response::empty();
+    const std::string &allow = exchange.match.allow;
+    if (!allow.empty())
+        response.set("Allow", allow);
+    const Request &request = exchange.request;
+    if (policy_.cors_origins.empty() || !request.has_header("Access-Control-Request-Method"))
+        return response;
+    response.set("Access-Control-Allow-Methods", allow);
+    std::string headers = "authorization, apikey, content-type, accept, x-client-info, "
+                          "x-supabase-api-version, x-request-id";
+    for (const std::string &name : policy_.cors_headers)
+        headers.append(", ").append(name);
+    response.set("Access-Control-Allow-Headers", headers);
+    response.set("Access-Control-Max-Age", "600");
+    return response;
+}
+
+// Tokens travel in headers of the page's own making: credentials are never allowed.
+void Dispatcher::add_cors(const Request &request, Response &response) const {
+    const auto &origins = policy_.cors_origins;
+    if (origins.empty())
+        return;
+    const bool any = origins.front() == "*";
+    if (!any)
+        response.set("Vary", "Origin");
+    const std::string_view origin = request.header("Origin");
+    if (origin.empty() ||
+        (!any && std::find(origins.begin(), origins.end(), origin) == origins.end()))
+        return;
+    response.set("Access-Control-Allow-Origin", any ? "*" : origin);
+    response.set("Access-Control-Expose-Headers",
+                 "link, x-total-count, x-supabase-api-version, x-request-id, retry-after");
+}
+
+Response Dispatcher::handle(Exchange &exchange) const {
+    try {
+        return exchange.match.route->handler(exchange.request);
+    } catch (const HttpError &error) {
+        exchange.failure = error.failure;
+        return problem(exchange, error.status, error.code, error.what());
+    } catch (const Unavailable &) {
+        exchange.failure = "unavailable";
+        return problem(exchange, 503, "unavailable", "the database cannot be reached");
+    } catch (const DbError &error) {
+        exchange.failure = error.sqlstate;
+        if (error.sqlstate == "57014")
+            return problem(exchange, 503, "timeout", "the database took too long");
+    } catch (const std::bad_alloc &) {
+        throw;
+    } catch (...) { // its text may quote what it was working on
+        exchange.failure = "internal";
+    }
+    return problem(exchange, 500, "internal_error", "internal error");
+}
+
+void Dispatcher::finish(const Exchange &exchange, Response &response) {
+    thread_local WallClock clock;
+    const Request &request = exchange.request;
+    clock.update();
+    add_cors(request, response);
+    response.set("Date", clock.http_date());
+    response.set("X-Request-Id", request.id);
+    response.set("X-Content-Type-Options", "nosniff");
+    if (!response.has("Cache-Control"))
+        response.set("Cache-Control", "no-store");
+    const double seconds = std::chrono::duration<double>(Clock::now() - request.began).count();
+    metrics_.observe(exchange.match.route ? exchange.match.index : Metrics::no_route,
+                     response.status, seconds);
+    if (access_log_.enabled())
+        log(exchange, response, seconds, clock);
+}
+
+namespace {
+
+// The path of what was not found, as a log can bear it.
+std::string shown_path(std::string_view path) {
+    constexpr std::size_t most = 256;
+    std::string shown(path.substr(0, most));
+    for (char &c : shown)
+        if (c < 0x20 || c > 0x7e)
+            c = '?';
+    return path.size() > most ? shown + "..." : shown;
+}
+
+} // namespace
+
+// The pattern instead of the path, and nothing of the query: neither can hold a secret then. What
+// no route is for, an operator wants to see.
+void Dispatcher::log(const Exchange &exchange, const Response &response, double seconds,
+                     const WallClock &clock) {
+    const Request &request = exchange.request;
+    const bool bodyless = has_no_body(response.status) || request.method == "HEAD";
+    char numbers[96];
+    std::snprintf(numbers, sizeof numbers, ",\"status\":%d,\"bytes\":%zu,\"ms\":%.3f,\"client\":\"",
+                  response.status, bodyless ? 0 : response.body.size(), seconds * 1000);
+    std::string line = "{\"time\":\"" + clock.iso() + "\",\"id\":\"" + request.id +
+                       "\",\"method\":\"" + std::string(request.method) + "\",\"route\":";
+    json::append_quoted(line, exchange.match.route ? exchange.match.route->pattern : "");
+    if (response.status == 404 && !exchange.match.route)
+        json::append_quoted(line += ",\"path\":", shown_path(request.path));
+    line.append(numbers).append(request.client.text()) += '"';
+    if (!exchange.failure.empty()) {
+        line += ",\"error\":";
+        json::append_quoted(line, exchange.failure);
+    }
+    access_log_.write(line += '}');
+}
+
+} // namespace pg_principal::http

@@ -1,0 +1,86 @@
+// What a handler gets and what it gives back.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http/address.hpp"
+#include "http/limits.hpp"
+
+namespace pg_principal::http {
+
+struct Header {
+    std::string_view name, value;
+};
+
+struct PathParam {
+    std::string_view name;
+    std::string value; // decoded
+};
+
+bool same_name(std::string_view a, std::string_view b) noexcept; // ASCII, case does not count
+
+// Its views lead into the connection's buffer and last until the handler returns.
+struct Request {
+    std::string_view method;
+    std::string_view path;  // as sent: only parameters are decoded
+    std::string_view query; // as sent, without the question mark
+    std::vector<Header> headers;
+    std::string_view body;
+    int minor_version = 1; // of HTTP/1.x
+    bool secure = false;   // came over TLS
+    Address client;
+    std::string id;          // also in the access log and in the response
+    Clock::time_point began; // when the whole of it was here
+    std::vector<PathParam> params;
+
+    // The first of that name, "" when there is none.
+    std::string_view header(std::string_view name) const noexcept;
+    bool has_header(std::string_view name) const noexcept;
+    bool repeats_header(std::string_view name) const noexcept;
+    // Of the route's pattern; a name that is not in it is a mistake in the program.
+    const std::string &param(std::string_view name) const;
+    // The token of `Authorization: Bearer ...`; "" when there is none.
+    std::string_view bearer() const noexcept;
+};
+
+struct Response {
+    int status = 200;
+    std::string body = {};
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    bool close = false; // end the connection after it
+
+    // Replaces. Throws std::invalid_argument for a name or value that would end the line.
+    Response &set(std::string_view name, std::string_view value);
+    bool has(std::string_view name) const noexcept;
+
+    static Response json(int status, std::string body) { return {status, std::move(body)}; }
+    static Response text(int status, std::string body) {
+        return {status, std::move(body), "text/plain; charset=utf-8"};
+    }
+    static Response empty(int status = 204) { return {status, {}, {}}; }
+};
+
+// Percent-decoding in which only %XX is an escape; nothing when it is malformed, is no UTF-8 or
+// holds a control character.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
+
+// name=value&name=value, of a query or a form's body.
+class Form {
+  public:
+    // Nothing when a part cannot be decoded.
+    static std::optional<Form> parse(std::string_view text);
+    // The first of that name.
+    std::optional<std::string> get(std::string_view name) const;
+    bool repeats(std::string_view name) const;
+    const std::vector<std::pair<std::string, std::string>> &fields() const { return fields_; }
+
+  private:
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+} // namespace pg_principal::http

@@ -1,0 +1,70 @@
+// The table of routes: what is served, who may call it, and what documents it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.hpp"
+#include "http/rate_limit.hpp"
+
+namespace pg_principal::http {
+
+// What a caller must bring. The database judges it; this is for the documentation and for the test
+// that tries every route with every kind of caller.
+enum class Caller { anybody, api_key, signed_in, auditor, admin, service_role };
+
+const char *caller_name(Caller caller) noexcept;
+
+using Handler = std::function<Response(const Request &)>;
+
+struct Route {
+    std::string method;  // HEAD is answered through GET, OPTIONS by the dispatcher
+    std::string pattern; // "/api/users/:id/role"
+    Handler handler;
+    std::string summary = {};
+    Caller caller = Caller::anybody;
+    bool asks_database = true; // hence may answer 503
+    // What it is charged to; none: it is not limited.
+    std::optional<Budget> budget = {};
+    Budget (*budget_of)(const Request &) = nullptr; // where that depends on the request
+    int success = 200;
+    std::string request_schema = {}, response_schema = {}; // JSON Schema
+    std::string query = {};         // of each of its names the schema, one JSON object
+    std::vector<int> refusals = {}; // besides those that follow from the rest of it
+    const char *error_schema = "Error";
+};
+
+class RouteTable {
+  public:
+    RouteTable();
+    ~RouteTable();
+    RouteTable(RouteTable &&) noexcept;
+    // Throws std::logic_error for a malformed pattern and for one that is there already.
+    RouteTable &add(Route route);
+
+    struct Match {
+        const Route *route = nullptr;
+        std::size_t index = 0;         // of the route in routes()
+        std::vector<PathParam> params; // decoded
+        std::string allow;             // the path is known, the method is not: what would do
+        bool malformed = false;        // a parameter cannot be decoded
+    };
+    // A segment that is spelt out goes before a parameter. Nothing is added to or taken from the
+    // path: "/a/", "//a" and "/%61" are not "/a".
+    Match find(std::string_view method, std::string_view path) const;
+
+    const std::vector<Route> &routes() const { return routes_; }
+
+  private:
+    struct Node;
+    const Node *descend(const Node &node, std::string_view rest,
+                        std::vector<std::string_view> &values) const;
+    std::vector<Route> routes_;
+    std::unique_ptr<Node> root_;
+};
+
+} // namespace pg_principal::http

@@ -1,0 +1,198 @@
+#include "http/server.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/failure.hpp"
+#include "http/adapter.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+// A write to a connection that is gone is an error, not the end of the program.
+void block_pipe_signal() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+// In place of SO_REUSEPORT: a second server on the port is refused.
+void be_alone(int socket) {
+    const int on = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on); // 0.0.0.0 and [::] are two
+}
+
+// The library's, with a longer backlog than its 5.
+template <class Library>
+struct Listening final : Library {
+    using Library::Library;
+    bool bind(const std::string &host, int port) {
+        const int bound = port == 0                        ? this->bind_to_any_port(host)
+                          : this->bind_to_port(host, port) ? port
+                                                           : -1;
+        port_ = bound;
+        return bound > 0 && ::listen(this->svr_sock_, SOMAXCONN) == 0;
+    }
+    int port_ = 0;
+};
+
+// Newer versions have it under another name.
+template <class S>
+auto context_of(S &server, int) -> decltype(static_cast<SSL_CTX *>(server.tls_context())) {
+    return static_cast<SSL_CTX *>(server.tls_context());
+}
+template <class S>
+auto context_of(S &server, long) -> decltype(server.ssl_context()) {
+    return server.ssl_context();
+}
+
+template <class Library>
+int bind(Library &library, const Endpoint &endpoint) {
+    errno = 0;
+    if (library.bind(endpoint.host, std::stoi(endpoint.port)))
+        return library.port_;
+    const int error = errno;
+    throw cli::Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
+                           (error ? std::strerror(error) : "no such address"),
+                       {},
+                       error == EADDRINUSE ? "Another program, perhaps another server of this "
+                                             "kind, listens there."
+                                           : "");
+}
+
+double number(std::uint64_t count) { return static_cast<double>(count); }
+
+} // namespace
+
+// The library's threads, counting who has one and who waits for one.
+class Server::Threads final : public httplib::TaskQueue {
+  public:
+    explicit Threads(Server &server) : pool_(server.options_.limits.connections), server_(server) {}
+    auto enqueue(std::function<void()> task)
+        -> decltype(std::declval<httplib::TaskQueue &>().enqueue(nullptr)) override {
+        ++server_.accepted_;
+        ++server_.waiting_;
+        return pool_.enqueue([this, task = std::move(task)] {
+            --server_.waiting_;
+            ++server_.open_;
+            task();
+            --server_.open_;
+        });
+    }
+    void shutdown() override { pool_.shutdown(); }
+
+  private:
+    httplib::ThreadPool pool_;
+    Server &server_;
+};
+
+Server::Server(ServerOptions options, Dispatcher &dispatcher)
+    : options_(std::move(options)), dispatcher_(dispatcher) {
+    for (const Endpoint &endpoint : options_.listen)
+        servers_.push_back(listen(endpoint));
+    publish_metrics();
+}
+
+Server::~Server() = default;
+
+std::unique_ptr<httplib::Server> Server::listen(const Endpoint &endpoint) {
+    if (!options_.tls) {
+        auto server = std::make_unique<Listening<httplib::Server>>();
+        configure(*server);
+        ports_.push_back(bind(*server, endpoint));
+        return server;
+    }
+    Tls &tls = *options_.tls;
+    auto server = std::make_unique<Listening<httplib::SSLServer>>(tls.certificate_file().c_str(),
+                                                                  tls.key_file().c_str());
+    if (!server->is_valid())
+        throw cli::Failure("cannot set up TLS");
+    tls.govern(context_of(*server, 0));
+    configure(*server);
+    ports_.push_back(bind(*server, endpoint));
+    return server;
+}
+
+void Server::configure(httplib::Server &server) {
+    const Limits &limits = options_.limits;
+    const auto whole_seconds = [](milliseconds time) {
+        return std::max<time_t>(1, std::chrono::duration_cast<std::chrono::seconds>(time).count());
+    };
+    adapt(server, dispatcher_, limits);
+    server.new_task_queue = [this] { return new Threads(*this); };
+    server.set_socket_options(be_alone);
+    server.set_tcp_nodelay(true);
+    server.set_read_timeout(limits.request_time);
+    server.set_write_timeout(limits.write_time);
+    server.set_keep_alive_timeout(whole_seconds(limits.idle_time));
+    server.set_keep_alive_max_count(options_.behind_proxy ? 1 : limits.requests_per_connection);
+}
+
+bool Server::run() {
+    block_pipe_signal();
+    accepting_ = servers_.size();
+    for (const auto &server : servers_)
+        std::thread([this, library = server.get()] {
+            library->listen_after_bind(); // until stop(), and until its connections have ended
+            const std::lock_guard<std::mutex> lock(mutex_);
+            --accepting_;
+            changed_.notify_all();
+        }).detach();
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return stops_ > 0 || accepting_ < servers_.size(); });
+    if (stops_ == 0)
+        throw cli::Failure("cannot accept connections any more");
+    const Clock::time_point until = Clock::now() + options_.stop_time;
+    while (accepting_ > 0 && stops_ < 2 && Clock::now() < until) {
+        for (const auto &server : servers_) // one that is about to begin would not hear it once
+            server->stop();
+        changed_.wait_for(lock, milliseconds(20));
+    }
+    if (accepting_ > 0 && options_.interrupt)
+        options_.interrupt();
+    return changed_.wait_for(lock, milliseconds(500), [this] { return accepting_ == 0; });
+}
+
+void Server::stop() noexcept {
+    ++stops_;
+    changed_.notify_all();
+}
+
+void Server::publish_metrics() {
+    Metrics &metrics = dispatcher_.metrics();
+    metrics.gauge("pg_principal_http_connections", "Connections that have a thread.",
+                  [this] { return number(open_); });
+    metrics.gauge("pg_principal_http_waiting_connections", "Connections that wait for a thread.",
+                  [this] { return number(waiting_); });
+    metrics.counter("pg_principal_http_connections_total", "Connections accepted.",
+                    [this] { return number(accepted_); });
+}
+
+Endpoint Endpoint::parse(const std::string &text) {
+    const std::size_t colon = text.rfind(':');
+    Endpoint endpoint;
+    if (colon != text.npos) {
+        endpoint = {text.substr(0, colon), text.substr(colon + 1)};
+        std::string &host = endpoint.host;
+        if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+            host = host.substr(1, host.size() - 2);
+        else if (host.find(':') != host.npos)
+            host.clear();
+    }
+    const std::string &port = endpoint.port;
+    if (endpoint.host.empty() || port.empty() || port.size() > 5 ||
+        port.find_first_not_of("0123456789") != port.npos || std::stoi(port) > 65535)
+        throw cli::UsageError("an address to listen on is HOST:PORT",
+                              "For example 127.0.0.1:9999 or [::1]:9999.");
+    return endpoint;
+}
+
+} // namespace pg_principal::http

@@ -1,0 +1,72 @@
+// The HTTP server: one of cpp-httplib's for each address. A connection holds a thread for as long
+// as it lasts, and slow clients are bounded byte by byte only: on a hostile network a proxy stands
+// in front, as frontend/nginx.conf sets it up.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "http/dispatcher.hpp"
+#include "http/tls.hpp"
+
+namespace httplib {
+class Server;
+}
+
+namespace pg_principal::http {
+
+// host:port, [::1]:port; throws UsageError.
+struct Endpoint {
+    std::string host, port;
+    static Endpoint parse(const std::string &text);
+};
+
+struct ServerOptions {
+    std::vector<Endpoint> listen;
+    Limits limits = {};
+    milliseconds stop_time{10'000};
+    std::shared_ptr<Tls> tls = {};
+    bool behind_proxy = false; // then each connection carries one request
+    // Handlers still run when stop_time is over: the last thing to be done about them.
+    std::function<void()> interrupt = {};
+};
+
+class Server {
+  public:
+    // Listens from here on; throws Failure when it cannot.
+    Server(ServerOptions options, Dispatcher &dispatcher);
+    ~Server();
+    Server(const Server &) = delete;
+    Server &operator=(const Server &) = delete;
+
+    // Serves until it has stopped; false when somebody had to be left in the middle, who may still
+    // hold threads. Throws Failure when it cannot go on.
+    bool run();
+    // From any thread: no new connections, requests underway finish. The second time they do not.
+    void stop() noexcept;
+    // As bound, for port 0.
+    std::vector<int> ports() const { return ports_; }
+
+  private:
+    class Threads;
+    std::unique_ptr<httplib::Server> listen(const Endpoint &endpoint);
+    void configure(httplib::Server &server);
+    void publish_metrics();
+
+    ServerOptions options_;
+    Dispatcher &dispatcher_;
+    std::vector<std::unique_ptr<httplib::Server>> servers_;
+    std::vector<int> ports_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::atomic<int> stops_{0};
+    std::atomic<std::size_t> accepting_{0}, open_{0}, waiting_{0};
+    std::atomic<std::uint64_t> accepted_{0};
+};
+
+} // namespace pg_principal::http

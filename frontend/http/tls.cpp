@@ -1,0 +1,78 @@
+#include "http/tls.hpp"
+
+#include <cstring>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/failure.hpp"
+
+namespace pg_principal::http {
+
+namespace {
+
+// One protocol is spoken; a client that offers others goes on without.
+int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_size,
+                    const unsigned char *in, unsigned int in_size, void *) {
+    static constexpr unsigned char http11[] = "\x08http/1.1";
+    unsigned char *chosen = nullptr;
+    if (SSL_select_next_proto(&chosen, out_size, http11, sizeof http11 - 1, in, in_size) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// OpenSSL's word for what went wrong; never the content of a file.
+[[noreturn]] void fail(const std::string &what) {
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    throw cli::Failure(what, reason ? reason : "");
+}
+
+void configure(SSL_CTX *context) {
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
+    // Sessions live in tickets that clients keep: nothing grows here.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+} // namespace
+
+Tls::Tls(std::string certificate_file, std::string key_file)
+    : certificate_file_(std::move(certificate_file)), key_file_(std::move(key_file)) {
+    reload();
+}
+
+void Tls::reload() {
+    ERR_clear_error();
+    std::shared_ptr<SSL_CTX> fresh(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    if (!fresh)
+        fail("cannot set up TLS");
+    configure(fresh.get());
+    if (SSL_CTX_use_certificate_chain_file(fresh.get(), certificate_file_.c_str()) != 1)
+        fail("cannot read a certificate from " + certificate_file_);
+    if (SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM) != 1)
+        fail("cannot read a private key from " + key_file_);
+    if (SSL_CTX_check_private_key(fresh.get()) != 1)
+        fail("the private key does not belong to the certificate");
+    const std::lock_guard<std::mutex> lock(mutex_);
+    context_ = std::move(fresh);
+}
+
+void Tls::govern(SSL_CTX *context) {
+    configure(context);
+    SSL_CTX_set_client_hello_cb(context, at_hello, this);
+}
+
+// Each connection begins with the certificate of this moment.
+int Tls::at_hello(SSL *connection, int *, void *tls) {
+    Tls &self = *static_cast<Tls *>(tls);
+    const std::lock_guard<std::mutex> lock(self.mutex_);
+    return SSL_set_SSL_CTX(connection, self.context_.get()) ? SSL_CLIENT_HELLO_SUCCESS
+                                                            : SSL_CLIENT_HELLO_ERROR;
+}
+
+} // namespace pg_principal::http

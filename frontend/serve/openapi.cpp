@@ -1,0 +1,114 @@
+#include "serve/openapi.hpp"
+
+#include "base/json_tree.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+using cli::Json;
+
+// "/api/users/:id/role" is "/api/users/{id}/role" there.
+std::string templated(std::string_view pattern, std::vector<std::string> &names) {
+    std::string path;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] != ':') {
+            path += pattern[i];
+            continue;
+        }
+        const std::size_t end = std::min(pattern.find('/', i), pattern.size());
+        names.emplace_back(pattern.substr(i + 1, end - i - 1));
+        path += '{' + names.back() + '}';
+        i = end - 1;
+    }
+    return path;
+}
+
+Json content(Json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
+
+Json responses(const Route &route, bool has_path_parameter) {
+    const auto refusal = [&](const char *description) -> Json {
+        const std::string schema = std::string("#/components/schemas/") + route.error_schema;
+        return {{"description", description}, {"content", content({{"$ref", schema}})}};
+    };
+    const bool needs_token = route.caller != Caller::anybody;
+    const bool takes_input =
+        has_path_parameter || !route.request_schema.empty() || !route.query.empty();
+    Json out;
+    Json &good = out[std::to_string(route.success)];
+    good["description"] = "Done";
+    if (!route.response_schema.empty())
+        good["content"] = content(Json::parse(route.response_schema));
+    if (takes_input)
+        out["400"] = refusal("The request is malformed, or a field of it was refused");
+    if (needs_token || route.budget == Budget::costly || route.budget == Budget::refresh)
+        out["401"] = refusal("No token, a dead one, or wrong credentials");
+    if (needs_token)
+        out["403"] = refusal("The caller's role is too small");
+    if (has_path_parameter)
+        out["404"] = refusal("There is no such thing");
+    for (const int status : route.refusals)
+        out[std::to_string(status)] =
+            refusal(status == 409 ? "It cannot be as things stand" : "There is no such thing");
+    if (!route.request_schema.empty()) {
+        out["413"] = refusal("The body is too long");
+        out["415"] = refusal("The body must be JSON");
+    }
+    if (route.asks_database)
+        out["503"] = refusal("Not now; Retry-After tells the seconds");
+    if (route.budget)
+        out["429"] = refusal("Too many requests; Retry-After tells the seconds");
+    out["default"] = refusal("Anything else");
+    return out;
+}
+
+Json operation(const Route &route, const std::vector<std::string> &names) {
+    Json out = {{"summary", route.summary}, {"x-caller", caller_name(route.caller)}};
+    if (route.budget)
+        out["x-rate-limit"] = budget_name(*route.budget);
+    Json parameters = Json::array();
+    for (const std::string &name : names)
+        parameters.push_back(
+            {{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+    const Json query = route.query.empty() ? Json::object() : Json::parse(route.query);
+    for (const auto &[name, schema] : query.items())
+        parameters.push_back(
+            {{"name", name}, {"in", "query"}, {"required", false}, {"schema", schema}});
+    if (!parameters.empty())
+        out["parameters"] = parameters;
+    if (!route.request_schema.empty()) {
+        Json schema = Json::parse(route.request_schema);
+        const bool needed = schema.contains("$ref") || schema.contains("required");
+        out["requestBody"] = {{"required", needed}, {"content", content(std::move(schema))}};
+    }
+    out["responses"] = responses(route, !names.empty());
+    out["security"] = Json::array();
+    if (route.caller != Caller::anybody)
+        out["security"].push_back({{"bearer", Json::array()}});
+    return out;
+}
+
+} // namespace
+
+std::string openapi_document(const RouteTable &routes, const char *version, const char *schemas) {
+    Json document = {{"openapi", "3.1.0"},
+                     {"info", {{"title", "pg_principal"}, {"version", version}}}};
+    Json &paths = document["paths"] = Json::object();
+    for (const Route &route : routes.routes()) {
+        std::vector<std::string> names;
+        const std::string path = templated(route.pattern, names);
+        std::string method = route.method;
+        for (char &c : method)
+            c = static_cast<char>(c + 32);
+        paths[path][method] = operation(route, names);
+    }
+    document["components"] = {
+        {"schemas", Json::parse(schemas)},
+        {"securitySchemes",
+         {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}}}}};
+    return document.dump();
+}
+
+} // namespace pg_principal::api

@@ -1,0 +1,260 @@
+#include "serve/options.hpp"
+
+#include "base/failure.hpp"
+#include "http/text.hpp"
+#include "cli/output.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+using http::milliseconds;
+
+// --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
+Option with_variable(Option option, const char *flag) {
+    std::string name = "PG_PRINCIPAL_SERVE_";
+    for (const char *c = flag + 2; *c; ++c)
+        name += *c == '-' ? '_' : static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+    return option.variable(name);
+}
+
+template <class T>
+Option add(Verb &verb, const char *flag, T &value, const char *type, const char *text) {
+    return with_variable(verb.option(flag, value, text).type(type), flag).shows_default();
+}
+
+Option add_list(Verb &verb, const char *flag, std::vector<std::string> &values, const char *type,
+                const char *text) {
+    return add(verb, flag, values, type, text).separated_by_commas();
+}
+
+void add_seconds(Verb &verb, const char *flag, double &value, const char *text) {
+    add(verb, flag, value, "SECONDS", text).between(0.001, 86400.0);
+}
+
+void add_bytes(Verb &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
+               const char *text) {
+    add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
+}
+
+bool is_of_this_machine(const http::Endpoint &endpoint) {
+    static const http::Cidr loopback[] = {*http::Cidr::parse("127.0.0.0/8"),
+                                          *http::Cidr::parse("::1")};
+    const std::optional<http::Address> address = http::Address::parse(endpoint.host);
+    return endpoint.host == "localhost" ||
+           (address && (loopback[0].contains(*address) || loopback[1].contains(*address)));
+}
+
+milliseconds time_of(double seconds) {
+    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+} // namespace
+
+void add_serve_flags(Verb &verb, ServeFlags &flags) {
+    add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
+    add(verb, "--tls-cert", flags.tls_certificate, "FILE",
+        "Certificate chain (PEM): speak TLS; read again on SIGHUP");
+    with_variable(verb.flag("--allow-plain-http", flags.allow_plain_http,
+                            "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
+                  "--allow-plain-http");
+    add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
+    add(verb, "--access-log", flags.access_log, "FILE",
+        "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
+
+    add(verb, "--pool-size", flags.pool_size, "N", "Connections to the database")
+        .between(1U, 1000U);
+    with_variable(verb.flag("--transaction-pooler", flags.transaction_pooler,
+                            "The DSN leads to a pooler in transaction mode: no prepared "
+                            "statements, no startup options"),
+                  "--transaction-pooler");
+    add_seconds(verb, "--checkout-timeout", flags.checkout_timeout,
+                "How long a request waits for a connection");
+    add_seconds(verb, "--statement-timeout", flags.statement_timeout,
+                "How long a statement may take");
+    add_seconds(verb, "--connect-timeout", flags.connect_timeout,
+                "How long to try each host of the DSN");
+
+    add_seconds(verb, "--request-timeout", flags.request_timeout,
+                "Between two pieces of a request");
+    add_seconds(verb, "--idle-timeout", flags.idle_timeout,
+                "Between two requests of a connection, in whole seconds");
+    add_seconds(verb, "--write-timeout", flags.write_timeout, "For a client that is slow to read");
+    add_seconds(verb, "--stop-timeout", flags.stop_timeout,
+                "For requests underway after SIGTERM or SIGINT");
+    add_bytes(verb, "--max-body", flags.max_body, 1, "Largest body of a request");
+    add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
+        .between(4U, 10'000U);
+    add(verb, "--max-connections", flags.max_connections, "N",
+        "Connections served at once, a thread each")
+        .between(1U, 10'000U);
+    add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
+        .between(1U, 1'000'000'000U);
+
+    add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
+             "Whose X-Forwarded-For is believed; may be repeated");
+    add_list(verb, "--cors-origin", flags.cors_origins, "ORIGIN",
+             "Web origin whose pages may call, or *; may be repeated");
+    add_list(verb, "--cors-header", flags.cors_headers, "NAME",
+             "Header that pages may send beside those of the client libraries; may be repeated");
+    add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
+             "Clients that may read /metrics; may be repeated");
+    add(verb, "--rate-limit", flags.rate_limit, "N",
+        "Costly requests per second of one client; as many refreshes, as many changes of one's own "
+        "account, ten times as much administration; 0 is no limit")
+        .between(0.0, 1e6);
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
+
+    add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
+        "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
+    with_variable(verb.flag("--require-api-key", flags.require_api_key,
+                            "Refuse requests below --supabase-prefix without an apikey header "
+                            "(anon or service_role)"),
+                  "--require-api-key");
+
+    // Names that deployments of the API this one stands in for have already.
+    const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
+                                  const char *text) {
+        verb.option(flag, value, text)
+            .type("SECONDS")
+            .variable(variable)
+            .between(1U, 1'000'000'000U);
+    };
+    add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
+                 "Life of an access token, no more than pg_principal.access_token_ttl");
+    add_lifetime("--refresh-token-ttl", "AUTH_REFRESH_TOKEN_TTL", flags.refresh_token_ttl,
+                 "Life of a refresh token, no more than pg_principal.refresh_token_ttl");
+}
+
+http::ServerOptions server_options(const ServeFlags &flags) {
+    http::ServerOptions options;
+    const bool is_covered = !flags.tls_certificate.empty() || !flags.trusted_proxies.empty();
+    for (const std::string &text : flags.listen) {
+        options.listen.push_back(http::Endpoint::parse(text));
+        if (!is_covered && !flags.allow_plain_http && !is_of_this_machine(options.listen.back()))
+            throw UsageError("--listen " + printable(text) +
+                                 " would have passwords and tokens cross a network in the clear",
+                             "Give --tls-cert and --tls-key, or --trusted-proxy for a proxy that "
+                             "speaks TLS, or --allow-plain-http.");
+    }
+    if (flags.tls_certificate.empty() != flags.tls_key.empty())
+        throw UsageError("--tls-cert and --tls-key belong together");
+    if (!flags.tls_certificate.empty())
+        options.tls = std::make_shared<http::Tls>(flags.tls_certificate, flags.tls_key);
+    http::Limits &limits = options.limits;
+    limits.body = flags.max_body;
+    limits.headers = flags.max_headers;
+    limits.connections = flags.max_connections;
+    limits.requests_per_connection = flags.max_requests;
+    limits.request_time = time_of(flags.request_timeout);
+    limits.idle_time = time_of(flags.idle_timeout);
+    limits.write_time = time_of(flags.write_timeout);
+    options.stop_time = time_of(flags.stop_timeout);
+    options.behind_proxy = !flags.trusted_proxies.empty();
+    return options;
+}
+
+http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
+    http::PoolOptions options;
+    options.dsn = dsn;
+    options.size = flags.pool_size;
+    options.transaction_pooler = flags.transaction_pooler;
+    options.checkout_time = time_of(flags.checkout_timeout);
+    options.statement_time = time_of(flags.statement_timeout);
+    options.connect_time = time_of(flags.connect_timeout);
+    return options;
+}
+
+std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag) {
+    std::vector<http::Cidr> ranges;
+    for (const std::string &text : texts) {
+        const std::optional<http::Cidr> range = http::Cidr::parse(text);
+        if (!range)
+            throw UsageError(std::string(flag) + ": " + printable(text) +
+                                 " is not an address or range",
+                             "For example 10.0.0.0/8 or 2001:db8::1.");
+        ranges.push_back(*range);
+    }
+    return ranges;
+}
+
+namespace {
+
+// As browsers send it: scheme, host in small letters, port unless it is the scheme's own.
+bool is_origin(const std::string &text) {
+    if (text == "*")
+        return true;
+    std::string_view rest = text;
+    const bool secure = rest.substr(0, 8) == "https://";
+    if (!secure && rest.substr(0, 7) != "http://")
+        return false;
+    rest.remove_prefix(secure ? 8 : 7);
+    if (rest.empty())
+        return false;
+    const std::size_t colon = rest.find(':', rest.front() == '[' ? rest.find(']') : 0);
+    const std::string_view host = rest.substr(0, colon);
+    if (colon != rest.npos) {
+        const std::string_view port = rest.substr(colon + 1);
+        std::uint64_t number = 0;
+        if (port.size() > 5 || !http::read_digits(port, number) || port.front() == '0' ||
+            number > 65535 || number == (secure ? 443U : 80U))
+            return false;
+    }
+    if (!host.empty() && host.front() == '[')
+        return host.back() == ']' && host.find('.') == host.npos &&
+               http::Address::parse(host.substr(1, host.size() - 2)).has_value() &&
+               host.find_first_of("ABCDEF") == host.npos;
+    return !host.empty() && host.front() != '.' && host.front() != '-' &&
+           host.find("..") == host.npos &&
+           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
+}
+
+std::vector<std::string> origins(const std::vector<std::string> &texts) {
+    for (const std::string &text : texts)
+        if (!is_origin(text) || (text == "*" && texts.size() > 1))
+            throw UsageError("--cors-origin: " + printable(text) +
+                                 (text == "*" ? " stands by itself" : " is no web origin"),
+                             "For example https://app.example or http://localhost:3000, as "
+                             "browsers send it, or * alone.");
+    return texts;
+}
+
+} // namespace
+
+supabase::Options supabase_options(const ServeFlags &flags) {
+    const std::string &prefix = flags.supabase_prefix;
+    if (prefix == "off")
+        return {false, "", flags.require_api_key};
+    if (prefix.empty() || prefix == "/")
+        return {true, "", flags.require_api_key};
+    const bool plain = prefix.find_first_not_of("/-._~0123456789abcdefghijklmnopqrstuvwxyz"
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == prefix.npos;
+    if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
+        prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api")
+        throw UsageError("--supabase-prefix: " + printable(prefix) + " is no path to serve at",
+                         "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
+    return {true, prefix, flags.require_api_key};
+}
+
+http::Policy policy(const ServeFlags &flags) {
+    http::Policy policy;
+    policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
+    policy.cors_origins = origins(flags.cors_origins);
+    for (const std::string &name : flags.cors_headers) {
+        if (!http::is_token(name))
+            throw UsageError("--cors-header: " + printable(name) + " is no header's name");
+        policy.cors_headers.push_back(name);
+    }
+    policy.rate = {flags.rate_limit, flags.rate_burst};
+    policy.problem_body = [options = supabase_options(flags)](const http::Problem &problem) {
+        return supabase::is_below(options, problem.request.path) ? supabase::problem_body(problem)
+                                                                 : api::problem_body(problem);
+    };
+    return policy;
+}
+
+api::Lifetimes lifetimes(const ServeFlags &flags) {
+    return {flags.access_token_ttl, flags.refresh_token_ttl};
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,45 @@
+// The flags of `serve`, each also an environment variable, and what they amount to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/api.hpp"
+#include "http/dispatcher.hpp"
+#include "db/pool.hpp"
+#include "http/server.hpp"
+#include "supabase/supabase.hpp"
+#include "cli/verb.hpp"
+
+namespace pg_principal::cli {
+
+struct ServeFlags {
+    std::vector<std::string> listen = {"127.0.0.1:9999"};
+    std::string tls_certificate, tls_key;
+    std::string access_log = "-";
+    unsigned pool_size = 4;
+    bool transaction_pooler = false;
+    double checkout_timeout = 2, statement_timeout = 5, connect_timeout = 3;
+    double request_timeout = 15, idle_timeout = 2, write_timeout = 30, stop_timeout = 10;
+    std::uint64_t max_body = 64 << 10;
+    unsigned max_headers = 100, max_connections = 256, max_requests = 10'000;
+    std::vector<std::string> trusted_proxies, cors_origins, cors_headers;
+    std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
+    double rate_limit = 5, rate_burst = 30;
+    std::string supabase_prefix = "/auth/v1";
+    bool require_api_key = false;
+    bool allow_plain_http = false;                        // beyond this machine
+    unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
+};
+
+void add_serve_flags(Verb &verb, ServeFlags &flags);
+
+// Throw UsageError for what cannot be.
+http::ServerOptions server_options(const ServeFlags &flags);
+http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
+http::Policy policy(const ServeFlags &flags);
+api::Lifetimes lifetimes(const ServeFlags &flags);
+supabase::Options supabase_options(const ServeFlags &flags);
+std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag);
+
+} // namespace pg_principal::cli

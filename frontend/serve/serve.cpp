@@ -1,0 +1,143 @@
+#include "serve/serve.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <system_error>
+#include <thread>
+
+#include <pthread.h>
+
+#include "api/api.hpp"
+#include "cli/app.hpp"
+#include "base/failure.hpp"
+#include "serve/openapi.hpp"
+#include "cli/output.hpp"
+#include "serve/status.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+sigset_t server_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&signals, signal);
+    return signals;
+}
+
+void reload(http::Tls *tls, http::LineLog &log, std::ostream &err) {
+    try {
+        if (tls)
+            tls->reload();
+    } catch (const Failure &failure) {
+        print_error(err, std::string("still with the old certificate: ") + failure.what(),
+                    failure.detail);
+    }
+    if (!log.reopen())
+        print_error(err, "still with the old access log: the new one cannot be opened");
+}
+
+// Signals are awaited, not handled: nothing runs in between other things.
+void attend(http::Server &server, http::Tls *tls, http::LineLog &log, std::ostream &err) {
+    const sigset_t signals = server_signals();
+    const pthread_t self = pthread_self();
+    std::exception_ptr trouble;
+    std::atomic<bool> ended{false};
+    std::thread serving([&] {
+        try {
+            if (!server.run())
+                std::_Exit(0); // as asked for: whoever is still there has had stop_time
+        } catch (...) {
+            trouble = std::current_exception();
+        }
+        ended = true;
+        pthread_kill(self, SIGTERM);
+    });
+    while (!ended) {
+        int signal = 0;
+        if (sigwait(&signals, &signal) != 0 || ended)
+            continue;
+        if (signal == SIGHUP)
+            reload(tls, log, err);
+        else
+            server.stop();
+    }
+    serving.join();
+    if (trouble)
+        std::rethrow_exception(trouble);
+}
+
+std::unique_ptr<http::LineLog> open_log(const std::string &path) {
+    try {
+        return std::make_unique<http::LineLog>(path == "off" ? "" : path);
+    } catch (const std::system_error &error) {
+        throw Failure("cannot open the access log: " + error.code().message());
+    }
+}
+
+void announce(const http::Server &server, const http::ServerOptions &options, http::Pool &pool,
+              std::ostream &err) {
+    const std::vector<int> ports = server.ports();
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        const std::string &host = options.listen[i].host;
+        const bool v6 = host.find(':') != host.npos;
+        err << "pg_principal: listening on " << (options.tls ? "https://" : "http://")
+            << (v6 ? "[" + host + "]" : host) << ':' << ports[i] << std::endl;
+    }
+    if (!pool.wait_until_connected(http::milliseconds(1000)))
+        print_error(err, "warning: the database cannot be reached yet", pool.last_failure(),
+                    "Requests are answered with 503 until it can.");
+}
+
+// Of all the other routes, and of itself.
+void add_documentation(http::RouteTable &routes) {
+    const auto document = std::make_shared<std::string>();
+    http::Route route;
+    route.method = "GET";
+    route.pattern = "/openapi.json";
+    route.summary = "This document";
+    route.asks_database = false;
+    route.handler = [document](const http::Request &) {
+        return http::Response::json(200, *document);
+    };
+    routes.add(route);
+    *document = api::openapi_document(routes, version, api::component_schemas());
+}
+
+} // namespace
+
+void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
+           const RouteSource &add_routes) {
+    http::ServerOptions options = server_options(flags);
+    http::Policy rules = policy(flags);
+    const sigset_t signals = server_signals(); // before the first thread, which inherits this
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+    const std::unique_ptr<http::LineLog> log = open_log(flags.access_log);
+    http::Pool pool(pool_options(flags, dsn));
+    options.interrupt = [&pool] { pool.cancel_all(); };
+
+    http::RouteTable routes;
+    const http::Dispatcher *dispatching = nullptr;
+    DatabaseMetrics counted(pool);
+    const supabase::Options theirs = supabase_options(flags);
+    add_status_routes(
+        routes, pool,
+        theirs.offered && theirs.prefix.empty() ? supabase::health_body()
+                                                : "{\"status\":\"ok\",\"name\":\"pg_principal\"}",
+        [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
+        address_ranges(flags.metrics_from, "--metrics-from"));
+    add_routes(routes, pool);
+    add_documentation(routes);
+    http::Dispatcher dispatcher(std::move(routes), std::move(rules), *log);
+    dispatching = &dispatcher;
+    publish_pool_metrics(dispatcher.metrics(), pool);
+
+    http::Server server(options, dispatcher);
+    announce(server, options, pool, err);
+    attend(server, options.tls.get(), *log, err);
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,19 @@
+// The server as a program: flags in, signals heeded, until it is told to stop.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <string>
+
+#include "serve/options.hpp"
+
+namespace pg_principal::cli {
+
+using RouteSource = std::function<void(http::RouteTable &, http::Pool &)>;
+
+// Serves /health, /ready, /metrics and what `add_routes` adds; handlers may keep the pool. Throws
+// Failure and UsageError.
+void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
+           const RouteSource &add_routes);
+
+} // namespace pg_principal::cli

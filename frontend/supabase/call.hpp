@@ -1,0 +1,68 @@
+// Supabase Auth's wire shapes: how its requests are put to the database, and its error bodies.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/call.hpp"
+
+// The statements' parameters are the apikey header and then, for a caller, the token. A key that is
+// none leaves no row. OFFSET 0 keeps the planner from merging the steps.
+#define PG_PRINCIPAL_SUPABASE_KEY "(SELECT auth.is_project_key($1) AS known OFFSET 0) k"
+#define PG_PRINCIPAL_SUPABASE_CALL(call)                                                           \
+    "SELECT (r).status, (r).payload, (r).reason, NULL FROM (SELECT " call                          \
+    " AS r FROM (SELECT known, " PG_PRINCIPAL_PATIENCE " FROM " PG_PRINCIPAL_SUPABASE_KEY          \
+    " OFFSET 0) c WHERE known IS NOT FALSE AND patience IS NOT NULL OFFSET 0) s"
+// As PG_PRINCIPAL_CALL_AS_CALLER has it: why a token is dead is the fourth column.
+#define PG_PRINCIPAL_SUPABASE_BOUND(call, more)                                                    \
+    "SELECT (r).status, (r).payload, (r).reason, refused FROM (SELECT refused, "                   \
+    "CASE WHEN refused IS NULL THEN " call " END AS r FROM (SELECT auth.try_authenticate($2)"      \
+    " AS refused, " more " FROM " PG_PRINCIPAL_SUPABASE_KEY                                        \
+    " WHERE known IS NOT FALSE OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
+#define PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER(call)                                                 \
+    PG_PRINCIPAL_SUPABASE_BOUND(call, "'its own' AS patience")
+#define PG_PRINCIPAL_SUPABASE_CALL_AS_SELF(call)                                                   \
+    PG_PRINCIPAL_SUPABASE_BOUND(call, PG_PRINCIPAL_PATIENCE)
+
+namespace pg_principal::supabase {
+
+// A refusal; its code is one of Supabase Auth's.
+struct Refusal {
+    int status;
+    std::string_view code;
+    std::string message;
+    std::vector<std::string_view> weak_password = {}; // why: length, characters
+};
+
+// {code, error_code, msg}, and {code, message} for clients that ask for version 2024-01-01.
+http::Response refuse(const http::Request &request, const Refusal &refusal);
+
+struct Outcome {
+    int status = 0;
+    std::string payload, reason; // of the auth_result; reason is "" when it is ok
+    bool ok() const { return status < 300; }
+};
+
+// What the client shows of itself: the bearer token, or else its key.
+std::string_view credential(const http::Request &request) noexcept;
+
+// Both throw Refusal for what the database does not even judge: bad keys, dead tokens. A stranger's
+// last parameter is the context.
+Outcome ask_as_stranger(const api::Backend &backend, const http::Request &request,
+                        const http::Statement &statement,
+                        const std::vector<http::Param> &parameters);
+// A statement whose only parameter is the apikey header.
+Outcome ask_as_anybody(const api::Backend &backend, const http::Request &request,
+                       const http::Statement &statement);
+Outcome ask_as_caller(const api::Backend &backend, const http::Request &request,
+                      const http::Statement &statement,
+                      const std::vector<http::Param> &parameters = {});
+
+// In the words that clients look for.
+Refusal bad_email();
+
+// What an outcome that is not ok means here.
+Refusal refusal_of(const Outcome &outcome);
+
+} // namespace pg_principal::supabase

@@ -1,0 +1,92 @@
+// Where resource servers find the keys (OpenID Connect Discovery 1.0, RFC 8414).
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/json_writer.hpp"
+#include "http/text.hpp"
+#include "supabase/routes.hpp"
+
+namespace pg_principal::supabase {
+
+using namespace http;
+
+namespace {
+
+const Statement discovery{"SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer')",
+                          true};
+
+// The issuer where it is a URL, as everybody who looks for this document takes it to be; else what
+// the request came to, which holds for whoever sent it.
+std::string base_of(const Request &request, const std::string &prefix, std::string issuer,
+                    bool &is_url) {
+    is_url = issuer.substr(0, 8) == "https://" || issuer.substr(0, 7) == "http://";
+    if (is_url) {
+        while (issuer.back() == '/')
+            issuer.pop_back();
+        return issuer;
+    }
+    const std::string_view host = request.header("Host");
+    return std::string(request.secure ? "https://" : "http://") +
+           std::string(is_host(host) ? host : std::string_view()) + prefix;
+}
+
+std::string algorithms(std::string_view jwks) {
+    std::vector<std::string_view> names;
+    const json::Document document(jwks);
+    for (const json::Value key : document.root().find("keys").elements())
+        if (const json::Value alg = key.find("alg");
+            alg.is_string() &&
+            std::find(names.begin(), names.end(), alg.as_string()) == names.end())
+            names.push_back(alg.as_string());
+    if (names.empty())
+        names.push_back("HS256"); // has no public half
+    std::string list;
+    for (const std::string_view name : names)
+        list.append(list.empty() ? "[" : ",").append(json::quote(name));
+    return list + ']';
+}
+
+Response get_discovery(const api::Backend &backend, const Request &request,
+                       const std::string &prefix) {
+    const Result result = backend.ask(discovery);
+    const std::string issuer(result.text(0, 1));
+    bool is_url = false;
+    const std::string base = base_of(request, prefix, issuer, is_url);
+    std::string body;
+    json::ObjectWriter object(body);
+    object.text("issuer", issuer);
+    object.text("authorization_endpoint", base + "/authorize");
+    object.text("token_endpoint", base + "/token");
+    object.text("jwks_uri", base + "/.well-known/jwks.json");
+    object.text("userinfo_endpoint", base + "/user");
+    object.raw("response_types_supported", "[]"); // nobody is sent here from elsewhere
+    object.raw("grant_types_supported", R"(["password","refresh_token"])");
+    object.raw("subject_types_supported", R"(["public"])");
+    object.raw("id_token_signing_alg_values_supported", algorithms(result.text(0, 0)));
+    object.raw("token_endpoint_auth_methods_supported", R"(["none"])");
+    object.raw("claims_supported", R"(["sub","aud","iss","exp","iat","email","phone","role",)"
+                                   R"("session_id","app_metadata","user_metadata"])");
+    object.end();
+    Response response = Response::json(200, body);
+    if (is_url)
+        response.set("Cache-Control", "public, max-age=300");
+    return response;
+}
+
+} // namespace
+
+void add_discovery_routes(Routes &routes) {
+    Route made = routes.route(
+        "GET", "/.well-known/openid-configuration", Caller::anybody,
+        "Issuer, keys and their algorithms, for resource servers",
+        [prefix = routes.prefix()](const api::Backend &backend, const Request &request) {
+            return get_discovery(backend, request, prefix);
+        },
+        Routes::Key::open);
+    made.response_schema = R"({"type":"object","required":["issuer","jwks_uri"],"properties":{
+        "issuer":{"type":"string"},"jwks_uri":{"type":"string"}}})";
+    routes.add(std::move(made));
+}
+
+} // namespace pg_principal::supabase

@@ -1,0 +1,285 @@
+#include "supabase/fields.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include "api/fields.hpp"
+#include "core/json_writer.hpp"
+#include "supabase/call.hpp"
+
+namespace pg_principal::supabase {
+
+using namespace http;
+
+namespace {
+
+// Metadata from elsewhere may be deeper than what requests may bring.
+constexpr json::Limits payload_limits{512, 64u << 20};
+
+struct Name {
+    std::string_view theirs, ours;
+};
+
+constexpr Name names[] = {
+    {"password_hash", "passwordHash"}, {"current_password", "currentPassword"},
+    {"ban_duration", "banDuration"},   {"email_confirm", "emailConfirmed"},
+    {"phone", "phoneNumber"},          {"user_metadata", "userMetadata"},
+    {"app_metadata", "appMetadata"}};
+
+std::string_view their_name(std::string_view ours) {
+    for (const Name &name : names)
+        if (name.ours == ours)
+            return name.theirs;
+    return ours;
+}
+
+// As tokens have it: the application's members as they are, and what we say of every principal
+// under a name of our own.
+void write_app_metadata(std::string &out, json::Value user) {
+    constexpr std::string_view ours = "pg_principal";
+    const json::Value theirs = user.find("appMetadata");
+    json::ObjectWriter object(out);
+    if (!theirs.find("provider"))
+        object.text("provider", "email");
+    if (!theirs.find("providers"))
+        object.raw("providers", "[\"email\"]");
+    for (const json::Member member : theirs.members())
+        if (member.name != ours)
+            object.value(member.name, member.value);
+    std::string nested;
+    json::ObjectWriter principal(nested);
+    principal.value("kind", user.find("kind"));
+    principal.value("role", user.find("role"));
+    principal.end();
+    object.raw(ours, nested);
+    object.end();
+}
+
+// Every principal has one identity, its email.
+void write_identity(std::string &out, json::Value user) {
+    std::string data;
+    json::ObjectWriter claims(data);
+    claims.value("sub", user.find("id"));
+    claims.value("email", user.find("email"));
+    claims.boolean("email_verified", user.find("emailConfirmedAt").is_string());
+    claims.boolean("phone_verified", false);
+    claims.end();
+    json::ObjectWriter object(out);
+    object.value("identity_id", user.find("id"));
+    object.value("id", user.find("id"));
+    object.value("user_id", user.find("id"));
+    object.raw("identity_data", data);
+    object.text("provider", "email");
+    object.value("last_sign_in_at", user.find("lastSignInAt"));
+    object.value("created_at", user.find("createdAt"));
+    object.value("updated_at", user.find("updatedAt"));
+    object.value("email", user.find("email"));
+    object.end();
+}
+
+void write_user(std::string &out, json::Value user) {
+    json::ObjectWriter object(out);
+    const auto when_known = [&](std::string_view name, std::string_view ours) {
+        if (const json::Value value = user.find(ours); value.is_string())
+            object.value(name, value);
+    };
+    object.value("id", user.find("id"));
+    object.text("aud", "authenticated");
+    object.text("role", "authenticated");
+    object.value("email", user.find("email"));
+    when_known("email_confirmed_at", "emailConfirmedAt");
+    const json::Value phone = user.find("phoneNumber");
+    object.text("phone", phone.is_string() ? phone.as_string() : std::string_view());
+    when_known("confirmed_at", "emailConfirmedAt");
+    when_known("last_sign_in_at", "lastSignInAt");
+    std::string nested;
+    write_app_metadata(nested, user);
+    object.raw("app_metadata", nested);
+    object.value("user_metadata", user.find("userMetadata"));
+    nested = "[";
+    write_identity(nested, user);
+    object.raw("identities", nested += ']');
+    object.value("created_at", user.find("createdAt"));
+    object.value("updated_at", user.find("updatedAt"));
+    when_known("banned_until", "bannedUntil");
+    object.boolean("is_anonymous", false);
+    object.end();
+}
+
+} // namespace
+
+Body::Body(const Request &request, May may) {
+    try {
+        const api::Fields fields(request, "",
+                                 may == May::be_empty ? api::Need::optional : api::Need::required);
+        text_ = fields.whole();
+    } catch (const api::Answer &answer) {
+        const int status = answer.response.status;
+        throw Refusal{status, status == 413 ? "request_entity_too_large" : "bad_json",
+                      read_problems(answer.response.body).text};
+    }
+    json::parse_into(document_, text_);
+}
+
+json::Value Body::find(std::string_view name) const {
+    const json::Value value = document_.root().find(name);
+    return value.is_null() ? json::Value() : value;
+}
+
+std::string Body::text(std::string_view name) const {
+    const json::Value value = find(name);
+    if (value && !value.is_string())
+        throw Refusal{400, "bad_json", std::string(name) + " must be a string"};
+    return value ? std::string(value.as_string()) : std::string();
+}
+
+bool Body::flag(std::string_view name) const {
+    const json::Value value = find(name);
+    if (value && !value.is_bool())
+        throw Refusal{400, "bad_json", std::string(name) + " must be true or false"};
+    return value && value.as_bool();
+}
+
+json::Value Body::object(std::string_view name) const {
+    const json::Value value = find(name);
+    if (value && !value.is_object())
+        throw Refusal{400, "bad_json", std::string(name) + " must be an object"};
+    return value;
+}
+
+std::string user_body(const std::string &payload) {
+    const json::Document document(payload, payload_limits);
+    std::string out;
+    write_user(out, document.root().find("user"));
+    return out;
+}
+
+std::string session_body(const std::string &payload) {
+    const json::Document document(payload, payload_limits);
+    const json::Value tokens = document.root().find("tokens"),
+                      lifetime = tokens.find("accessTokenExpiresIn");
+    std::string out, user;
+    json::ObjectWriter object(out);
+    object.value("access_token", tokens.find("accessToken"));
+    object.text("token_type", "bearer");
+    object.value("expires_in", lifetime);
+    object.number("expires_at", std::time(nullptr) + lifetime.as_int64().value_or(0));
+    object.value("refresh_token", tokens.find("refreshToken"));
+    write_user(user, document.root().find("user"));
+    object.raw("user", user);
+    object.end();
+    return out;
+}
+
+Users users_body(const std::string &payload) {
+    const json::Document document(payload, payload_limits);
+    std::string list;
+    for (const json::Value user : document.root().find("users").elements()) {
+        list += list.empty() ? '[' : ',';
+        write_user(list, user);
+    }
+    list += list.empty() ? "[]" : "]";
+    return {"{\"users\":" + list + ",\"aud\":\"authenticated\"}",
+            document.root().find("total").as_int64().value_or(0)};
+}
+
+std::string profile_of(const Body &body, std::string_view changed_id) {
+    if (const std::string role = body.text("role"); !role.empty() && role != "authenticated")
+        throw Refusal{400, "validation_failed",
+                      "role must be authenticated; the app role is set at /api/users/:id/role"};
+    std::string out;
+    json::ObjectWriter object(out);
+    if (const std::string id = body.text("id"); !id.empty() && id != changed_id)
+        object.text("id", id);
+    for (const char *name : {"email", "password"})
+        if (const std::string value = body.text(name); !value.empty())
+            object.text(name, value);
+    for (const std::string_view name : {"password_hash", "phone", "ban_duration"})
+        if (const std::string value = body.text(name); !value.empty())
+            object.text(std::find_if(std::begin(names), std::end(names),
+                                     [&](const Name &n) { return n.theirs == name; })
+                            ->ours,
+                        value);
+    if (body.flag("email_confirm"))
+        object.boolean("emailConfirmed", true);
+    if (const json::Value metadata = body.object("user_metadata"))
+        object.value("userMetadata", metadata);
+    if (const json::Value metadata = body.object("app_metadata"))
+        object.value("appMetadata", metadata);
+    object.end();
+    return out;
+}
+
+namespace {
+
+// Supabase Auth's words for what a password lacks: clients look for them.
+class WeakPassword {
+  public:
+    void add(std::string_view reason) {
+        constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
+        constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
+                                 {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+                                 {"digit", "0123456789"},
+                                 {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
+        if (reason.substr(0, fewest.size()) == fewest)
+            return say("length", "Password should be at least ", reason.substr(fewest.size()));
+        if (reason.substr(0, most.size()) == most)
+            return say("length", "Password cannot be longer than ", reason.substr(most.size()));
+        for (const Name &set : sets)
+            if (reason.find(set.theirs) != reason.npos) {
+                note("characters");
+                missing_.append(missing_.empty() ? "" : ", ").append(set.ours);
+                return;
+            }
+        say("characters", "Password", reason);
+    }
+    void finish(Problems &problems) && {
+        if (!missing_.empty())
+            say("characters", "Password should contain at least one character of each: ", missing_);
+        problems.weak_password = std::move(reasons_);
+        if (!text_.empty())
+            problems.text = std::move(text_);
+    }
+
+  private:
+    void note(std::string_view reason) {
+        if (std::find(reasons_.begin(), reasons_.end(), reason) == reasons_.end())
+            reasons_.push_back(reason);
+    }
+    void say(std::string_view reason, std::string_view begin, std::string_view end) {
+        note(reason);
+        text_.append(text_.empty() ? "" : " ").append(begin).append(end).append(".");
+    }
+    std::vector<std::string_view> reasons_;
+    std::string text_, missing_;
+};
+
+} // namespace
+
+Problems read_problems(const std::string &payload) {
+    json::Document document;
+    Problems problems;
+    if (!json::try_parse(document, payload, payload_limits))
+        return problems;
+    WeakPassword weak;
+    if (const json::Value errors = document.root().find("errors"); errors.is_array())
+        for (const json::Value error : errors.elements()) {
+            const std::string_view field = error.find("field").as_string();
+            std::string_view message = error.find("message").as_string();
+            if (message.substr(0, field.size()) == field)
+                message.remove_prefix(field.size());
+            if (field == "password")
+                weak.add(message);
+            problems.bad_email |= field == "email";
+            problems.text.append(problems.text.empty() ? "" : "; ")
+                .append(their_name(field))
+                .append(message);
+        }
+    std::move(weak).finish(problems);
+    if (const json::Value message = document.root().find("message");
+        problems.text.empty() && message.is_string())
+        problems.text = message.as_string();
+    return problems;
+}
+
+} // namespace pg_principal::supabase

@@ -1,0 +1,187 @@
+// Signing up and in, refreshing, one's own user, signing out.
+#include "api/fields.hpp"
+#include "core/json_writer.hpp"
+#include "supabase/fields.hpp"
+#include "supabase/routes.hpp"
+
+namespace pg_principal::supabase {
+
+using namespace http;
+
+namespace {
+
+const Statement sign_up{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_up($2::jsonb, $3::jsonb)")};
+const Statement sign_in{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_in($2, $3, $4::jsonb)")};
+const Statement refresh{PG_PRINCIPAL_SUPABASE_CALL("auth.refresh($2, $3::jsonb)")};
+const Statement get_self{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.get_user()"), true};
+const Statement update_account{
+    PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.update_account($3::jsonb, $4::jsonb)")};
+const Statement sign_out{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.sign_out($3, $4::jsonb)")};
+
+Response session_or_refusal(const Outcome &outcome) {
+    if (!outcome.ok())
+        throw refusal_of(outcome);
+    return Response::json(200, session_body(outcome.payload));
+}
+
+Response post_signup(const api::Backend &backend, const Request &request) {
+    const Body body(request);
+    const std::string email = body.text("email"), password = body.text("password");
+    if (!body.text("phone").empty())
+        throw Refusal{400, "phone_provider_disabled", "Phone signups are disabled"};
+    if (email.empty())
+        throw Refusal{422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled"};
+    if (password.empty())
+        throw Refusal{400, "validation_failed", "Signup requires a valid password"};
+    std::string profile;
+    json::ObjectWriter object(profile);
+    object.text("email", email);
+    object.text("password", password);
+    if (const json::Value data = body.object("data"))
+        object.value("userMetadata", data);
+    object.end();
+    const Outcome outcome = ask_as_stranger(backend, request, sign_up, {profile});
+    if (outcome.reason == "email-taken")
+        throw Refusal{422, "user_already_exists", "User already registered"};
+    return session_or_refusal(outcome);
+}
+
+Response password_grant(const api::Backend &backend, const Request &request) {
+    const Body body(request);
+    const std::string email = body.text("email");
+    if (email.empty() && !body.text("phone").empty())
+        throw Refusal{422, "phone_provider_disabled", "Phone logins are disabled"};
+    if (email.empty())
+        throw Refusal{400, "validation_failed", "missing email or phone"};
+    const Outcome outcome =
+        ask_as_stranger(backend, request, sign_in, {email, body.text("password")});
+    if (outcome.reason == "banned")
+        throw Refusal{400, "user_banned", "User is banned"};
+    if (outcome.status == 401)
+        throw Refusal{400, "invalid_credentials", "Invalid login credentials"};
+    return session_or_refusal(outcome);
+}
+
+// Why a token is refused is for the operator.
+Response refresh_grant(const api::Backend &backend, const Request &request) {
+    const Body body(request);
+    const std::string token = body.text("refresh_token");
+    if (token.empty())
+        throw Refusal{400, "validation_failed", "Refresh token is not valid"};
+    const Outcome outcome = ask_as_stranger(backend, request, refresh, {token});
+    if (outcome.status == 401)
+        throw Refusal{400, "refresh_token_not_found",
+                      "Invalid Refresh Token: Refresh Token Not Found"};
+    return session_or_refusal(outcome);
+}
+
+Response post_token(const api::Backend &backend, const Request &request) {
+    const std::string grant = api::Query(request).text("grant_type").value_or("");
+    if (grant == "password")
+        return password_grant(backend, request);
+    if (grant == "refresh_token")
+        return refresh_grant(backend, request);
+    if (grant == "id_token")
+        throw Refusal{400, "provider_disabled", "Provider is not enabled"};
+    if (grant == "pkce")
+        throw Refusal{404, "flow_state_not_found", "invalid flow state, no valid flow state found"};
+    if (grant == "web3")
+        throw Refusal{422, "web3_provider_disabled", "Web3 provider is disabled"};
+    throw Refusal{400, "invalid_credentials", "unsupported_grant_type"};
+}
+
+Budget budget_of_grant(const Request &request) {
+    const std::optional<Form> query = Form::parse(request.query);
+    return query && query->get("grant_type") == "refresh_token" ? Budget::refresh : Budget::costly;
+}
+
+Response user_or_refusal(const Outcome &outcome) {
+    if (!outcome.ok())
+        throw refusal_of(outcome);
+    return Response::json(200, user_body(outcome.payload));
+}
+
+Response get_user(const api::Backend &backend, const Request &request) {
+    return user_or_refusal(ask_as_caller(backend, request, get_self));
+}
+
+Response put_user(const api::Backend &backend, const Request &request) {
+    const Body body(request);
+    if (!body.text("phone").empty())
+        throw Refusal{400, "phone_provider_disabled", "Phone logins are disabled"};
+    if (body.object("app_metadata"))
+        throw Refusal{403, "not_admin", "Updating app_metadata requires admin privileges"};
+    std::string changes;
+    json::ObjectWriter object(changes);
+    if (const std::string email = body.text("email"); !email.empty())
+        object.text("email", email);
+    if (const std::string password = body.text("password"); !password.empty())
+        object.text("password", password);
+    if (const std::string current = body.text("current_password"); !current.empty())
+        object.text("currentPassword", current);
+    if (const json::Value data = body.object("data"))
+        object.value("userMetadata", data);
+    object.end();
+    return user_or_refusal(
+        ask_as_caller(backend, request, update_account, {changes, backend.context(request)}));
+}
+
+Response post_logout(const api::Backend &backend, const Request &request) {
+    std::string scope = api::Query(request).text("scope").value_or("");
+    if (scope.empty())
+        scope = "global";
+    if (scope != "global" && scope != "local" && scope != "others")
+        throw Refusal{400, "validation_failed",
+                      "Unsupported logout scope: one of global, local, others"};
+    const Outcome outcome =
+        ask_as_caller(backend, request, sign_out, {scope, backend.context(request)});
+    if (!outcome.ok())
+        throw refusal_of(outcome);
+    return Response::empty();
+}
+
+constexpr const char *session = R"({"$ref":"#/components/schemas/SupabaseSession"})";
+constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
+
+} // namespace
+
+void add_session_routes(Routes &routes) {
+    Route made = routes.route("POST", "/signup", Caller::anybody,
+                              "Register, where the database allows it", post_signup);
+    made.budget = Budget::costly;
+    made.response_schema = session;
+    made.request_schema = R"({"type":"object","required":["email","password"],"properties":{
+        "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})";
+    routes.add(std::move(made));
+
+    made = routes.route("POST", "/token", Caller::anybody,
+                        "Sign in with a password, or exchange a refresh token", post_token);
+    made.budget = Budget::costly;
+    made.budget_of = budget_of_grant;
+    made.response_schema = session;
+    made.request_schema = R"({"type":"object","properties":{"email":{"type":"string"},
+        "password":{"type":"string"},"refresh_token":{"type":"string"}}})";
+    made.query = R"({"grant_type":{"enum":["password","refresh_token"]}})";
+    routes.add(std::move(made));
+
+    made = routes.route("GET", "/user", Caller::signed_in, "The caller", get_user);
+    made.response_schema = user;
+    routes.add(std::move(made));
+
+    made = routes.route("PUT", "/user", Caller::signed_in,
+                        "Change the caller's metadata and password", put_user);
+    made.budget = Budget::costly;
+    made.response_schema = user;
+    made.request_schema = R"({"type":"object","properties":{"data":{"type":"object"},
+        "password":{"type":"string"},"current_password":{"type":"string"}}})";
+    routes.add(std::move(made));
+
+    made = routes.route("POST", "/logout", Caller::signed_in, "End sessions of the caller",
+                        post_logout);
+    made.budget = Budget::own;
+    made.query = R"({"scope":{"enum":["global","local","others"],"default":"global"}})";
+    made.success = 204;
+    routes.add(std::move(made));
+}
+
+} // namespace pg_principal::supabase

@@ -1,0 +1,197 @@
+#include "supabase/supabase.hpp"
+
+#include "api/routes.hpp"
+#include "core/json.hpp"
+#include "http/dispatcher.hpp"
+#include "supabase/fields.hpp"
+#include "supabase/routes.hpp"
+
+namespace pg_principal::supabase {
+
+using namespace http;
+
+namespace {
+
+const Statement key_alone{
+    "SELECT 200, '', '', NULL FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE", true};
+// As a status, whether registration is open, and whether it confirms the email.
+const Statement registration{
+    "SELECT 200, auth.registration_is_open()::text, coalesce(pg_catalog.current_setting("
+    "'pg_principal.autoconfirm', true), 'off')::pg_catalog.bool::text, NULL "
+    "FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE",
+    true};
+
+Response get_health(const api::Backend &, const Request &) {
+    return Response::json(200, health_body());
+}
+
+// Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
+Response get_settings(const api::Backend &backend, const Request &request) {
+    std::string providers;
+    for (const char *name : {"anonymous_users", "apple",    "azure",    "bitbucket", "discord",
+                             "facebook",        "snapchat", "figma",    "fly",       "github",
+                             "gitlab",          "google",   "keycloak", "kakao",     "linkedin",
+                             "linkedin_oidc",   "notion",   "spotify",  "slack",     "slack_oidc",
+                             "workos",          "twitch",   "twitter",  "phone",     "zoom"})
+        providers.append("\"").append(name).append("\":false,");
+    const Outcome settings = ask_as_anybody(backend, request, registration);
+    return Response::json(
+        200, "{\"external\":{" + providers + "\"email\":true},\"disable_signup\":" +
+                 (settings.payload == "true" ? "false" : "true") +
+                 ",\"mailer_autoconfirm\":" + (settings.reason == "true" ? "true" : "false") +
+                 ",\"phone_autoconfirm\":false,\"sms_provider\":\"\","
+                 "\"saml_enabled\":false,\"saml_private_key_next_configured\":false,"
+                 "\"passkeys_enabled\":false}");
+}
+
+} // namespace
+
+Route Routes::route(const char *method, const char *path, Caller caller, const char *summary,
+                    Act act, Key key) const {
+    Route made;
+    made.method = method;
+    made.pattern = prefix_ + path;
+    made.caller = caller;
+    made.summary = summary;
+    made.error_schema = "SupabaseError";
+    const bool key_required = key_required_ && key == Key::required;
+    made.handler = [act, caller, key_required, backend = backend_](const Request &request) {
+        // Without a good key nobody learns what else is wrong.
+        const auto judged = [&, before = api::statements_asked()](const Refusal &refusal) {
+            try {
+                if (key_required && refusal.status != 401 && api::statements_asked() == before)
+                    ask_as_anybody(*backend, request, key_alone);
+                return refuse(request, refusal);
+            } catch (const Refusal &first) {
+                return refuse(request, first);
+            }
+        };
+        try {
+            if (key_required && request.header("apikey").empty())
+                throw Refusal{401, "no_authorization", "No API key found in request"};
+            // a key alone administers; it is no user
+            const std::string_view shown =
+                caller == Caller::signed_in ? request.bearer() : credential(request);
+            if (caller != Caller::anybody && shown.empty())
+                throw Refusal{401, "no_authorization",
+                              "This endpoint requires a valid Bearer token"};
+            return act(*backend, request);
+        } catch (const Refusal &refusal) {
+            return judged(refusal);
+        } catch (const api::Answer &answer) {
+            return judged({answer.response.status, "validation_failed",
+                           read_problems(answer.response.body).text});
+        }
+    };
+    return made;
+}
+
+Route Routes::route_by_itself(const char *method, const char *path, Caller caller,
+                              const char *summary, Act act, Key key) const {
+    if (!key_required_ || key == Key::open) {
+        Route made = route(method, path, caller, summary, std::move(act), key);
+        made.asks_database = false;
+        return made;
+    }
+    return route(method, path, caller, summary,
+                 [act = std::move(act)](const api::Backend &backend, const Request &request) {
+                     ask_as_anybody(backend, request, key_alone);
+                     return act(backend, request);
+                 });
+}
+
+void add_status_routes(Routes &routes) {
+    if (!routes.prefix().empty()) // at the root it is there already
+        routes.add(routes.route_by_itself("GET", "/health", Caller::anybody, "Is this process up?",
+                                          get_health, Routes::Key::open));
+    routes.add(routes.route("GET", "/settings", Caller::anybody,
+                            "Which ways to sign in there are, and whether registration is open",
+                            get_settings));
+}
+
+namespace {
+
+// The public keys, which the root has too, there for everybody: what fetches them with nothing but
+// their address is given that one.
+void add_key_set(Routes &routes, Route keys, bool key_required) {
+    if (key_required)
+        keys.handler = routes
+                           .route("GET", "", Caller::anybody, "",
+                                  [plain = std::move(keys.handler)](const api::Backend &backend,
+                                                                    const Request &request) {
+                                      ask_as_anybody(backend, request, key_alone);
+                                      Response response = plain(request);
+                                      // a shared cache asks nobody for a key
+                                      response.set("Cache-Control", "private, max-age=300");
+                                      return response;
+                                  })
+                           .handler;
+    keys.error_schema = "SupabaseError";
+    routes.add(std::move(keys));
+}
+
+} // namespace
+
+void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
+                const Options &options) {
+    if (!options.offered)
+        return;
+    const auto backend = std::make_shared<const api::Backend>(pool, lifetimes);
+    Routes routes(table, options.prefix, options.key_required, backend);
+    add_session_routes(routes);
+    add_admin_routes(routes);
+    add_refused_routes(routes);
+    add_status_routes(routes);
+    add_discovery_routes(routes);
+    if (!options.prefix.empty())
+        add_key_set(routes, api::key_route(backend, options.prefix), options.key_required);
+}
+
+std::string health_body() {
+    return "{\"version\":\"v" PG_PRINCIPAL_VERSION
+           "\",\"name\":\"GoTrue\",\"description\":\"pg_principal, in the wire shapes of "
+           "Supabase Auth\"}";
+}
+
+bool is_below(const Options &options, std::string_view path) {
+    if (!options.offered)
+        return false;
+    if (!options.prefix.empty())
+        return path.substr(0, options.prefix.size() + 1) == options.prefix + '/';
+    for (const std::string_view other : {"/metrics", "/ready", "/openapi.json", "/api"})
+        if (path == other)
+            return false;
+    return path.substr(0, 5) != "/api/";
+}
+
+namespace {
+
+bool is_refresh(const Request &request) {
+    constexpr std::string_view end = "/token";
+    const std::string_view path = request.path;
+    if (path.size() < end.size() || path.substr(path.size() - end.size()) != end)
+        return false;
+    const std::optional<Form> query = Form::parse(request.query);
+    return query && query->get("grant_type") == "refresh_token";
+}
+
+} // namespace
+
+Response problem_body(const Problem &problem) {
+    std::string_view code = "unexpected_failure";
+    if (problem.status == 429)
+        code = "over_request_rate_limit";
+    else if (problem.status == 413)
+        code = "request_entity_too_large";
+    else if (problem.status == 504 || problem.status == 408 || problem.code == "timeout")
+        code = "request_timeout";
+    else if (problem.status < 500)
+        code = "validation_failed";
+    // What comes too early is told to come back. Its clients take 408 and 429 for the end of the
+    // session that was to be refreshed, and delete it.
+    const bool later = problem.status == 408 || problem.status == 429 || problem.status == 504;
+    const int status = later && is_refresh(problem.request) ? 503 : problem.status;
+    return refuse(problem.request, {status, code, std::string(problem.message)});
+}
+
+} // namespace pg_principal::supabase
