@@ -6,7 +6,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.plain_name(text) IS 'Internal: a name without the case and the white space that tell nobody apart.';
 
-CREATE OR REPLACE FUNCTION auth.judge_returners() RETURNS void
+CREATE OR REPLACE FUNCTION auth.judge_returners(only_one uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     returned record;
@@ -15,6 +15,7 @@ BEGIN
         SELECT l.user_id, o.kind, l.held OR l.kind <> o.kind OR auth.plain_name(l.name) <> auth.plain_name(o.name)
             OR lower(l.github_username COLLATE "C") <> lower(o.github_username COLLATE "C") AS is_another
         FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        WHERE l.user_id = coalesce(only_one, l.user_id)
         ORDER BY l.user_id
     LOOP
         IF returned.is_another THEN
@@ -23,12 +24,14 @@ BEGIN
             UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true, kind = returned.kind, updated_at = now()
             WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
         END IF;
-        DELETE FROM auth.roster_leavers l WHERE l.user_id = returned.user_id;
+        -- whoever holds it is making it anew, or deletes the principal
+        DELETE FROM auth.roster_leavers l
+        WHERE l.user_id IN (SELECT o.user_id FROM auth.roster_leavers o WHERE o.user_id = returned.user_id FOR UPDATE SKIP LOCKED);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION auth.judge_returners() IS
-'Internal: for each principal whose row of the roster is back whether that is another owner: of another name or github_username (where both are known) or kind, or after auth.provision() ran. What proved the one before ends.';
+COMMENT ON FUNCTION auth.judge_returners(uuid) IS
+'Internal: for each principal (or the one given) whose row of the roster is back whether that is another owner: of another name or github_username (where both are known) or kind, or after auth.provision() ran. What proved the one before ends.';
 
 CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER

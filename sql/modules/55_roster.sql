@@ -104,7 +104,7 @@ BEGIN
     PERFORM auth.take_hold(target);
     UPDATE auth.users u SET
         on_roster = true,
-        kind = coalesce(roster_kind, u.kind),
+        kind = roster_kind,
         self_registered = false,
         password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
         password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
@@ -116,7 +116,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.adopt(uuid, text) IS
-'Internal: makes a principal one of the roster, of the kind said there (NULL: as it is), as auth.provision() does for many.';
+'Internal: makes a principal one of the roster, of the kind said there, as auth.provision() does for many.';
 
 CREATE OR REPLACE FUNCTION auth.adopted(principal auth.users) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -124,30 +124,30 @@ DECLARE
     roster_kind text;
 BEGIN
     IF EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = principal.id) THEN
-        PERFORM auth.judge_returners();
+        PERFORM auth.judge_returners(principal.id); -- who holds one principal waits for no other
         SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id;
     END IF;
     SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = principal.email;
     IF FOUND AND (NOT principal.on_roster OR principal.self_registered OR principal.kind <> roster_kind) THEN
         PERFORM auth.adopt(principal.id, roster_kind);
-        SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id;
     END IF;
+    -- whoever deletes it waits, and then finds the session that is made for it
+    SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id FOR NO KEY UPDATE;
     RETURN principal;
 END
 $$;
 COMMENT ON FUNCTION auth.adopted(auth.users) IS
-'Internal: a principal as it is once the roster has adopted it; unchanged where the roster does not name it.';
+'Internal: a principal as it is once the roster has adopted it, locked; NULL when it was deleted meanwhile. It may have been banned meanwhile.';
 
 CREATE OR REPLACE FUNCTION auth.adopt_leavers() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- no principal is locked: what else the transaction does may ask for one, and for what comes before it
     IF TG_OP = 'TRUNCATE' THEN
-        PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN auth.organization_people o ON o.email = u.email WHERE NOT u.on_roster;
         INSERT INTO auth.roster_leavers AS l (user_id, name, github_username, kind)
         SELECT u.id, o.name, o.github_username, o.kind FROM auth.organization_people o JOIN auth.users u ON u.email = o.email
         ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, github_username = excluded.github_username, kind = excluded.kind;
     ELSE
-        PERFORM auth.adopt(u.id, NULL) FROM auth.users u JOIN gone g ON g.email = u.email WHERE NOT u.on_roster;
         INSERT INTO auth.roster_leavers AS l (user_id, name, github_username, kind)
         SELECT u.id, g.name, g.github_username, g.kind FROM gone g JOIN auth.users u ON u.email = g.email
         ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, github_username = excluded.github_username, kind = excluded.kind;
@@ -157,7 +157,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.adopt_leavers() IS
-'Internal: trigger that remembers of principals made by others than auth.provision() that they were on the roster, so that leaving it bans them, and of all who the roster said they were.';
+'Internal: trigger that remembers who was on the roster, so that auth.provision() bans them however they were made, and who the roster said they were.';
 CREATE OR REPLACE TRIGGER adopt_leavers AFTER DELETE ON auth.organization_people REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.adopt_leavers();
 CREATE OR REPLACE TRIGGER adopt_all_leavers BEFORE TRUNCATE ON auth.organization_people
@@ -191,7 +191,7 @@ BEGIN ATOMIC
             ELSE 'decommission'
         END
     FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
-    WHERE o.email IS NOT NULL OR u.on_roster;
+    WHERE o.email IS NOT NULL OR u.on_roster OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';

@@ -61,12 +61,14 @@ BEGIN
         PERFORM auth.raise_error('roster_row_missing', email);
     END IF;
     SELECT * INTO principal FROM auth.users u WHERE u.email = issue_token.email;
-    IF NOT FOUND THEN
+    IF (principal.banned_until > now()) IS NOT TRUE THEN
+        principal := auth.adopted(principal); -- which may wait: for a ban, a deletion
+    END IF;
+    IF principal.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', email);
-    ELSIF principal.banned_until > now() THEN
+    ELSIF principal.banned_until > clock_timestamp() THEN
         PERFORM auth.raise_error('user_banned', email, to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
     END IF;
-    principal := auth.adopted(principal);
     kind := principal.kind;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
     FROM auth.open_session(principal, 'authenticated', ttl_seconds, label, scopes) AS s;

@@ -128,13 +128,18 @@ BEGIN
     RETURN QUERY
     WITH findings AS MATERIALIZED (
         SELECT * FROM auth.agent_findings(use_is_known)
-    ), resolved AS (
-        UPDATE auth.incidents i SET resolved_at = at_time
+    ), over AS MATERIALIZED (
+        SELECT i.id FROM auth.incidents i
         WHERE i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND (i.kind <> 'token_unused' OR use_is_known)
           AND NOT EXISTS (SELECT FROM findings f WHERE (f.kind, f.user_id, f.subject) = (i.kind, i.user_id, i.subject))
+        FOR NO KEY UPDATE OF i SKIP LOCKED
+    ), resolved AS (
+        UPDATE auth.incidents i SET resolved_at = at_time FROM over o WHERE i.id = o.id
     ), opened AS (
+        -- in one order: two scans that open the same wait for each other
         INSERT INTO auth.incidents AS i (kind, user_id, email, subject, reason, metadata, created_at, detected_at)
         SELECT f.kind, f.user_id, f.email, f.subject, f.reason, f.metadata, at_time, at_time FROM findings f
+        ORDER BY f.kind, f.user_id, f.subject
         ON CONFLICT DO NOTHING RETURNING i
     )
     SELECT auth.incident_line(schedule_id, o.i), (o.i).id, (o.i).kind, (o.i).user_id, (o.i).email, (o.i).reason, (o.i).metadata, (o.i).created_at

@@ -166,11 +166,10 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     SELECT * INTO principal FROM auth.users u WHERE u.id = issue_for.user_id;
-    IF NOT FOUND THEN
+    principal := auth.adopted(principal); -- which may wait: for a ban, a deletion
+    IF principal.id IS NULL THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
-    END IF;
-    principal := auth.adopted(principal);
-    IF principal.kind <> 'service_account' THEN
+    ELSIF principal.kind <> 'service_account' THEN
         RETURN auth.bad_field(problem, 'userId', 'must be that of a service account');
     ELSIF auth.is_banned(principal) THEN
         RETURN auth.refusal(409, 'banned', 'This account is banned');
