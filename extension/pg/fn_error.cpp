@@ -7,6 +7,7 @@ extern "C" {
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
+#include "utils/tuplestore.h"
 }
 
 #include <vector>

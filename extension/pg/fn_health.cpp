@@ -5,6 +5,7 @@
 extern "C" {
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "utils/tuplestore.h"
 }
 
 using namespace pg_principal;

@@ -11,6 +11,7 @@ extern "C" {
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 }
 
 using namespace pg_principal;

@@ -13,5 +13,5 @@ SQL_FUNCTION(signal_revocation) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw Error(Errc::not_a_trigger, {"auth.signal_revocation()"});
     signal_revocation();
-    return PointerGetDatum(nullptr);
+    return Datum(0);
 }

@@ -4,6 +4,7 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/htup_details.h" // uses Min, which goes below
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
