@@ -10,8 +10,8 @@ UPGRADE_STEPS := $(shell ls sql/upgrade/*.sql 2>/dev/null | sort -V)
 UPGRADES := $(foreach step,$(UPGRADE_STEPS),sql/pg_principal--$(firstword $(subst --, ,$(notdir $(step))))--$(EXTVERSION).sql)
 DATA_built = sql/pg_principal--$(EXTVERSION).sql $(UPGRADES)
 
-CORE_SRC := $(wildcard extension/core/*.cpp)
-PG_SRC := $(wildcard extension/pg/*.cpp)
+CORE_SRC := $(wildcard extension/core/*/*.cpp)
+PG_SRC := $(wildcard extension/pg/*.cpp extension/pg/*/*.cpp)
 FRONTEND_SRC := $(wildcard frontend/*.cpp frontend/*/*.cpp)
 CORE_OBJS := $(CORE_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
 OBJS = $(CORE_OBJS) $(PG_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
@@ -97,7 +97,7 @@ include tests/harness/fuzz.mk
 include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
 include tests/harness/sanitize.mk
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d $(BUILD)/unit/*/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.
 # tests/harness/environment.sh takes the rest of the caller's environment away.

@@ -1,12 +1,12 @@
 // What the server looks for in the library.
-#include "core/crypto.hpp"
-#include "pg/bridge.hpp"
-#include "pg/guesses.hpp"
-#include "pg/held_secrets.hpp"
-#include "pg/prepare.hpp"
-#include "pg/revocation.hpp"
+#include "core/crypto/crypto.hpp"
+#include "pg/bridge/bridge.hpp"
+#include "pg/memory/failed_sign_ins.hpp"
+#include "pg/memory/held_secrets.hpp"
+#include "pg/prepared_transactions.hpp"
+#include "pg/tables/revocation.hpp"
 #include "pg/settings.hpp"
-#include "pg/token_use.hpp"
+#include "pg/memory/token_use.hpp"
 
 extern "C" {
 PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void);

@@ -1,5 +1,5 @@
-#include "pg/bridge.hpp"
-#include "pg/revocation.hpp"
+#include "pg/bridge/bridge.hpp"
+#include "pg/tables/revocation.hpp"
 #include "pg/settings.hpp"
 
 extern "C" {

@@ -2,7 +2,7 @@
 // have no function here.
 #pragma once
 
-#include "core/password.hpp"
+#include "core/principals/password.hpp"
 
 #include <cstdint>
 #include <string_view>

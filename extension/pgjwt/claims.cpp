@@ -1,7 +1,7 @@
 #include "pgjwt/claims.hpp"
 
-#include "core/json.hpp"
-#include "pg/bridge.hpp"
+#include "core/json/document.hpp"
+#include "pg/bridge/bridge.hpp"
 #include "pgjwt/encoding.hpp"
 
 extern "C" {

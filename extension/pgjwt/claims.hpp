@@ -1,7 +1,7 @@
 // JSON with the server's own reader and the server's own errors.
 #pragma once
 
-#include "pg/pg.hpp"
+#include "pg/bridge/pg.hpp"
 
 #include <optional>
 #include <string_view>

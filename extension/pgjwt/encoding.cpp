@@ -1,7 +1,7 @@
 #include "pgjwt/encoding.hpp"
 
-#include "core/bytes.hpp"
-#include "pg/bridge.hpp"
+#include "core/base/bytes.hpp"
+#include "pg/bridge/bridge.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"

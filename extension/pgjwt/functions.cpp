@@ -1,6 +1,6 @@
 // The SQL functions of pg_principal_pgjwt: unpack, one call, pack.
-#include "core/bytes.hpp"
-#include "pg/bridge.hpp"
+#include "core/base/bytes.hpp"
+#include "pg/bridge/bridge.hpp"
 #include "pgjwt/claims.hpp"
 #include "pgjwt/encoding.hpp"
 #include "pgjwt/hmac.hpp"

@@ -1,6 +1,6 @@
 #include "pgjwt/hmac.hpp"
 
-#include "pg/bridge.hpp"
+#include "pg/bridge/bridge.hpp"
 
 #include <list>
 

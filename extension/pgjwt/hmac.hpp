@@ -1,7 +1,7 @@
 // HMAC signatures under secrets of any length, the empty one included.
 #pragma once
 
-#include "core/crypto.hpp"
+#include "core/crypto/crypto.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 // What the server looks for in the library.
-#include "core/crypto.hpp"
-#include "pg/bridge.hpp"
+#include "core/crypto/crypto.hpp"
+#include "pg/bridge/bridge.hpp"
 
 extern "C" {
 PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void);

@@ -2,7 +2,7 @@
 PGJWT_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal_pgjwt.control)
 PGJWT_LIB := $(BUILD)/pg_principal_pgjwt.so
 PGJWT_OBJS := $(patsubst extension/%.cpp,$(BUILD)/obj/%.o,$(wildcard extension/pgjwt/*.cpp)) \
-	$(BUILD)/obj/pg/bridge.o
+	$(BUILD)/obj/pg/bridge/bridge.o
 
 $(BUILD)/obj/pgjwt/%.o: extension/pgjwt/%.cpp Makefile extension/pgjwt/pgjwt.mk $(SERVER)
 	@mkdir -p $(@D)

@@ -2,7 +2,7 @@
 
 #include "api/fields.hpp"
 #include "api/routes.hpp"
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 #include "http/dispatcher.hpp"
 
 namespace pg_principal::api {

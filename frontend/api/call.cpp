@@ -3,9 +3,9 @@
 #include <functional>
 #include <thread>
 
-#include "core/bytes.hpp"
-#include "core/json.hpp"
-#include "core/utf8.hpp"
+#include "core/base/bytes.hpp"
+#include "core/json/document.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal::api {
 

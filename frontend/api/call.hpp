@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "api/api.hpp"
-#include "core/profile.hpp"
+#include "core/principals/profile.hpp"
 
 // A tenth of a second for each lock, unless the role has a lock_timeout of its own: what somebody
 // holds in a transaction of their own is no reason to hold a connection that others wait for.

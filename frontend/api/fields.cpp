@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/bytes.hpp"
-#include "core/uuid.hpp"
+#include "core/base/bytes.hpp"
+#include "core/base/uuid.hpp"
 #include "db/connection.hpp"
 #include "http/text.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "api/call.hpp"
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 
 namespace pg_principal::api {
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "api/routes.hpp"
-#include "core/bytes.hpp"
-#include "core/crypto.hpp"
+#include "core/base/bytes.hpp"
+#include "core/crypto/crypto.hpp"
 #include "http/text.hpp"
 
 namespace pg_principal::api {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/json.hpp"
-#include "core/utf8.hpp"
+#include "core/json/document.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal::cli {
 

@@ -2,9 +2,9 @@
 
 #include <regex>
 
-#include "core/duration.hpp"
-#include "core/email.hpp"
-#include "core/error.hpp"
+#include "core/base/duration.hpp"
+#include "core/principals/email.hpp"
+#include "core/base/error.hpp"
 #include "cli/read_file.hpp"
 
 namespace pg_principal::cli {

@@ -1,6 +1,6 @@
 #include "cli/app.hpp"
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "cli/read_file.hpp"
 
 namespace pg_principal::cli {

@@ -1,6 +1,6 @@
 #include "cli/app.hpp"
 
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 #include "cli/read_file.hpp"
 
 namespace pg_principal::cli {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "cli/progress.hpp"
 #include "cli/read_file.hpp"
 #include "roster/file.hpp"

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "base/failure.hpp"
 #include "cli/output.hpp"
 

@@ -6,8 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "core/bytes.hpp"
-#include "core/email.hpp"
+#include "core/base/bytes.hpp"
+#include "core/principals/email.hpp"
 #include "base/failure.hpp"
 
 namespace pg_principal::cli {

@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "cli/output.hpp"
 
 namespace pg_principal::cli {

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "core/crypto.hpp"
-#include "core/json.hpp"
+#include "core/crypto/crypto.hpp"
+#include "core/json/document.hpp"
 #include "http/errors.hpp"
 #include "http/hash.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/crypto.hpp"
+#include "core/crypto/crypto.hpp"
 #include "http/hash.hpp"
 
 namespace pg_principal::http {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

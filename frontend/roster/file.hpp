@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/roster.hpp"
+#include "core/principals/roster.hpp"
 
 namespace pg_principal::cli {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/roster.hpp"
+#include "core/principals/roster.hpp"
 
 namespace pg_principal::cli {
 

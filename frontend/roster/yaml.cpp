@@ -9,7 +9,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

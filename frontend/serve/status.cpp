@@ -1,6 +1,6 @@
 #include "serve/status.hpp"
 
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 
 namespace pg_principal::cli {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "api/fields.hpp"
-#include "core/uuid.hpp"
+#include "core/base/uuid.hpp"
 #include "http/text.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"

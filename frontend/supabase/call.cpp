@@ -1,7 +1,7 @@
 #include "supabase/call.hpp"
 
-#include "core/json_writer.hpp"
-#include "core/utf8.hpp"
+#include "core/json/writer.hpp"
+#include "core/base/utf8.hpp"
 #include "http/text.hpp"
 #include "supabase/fields.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/json_writer.hpp"
+#include "core/json/writer.hpp"
 #include "http/text.hpp"
 #include "supabase/routes.hpp"
 

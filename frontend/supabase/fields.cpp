@@ -4,7 +4,7 @@
 #include <ctime>
 
 #include "api/fields.hpp"
-#include "core/json_writer.hpp"
+#include "core/json/writer.hpp"
 #include "supabase/call.hpp"
 
 namespace pg_principal::supabase {

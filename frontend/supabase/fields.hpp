@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 #include "http/message.hpp"
 
 namespace pg_principal::supabase {

@@ -1,6 +1,6 @@
 // Flows of Supabase Auth that are not offered here: mail, text messages, other providers, second
 // factors. Their clients get the refusal that a server without them gives.
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
 

@@ -1,6 +1,6 @@
 // Signing up and in, refreshing, one's own user, signing out.
 #include "api/fields.hpp"
-#include "core/json_writer.hpp"
+#include "core/json/writer.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
 

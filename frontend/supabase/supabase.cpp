@@ -1,7 +1,7 @@
 #include "supabase/supabase.hpp"
 
 #include "api/routes.hpp"
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 #include "http/dispatcher.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"

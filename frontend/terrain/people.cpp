@@ -4,7 +4,7 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "terrain/random.hpp"
 #include "terrain/names.hpp"
 

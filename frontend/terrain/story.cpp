@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 #include "roster/file.hpp"
 #include "terrain/tokens.hpp"
 

@@ -1,7 +1,7 @@
 // Base64url, base64 and hex against a reader that goes bit by bit: the same texts, the same bytes.
 #include "fuzz.hpp"
 
-#include "core/bytes.hpp"
+#include "core/base/bytes.hpp"
 
 using namespace pg_principal;
 

@@ -1,8 +1,8 @@
 // What the fuzz targets share. A broken invariant ends the process, which keeps the input.
 #pragma once
 
-#include "core/error.hpp"
-#include "core/jwk.hpp"
+#include "core/base/error.hpp"
+#include "core/jose/jwk.hpp"
 
 #include <cstdint>
 #include <cstdio>

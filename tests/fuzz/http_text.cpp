@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/utf8.hpp"
+#include "core/base/utf8.hpp"
 #include "http/message.hpp"
 
 using namespace pg_principal;

@@ -2,7 +2,7 @@
 // claims pass for the reasons they should.
 #include "fuzz.hpp"
 
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,9 +1,9 @@
 // A JWK from a stranger: refused, or a sound key in all its forms.
 #include "fuzz.hpp"
 
-#include "core/json.hpp"
-#include "core/key_import.hpp"
-#include "core/key_set.hpp"
+#include "core/json/document.hpp"
+#include "core/jose/key_import.hpp"
+#include "core/jose/key_set.hpp"
 
 using namespace pg_principal;
 

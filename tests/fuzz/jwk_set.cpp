@@ -1,7 +1,7 @@
 // A JWK set from a stranger, and which of its keys a token is checked with.
 #include "fuzz.hpp"
 
-#include "core/jws.hpp"
+#include "core/jose/jws.hpp"
 
 using namespace pg_principal;
 

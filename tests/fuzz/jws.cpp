@@ -2,7 +2,7 @@
 #include "fuzz.hpp"
 
 #include "../unit/rfc_vectors.hpp"
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 
 #include <algorithm>
 #include <vector>

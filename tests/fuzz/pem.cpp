@@ -1,8 +1,8 @@
 // A PEM key from a stranger: refused, or a sound key in all its forms.
 #include "fuzz.hpp"
 
-#include "core/key_import.hpp"
-#include "core/secret_text.hpp"
+#include "core/jose/key_import.hpp"
+#include "core/secret_text/secret_text.hpp"
 
 using namespace pg_principal;
 

@@ -23,4 +23,4 @@ $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 
 .PHONY: fuzz-targets
 .SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)
--include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d $(FUZZ)/obj/frontend/*/*.d)
+-include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*/*.d $(FUZZ)/obj/frontend/*/*.d)

@@ -41,7 +41,7 @@ exports_only_sql_functions() {
 
 core_is_pure() {
     ! grep -nE '#include [<"](postgres|fmgr|utils/|access/|executor/|libpq)' -r extension/core &&
-        ! grep -n '#include <openssl/' -r extension/core --include='*.?pp' --exclude='crypto*' &&
+        ! grep -n '#include <openssl/' -r extension/core --include='*.?pp' --exclude-dir=crypto &&
         ! grep -nE '#include [<"](postgres\.h|fmgr\.h|pg/)' -r frontend
 }
 

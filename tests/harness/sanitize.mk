@@ -24,4 +24,4 @@ $(SANITIZED)/pg_principal_pgjwt.so: $(PGJWT_OBJS:$(BUILD)/obj/%=$(SANITIZED)/%) 
 	$(CXX) -shared -fsanitize=address,undefined $^ -lcrypto -Wl,--version-script=extension/exports.map -o $@
 
 .PHONY: sanitized
--include $(wildcard $(SANITIZED)/*/*.d)
+-include $(wildcard $(SANITIZED)/*/*.d $(SANITIZED)/*/*/*.d)

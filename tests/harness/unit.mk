@@ -22,19 +22,20 @@ $(UNIT)/bin/%: $(UNIT)/tests/unit/%.o $(UNIT)/libunit.a
 
 # fault_injection_test has a crypto of its own, in which OpenSSL fails when told to: every function
 # of libcrypto that the objects refer to.
-CRYPTO_SRC := $(wildcard extension/core/crypto*.cpp)
+CRYPTO_SRC := $(wildcard extension/core/crypto/*.cpp)
 $(UNIT)/fault/openssl_calls.hpp: $(CRYPTO_SRC:%.cpp=$(UNIT)/%.o)
 	@mkdir -p $(@D)
 	{ nm -D --defined-only "$$($(CXX) -print-file-name=libcrypto.so)" | sed 's/@.*//'; nm -u $^; } | awk ' \
 		NF == 3 { known[$$3] } $$1 == "U" && $$2 in known && !seen[$$2]++ { \
 			printf "#define %s fault::call(%s, \"%s\")\n", $$2, $$2, $$2 }' >$@
 
-$(UNIT)/fault/%.o: extension/core/%.cpp tests/unit/fault_injection.hpp $(UNIT)/fault/openssl_calls.hpp
-	cat extension/core/crypto*.?pp | sed -n '/^#include <openssl/p' | sort -u >$(@:.o=.hpp)
+$(UNIT)/fault/%.o: extension/core/crypto/%.cpp tests/unit/fault_injection.hpp $(UNIT)/fault/openssl_calls.hpp
+	@mkdir -p $(@D)
+	cat extension/core/crypto/*.?pp | sed -n '/^#include <openssl/p' | sort -u >$(@:.o=.hpp)
 	$(CXX) $(UNIT_FLAGS) -include tests/unit/fault_injection.hpp -include $(@:.o=.hpp) \
 		-include $(UNIT)/fault/openssl_calls.hpp -MMD -MP -c $< -o $@
 
-$(UNIT)/bin/fault_injection_test: $(CRYPTO_SRC:extension/core/%.cpp=$(UNIT)/fault/%.o)
+$(UNIT)/bin/fault_injection_test: $(CRYPTO_SRC:extension/core/crypto/%.cpp=$(UNIT)/fault/%.o)
 
 .PHONY: unit
 .SECONDARY: $(UNIT_TESTS:$(UNIT)/bin/%=$(UNIT)/tests/unit/%.o)

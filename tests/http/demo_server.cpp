@@ -6,7 +6,7 @@
 #include "cli/output.hpp"
 #include "serve/serve.hpp"
 
-#include "core/json.hpp"
+#include "core/json/document.hpp"
 
 using namespace pg_principal;
 using namespace pg_principal::http;

@@ -58,7 +58,7 @@ is "no backend crashed" "$(grep -cE 'was terminated by signal' "$dir/log")" 0
 printf '%s\n' '#include "pg/bridge.hpp"' 'extern "C" { PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void); PG_MODULE_MAGIC; }' \
     'SQL_FUNCTION(overrun) { volatile char *volatile p = new char[8]; p[8 + PG_GETARG_INT32(0)] = 1; delete[] p; return 0; }' >"$work/overrun.cpp"
 ok "a faulty library compiles" make -s --no-print-directory -f Makefile -f - "$work/overrun.so" <<MAKE
-$work/overrun.so: $work/overrun.cpp build/sanitized/pg/bridge.o build/sanitized/core/error.o
+$work/overrun.so: $work/overrun.cpp build/sanitized/pg/bridge/bridge.o build/sanitized/core/base/error.o
 	\$(CXX) \$(SANITIZED_PG_FLAGS) -shared \$^ -o \$@
 MAKE
 psql -Xqc "CREATE FUNCTION overrun(int) RETURNS int LANGUAGE c AS '$work/overrun.so', 'pg_principal_overrun'" -c "SELECT overrun(0)" >/dev/null 2>&1

@@ -2,7 +2,7 @@
 // claims, makes us allocate. Counts what C++ and OpenSSL ask for.
 #include "core_support.hpp"
 
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 #include "rfc_vectors.hpp"
 
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 #include "audit_support.hpp"
 
-#include "core/crypto.hpp"
+#include "core/crypto/crypto.hpp"
 
 #include <limits>
 #include <map>

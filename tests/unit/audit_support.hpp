@@ -3,7 +3,7 @@
 
 #include "core_support.hpp"
 
-#include "core/audit_chain.hpp"
+#include "core/principals/audit_chain.hpp"
 
 namespace pg_principal {
 

@@ -1,9 +1,9 @@
 // What the tests of extension/core share.
 #pragma once
 
-#include "core/bytes.hpp"
-#include "core/error.hpp"
-#include "core/jws.hpp"
+#include "core/base/bytes.hpp"
+#include "core/base/error.hpp"
+#include "core/jose/jws.hpp"
 
 #include <gtest/gtest.h>
 

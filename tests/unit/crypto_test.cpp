@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/crypto.hpp"
+#include "core/crypto/crypto.hpp"
 #include "rfc_vectors.hpp"
 
 #include <set>

@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/duration.hpp"
+#include "core/base/duration.hpp"
 
 namespace pg_principal {
 namespace {

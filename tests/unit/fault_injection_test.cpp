@@ -6,8 +6,8 @@
 
 #include "fault_injection.hpp"
 
-#include "core/jwt.hpp"
-#include "core/sealing.hpp"
+#include "core/jose/jwt.hpp"
+#include "core/crypto/sealing.hpp"
 #include "pem_samples.hpp"
 #include "rfc_vectors.hpp"
 

@@ -1,8 +1,8 @@
 #include "core_support.hpp"
 
-#include "core/json.hpp"
-#include "core/json_writer.hpp"
-#include "core/utf8.hpp"
+#include "core/json/document.hpp"
+#include "core/json/writer.hpp"
+#include "core/base/utf8.hpp"
 
 #include <limits>
 

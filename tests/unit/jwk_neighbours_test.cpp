@@ -2,7 +2,7 @@
 // names it is refused for it.
 #include "core_support.hpp"
 
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 #include "rfc_vectors.hpp"
 
 #include <fstream>

@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/jws.hpp"
+#include "core/jose/jws.hpp"
 #include "rfc_vectors.hpp"
 
 namespace pg_principal {

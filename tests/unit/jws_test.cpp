@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 #include "rfc_vectors.hpp"
 
 #include <openssl/err.h>

@@ -2,8 +2,8 @@
 // what one may cost, and the work that a refusal does.
 #include "core_support.hpp"
 
-#include "core/password.hpp"
-#include "core/password_hash.hpp"
+#include "core/principals/password.hpp"
+#include "core/principals/password_hash.hpp"
 
 #include <argon2.h>
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 #include "core_support.hpp"
 
-#include "core/password.hpp"
-#include "core/utf8.hpp"
+#include "core/principals/password.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal {
 namespace {

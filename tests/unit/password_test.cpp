@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/password.hpp"
+#include "core/principals/password.hpp"
 
 #include <argon2.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 #include "core_support.hpp"
 
-#include "core/secret_text.hpp"
-#include "core/jws.hpp"
+#include "core/secret_text/secret_text.hpp"
+#include "core/jose/jws.hpp"
 #include "pem_samples.hpp"
 
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/profile.hpp"
+#include "core/principals/profile.hpp"
 
 namespace pg_principal {
 namespace {

@@ -1,7 +1,7 @@
 #include "core_support.hpp"
 
-#include "core/crypto.hpp"
-#include "core/refresh_token.hpp"
+#include "core/crypto/crypto.hpp"
+#include "core/principals/refresh_token.hpp"
 
 #include <set>
 

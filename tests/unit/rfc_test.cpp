@@ -1,7 +1,7 @@
 // The published examples, byte for byte where the algorithm is deterministic.
 #include "core_support.hpp"
 
-#include "core/jwt.hpp"
+#include "core/jose/jwt.hpp"
 #include "rfc_vectors.hpp"
 
 namespace pg_principal {

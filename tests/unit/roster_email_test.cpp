@@ -1,7 +1,7 @@
-#include "core/email.hpp"
+#include "core/principals/email.hpp"
 
-#include "core/unicode.hpp"
-#include "core/utf8.hpp"
+#include "core/base/unicode.hpp"
+#include "core/base/utf8.hpp"
 
 #include <gtest/gtest.h>
 

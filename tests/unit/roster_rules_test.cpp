@@ -1,4 +1,4 @@
-#include "core/roster.hpp"
+#include "core/principals/roster.hpp"
 
 #include <gtest/gtest.h>
 

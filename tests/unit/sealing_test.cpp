@@ -1,7 +1,7 @@
 #include "core_support.hpp"
 
-#include "core/crypto.hpp"
-#include "core/sealing.hpp"
+#include "core/crypto/crypto.hpp"
+#include "core/crypto/sealing.hpp"
 
 namespace pg_principal {
 namespace {

@@ -2,9 +2,9 @@
 // in; what is random always may.
 #include "core_support.hpp"
 
-#include "core/key_import.hpp"
-#include "core/secret_text.hpp"
-#include "core/utf8.hpp"
+#include "core/jose/key_import.hpp"
+#include "core/secret_text/secret_text.hpp"
+#include "core/base/utf8.hpp"
 #include "pem_samples.hpp"
 #include "rfc_vectors.hpp"
 

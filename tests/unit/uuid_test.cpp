@@ -1,6 +1,6 @@
 #include "core_support.hpp"
 
-#include "core/uuid.hpp"
+#include "core/base/uuid.hpp"
 
 namespace pg_principal {
 namespace {

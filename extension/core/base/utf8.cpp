@@ -1,0 +1,53 @@
+#include "core/base/utf8.hpp"
+
+namespace pg_principal {
+
+std::size_t utf8_sequence(std::string_view text) noexcept {
+    if (text.empty())
+        return 0;
+    const auto lead = static_cast<unsigned char>(text[0]);
+    if (lead < 0x80)
+        return 1;
+    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < size)
+        return 0;
+    // the second byte is what tells overlong forms, surrogates and too large numbers
+    const auto second = static_cast<unsigned char>(text[1]);
+    const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    bool valid = second >= low && second <= high;
+    for (std::size_t i = 2; i < size; ++i)
+        valid &= (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80;
+    return valid ? size : 0;
+}
+
+bool is_utf8(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t size = utf8_sequence(text);
+        if (size == 0)
+            return false;
+        text.remove_prefix(size);
+    }
+    return true;
+}
+
+void append_utf8(std::string &out, std::uint32_t c) {
+    if (c < 0x80) {
+        out += static_cast<char>(c);
+        return;
+    }
+    if (c < 0x800) {
+        out += static_cast<char>(0xc0 | c >> 6);
+    } else {
+        if (c < 0x10000) {
+            out += static_cast<char>(0xe0 | c >> 12);
+        } else {
+            out += static_cast<char>(0xf0 | c >> 18);
+            out += static_cast<char>(0x80 | (c >> 12 & 0x3f));
+        }
+        out += static_cast<char>(0x80 | (c >> 6 & 0x3f));
+    }
+    out += static_cast<char>(0x80 | (c & 0x3f));
+}
+
+} // namespace pg_principal

@@ -1,0 +1,84 @@
+#include "core/crypto/crypto.hpp"
+
+#include "core/base/error.hpp"
+
+namespace pg_principal {
+
+namespace {
+
+struct AlgRow {
+    std::string_view name;
+    Kty kty;
+    Hash hash;
+    Curve curve;
+};
+
+constexpr std::array<AlgRow, alg_count> algs = {{
+    {"HS256", Kty::oct, Hash::sha256, Curve::none},
+    {"HS384", Kty::oct, Hash::sha384, Curve::none},
+    {"HS512", Kty::oct, Hash::sha512, Curve::none},
+    {"RS256", Kty::RSA, Hash::sha256, Curve::none},
+    {"RS384", Kty::RSA, Hash::sha384, Curve::none},
+    {"RS512", Kty::RSA, Hash::sha512, Curve::none},
+    {"PS256", Kty::RSA, Hash::sha256, Curve::none},
+    {"PS384", Kty::RSA, Hash::sha384, Curve::none},
+    {"PS512", Kty::RSA, Hash::sha512, Curve::none},
+    {"ES256", Kty::EC, Hash::sha256, Curve::P256},
+    {"ES384", Kty::EC, Hash::sha384, Curve::P384},
+    {"ES512", Kty::EC, Hash::sha512, Curve::P521},
+    {"EdDSA", Kty::OKP, Hash::none, Curve::none},
+}};
+
+struct CurveRow {
+    std::string_view name;
+    std::size_t size;
+};
+
+constexpr std::array<CurveRow, 6> curves = {
+    {{"", 0}, {"P-256", 32}, {"P-384", 48}, {"P-521", 66}, {"Ed25519", 32}, {"Ed448", 57}}};
+
+constexpr std::array<std::string_view, 4> kty_names = {"oct", "RSA", "EC", "OKP"};
+constexpr std::array<std::size_t, hash_count> hash_sizes = {0, 32, 48, 64};
+
+const AlgRow &row(Alg alg) noexcept { return algs[static_cast<std::size_t>(alg)]; }
+
+} // namespace
+
+std::optional<Alg> alg_from_name(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < algs.size(); ++i)
+        if (algs[i].name == name)
+            return static_cast<Alg>(i);
+    return std::nullopt;
+}
+
+Alg require_alg(std::string_view name) {
+    if (const auto alg = alg_from_name(name))
+        return *alg;
+    std::string known;
+    for (const AlgRow &alg : algs)
+        known.append(known.empty() ? "" : ", ").append(alg.name);
+    throw Error(Errc::algorithm_unknown, {printable(name), known});
+}
+
+std::string_view alg_name(Alg alg) noexcept { return row(alg).name; }
+Hash alg_hash(Alg alg) noexcept { return row(alg).hash; }
+Kty alg_kty(Alg alg) noexcept { return row(alg).kty; }
+Curve alg_curve(Alg alg) noexcept { return row(alg).curve; }
+std::size_t hash_size(Hash hash) noexcept { return hash_sizes[static_cast<std::size_t>(hash)]; }
+
+std::string_view kty_name(Kty kty) noexcept { return kty_names[static_cast<std::size_t>(kty)]; }
+std::string_view curve_name(Curve curve) noexcept {
+    return curves[static_cast<std::size_t>(curve)].name;
+}
+std::size_t field_size(Curve curve) noexcept {
+    return curves[static_cast<std::size_t>(curve)].size;
+}
+
+std::optional<Curve> curve_from_name(std::string_view name) noexcept {
+    for (std::size_t i = 1; i < curves.size(); ++i)
+        if (curves[i].name == name)
+            return static_cast<Curve>(i);
+    return std::nullopt;
+}
+
+} // namespace pg_principal

@@ -1,0 +1,140 @@
+// For crypto*.cpp alone: owners of OpenSSL objects and the one way to check a call. Every OpenSSL
+// call that can fail goes through require(), so that tests can make each of them fail in turn.
+#pragma once
+
+#include "core/crypto/crypto.hpp"
+#include "core/base/error.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/x509.h>
+
+#include <new>
+
+namespace pg_principal::openssl {
+
+struct Free : OpensslFree {
+    using OpensslFree::operator();
+    void operator()(BIGNUM *n) const noexcept { BN_clear_free(n); }
+    void operator()(BN_CTX *ctx) const noexcept { BN_CTX_free(ctx); }
+    void operator()(BIO *bio) const noexcept { BIO_free(bio); }
+    void operator()(ECDSA_SIG *sig) const noexcept { ECDSA_SIG_free(sig); }
+    void operator()(EVP_CIPHER *cipher) const noexcept { EVP_CIPHER_free(cipher); }
+    void operator()(EVP_CIPHER_CTX *ctx) const noexcept { EVP_CIPHER_CTX_free(ctx); }
+    void operator()(EVP_MAC *mac) const noexcept { EVP_MAC_free(mac); }
+    void operator()(OSSL_PARAM *params) const noexcept { OSSL_PARAM_free(params); }
+    void operator()(OSSL_PARAM_BLD *builder) const noexcept { OSSL_PARAM_BLD_free(builder); }
+    void operator()(PKCS8_PRIV_KEY_INFO *info) const noexcept { PKCS8_PRIV_KEY_INFO_free(info); }
+};
+template <class T>
+using Ptr = std::unique_ptr<T, Free>;
+
+inline void clean_queue() noexcept {
+    if (ERR_peek_error() != 0) // clearing costs more than looking
+        ERR_clear_error();
+}
+
+// Leaves the thread's error queue empty however the scope is left: a stale entry would be taken for
+// the server's own TLS error.
+class CleanQueue {
+  public:
+    CleanQueue() = default;
+    ~CleanQueue() { clean_queue(); }
+    CleanQueue(const CleanQueue &) = delete;
+    CleanQueue &operator=(const CleanQueue &) = delete;
+};
+
+// What OpenSSL refuses for want of memory says nothing of a key or a signature: throws
+// std::bad_alloc when that is in the queue. To be called before a call's failure is believed.
+void check_memory();
+// Whether a no to a signature may be an error; throws std::bad_alloc as check_memory() does.
+bool has_failed(int said);
+// Nor is there a want of memory that OpenSSL keeps to itself: throws std::bad_alloc when it gets
+// none.
+void probe_memory();
+
+// Some of OpenSSL says no without a word when it lacked memory, as it does when a signature or a
+// key is wrong: a no counts when it is said twice.
+template <class Ask>
+bool confirmed(Ask ask) {
+    clean_queue(); // of what others left there
+    for (int i = 0; i < 2; ++i) {
+        if (ask())
+            return true;
+        check_memory();
+    }
+    probe_memory();
+    return false;
+}
+
+// Of a signature a no counts at once, so that a forged one costs no more than a good one, unless
+// the queue tells of another failure than that it does not fit. What remains is a want of memory
+// that OpenSSL answers with a plain no: a good signature is refused once.
+template <class Ask>
+bool is_verified(Ask ask) {
+    clean_queue(); // of what others left there
+    int said = ask();
+    if (said != 1 && has_failed(said))
+        said = ask();
+    if (said == 1)
+        return true;
+    check_memory();
+    probe_memory();
+    return false;
+}
+
+[[noreturn]] inline void fail(const char *what) {
+    check_memory();
+    throw Error(Errc::crypto_failed, {what});
+}
+
+// Only 1 is success: some calls report an inner failure as a negative number.
+inline void require(int result, const char *what) {
+    if (result != 1)
+        fail(what);
+}
+
+template <class T>
+T *require(T *object, const char *what) {
+    if (!object)
+        fail(what);
+    return object;
+}
+
+// Of what fails for want of memory alone, often without a word in the queue.
+template <class T>
+T *require_memory(T *object) {
+    if (!object)
+        throw std::bad_alloc();
+    return object;
+}
+
+// Large messages are hashed in pieces, so that a checkpoint is never far.
+constexpr std::size_t hash_piece = std::size_t{8} << 20;
+
+inline const unsigned char *bytes(std::string_view text) noexcept {
+    return reinterpret_cast<const unsigned char *>(text.data() ? text.data() : "");
+}
+inline unsigned char *bytes(char *data) noexcept { return reinterpret_cast<unsigned char *>(data); }
+
+const char *hash_name(Hash hash) noexcept;
+inline const char *group_name(Curve curve) noexcept {
+    return curve == Curve::P256 ? "P-256" : curve == Curve::P384 ? "P-384" : "P-521";
+}
+inline const char *okp_name(Curve curve) noexcept {
+    return curve == Curve::Ed25519 ? "ED25519" : "ED448";
+}
+
+// Big-endian numbers; secret ones live in memory that is cleared.
+Ptr<BIGNUM> to_number(std::string_view big_endian);
+Ptr<BIGNUM> to_secret_number(std::string_view big_endian);
+
+// Whether a number of full length lies in 1..n-1, n the order of the curve's group.
+bool is_scalar(Curve curve, std::string_view number) noexcept;
+
+} // namespace pg_principal::openssl

@@ -1,0 +1,71 @@
+// What OpenSSL looks up at first use it keeps for the life of the process, and of what it could not
+// build for want of memory it keeps that there is none. So everything is used once, early.
+#include "core/crypto/openssl.hpp"
+
+namespace pg_principal {
+
+using namespace openssl;
+
+namespace {
+
+void use_hashing() {
+    sha256(random_bytes(1));
+    std::array<char, 64> out;
+    HmacKey key("key");
+    for (const Hash hash : {Hash::sha256, Hash::sha384, Hash::sha512})
+        key.sign(hash, "message", out);
+}
+
+void use_cipher() {
+    const std::string key(32, '\0'), nonce(12, '\0');
+    const std::string sealed = aes256_gcm_encrypt(key, nonce, {}, {});
+    require(aes256_gcm_decrypt(key, nonce, {}, sealed).has_value(), "decryption");
+}
+
+void use_generated(Alg alg) {
+    PKey key = PKey::generate(alg);
+    const PKey same = PKey::from_pem(key.private_pem().view());
+    const std::string signature = key.sign(alg, "message");
+    require(PKey::from_pem(same.public_pem()).verify(alg, "message", signature), "verifying");
+}
+
+// Generating one takes long: a number that is nobody's key.
+void use_rsa() {
+    KeyParts parts;
+    parts.n = std::string(256, '\xff');
+    parts.e = std::string("\1\0\1", 3);
+    PKey key = PKey::from_pem(PKey::build(parts).public_pem());
+    for (const Alg alg : {Alg::RS256, Alg::PS256})
+        require(!key.verify(alg, "message", std::string(256, '\1')), "verifying");
+}
+
+void use_eddsa() { use_generated(Alg::EdDSA); }
+
+} // namespace
+
+void prepare_hashing() {
+    try {
+        use_hashing();
+    } catch (const std::exception &) {
+        use_hashing(); // what is there now has not been lost
+    }
+}
+
+void prepare_crypto() {
+    try {
+        prepare_hashing();
+        use_cipher();
+        use_generated(Alg::ES256);
+    } catch (const Error &error) {
+        throw Error(Errc::crypto_failed, {"first use"}, error.message());
+    }
+    // providers need not have these, nor take a key like that
+    for (void (*use)() : {use_rsa, use_eddsa}) {
+        try {
+            use();
+        } catch (const Error &) {
+        }
+    }
+}
+
+} // namespace pg_principal

@@ -1,0 +1,219 @@
+#include "core/jose/key_set.hpp"
+
+#include "core/jose/jwk_internal.hpp"
+
+#include <algorithm>
+
+namespace pg_principal {
+
+namespace {
+
+// What a key's error says without the words that all of them begin with.
+std::string reason_of(const Error &error) {
+    const std::size_t colon = error.message().find(": ");
+    return colon == std::string::npos ? error.message() : error.message().substr(colon + 2);
+}
+
+// Anything else, such as an OpenSSL that could not, says nothing of the key.
+bool is_the_keys_fault(const Error &error) noexcept {
+    return error.code() == Errc::key_malformed || error.code() == Errc::key_refused ||
+           error.code() == Errc::secret_refused;
+}
+
+} // namespace
+
+KeySet::KeySet(std::vector<Key> keys) {
+    std::vector<std::string_view> kids;
+    for (const Key &key : keys)
+        if (!key.kid().empty())
+            kids.push_back(key.kid());
+    std::sort(kids.begin(), kids.end());
+    if (std::adjacent_find(kids.begin(), kids.end()) != kids.end())
+        throw Error(Errc::key_set_refused, {"it repeats a kid"});
+    for (Key &key : keys) {
+        Member member;
+        member.kid = key.kid();
+        member.kty = key.kty();
+        member.curve = key.curve();
+        member.alg = key.alg();
+        member.key = std::move(key);
+        members_.push_back(std::move(member));
+    }
+}
+
+// As far as the key itself says: a secret may still be too short.
+bool KeySet::Member::may_serve(Alg wanted) const noexcept {
+    return alg_kty(wanted) == kty && (kty != Kty::EC || alg_curve(wanted) == curve) &&
+           alg.value_or(wanted) == wanted;
+}
+
+const Key *KeySet::read(Member &member) {
+    if (!member.key && member.fault.empty()) {
+        try {
+            json::Document doc;
+            parse_key_text(doc, member.source.view(), key_limits);
+            member.key = parse_jwk(doc.root(), Reading::public_half);
+        } catch (const Error &error) {
+            if (!is_the_keys_fault(error))
+                throw;
+            member.fault = reason_of(error);
+        }
+        member.source = Secret();
+    }
+    return member.key ? &*member.key : nullptr;
+}
+
+bool KeySet::names(std::string_view kid) const noexcept {
+    return !kid.empty() && std::any_of(members_.begin(), members_.end(),
+                                       [&](const Member &member) { return member.kid == kid; });
+}
+
+// Unsound ones, too: which of two keys was meant is not guessed.
+std::size_t KeySet::serving(Alg alg, std::string_view kid) const noexcept {
+    return static_cast<std::size_t>(
+        std::count_if(members_.begin(), members_.end(), [&](const Member &member) {
+            return member.is_outlined && member.kid == kid && member.may_serve(alg);
+        }));
+}
+
+bool KeySet::has_usable_kid(Checkpoint checkpoint) const {
+    for (Member &member : members_) {
+        if (member.kid.empty())
+            continue;
+        checkpoint();
+        if (read(member))
+            return true;
+    }
+    return false;
+}
+
+KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> kid,
+                                      Checkpoint checkpoint) const {
+    Candidates found;
+    const bool named = kid && names(*kid);
+    if (kid && !named && has_usable_kid(checkpoint)) {
+        found.lack = Lack::kid_unknown;
+        return found;
+    }
+    if (named && serving(alg, *kid) > 1) {
+        found.lack = Lack::ambiguous;
+        return found;
+    }
+    bool all_faulty = !members_.empty();
+    for (Member &member : members_) {
+        if (named && member.kid != *kid)
+            continue;
+        const Key *key = nullptr;
+        if (member.fault.empty() && member.may_serve(alg)) {
+            checkpoint();
+            key = read(member);
+        }
+        all_faulty &= !member.fault.empty();
+        if (key && key->allows(alg, KeyOperation::verify)) {
+            if (found.count == max_candidates)
+                break;
+            found.keys[found.count++] = key;
+        } else if (found.reason.empty() && !member.fault.empty() &&
+                   (named || (member.is_outlined && member.may_serve(alg)))) {
+            found.reason = member.fault;
+        }
+    }
+    if (found.count == 0 && all_faulty && found.reason.empty())
+        found.reason = members_.front().fault;
+    if (found.count == 0)
+        found.lack = members_.empty()       ? Lack::kid_unknown
+                     : found.reason.empty() ? Lack::not_for_algorithm
+                                            : Lack::unusable;
+    return found;
+}
+
+const Key *KeySet::select(Alg alg, std::optional<std::string_view> kid) const {
+    const Candidates found = candidates(alg, kid);
+    return found.count > 0 ? found.keys[0] : nullptr;
+}
+
+class KeySetReader {
+  public:
+    static KeySet read(json::Value set, json::Value keys) {
+        if (!keys.is_array())
+            throw Error(Errc::key_malformed, {"member \"keys\" is not an array"});
+        if (set.find("kty"))
+            throw Error(Errc::key_malformed, {"it is a key and a key set at once"});
+        if (keys.size() > KeySet::max_keys)
+            throw Error(Errc::key_set_too_large,
+                        {std::to_string(KeySet::max_keys), "keys", std::to_string(keys.size())});
+        KeySetReader reader;
+        for (const json::Value jwk : keys.elements())
+            reader.add(jwk);
+        // whoever publishes a secret next to public keys has published it
+        for (KeySet::Member &member : reader.set_.members_)
+            if (reader.asymmetric_ && member.kty == Kty::oct && member.fault.empty())
+                member.fault = "a secret beside public keys is never used";
+        return std::move(reader.set_);
+    }
+
+  private:
+    void add(json::Value jwk) {
+        KeySet::Member member;
+        if (const json::Value kid = jwk.find("kid"); kid.is_string())
+            member.kid = kid.as_string();
+        const json::Value kty = jwk.find("kty");
+        asymmetric_ |= kty.is_string() && kty.as_string() != kty_name(Kty::oct);
+        try {
+            if (jwk.repeats_a_name())
+                throw Error(Errc::key_malformed, {"it has a member twice"});
+            const JwkOutline outline = outline_of(jwk);
+            if (!outline.may_verify)
+                throw Error(Errc::key_refused, {"its key_ops do not name \"verify\""});
+            member.kty = outline.kty;
+            member.curve = outline.curve;
+            member.alg = outline.alg;
+            std::string text;
+            const WipeOnExit wipe_text(text);
+            text.reserve(4096);
+            json::append_value(text, jwk);
+            member.source = Secret(text);
+        } catch (const Error &error) {
+            member.is_outlined = false;
+            member.fault = reason_of(error);
+        }
+        set_.members_.push_back(std::move(member));
+    }
+
+    KeySet set_;
+    bool asymmetric_ = false;
+};
+
+bool may_be_used(json::Value jwk) {
+    try {
+        outline_of(jwk);
+        return true;
+    } catch (const Error &error) {
+        if (!is_the_keys_fault(error))
+            throw;
+        return false;
+    }
+}
+
+KeySet parse_jwk_set(json::Value set) {
+    if (const json::Value keys = set.find("keys"))
+        return KeySetReader::read(set, keys);
+    return KeySet({parse_jwk(set, Reading::public_half)});
+}
+
+KeySet parse_jwk_set(std::string_view json) {
+    json::Document doc;
+    parse_key_text(doc, json, key_limits);
+    const json::Value set = doc.root();
+    if (set.is_object() && !set.find("keys") && set.repeats_a_name())
+        throw Error(Errc::key_malformed, {"it has a member twice"});
+    std::size_t keys = 0;
+    if (set.is_object())
+        for (const json::Member &member : set.members())
+            keys += member.name == "keys";
+    if (keys > 1)
+        throw Error(Errc::key_malformed, {"member \"keys\" is there twice"});
+    return parse_jwk_set(set);
+}
+
+} // namespace pg_principal

@@ -1,0 +1,52 @@
+// What one call in a plan remembers between rows, so that a row costs next to nothing.
+#pragma once
+
+#include "pg/identity/identity.hpp"
+
+extern "C" {
+#include "access/xact.h"
+}
+
+#include <algorithm>
+
+namespace pg_principal {
+
+// Lives in fn_extra. Fresh while the identity epoch and the statement are those of the last look.
+// Since one plan can outlive many statements (a loop in PL/pgSQL) and one statement many bans, it
+// also looks again after 1, 2, 4, ... and then every 1024 calls.
+struct CallSite {
+    std::uint64_t epoch;
+    TimestampTz statement;
+    std::uint32_t calls_left;
+    std::uint32_t interval;
+    bool isnull;
+    Datum value;
+    Datum previous; // handed out before value; the caller may still hold it
+
+    bool fresh() noexcept {
+        return likely(epoch == identity_epoch && --calls_left != 0 &&
+                      statement == GetCurrentStatementStartTimestamp());
+    }
+
+    void looked() noexcept {
+        constexpr std::uint32_t longest = 1024;
+        epoch = identity_epoch;
+        statement = GetCurrentStatementStartTimestamp();
+        interval = identity_is_unwatched() ? 1 : std::clamp(2 * interval, 2U, longest);
+        calls_left = interval;
+    }
+};
+
+// nullptr when called without a plan, or for the first time.
+inline CallSite *existing_call_site(FunctionCallInfo fcinfo) noexcept {
+    return fcinfo->flinfo == nullptr ? nullptr : static_cast<CallSite *>(fcinfo->flinfo->fn_extra);
+}
+
+// nullptr only when called without a plan.
+CallSite *call_site(FunctionCallInfo fcinfo);
+
+// The caller's identity as of this statement; nullptr without a token. Throws as
+// current_identity().
+const Identity *caller(FunctionCallInfo fcinfo);
+
+} // namespace pg_principal

@@ -1,0 +1,39 @@
+// The signing keys of this database, opened when first needed and kept until one of them changes.
+#pragma once
+
+#include "core/jose/jws.hpp"
+
+#include <string_view>
+
+namespace pg_principal {
+
+// What a kid names. Throws Error(master_key_missing) when the key is sealed and cannot be opened.
+// The pointer, nullptr unless the key may verify, is valid until the next call of either function.
+enum class KeyStanding { unknown, revoked, verifies };
+struct VerificationKey {
+    KeyStanding standing;
+    const Key *key;
+};
+VerificationKey verification_key(std::string_view kid);
+// Whether any key that may verify has signed it: for tokens without a kid. Throws as above.
+bool any_key_verifies(const CompactJws &jws);
+// The key in use; throws Error(token_not_signed) when there is none.
+const Key &signing_key();
+// The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.
+std::string sign_claims(std::string_view claims);
+
+// What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
+std::string_view refresh_token_key();
+inline constexpr const char *refresh_token_key_name = "refresh_token";
+inline constexpr std::string_view server_key_prefix = "server key "; // of what it is sealed for
+
+// Private material as it is stored: sealed when a master key is configured, for this name (a kid, a
+// server key) alone.
+struct StoredMaterial {
+    std::string bytes;
+    std::string sealed_under; // empty: in the clear
+};
+StoredMaterial store_material(std::string_view plain, std::string_view name);
+Secret open_material(std::string_view bytes, bool sealed, std::string_view name);
+
+} // namespace pg_principal

@@ -1,0 +1,62 @@
+// Reads of our own tables by primary key, each under a fresh snapshot, whatever the transaction's
+// isolation level, in parallel workers and on a standby. Rows are plain data.
+#pragma once
+
+#include "pg/bridge/bridge.hpp"
+
+extern "C" {
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+}
+
+namespace pg_principal {
+
+struct SessionRow {
+    bool found;
+    bool revoked;
+    bool has_user;
+    bool adopted; // a project key from elsewhere
+    pg_uuid_t user_id;
+    int generation;
+    TimestampTz expires_at;
+    char role[32];
+};
+
+struct PrincipalRow {
+    bool found;
+    bool banned; // at the time that was asked
+    int generation;
+    pg_uuid_t id;
+    char email[256];
+    char kind[32];
+    char app_role[32];
+};
+
+SessionRow read_session(const pg_uuid_t &id);
+PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now);
+PrincipalRow read_principal(std::string_view email, TimestampTz now);
+
+struct SigningKeyRow {
+    char kid[256];
+    char state[32];
+    bytea *material; // palloc'd in the current context: private JWK, sealed or in the clear
+    bool sealed;
+};
+
+// Calls visit(row) for every signing key, inside the guard: it must not throw.
+void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument);
+
+struct ServerKeyRow {
+    bool found;
+    bool sealed;
+    bytea *material; // palloc'd in the current context
+};
+ServerKeyRow read_server_key(const char *name);
+
+// The stored hash of a principal's password, palloc'd in the current context; nullptr: none.
+text *read_password_hash(const pg_uuid_t &id);
+
+// The relation that carries revocation signals, or InvalidOid without the extension.
+Oid revocation_marker();
+
+} // namespace pg_principal
