@@ -77,7 +77,7 @@ sql/pg_principal--$(EXTVERSION).sql: $(sort $(wildcard sql/modules/*.sql)) exten
 $(UPGRADES): sql/pg_principal--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(sort $(wildcard sql/modules/*.sql)) extension/pg_principal.control
 	sed 's/CREATE EXTENSION pg_principal/ALTER EXTENSION pg_principal UPDATE/' sql/modules/00_header.sql > $@
 	cat sql/modules/02_schema.sql $$(ls sql/upgrade/*.sql | sort -V | sed -n '/\/$*--/,$$p') \
-		$(filter-out %/00_header.sql %/02_schema.sql %/20_tables.sql,$(filter sql/modules/%,$^)) >> $@
+		$(filter-out %/00_header.sql %/02_schema.sql %_tables.sql,$(filter sql/modules/%,$^)) >> $@
 
 all: $(BUILD)/pg_principal
 # The command goes where PATH finds it, which the server's own bindir is not. Debugging is for what is in build:

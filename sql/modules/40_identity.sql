@@ -95,10 +95,20 @@ $$;
 COMMENT ON FUNCTION auth.known_email(text) IS
 'Internal: the email of a principal or of a row of the roster, however it is spelt, to find either by. NULL for NULL; 22023 when nobody has it and it is no email address.';
 
-CREATE OR REPLACE FUNCTION auth.later(at_time timestamptz, span interval) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT (later.at_time AT TIME ZONE 'UTC' + later.span) AT TIME ZONE 'UTC';
-END;
-COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
-'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a day has 86,400 seconds.';
+CREATE OR REPLACE FUNCTION auth.require_role(VARIADIC roles text[] DEFAULT '{}') RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+BEGIN
+    IF caller IS NULL AND 'ADMIN' = ANY (roles) AND auth.role() = 'service_role' THEN
+        RETURN NULL;
+    ELSIF caller IS NULL THEN
+        PERFORM auth.raise_error('authentication_required');
+    ELSIF cardinality(roles) > 0 AND NOT auth.has_role(VARIADIC roles) THEN
+        PERFORM auth.raise_error('role_required', array_to_string(roles, ' or '));
+    END IF;
+    RETURN caller;
+END
+$$;
+COMMENT ON FUNCTION auth.require_role(text[]) IS
+'Internal: the calling principal; NULL for the project key service_role, which counts as ADMIN where app roles are named. 28000 without a live token, 42501 without one of these app roles (none named: any will do, and no key).';

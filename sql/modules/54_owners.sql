@@ -1,4 +1,5 @@
 -- Who an address belongs to. A row tells two people apart by what it says of them.
+
 CREATE OR REPLACE FUNCTION auth.plain_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -55,3 +56,10 @@ CREATE OR REPLACE TRIGGER meet_returners AFTER INSERT ON auth.organization_peopl
     FOR EACH STATEMENT EXECUTE FUNCTION auth.meet_returners();
 CREATE OR REPLACE TRIGGER meet_renamed AFTER UPDATE ON auth.organization_people
     FOR EACH ROW WHEN (OLD.email <> NEW.email) EXECUTE FUNCTION auth.meet_returners();
+
+CREATE OR REPLACE FUNCTION auth.is_agent(kind text, email text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT is_agent.kind = 'service_account' OR is_agent.email LIKE '%-agent@%';
+END;
+COMMENT ON FUNCTION auth.is_agent(text, text) IS 'Whether the health scan looks after a principal: a service account, or an email that contains -agent@.';

@@ -1,4 +1,4 @@
--- The audit for operators, who need no token to read it.
+-- The audit, read: by its callers, and by operators, who need no token.
 
 DROP POLICY IF EXISTS operators ON auth.audit_log;
 CREATE POLICY operators ON auth.audit_log FOR SELECT TO auth_operator USING (true);
@@ -59,3 +59,56 @@ END
 $$;
 COMMENT ON FUNCTION auth.list_audit(text, timestamptz, integer, text, uuid) IS
 'The audit for operators, newest entry first. of_email: the entries of the principal that has the email now, or, where none has, those that name it; of_user: one chain by its id, such as the audit''s own. since: not older than that. entries: 1 to 1000; cursor: next_cursor of the last entry seen. 22023 for a bad email, number or cursor.';
+
+CREATE OR REPLACE FUNCTION auth.audits(
+    entries integer DEFAULT 20, cursor text DEFAULT NULL, of_user uuid DEFAULT NULL, everyone boolean DEFAULT false,
+    OUT id uuid, OUT user_id uuid, OUT actor_id uuid, OUT actor_email text, OUT actor_name text, OUT changes jsonb,
+    OUT reason text, OUT metadata jsonb, OUT ip text, OUT user_agent text, OUT created_at timestamptz, OUT next_cursor text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    caller uuid := auth.uid();
+    whose uuid := CASE WHEN everyone THEN NULL ELSE coalesce(of_user, caller) END;
+    after text[] := regexp_match(cursor, '^(-?[0-9]{1,17})[.]([0-9a-f-]{36})[.]([0-9]{1,18})$');
+    after_time timestamptz;
+    after_user uuid;
+    after_seq bigint;
+BEGIN
+    IF everyone OR of_user <> caller OR caller IS NULL AND of_user IS NOT NULL THEN
+        PERFORM auth.require_role('AUDITOR', 'ADMIN');
+    ELSE
+        PERFORM auth.require_role();
+    END IF;
+    IF entries IS NULL OR entries NOT BETWEEN 1 AND 100 THEN
+        PERFORM auth.raise_error('page_invalid', 'the number of entries', '1', '100', coalesce(entries::text, 'NULL'));
+    ELSIF cursor IS NOT NULL AND (after IS NULL OR after[2] !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') THEN
+        PERFORM auth.raise_error('cursor_malformed');
+    ELSIF cursor IS NOT NULL THEN
+        after_time := 'epoch'::timestamptz + after[1]::bigint * interval '1 microsecond';
+        after_user := after[2];
+        after_seq := after[3];
+    END IF;
+    -- Two queries rather than one that serves both: each keeps its plan.
+    IF whose IS NOT NULL THEN
+        RETURN QUERY
+        SELECT encode(substr(l.hash, 1, 16), 'hex')::uuid, l.user_id, l.actor_id, l.actor_email,
+            nullif(concat_ws(' ', a.first_name, a.last_name), ''), l.changes, l.reason, l.metadata, l.ip, l.user_agent, l.created_at,
+            format('%s.%s.%s', (extract(epoch FROM l.created_at) * 1000000)::bigint, l.user_id, l.seq)
+        FROM (SELECT * FROM auth.audit_log o WHERE o.user_id = whose AND o.seq < coalesce(after_seq, 9223372036854775807)
+              ORDER BY o.seq DESC LIMIT entries) AS l
+        LEFT JOIN auth.users a ON a.id = l.actor_id
+        ORDER BY l.seq DESC;
+    ELSE
+        RETURN QUERY
+        SELECT encode(substr(l.hash, 1, 16), 'hex')::uuid, l.user_id, l.actor_id, l.actor_email,
+            nullif(concat_ws(' ', a.first_name, a.last_name), ''), l.changes, l.reason, l.metadata, l.ip, l.user_agent, l.created_at,
+            format('%s.%s.%s', (extract(epoch FROM l.created_at) * 1000000)::bigint, l.user_id, l.seq)
+        FROM (SELECT * FROM auth.audit_log o
+              WHERE cursor IS NULL OR (o.created_at, o.user_id, o.seq) < (after_time, after_user, after_seq)
+              ORDER BY o.created_at DESC, o.user_id DESC, o.seq DESC LIMIT entries) AS l
+        LEFT JOIN auth.users a ON a.id = l.actor_id
+        ORDER BY l.created_at DESC, l.user_id DESC, l.seq DESC;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.audits(integer, text, uuid, boolean) IS
+'The audit, newest entry first: the caller''s own, that of another principal (of_user) or of all (everyone), the latter two for AUDITOR, ADMIN and the project key service_role. entries: 1 to 100; cursor: next_cursor of the last entry seen. 28000 without a live token, 42501 for another''s audit, 22023 for a bad number or cursor.';

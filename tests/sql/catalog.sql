@@ -11,7 +11,7 @@ WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text C
 -- nobody else is granted anything
 SELECT p.oid::regprocedure AS function, coalesce(g.rolname, 'PUBLIC') AS grantee, a.is_grantable
 FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a LEFT JOIN pg_roles g ON g.oid = a.grantee
-WHERE p.pronamespace = 'auth'::regnamespace AND a.grantee <> p.proowner AND (a.is_grantable OR (a.grantee <> 0 AND g.rolname <> 'auth_operator')) ORDER BY 1, 2;
+WHERE p.pronamespace = 'auth'::regnamespace AND a.grantee <> p.proowner AND (a.is_grantable OR (a.grantee <> 0 AND g.rolname <> 'auth_operator')) ORDER BY p.oid::regprocedure::text COLLATE "C", 2;
 -- every function, and every function of the library, is a member of the extension; the library's
 -- are those of its own file
 SELECT count(*) FILTER (WHERE d.objid IS NULL) AS strangers FROM pg_proc p

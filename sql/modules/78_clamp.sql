@@ -23,6 +23,7 @@ CREATE OR REPLACE FUNCTION auth.owner_is(owner text, kind text) RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_owner_email_is';
 COMMENT ON FUNCTION auth.owner_is(text, text) IS
 'Whether the principal with that email is a person or a service_account. False without a live token of a principal, for an unknown owner and for NULL.';
+
 CREATE OR REPLACE FUNCTION auth.owner_is(owner uuid, kind text) RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_owner_id_is';
 COMMENT ON FUNCTION auth.owner_is(uuid, text) IS 'The same for the id of a principal.';

@@ -1,12 +1,5 @@
 -- Wrong passwords: counted, locked, kept from being taken back, and recorded.
 
-CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT extract(epoch FROM current_setting('pg_principal.' || seconds.setting)::interval)::bigint;
-END;
-COMMENT ON FUNCTION auth.seconds(text) IS 'Internal: a setting pg_principal.<setting> that is a duration, in seconds.';
-
 CREATE OR REPLACE FUNCTION auth.sign_in_source() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -25,6 +18,7 @@ CREATE OR REPLACE FUNCTION auth.note_guess(target uuid, source text, was_right b
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_note_guess';
 COMMENT ON FUNCTION auth.note_guess(uuid, text, boolean) IS
 'Internal: a wrong password is being counted in auth.sign_in_attempts: if that is rolled back, shared memory keeps it. A right one makes it forget. Does nothing without shared_preload_libraries.';
+
 CREATE OR REPLACE FUNCTION auth.forget_guesses(target uuid) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_forget_guesses';
 COMMENT ON FUNCTION auth.forget_guesses(uuid) IS 'Internal: forgets the wrong passwords of a principal that shared memory keeps.';

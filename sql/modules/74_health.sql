@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION auth.drain_token_use(OUT session_id uuid, OUT used_at
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_drain_token_use';
 COMMENT ON FUNCTION auth.drain_token_use() IS
 'Internal: which agents'' sessions were used since the last call, as far as it was noted in shared memory.';
+
 CREATE OR REPLACE FUNCTION auth.token_use_is_known() RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_token_use_is_known';
 COMMENT ON FUNCTION auth.token_use_is_known() IS
