@@ -23,7 +23,7 @@ esac
 
 clone=/srv/clone
 export CCACHE_DIR=/srv/ccache CCACHE_NOHASHDIR=1 CCACHE_UMASK=000 PATH=/usr/lib/ccache:$PATH DEBIAN_FRONTEND=noninteractive
-export CCACHE_BASEDIR=$clone CCACHE_COMPILERCHECK=content
+export CCACHE_BASEDIR=$clone CCACHE_COMPILERCHECK=content CCACHE_SLOPPINESS=locale
 
 die() {
     echo "$*"
