@@ -1,7 +1,7 @@
 // Bans, sessions, tokens, the audit and the incidents of everybody.
 #include "api/fields.hpp"
 #include "api/routes.hpp"
-#include "http/text.hpp"
+#include "base/text.hpp"
 
 namespace pg_principal::api {
 

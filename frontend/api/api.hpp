@@ -17,7 +17,7 @@ struct Lifetimes {
 };
 
 // The pool must outlive the table.
-void add_routes(http::RouteTable &routes, http::Pool &pool, const Lifetimes &lifetimes);
+void add_routes(http::RouteTable &routes, db::Pool &pool, const Lifetimes &lifetimes);
 
 // The schemas that those of the routes refer to, for the OpenAPI document.
 const char *component_schemas() noexcept;

@@ -4,8 +4,9 @@
 #include <thread>
 
 #include "core/base/bytes.hpp"
-#include "core/json/document.hpp"
 #include "core/base/utf8.hpp"
+#include "core/json/document.hpp"
+#include "http/errors.hpp"
 
 namespace pg_principal::api {
 

@@ -32,13 +32,21 @@
 
 namespace pg_principal::api {
 
+// What these routes say of the database all the time.
+using db::DbError;
+using db::Owner;
+using db::Param;
+using db::Pool;
+using db::Result;
+using db::Statement;
+
 // Thrown where a request needs no further look; the response is the whole answer.
 struct Answer {
     http::Response response;
 };
 
 // What no caller can mend: 503 where a later try may do, otherwise the error itself.
-[[noreturn]] void throw_other(const http::DbError &error);
+[[noreturn]] void throw_other(const db::DbError &error);
 
 http::Response message(int status, std::string_view text);
 // 400 that names every bad field.
@@ -47,32 +55,32 @@ http::Response authentication_required(const http::Request &request);
 
 // The principal a token says it is of, which is enough to tell who asks for how much; 0 when it
 // says nothing of that.
-http::Owner owner_of(std::string_view token);
+db::Owner owner_of(std::string_view token);
 // How many statements this thread has asked for: whether a refusal came before them.
 std::uint64_t statements_asked() noexcept;
 
 class Backend {
   public:
-    Backend(http::Pool &pool, const Lifetimes &lifetimes) : pool_(pool), lifetimes_(lifetimes) {}
+    Backend(db::Pool &pool, const Lifetimes &lifetimes) : pool_(pool), lifetimes_(lifetimes) {}
 
     // The statement's parameters are the token and then these.
-    http::Response as_caller(const http::Request &request, const http::Statement &statement,
-                             std::vector<http::Param> parameters = {}) const;
+    http::Response as_caller(const http::Request &request, const db::Statement &statement,
+                             std::vector<db::Param> parameters = {}) const;
     // They are these and then the context.
-    http::Response as_stranger(const http::Request &request, const http::Statement &statement,
-                               std::vector<http::Param> parameters) const;
+    http::Response as_stranger(const http::Request &request, const db::Statement &statement,
+                               std::vector<db::Param> parameters) const;
     // Once more after a serialization failure or a deadlock. Throws DbError and Unavailable.
-    http::Result ask(const http::Statement &statement,
-                     const std::vector<http::Param> &parameters = {}, http::Owner owner = 0) const;
+    db::Result ask(const db::Statement &statement, const std::vector<db::Param> &parameters = {},
+                   db::Owner owner = 0) const;
     // The same with the context as the last parameter, made when there is a connection for it.
-    http::Result ask_in_context(const http::Request &request, const http::Statement &statement,
-                                std::vector<http::Param> parameters) const;
+    db::Result ask_in_context(const http::Request &request, const db::Statement &statement,
+                              std::vector<db::Param> parameters) const;
     // Who asks from where, for the audit, how long tokens are asked to live, and how long the
     // request has waited: a JSON object.
     std::string context(const http::Request &request) const;
 
   private:
-    http::Pool &pool_;
+    db::Pool &pool_;
     Lifetimes lifetimes_;
 };
 

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/uuid.hpp"
-#include "db/connection.hpp"
-#include "http/text.hpp"
+#include "db/array.hpp"
 
 namespace pg_principal::api {
 
@@ -116,7 +116,7 @@ Param Fields::texts(std::string_view name) {
                 items.emplace_back(element.as_string());
         }
     if (good)
-        return cli::array_param(items);
+        return db::array_param(items);
     refuse(name, "must be an array of texts");
     return std::nullopt;
 }

@@ -21,11 +21,11 @@ class Fields {
     // then. Throws Answer for what is no JSON object of bearable size and depth.
     Fields(const http::Request &request, const char *refusal, Need body = Need::required);
 
-    http::Param text(std::string_view name, Need need = Need::required);
-    http::Param uuid(std::string_view name);
-    http::Param texts(std::string_view name); // as an array's literal
+    db::Param text(std::string_view name, Need need = Need::required);
+    db::Param uuid(std::string_view name);
+    db::Param texts(std::string_view name); // as an array's literal
     // Whether it is one of these, or missing.
-    http::Param choice(std::string_view name, std::initializer_list<std::string_view> choices);
+    db::Param choice(std::string_view name, std::initializer_list<std::string_view> choices);
     void refuse(std::string_view name, std::string_view reason);
     // Throws Answer when a field was bad, or there is one that nobody asked for.
     void check();
@@ -47,17 +47,17 @@ class Query {
     // Throws Answer that names what is there twice, or nobody asked for.
     void check(const std::vector<std::string> &known) const;
     // Nothing when it is missing. Throws Answer when it is there twice.
-    http::Param text(std::string_view name) const;
+    db::Param text(std::string_view name) const;
     // `otherwise` when it is missing, NULL when it is no whole number: the database names the
     // range.
-    http::Param number(std::string_view name, const char *otherwise) const;
-    http::Param uuid(std::string_view name) const; // throws Answer when it is none
+    db::Param number(std::string_view name, const char *otherwise) const;
+    db::Param uuid(std::string_view name) const; // throws Answer when it is none
 
   private:
     http::Form form_;
 };
 
 // Of the path. Throws Answer when it is no UUID.
-http::Param path_uuid(const http::Request &request);
+db::Param path_uuid(const http::Request &request);
 
 } // namespace pg_principal::api

@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "api/routes.hpp"
+#include "base/text.hpp"
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
-#include "http/text.hpp"
 
 namespace pg_principal::api {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace pg_principal::cli {
+namespace pg_principal {
 
 // Refused or failed: exit code 1.
 struct Failure : std::runtime_error {
@@ -23,4 +23,4 @@ struct UsageError : std::runtime_error {
     std::string hint;
 };
 
-} // namespace pg_principal::cli
+} // namespace pg_principal

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/json/document.hpp"
 #include "core/base/utf8.hpp"
+#include "core/json/document.hpp"
 
 namespace pg_principal::cli {
 

@@ -6,7 +6,7 @@ namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
 
-void build(Verb root, Session &session) {
+void build(Verb root, Session &session, AddCommands add_more) {
     root.option("--dsn", session.dsn,
                 "Database, as key=value pairs or a URL without a password (default: PGHOST, "
                 "PGPORT, PGUSER, PGDATABASE, ...)")
@@ -23,7 +23,8 @@ void build(Verb root, Session &session) {
     add_health_commands(root, session);
     add_audit_commands(root, session);
     add_whoami_command(root, session);
-    add_serve_command(root, session);
+    if (add_more)
+        add_more(root, session);
 }
 
 int carry_out(CommandLine &line, Session &session, int argc, const char *const *argv) {
@@ -59,12 +60,12 @@ Verb add_command(Verb &parent, Session &session, const std::string &name,
     return command;
 }
 
-int run(int argc, const char *const *argv, Streams &streams) {
+int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more) {
     CommandLine line("pg_principal",
                      "Identities for people and service accounts that live in PostgreSQL.",
                      version);
     Session session{streams};
-    build(line.root(), session);
+    build(line.root(), session, add_more);
     try {
         return carry_out(line, session, argc, argv);
     } catch (const Failure &e) {

@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "db/connection.hpp"
+#include "base/failure.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "db/array.hpp"
+#include "db/connection.hpp"
 
 namespace pg_principal::cli {
 
@@ -17,6 +19,13 @@ inline constexpr const char *version = PG_PRINCIPAL_VERSION;
 #else
 inline constexpr const char *version = "dev";
 #endif
+
+using db::array_param;
+using db::check_dsn;
+using db::Database;
+using db::Observer;
+using db::Param;
+using db::Rows;
 
 struct Session {
     Streams &streams;
@@ -37,9 +46,11 @@ void add_keys_commands(Verb &root, Session &session);
 void add_health_commands(Verb &root, Session &session);
 void add_audit_commands(Verb &root, Session &session);
 void add_whoami_command(Verb &root, Session &session);
-void add_serve_command(Verb &root, Session &session);
 
-// The whole program; returns its exit code: 0 done, 1 refused or failed, 2 wrong usage.
-int run(int argc, const char *const *argv, Streams &streams);
+using AddCommands = void (*)(Verb &root, Session &session);
+
+// The whole program, with one more family of verbs from above; returns its exit code: 0 done, 1
+// refused or failed, 2 wrong usage.
+int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more = nullptr);
 
 } // namespace pg_principal::cli

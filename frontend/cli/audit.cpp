@@ -2,10 +2,10 @@
 
 #include <regex>
 
-#include "core/base/duration.hpp"
-#include "core/principals/email.hpp"
-#include "core/base/error.hpp"
 #include "cli/read_file.hpp"
+#include "core/base/duration.hpp"
+#include "core/base/error.hpp"
+#include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
 

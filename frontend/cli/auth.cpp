@@ -1,7 +1,7 @@
 #include "cli/app.hpp"
 
-#include "core/principals/email.hpp"
 #include "cli/read_file.hpp"
+#include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
 

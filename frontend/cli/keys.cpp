@@ -1,7 +1,7 @@
 #include "cli/app.hpp"
 
-#include "core/json/document.hpp"
 #include "cli/read_file.hpp"
+#include "core/json/document.hpp"
 
 namespace pg_principal::cli {
 

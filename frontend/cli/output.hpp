@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json_tree.hpp"
+#include "base/terminal.hpp"
 
 namespace pg_principal::cli {
 
@@ -18,10 +19,6 @@ struct Streams {
     bool out_is_terminal = false; // colour
     bool err_is_terminal = false; // progress
 };
-
-// `pg_principal: message`, then indented detail and hint, every line of them.
-void print_error(std::ostream &err, std::string_view message, std::string_view detail = {},
-                 std::string_view hint = {});
 
 void print_json(std::ostream &out, const Json &value);
 
@@ -36,9 +33,6 @@ class Table {
     std::vector<std::string> heading_;
     std::vector<std::vector<std::string>> rows_;
 };
-
-// A terminal obeys control characters: they become question marks.
-std::string printable(std::string_view text);
 
 // The SQL for a timestamp as ISO 8601 in UTC; the expression is ours, never a user's.
 std::string utc_time_sql(std::string_view expression);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "core/principals/email.hpp"
 #include "cli/progress.hpp"
 #include "cli/read_file.hpp"
+#include "core/principals/email.hpp"
 #include "roster/file.hpp"
 #include "roster/write.hpp"
 

@@ -10,7 +10,7 @@
 
 namespace pg_principal::cli {
 
-class Progress : public Observer {
+class Progress : public db::Observer {
   public:
     Progress(std::ostream &err, std::string what) : err_(err), what_(std::move(what)) {}
     ~Progress() override;

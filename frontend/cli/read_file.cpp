@@ -9,9 +9,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "core/principals/email.hpp"
 #include "base/failure.hpp"
-#include "cli/output.hpp"
+#include "base/terminal.hpp"
+#include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
 

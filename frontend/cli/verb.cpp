@@ -6,9 +6,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/failure.hpp"
 #include "core/base/bytes.hpp"
 #include "core/principals/email.hpp"
-#include "base/failure.hpp"
 
 namespace pg_principal::cli {
 

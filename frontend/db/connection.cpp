@@ -1,20 +1,18 @@
 #include "db/connection.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
 #include <poll.h>
 
+#include "base/clock.hpp"
+#include "base/terminal.hpp"
 #include "core/principals/email.hpp"
-#include "cli/output.hpp"
 
-namespace pg_principal::cli {
+namespace pg_principal::db {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int tick_milliseconds = 100;
 
@@ -196,18 +194,4 @@ PGresult *Database::decisive_result() {
     return kept;
 }
 
-std::string array_param(const std::vector<std::string> &items) {
-    std::string out = "{";
-    for (const std::string &item : items) {
-        out += out.size() > 1 ? ",\"" : "\"";
-        for (const char c : item) {
-            if (c == '"' || c == '\\')
-                out += '\\';
-            out += c;
-        }
-        out += '"';
-    }
-    return out += '}';
-}
-
-} // namespace pg_principal::cli
+} // namespace pg_principal::db

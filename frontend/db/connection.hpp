@@ -11,7 +11,7 @@
 
 #include "base/failure.hpp"
 
-namespace pg_principal::cli {
+namespace pg_principal::db {
 
 // What the server said; its fields go to the user as they are.
 struct ServerError : Failure {
@@ -62,7 +62,4 @@ class Database {
 // Refuses a dsn that libpq cannot read, or that holds a password: a process list shows arguments.
 void check_dsn(const std::string &dsn);
 
-// {"a","b"}: a parameter's value, never part of a statement.
-std::string array_param(const std::vector<std::string> &items);
-
-} // namespace pg_principal::cli
+} // namespace pg_principal::db

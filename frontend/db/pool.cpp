@@ -7,7 +7,7 @@
 
 #include "db/pool_member.hpp"
 
-namespace pg_principal::http {
+namespace pg_principal::db {
 
 namespace {
 
@@ -264,4 +264,4 @@ std::string Pool::last_failure() const {
     return last_failure_;
 }
 
-} // namespace pg_principal::http
+} // namespace pg_principal::db

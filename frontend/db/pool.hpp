@@ -17,10 +17,10 @@
 
 #include <libpq-fe.h>
 
-#include "http/errors.hpp"
-#include "http/limits.hpp"
+#include "base/clock.hpp"
+#include "db/errors.hpp"
 
-namespace pg_principal::http {
+namespace pg_principal::db {
 
 struct PoolOptions {
     std::string dsn; // libpq's: several hosts and target_session_attrs are the user's
@@ -159,4 +159,4 @@ class Pool {
     std::thread keeper_;
 };
 
-} // namespace pg_principal::http
+} // namespace pg_principal::db

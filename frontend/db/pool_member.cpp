@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-namespace pg_principal::http {
+namespace pg_principal::db {
 
 namespace {
 
@@ -211,4 +211,4 @@ void Pool::Member::throw_error(const PGresult *result) {
                   field(result, PG_DIAG_CONSTRAINT_NAME));
 }
 
-} // namespace pg_principal::http
+} // namespace pg_principal::db

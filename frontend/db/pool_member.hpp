@@ -3,7 +3,7 @@
 
 #include "db/pool.hpp"
 
-namespace pg_principal::http {
+namespace pg_principal::db {
 
 struct Pool::Member {
     enum class State { closed, opening, idle, leased };
@@ -40,4 +40,4 @@ struct Pool::Member {
     std::string name_of(const Statement &statement) const;
 };
 
-} // namespace pg_principal::http
+} // namespace pg_principal::db

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "http/text.hpp"
 
 namespace pg_principal::http {

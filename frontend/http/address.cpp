@@ -8,8 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/text.hpp"
 #include "http/message.hpp"
-#include "http/text.hpp"
 
 namespace pg_principal::http {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "http/limits.hpp"
 #include "http/access_log.hpp"
+#include "http/limits.hpp"
 #include "http/message.hpp"
 #include "http/metrics.hpp"
 #include "http/rate_limit.hpp"

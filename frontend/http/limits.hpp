@@ -1,14 +1,12 @@
 // Every bound of the HTTP server, in one place.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
-namespace pg_principal::http {
+#include "base/clock.hpp"
 
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
+namespace pg_principal::http {
 
 struct Limits {
     std::size_t headers = 100;         // lines; each, and the request line, has at most 8 KiB

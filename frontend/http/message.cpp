@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/principals/email.hpp"
 #include "core/base/utf8.hpp"
+#include "core/principals/email.hpp"
 
 namespace pg_principal::http {
 

@@ -60,12 +60,12 @@ int bind(Library &library, const Endpoint &endpoint) {
     if (library.bind(endpoint.host, std::stoi(endpoint.port)))
         return library.port_;
     const int error = errno;
-    throw cli::Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
-                           (error ? std::strerror(error) : "no such address"),
-                       {},
-                       error == EADDRINUSE ? "Another program, perhaps another server of this "
-                                             "kind, listens there."
-                                           : "");
+    throw Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
+                      (error ? std::strerror(error) : "no such address"),
+                  {},
+                  error == EADDRINUSE ? "Another program, perhaps another server of this "
+                                        "kind, listens there."
+                                      : "");
 }
 
 double number(std::uint64_t count) { return static_cast<double>(count); }
@@ -114,7 +114,7 @@ std::unique_ptr<httplib::Server> Server::listen(const Endpoint &endpoint) {
     auto server = std::make_unique<Listening<httplib::SSLServer>>(tls.certificate_file().c_str(),
                                                                   tls.key_file().c_str());
     if (!server->is_valid())
-        throw cli::Failure("cannot set up TLS");
+        throw Failure("cannot set up TLS");
     tls.govern(context_of(*server, 0));
     configure(*server);
     ports_.push_back(bind(*server, endpoint));
@@ -149,7 +149,7 @@ bool Server::run() {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return stops_ > 0 || accepting_ < servers_.size(); });
     if (stops_ == 0)
-        throw cli::Failure("cannot accept connections any more");
+        throw Failure("cannot accept connections any more");
     const Clock::time_point until = Clock::now() + options_.stop_time;
     while (accepting_ > 0 && stops_ < 2 && Clock::now() < until) {
         for (const auto &server : servers_) // one that is about to begin would not hear it once
@@ -190,8 +190,8 @@ Endpoint Endpoint::parse(const std::string &text) {
     const std::string &port = endpoint.port;
     if (endpoint.host.empty() || port.empty() || port.size() > 5 ||
         port.find_first_not_of("0123456789") != port.npos || std::stoi(port) > 65535)
-        throw cli::UsageError("an address to listen on is HOST:PORT",
-                              "For example 127.0.0.1:9999 or [::1]:9999.");
+        throw UsageError("an address to listen on is HOST:PORT",
+                         "For example 127.0.0.1:9999 or [::1]:9999.");
     return endpoint;
 }
 

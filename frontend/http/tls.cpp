@@ -27,7 +27,7 @@ int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_size,
 [[noreturn]] void fail(const std::string &what) {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
-    throw cli::Failure(what, reason ? reason : "");
+    throw Failure(what, reason ? reason : "");
 }
 
 void configure(SSL_CTX *context) {

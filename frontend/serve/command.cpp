@@ -1,4 +1,4 @@
-#include "cli/app.hpp"
+#include "serve/command.hpp"
 
 #include "api/api.hpp"
 #include "serve/serve.hpp"
@@ -17,7 +17,7 @@ void add_serve_command(Verb &root, Session &session) {
         "the\ncertificate again.",
         [&session, flags] {
             serve(*flags, session.dsn, session.streams.err,
-                  [&flags](http::RouteTable &routes, http::Pool &pool) {
+                  [&flags](http::RouteTable &routes, db::Pool &pool) {
                       api::add_routes(routes, pool, lifetimes(*flags));
                       supabase::add_routes(routes, pool, lifetimes(*flags),
                                            supabase_options(*flags));

@@ -4,6 +4,7 @@
 
 namespace pg_principal::cli {
 
+using namespace db;
 using namespace http;
 
 namespace {

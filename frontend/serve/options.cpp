@@ -1,14 +1,13 @@
 #include "serve/options.hpp"
 
 #include "base/failure.hpp"
+#include "base/terminal.hpp"
+#include "base/text.hpp"
 #include "http/text.hpp"
-#include "cli/output.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
-
-using http::milliseconds;
 
 // --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
 Option with_variable(Option option, const char *flag) {
@@ -154,8 +153,8 @@ http::ServerOptions server_options(const ServeFlags &flags) {
     return options;
 }
 
-http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
-    http::PoolOptions options;
+db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
+    db::PoolOptions options;
     options.dsn = dsn;
     options.size = flags.pool_size;
     options.transaction_pooler = flags.transaction_pooler;
@@ -196,7 +195,7 @@ bool is_origin(const std::string &text) {
     if (colon != rest.npos) {
         const std::string_view port = rest.substr(colon + 1);
         std::uint64_t number = 0;
-        if (port.size() > 5 || !http::read_digits(port, number) || port.front() == '0' ||
+        if (port.size() > 5 || !read_digits(port, number) || port.front() == '0' ||
             number > 65535 || number == (secure ? 443U : 80U))
             return false;
     }

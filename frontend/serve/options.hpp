@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "api/api.hpp"
-#include "http/dispatcher.hpp"
+#include "cli/verb.hpp"
 #include "db/pool.hpp"
+#include "http/dispatcher.hpp"
 #include "http/server.hpp"
 #include "supabase/supabase.hpp"
-#include "cli/verb.hpp"
 
 namespace pg_principal::cli {
 
@@ -36,7 +36,7 @@ void add_serve_flags(Verb &verb, ServeFlags &flags);
 
 // Throw UsageError for what cannot be.
 http::ServerOptions server_options(const ServeFlags &flags);
-http::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
+db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
 http::Policy policy(const ServeFlags &flags);
 api::Lifetimes lifetimes(const ServeFlags &flags);
 supabase::Options supabase_options(const ServeFlags &flags);

@@ -9,10 +9,10 @@
 #include <pthread.h>
 
 #include "api/api.hpp"
-#include "cli/app.hpp"
 #include "base/failure.hpp"
+#include "base/terminal.hpp"
+#include "cli/app.hpp"
 #include "serve/openapi.hpp"
-#include "cli/output.hpp"
 #include "serve/status.hpp"
 
 namespace pg_principal::cli {
@@ -77,7 +77,7 @@ std::unique_ptr<http::LineLog> open_log(const std::string &path) {
     }
 }
 
-void announce(const http::Server &server, const http::ServerOptions &options, http::Pool &pool,
+void announce(const http::Server &server, const http::ServerOptions &options, db::Pool &pool,
               std::ostream &err) {
     const std::vector<int> ports = server.ports();
     for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -86,7 +86,7 @@ void announce(const http::Server &server, const http::ServerOptions &options, ht
         err << "pg_principal: listening on " << (options.tls ? "https://" : "http://")
             << (v6 ? "[" + host + "]" : host) << ':' << ports[i] << std::endl;
     }
-    if (!pool.wait_until_connected(http::milliseconds(1000)))
+    if (!pool.wait_until_connected(milliseconds(1000)))
         print_error(err, "warning: the database cannot be reached yet", pool.last_failure(),
                     "Requests are answered with 503 until it can.");
 }
@@ -116,7 +116,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
     const std::unique_ptr<http::LineLog> log = open_log(flags.access_log);
-    http::Pool pool(pool_options(flags, dsn));
+    db::Pool pool(pool_options(flags, dsn));
     options.interrupt = [&pool] { pool.cancel_all(); };
 
     http::RouteTable routes;

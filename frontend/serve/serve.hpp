@@ -9,7 +9,7 @@
 
 namespace pg_principal::cli {
 
-using RouteSource = std::function<void(http::RouteTable &, http::Pool &)>;
+using RouteSource = std::function<void(http::RouteTable &, db::Pool &)>;
 
 // Serves /health, /ready, /metrics and what `add_routes` adds; handlers may keep the pool. Throws
 // Failure and UsageError.

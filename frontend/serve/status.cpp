@@ -1,9 +1,11 @@
 #include "serve/status.hpp"
 
 #include "core/json/document.hpp"
+#include "http/errors.hpp"
 
 namespace pg_principal::cli {
 
+using namespace db;
 using namespace http;
 
 namespace {

@@ -7,26 +7,26 @@
 #include <string>
 #include <vector>
 
-#include "http/metrics.hpp"
 #include "db/pool.hpp"
+#include "http/metrics.hpp"
 #include "http/routes.hpp"
 
 namespace pg_principal::cli {
 
 // `health` is what /health says; `metrics` gives the text, and clients outside `metrics_from` do
 // not learn that it is there.
-void add_status_routes(http::RouteTable &routes, http::Pool &pool, const std::string &health,
+void add_status_routes(http::RouteTable &routes, db::Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
 
 // What the database counts, as Prometheus reads it, and whether it just said so. Waits but shortly.
 class DatabaseMetrics {
   public:
-    explicit DatabaseMetrics(http::Pool &pool) : pool_(pool) {}
+    explicit DatabaseMetrics(db::Pool &pool) : pool_(pool) {}
     std::string text();
 
   private:
     void read();
-    http::Pool &pool_;
+    db::Pool &pool_;
     std::mutex reading_, mutex_;
     std::string counted_;
     bool up_ = false;
@@ -34,6 +34,6 @@ class DatabaseMetrics {
 };
 
 // The pool's gauges.
-void publish_pool_metrics(http::Metrics &metrics, const http::Pool &pool);
+void publish_pool_metrics(http::Metrics &metrics, const db::Pool &pool);
 
 } // namespace pg_principal::cli

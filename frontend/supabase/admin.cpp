@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "api/fields.hpp"
+#include "base/text.hpp"
 #include "core/base/uuid.hpp"
-#include "http/text.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
 

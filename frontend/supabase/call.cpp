@@ -1,8 +1,8 @@
 #include "supabase/call.hpp"
 
-#include "core/json/writer.hpp"
+#include "base/text.hpp"
 #include "core/base/utf8.hpp"
-#include "http/text.hpp"
+#include "core/json/writer.hpp"
 #include "supabase/fields.hpp"
 
 namespace pg_principal::supabase {

@@ -27,6 +27,14 @@
 
 namespace pg_principal::supabase {
 
+// What these routes say of the database all the time.
+using db::DbError;
+using db::Owner;
+using db::Param;
+using db::Pool;
+using db::Result;
+using db::Statement;
+
 // A refusal; its code is one of Supabase Auth's.
 struct Refusal {
     int status;
@@ -50,14 +58,13 @@ std::string_view credential(const http::Request &request) noexcept;
 // Both throw Refusal for what the database does not even judge: bad keys, dead tokens. A stranger's
 // last parameter is the context.
 Outcome ask_as_stranger(const api::Backend &backend, const http::Request &request,
-                        const http::Statement &statement,
-                        const std::vector<http::Param> &parameters);
+                        const db::Statement &statement, const std::vector<db::Param> &parameters);
 // A statement whose only parameter is the apikey header.
 Outcome ask_as_anybody(const api::Backend &backend, const http::Request &request,
-                       const http::Statement &statement);
+                       const db::Statement &statement);
 Outcome ask_as_caller(const api::Backend &backend, const http::Request &request,
-                      const http::Statement &statement,
-                      const std::vector<http::Param> &parameters = {});
+                      const db::Statement &statement,
+                      const std::vector<db::Param> &parameters = {});
 
 // In the words that clients look for.
 Refusal bad_email();

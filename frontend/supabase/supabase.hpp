@@ -15,7 +15,7 @@ struct Options {
 };
 
 // The pool must outlive the table.
-void add_routes(http::RouteTable &routes, http::Pool &pool, const api::Lifetimes &lifetimes,
+void add_routes(http::RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes,
                 const Options &options);
 
 // What a probe of Supabase Auth reads.

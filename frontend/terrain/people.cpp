@@ -5,8 +5,8 @@
 #include <unordered_map>
 
 #include "core/principals/email.hpp"
-#include "terrain/random.hpp"
 #include "terrain/names.hpp"
+#include "terrain/random.hpp"
 
 namespace pg_principal::cli {
 

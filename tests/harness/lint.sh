@@ -45,6 +45,22 @@ core_is_pure() {
         ! grep -nE '#include [<"](postgres\.h|fmgr\.h|pg/)' -r frontend
 }
 
+# Each folder of the frontend includes those before it alone; how the database is asked and HTTP is
+# spoken knows nothing of the command line.
+frontend_folders=(base db roster terrain http cli api supabase serve)
+folders_point_down() {
+    local folder above=() i bad=0
+    for ((i = ${#frontend_folders[@]} - 1; i >= 0; i--)); do
+        folder=${frontend_folders[i]}
+        [ ${#above[@]} = 0 ] ||
+            ! grep -rnE "#include \"($(IFS='|' && echo "${above[*]}"))/" "frontend/$folder" || bad=1
+        above+=("$folder")
+    done
+    [ "$(cd frontend && echo */)" = "$(printf '%s\n' "${frontend_folders[@]/%//}" | sort | xargs)" ] ||
+        { echo "a folder of frontend/ has no place in frontend_folders of $0" && bad=1; }
+    return "$bad"
+}
+
 no_trailing_space() {
     ! find Makefile META.json README.md CHANGELOG.md docs findings .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
@@ -76,6 +92,7 @@ else
 fi
 check "the library exports only SQL functions" exports_only_sql_functions
 check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" core_is_pure
+check "no folder of the frontend includes one above it" folders_point_down
 check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql
 check "META.json is valid PGXN and the versions agree" metadata
 check "no trailing whitespace" no_trailing_space

@@ -3,12 +3,13 @@
 #include <iostream>
 
 #include "base/failure.hpp"
-#include "cli/output.hpp"
+#include "base/terminal.hpp"
 #include "serve/serve.hpp"
 
 #include "core/json/document.hpp"
 
 using namespace pg_principal;
+using namespace pg_principal::db;
 using namespace pg_principal::http;
 
 namespace {
@@ -106,10 +107,10 @@ int main(int argc, char **argv) {
             add_database(routes, pool);
         });
         return 0;
-    } catch (const cli::UsageError &error) {
-        cli::print_error(std::cerr, error.what(), {}, error.hint);
-    } catch (const cli::Failure &error) {
-        cli::print_error(std::cerr, error.what(), error.detail, error.hint);
+    } catch (const UsageError &error) {
+        print_error(std::cerr, error.what(), {}, error.hint);
+    } catch (const Failure &error) {
+        print_error(std::cerr, error.what(), error.detail, error.hint);
     }
     return 1;
 }

@@ -8,6 +8,7 @@
 namespace pg_principal::api {
 namespace {
 
+using namespace db;
 using namespace http;
 using Json = nlohmann::json;
 

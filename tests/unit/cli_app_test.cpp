@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+using namespace pg_principal;
 using namespace pg_principal::cli;
 using namespace std::string_literals;
 

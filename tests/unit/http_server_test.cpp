@@ -119,7 +119,7 @@ TEST_F(HttpServer, ASecondServerIsRefused) {
     start();
     ServerOptions options;
     options.listen = {{"127.0.0.1", std::to_string(port_)}};
-    EXPECT_THROW(Server(options, dispatcher_), cli::Failure);
+    EXPECT_THROW(Server(options, dispatcher_), Failure);
     EXPECT_TRUE(client().Get("/hello"));
 }
 

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "cli/app.hpp"
+
+namespace pg_principal::cli {
+
+void add_serve_command(Verb &root, Session &session);
+
+} // namespace pg_principal::cli
