@@ -16,11 +16,13 @@ BEGIN ATOMIC
           UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
           UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
-        JOIN pg_stat_activity a ON a.pid = h.pid JOIN pg_roles o ON o.oid = a.usesysid
-    WHERE NOT o.rolsuper AND (a.xact_start > lock_holders.open_since) IS NOT TRUE;
+        -- a role may have been dropped since
+        JOIN pg_stat_activity a ON a.pid = h.pid LEFT JOIN pg_roles o ON o.oid = a.usesysid
+    WHERE (o.rolsuper OR pg_has_role(o.oid, 'auth_operator', 'MEMBER')) IS NOT TRUE
+        AND (a.xact_start > lock_holders.open_since) IS NOT TRUE;
 END;
 COMMENT ON FUNCTION auth.lock_holders(uuid, boolean, timestamptz) IS
-'Internal: backends of roles that are no superuser whose transactions, open since then or longer, hold rows of a principal; all_rows: or of its counted sign-ins and refresh tokens.';
+'Internal: backends of roles that are neither a superuser nor an operator whose transactions, open since then or longer, hold rows of a principal by more than a foreign key; all_rows: or of its counted sign-ins and refresh tokens.';
 
 CREATE OR REPLACE FUNCTION auth.take_hold(target uuid, all_rows boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -55,7 +57,7 @@ BEGIN
             RAISE NOTICE 'ended backend %, whose open transaction held up the end of a principal''s sessions', holder;
         END LOOP;
         IF NOT FOUND THEN
-            -- a superuser's are waited for, and whoever came only now
+            -- an operator's are waited for, and whoever came only now
             IF is_circle THEN
                 RAISE deadlock_detected USING MESSAGE = 'deadlock detected';
             ELSIF callers_timeout <> '0' AND clock_timestamp() - began > callers_timeout::interval THEN
@@ -67,4 +69,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.take_hold(uuid, boolean) IS
-'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless a superuser''s. all_rows: its counted sign-ins and refresh tokens, too, for who deletes them. Others leave them: a sign-in holds the former while it waits for the principal.';
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless an operator''s. all_rows: its counted sign-ins and refresh tokens, too, for who deletes them. Others leave them: a sign-in holds the former while it waits for the principal.';

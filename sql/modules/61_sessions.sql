@@ -30,29 +30,32 @@ END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
 'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';
 
-CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION auth.write_revocation(session_id uuid, reason text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     owner_id uuid;
-    owner_email text;
     actor record := auth.audit_actor(); -- now: the session may be the caller's own
 BEGIN
-    -- before sessions, in the order of who changes a password
-    PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
     UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'revoked', revoke_reason = reason
-    WHERE s.id = revoke_session.id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
+    WHERE s.id = write_revocation.session_id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    SELECT u.email INTO owner_email FROM auth.users u WHERE u.id = owner_id;
-    IF actor.id IS NULL THEN
-        PERFORM auth.audit(coalesce(owner_id, auth.nobody()), owner_email,
-            '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
-    ELSE
-        PERFORM auth.audit_as(actor.id, actor.email, coalesce(owner_id, auth.nobody()), owner_email,
-            '{"session": {"previous": "active", "current": "revoked"}}', reason, jsonb_build_object('sessionId', revoke_session.id));
-    END IF;
+    PERFORM auth.audit_as(actor.id, actor.email, coalesce(owner_id, auth.nobody()), (SELECT u.email FROM auth.users u WHERE u.id = owner_id),
+        '{"session": {"previous": "active", "current": "revoked"}}', reason,
+        jsonb_build_object('sessionId', write_revocation.session_id) || CASE WHEN actor.id IS NOT NULL THEN '{}' ELSE jsonb_strip_nulls(
+            jsonb_build_object('databaseRole', session_user, 'projectKey', actor.project_key)) END);
     RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.write_revocation(uuid, text) IS 'Internal: ends one session; false when there is none, or it was ended before.';
+
+CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- before sessions, in the order of who changes a password
+    PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
+    RETURN auth.write_revocation(revoke_session.id, revoke_session.reason);
 END
 $$;
 COMMENT ON FUNCTION auth.revoke_session(uuid, text) IS

@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.ban(text, interval, text) IS
-'Refuses the principal for that long (a day has 24 hours, whatever TimeZone says), and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
+'Refuses the principal for that long (a day has 24 hours, whatever TimeZone says), and ends every token it has for good, at the next statement everywhere. Who holds up the ban by an open transaction, unless an operator or a superuser, is disconnected after a second. 42704 when there is no such principal, 22023 when duration is not above zero.';
 
 CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -12,27 +12,41 @@ BEGIN
     fields := fields - 'password';
     profile := auth.metadata_of(profile);
     SELECT * INTO before FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
-    UPDATE auth.users u SET
-        email = coalesce(fields->>'email', u.email),
-        app_role = coalesce(fields->>'role', u.app_role),
-        kind = coalesce(fields->>'kind', u.kind),
-        first_name = CASE WHEN fields ? 'firstName' THEN fields->>'firstName' ELSE u.first_name END,
-        last_name = CASE WHEN fields ? 'lastName' THEN fields->>'lastName' ELSE u.last_name END,
-        job_title = CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE u.job_title END,
-        phone_number = CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE u.phone_number END,
-        raw_user_meta_data = auth.merged_metadata(u.raw_user_meta_data, profile->'userMetadata'),
-        raw_app_meta_data = auth.merged_metadata(u.raw_app_meta_data, auth.own_app_metadata(profile)),
-        email_confirmed_at = CASE (fields->>'emailConfirmed')::boolean
-            WHEN true THEN coalesce(u.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE u.email_confirmed_at END,
-        email_autoconfirmed = u.email_autoconfirmed AND (fields->>'emailConfirmed')::boolean IS NULL,
-        password_scheme = coalesce(new_scheme, u.password_scheme),
-        password_version = u.password_version + (new_scheme IS NOT NULL)::integer,
-        password_changed_at = CASE WHEN new_scheme IS NULL THEN u.password_changed_at ELSE clock_timestamp() END,
-        updated_at = clock_timestamp()
-    WHERE u.id = target
-    RETURNING * INTO changed;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    END IF;
+    changed := before;
+    changed.email := coalesce(fields->>'email', before.email);
+    changed.app_role := coalesce(fields->>'role', before.app_role);
+    changed.kind := coalesce(fields->>'kind', before.kind);
+    changed.first_name := CASE WHEN fields ? 'firstName' THEN fields->>'firstName' ELSE before.first_name END;
+    changed.last_name := CASE WHEN fields ? 'lastName' THEN fields->>'lastName' ELSE before.last_name END;
+    changed.job_title := CASE WHEN fields ? 'jobTitle' THEN fields->>'jobTitle' ELSE before.job_title END;
+    changed.phone_number := CASE WHEN fields ? 'phoneNumber' THEN fields->>'phoneNumber' ELSE before.phone_number END;
+    changed.raw_user_meta_data := auth.merged_metadata(before.raw_user_meta_data, profile->'userMetadata');
+    changed.raw_app_meta_data := auth.merged_metadata(before.raw_app_meta_data, auth.own_app_metadata(profile));
+    changed.email_confirmed_at := CASE (fields->>'emailConfirmed')::boolean
+        WHEN true THEN coalesce(before.email_confirmed_at, clock_timestamp()) WHEN false THEN NULL ELSE before.email_confirmed_at END;
+    changed.email_autoconfirmed := before.email_autoconfirmed AND (fields->>'emailConfirmed')::boolean IS NULL;
+    changed.password_scheme := coalesce(new_scheme, before.password_scheme);
+    changed.password_version := before.password_version + (new_scheme IS NOT NULL)::integer;
+    changed.password_changed_at := CASE WHEN new_scheme IS NULL THEN before.password_changed_at ELSE clock_timestamp() END;
+    changed.updated_at := clock_timestamp();
+    -- An UPDATE that names a key column locks as if it changed it: it would wait for every foreign key to the row.
+    IF changed.email <> before.email THEN
+        UPDATE auth.users u SET (email, app_role, kind, first_name, last_name, job_title, phone_number, raw_user_meta_data, raw_app_meta_data,
+            email_confirmed_at, email_autoconfirmed, password_scheme, password_version, password_changed_at, updated_at)
+            = (changed.email, changed.app_role, changed.kind, changed.first_name, changed.last_name, changed.job_title, changed.phone_number,
+               changed.raw_user_meta_data, changed.raw_app_meta_data, changed.email_confirmed_at, changed.email_autoconfirmed,
+               changed.password_scheme, changed.password_version, changed.password_changed_at, changed.updated_at)
+        WHERE u.id = target RETURNING * INTO changed;
+    ELSE
+        UPDATE auth.users u SET (app_role, kind, first_name, last_name, job_title, phone_number, raw_user_meta_data, raw_app_meta_data,
+            email_confirmed_at, email_autoconfirmed, password_scheme, password_version, password_changed_at, updated_at)
+            = (changed.app_role, changed.kind, changed.first_name, changed.last_name, changed.job_title, changed.phone_number,
+               changed.raw_user_meta_data, changed.raw_app_meta_data, changed.email_confirmed_at, changed.email_autoconfirmed,
+               changed.password_scheme, changed.password_version, changed.password_changed_at, changed.updated_at)
+        WHERE u.id = target RETURNING * INTO changed;
     END IF;
     -- merged, so judged afterwards: the errors, caught below, take the change back
     outgrown := auth.outgrown_metadata(profile, before, changed);
@@ -77,7 +91,7 @@ COMMENT ON FUNCTION auth.refusal_of_own_change(integer) IS
 'Internal: 429 for a caller who has changed as much of their own account within the hour as pg_principal.max_own_changes allows, that many times; NULL otherwise. Locks the principal.';
 
 CREATE OR REPLACE FUNCTION auth.update_profile(changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     checked record;
@@ -103,7 +117,7 @@ COMMENT ON FUNCTION auth.update_profile(jsonb, jsonb) IS
 'Changes the caller''s own firstName, lastName, jobTitle, phoneNumber (null takes one away) and userMetadata (merged). 200 with the profile, 400 naming every bad field, 401 without a token, 429 after pg_principal.max_own_changes within an hour.';
 
 CREATE OR REPLACE FUNCTION auth.update_account(changes jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     problem constant text := 'The account was refused';

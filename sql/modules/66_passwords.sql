@@ -55,7 +55,7 @@ COMMENT ON FUNCTION auth.lock_own_password(auth.users) IS
 'Internal: locks what the change of the caller''s password touches; false when the password is no longer what was judged.';
 
 CREATE OR REPLACE FUNCTION auth.change_password(current_password text, new_password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     principal auth.users;

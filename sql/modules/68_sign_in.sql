@@ -144,7 +144,7 @@ END;
 COMMENT ON FUNCTION auth.registration_is_open() IS 'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
 
 CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     caller uuid := auth.uid();

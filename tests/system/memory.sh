@@ -78,7 +78,7 @@ provision_plan~300~(SELECT count(*) FROM auth.provision_plan())~
 issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
 issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
 issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')
-list_sessions, revoke_session~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
+list_sessions, revoke_session, write_revocation~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
 ban, unban~50~auth.unban('ben@example.com')~auth.ban('nobody@example.com')
 generate_key_material, HS256~500~auth.generate_key_material('HS256')~auth.generate_key_material('nope')
 generate_key_material, ES256~30~auth.generate_key_material('ES256')~
@@ -139,7 +139,7 @@ require_cron, cron_is_here, health_scan_call, health_job, health_schedule, sched
 cron_is_here, unschedule_health_scan~100~1~auth.unschedule_health_scan()
 set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
 ban_user, unban_user~3~concat(auth.ban_user(u.id), auth.unban_user(u.id)) FROM auth.users u WHERE u.email = :other~auth.ban_user(NULL) FROM set_config('pg_principal.token', 'x', true)
-user_sessions, end_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
+user_sessions, end_session, end_own_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()), auth.end_own_session(gen_random_uuid(), NULL))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
 issue_for, delete_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
 audit_feed, incidents_feed, bad_page, bad_field~20~concat(auth.audit_feed(2), auth.incidents_feed(2), auth.audit_feed(0), auth.incidents_feed(2, 'x'))~auth.audit_feed(2) FROM set_config('pg_principal.token', 'x', true)
 CASES

@@ -36,13 +36,15 @@ void put_holders(ReturnSetInfo *result, const HeapTupleHeaderData &header) {
     const TransactionId xmax = HeapTupleHeaderGetRawXmax(&header);
     if ((header.t_infomask & HEAP_XMAX_INVALID) != 0 || !TransactionIdIsValid(xmax))
         return;
+    // A foreign key's lock lets everything pass but a deletion and another key.
     if ((header.t_infomask & HEAP_XMAX_IS_MULTI) == 0)
-        return put_holder(result, xmax);
+        return HEAP_XMAX_IS_KEYSHR_LOCKED(header.t_infomask) ? void() : put_holder(result, xmax);
     MultiXactMember *members;
     const int count =
         GetMultiXactIdMembers(xmax, &members, false, HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask));
     for (int i = 0; i < count; ++i)
-        put_holder(result, members[i].xid);
+        if (members[i].status != MultiXactStatusForKeyShare)
+            put_holder(result, members[i].xid);
 }
 
 } // namespace
