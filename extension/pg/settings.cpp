@@ -40,9 +40,9 @@ std::string_view view(const char *value) noexcept {
 
 // What a token proved depends on these, so what was proved under the old value is forgotten.
 void assign_string(const char *, void *) { forget_binding(); }
-void forget_on_assign(const char *, void *) { forget_proofs(); }
-void forget_on_assign_int(int, void *) { forget_proofs(); }
-void forget_on_assign_bool(bool, void *) { forget_proofs(); }
+void forget_on_assign(const char *, void *) { forget_everything(); }
+void forget_on_assign_int(int, void *) { forget_everything(); }
+void forget_on_assign_bool(bool, void *) { forget_everything(); }
 
 // Says whether there is a token, never which.
 const char *show_token() { return view(token_value).empty() ? "" : "********"; }

@@ -3,7 +3,12 @@
 CREATE OR REPLACE FUNCTION auth.signal_revocation() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_signal_revocation';
 COMMENT ON FUNCTION auth.signal_revocation() IS
-'Internal: trigger that sends a transactional invalidation message for auth.revocation_marker: every backend, standbys included, forgets its verified identities once the change is committed or replayed.';
+'Internal: trigger that tells every backend, standbys included, once the change is committed or replayed, what has changed. Arguments: session, principal or key, and the column that names it; without arguments, and beyond 64 changes in a transaction, everything that backends remember is forgotten.';
+
+CREATE OR REPLACE FUNCTION auth.backend_proofs(OUT signatures bigint, OUT judgements bigint, OUT keys bigint) RETURNS record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pg_principal_backend_proofs';
+COMMENT ON FUNCTION auth.backend_proofs() IS
+'For operators: what this backend has done since it began because it could not answer from memory. signatures: tokens verified; judgements: tokens whose session and principal were read; keys: signing keys read.';
 
 CREATE OR REPLACE FUNCTION auth.mark_ban() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -117,9 +122,9 @@ CREATE OR REPLACE TRIGGER delete_all_refresh_tokens AFTER TRUNCATE ON auth.sessi
 CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.users
     FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.kind, OLD.app_role, OLD.banned_until, OLD.session_generation)
         IS DISTINCT FROM (NEW.id, NEW.email, NEW.kind, NEW.app_role, NEW.banned_until, NEW.session_generation))
-    EXECUTE FUNCTION auth.signal_revocation();
+    EXECUTE FUNCTION auth.signal_revocation('principal', 'id');
 CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.users
-    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('principal', 'id');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.users
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_update;
@@ -130,9 +135,9 @@ CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.sessions
     FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.revoked_at)
         IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.revoked_at)
         OR NEW.expires_at < OLD.expires_at)
-    EXECUTE FUNCTION auth.signal_revocation();
+    EXECUTE FUNCTION auth.signal_revocation('session', 'id');
 CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.sessions
-    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('session', 'id');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.sessions
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_update;
@@ -140,14 +145,14 @@ ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_delete;
 ALTER TABLE auth.sessions ENABLE ALWAYS TRIGGER signal_truncate;
 
 CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR UPDATE OR DELETE ON auth.signing_keys
-    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('key', 'kid');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.signing_keys
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_change;
 ALTER TABLE auth.signing_keys ENABLE ALWAYS TRIGGER signal_truncate;
 
 CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.server_keys
-    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation();
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('key', 'name');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.server_keys
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.server_keys ENABLE ALWAYS TRIGGER signal_change;

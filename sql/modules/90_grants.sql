@@ -69,7 +69,8 @@ BEGIN
     auth.add_user(jsonb, jsonb), auth.set_password(text, text), auth.import_users(jsonb, boolean), auth.prune_sessions(interval),
     auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
-    auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule()
+    auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(),
+    auth.backend_proofs()
             $list$)
         ) AS l (grantees, functions), regexp_split_to_table(l.functions, '[)][[:space:]]*,[[:space:]]*') AS f (name)
     LOOP

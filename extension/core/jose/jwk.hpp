@@ -56,8 +56,9 @@ class Key {
 
 // whole: the private half, where there is one, is checked against the public one.
 // public_half: it is left out, for verifying is no reason to calculate with it.
-// stored: whole, and larger than a caller's key may be: one of our own from earlier.
-enum class Reading { whole, public_half, stored };
+// stored, stored_public_half: the same of a key of our own from earlier, which may be larger than a
+// caller's.
+enum class Reading { whole, public_half, stored, stored_public_half };
 
 // Throw Error(key_malformed) for what is no key, Error(key_refused) for what must not be used.
 Key parse_jwk(std::string_view json, Reading reading = Reading::whole);

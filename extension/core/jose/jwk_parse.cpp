@@ -94,10 +94,11 @@ Key parse_material(json::Value jwk, const JwkOutline &outline, Reading reading) 
         return KeyBuilder::from_secret(secret_member(jwk, "k").view());
     }
     KeyParts parts = outline.kty == Kty::RSA ? parse_rsa(jwk) : parse_curve(jwk, outline);
-    if (reading == Reading::public_half)
+    if (reading == Reading::public_half || reading == Reading::stored_public_half)
         parts.drop_private();
+    const bool is_stored = reading == Reading::stored || reading == Reading::stored_public_half;
     return KeyBuilder::from_pkey(
-        PKey::build(parts, reading == Reading::stored ? max_stored_rsa_bits : max_rsa_bits));
+        PKey::build(parts, is_stored ? max_stored_rsa_bits : max_rsa_bits));
 }
 
 Kty kty_of(json::Value jwk) {

@@ -97,7 +97,7 @@ Answer read_email(const Identity &i) { return {!i.has_principal, i.email}; }
 Answer read_kind(const Identity &i) { return {!i.has_principal, i.kind}; }
 Answer read_app_role(const Identity &i) { return {!i.has_principal, i.app_role}; }
 Answer read_role(const Identity &i) { return {i.role.empty(), i.role}; }
-Answer read_jwt(const Identity &i) { return {false, i.payload}; }
+Answer read_jwt(const Identity &i) { return {false, i.payload()}; }
 
 } // namespace
 

@@ -43,7 +43,7 @@ SQL_FUNCTION(authenticate) {
         settings::bind_token("", local);
         PG_RETURN_NULL();
     }
-    return to_jsonb(bind(token, local).payload);
+    return to_jsonb(bind(token, local).payload());
 }
 
 // A refusal is an answer here: errors of what strangers send would fill the server's log.

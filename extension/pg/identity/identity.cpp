@@ -15,9 +15,10 @@ namespace {
 
 struct Known {
     IdentityCache cache; // tokens only: what was believed of claims must never answer for a token
-    std::uint64_t cache_epoch = 0;
+    std::uint64_t cache_epoch = 0; // everything_epoch
     std::shared_ptr<const Identity> current;
-    std::uint64_t current_epoch = 0;
+    std::uint64_t current_epoch = 0;   // identity_epoch
+    std::uint64_t current_binding = 0; // binding_epoch
 };
 
 Known &known() {
@@ -38,26 +39,40 @@ void check_alive(const Identity &identity) {
     }
 }
 
+// Proves what is not known, and judges what is known by rows that may have changed. Signature and
+// claims stay proved while their key stands.
+std::shared_ptr<Identity> proved(std::shared_ptr<Identity> identity, std::string_view token) {
+    const Since since = Since::now();
+    if (identity && !key_stands(*identity))
+        identity.reset();
+    if (!identity) {
+        identity = std::make_shared<Identity>();
+        static_cast<Claims &>(*identity) = prove_token(token);
+        tie(*identity);
+    }
+    static_cast<Standing &>(*identity) = judge(*identity);
+    identity->since = since;
+    return identity;
+}
+
 std::shared_ptr<const Identity> identity_of(Known &state, std::string_view token) {
     for (;;) {
-        if (state.cache_epoch != proof_epoch) {
+        if (state.cache_epoch != everything_epoch) {
             state.cache.clear();
-            state.cache_epoch = proof_epoch;
+            state.cache_epoch = everything_epoch;
         }
-        if (auto hit = state.cache.find(token)) {
-            check_alive(*hit);
-            return hit;
+        auto identity = state.cache.find(token);
+        if (!identity || !identity->holds()) {
+            state.cache.erase(token); // it comes back alive or not at all
+            identity = proved(std::move(identity), token);
+            if (state.cache_epoch == everything_epoch)
+                state.cache.insert(identity);
         }
-        find_marker();
-        const std::uint64_t epoch = proof_epoch;
-        auto identity = std::make_shared<Identity>(prove_token(token));
-        if (epoch == proof_epoch) {
-            note_own_transaction();
+        if (identity->holds()) {
             check_alive(*identity);
-            state.cache.insert(identity);
             return identity;
         }
-        // what was signalled meanwhile may concern what had been read by then: prove again
+        // what was signalled meanwhile may concern what had been read by then
         guard([] { CHECK_FOR_INTERRUPTS(); });
     }
 }
@@ -71,17 +86,21 @@ const Identity *current_identity() {
     if (identity_is_unwatched()) {
         const char *claims =
             guard([] { return GetConfigOption("request.jwt.claims", true, false); });
-        state.current_epoch = 0;
+        state.current_epoch = state.current_binding = 0;
         state.current.reset();
         if (claims != nullptr && *claims != '\0')
             state.current = std::make_shared<Identity>(prove_claims(to_utf8(claims)));
-    } else if (state.current_epoch == identity_epoch) {
+    } else if (state.current_epoch == identity_epoch ||
+               (state.current_binding == binding_epoch &&
+                (!state.current || state.current->holds()))) {
         if (state.current)
             check_alive(*state.current);
+        state.current_epoch = identity_epoch;
     } else {
-        state.current_epoch = 0;
+        state.current_epoch = state.current_binding = 0;
         state.current = token.empty() ? nullptr : identity_of(state, token);
         state.current_epoch = identity_epoch;
+        state.current_binding = binding_epoch;
     }
     return state.current.get();
 }
@@ -96,7 +115,7 @@ bool identity_is_unwatched() noexcept {
 const Identity &verify_identity(std::string_view token) {
     Known &state = known();
     accept_revocations();
-    state.current_epoch = 0; // what is bound is looked up again
+    state.current_epoch = state.current_binding = 0; // what is bound is looked up again
     forget_binding();
     state.current = identity_of(state, token);
     return *state.current;

@@ -10,22 +10,48 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <optional>
 #include <string>
 
 namespace pg_principal {
 
-struct Identity {
-    std::string source;  // the whole token
-    std::string payload; // its claims as JSON, UTF-8
+// What the token itself says: proved by its signature, whatever the rows say.
+struct Claims {
+    std::string source; // the whole token
+    std::string minted; // its claims as JSON, UTF-8
     std::string role;
     std::string scope; // space-separated
-    bool has_session = false;
+    std::string subject;
+    std::optional<std::string> claimed_email; // empty: not a text
+    bool names_session = false;
     pg_uuid_t session_id{};
+    TimestampTz expires_at = DT_NOEND; // clock skew included
+    std::string kid;                   // of the key that signed it
+    std::uint64_t key_edition = 0;
+    SignalId key_signal = 0;
+};
+
+// What the rows of its session and principal say of it.
+struct Standing {
+    bool has_session = false;
     bool has_principal = false; // false: a project key
     pg_uuid_t uid{};
-    std::string email, kind, app_role; // of the row, not of the token
+    std::string email, kind, app_role;
+    std::string rewritten; // the claims with this email, where they were minted with another
     TimestampTz dies_at = 0;
     bool is_agent = false;
+};
+
+struct Identity : Claims, Standing {
+    std::string_view payload() const noexcept { return rewritten.empty() ? minted : rewritten; }
+
+    Since since; // when it was last judged
+    // Nothing that it hangs on was signalled since.
+    bool holds() const noexcept {
+        return since.holds_for(key_signal) && since.holds_for(session_signal) &&
+               since.holds_for(principal_signal);
+    }
+    SignalId session_signal = 0, principal_signal = 0;
     mutable std::int64_t noted_day = 0; // when its use was last noted
 };
 

@@ -15,7 +15,7 @@ class IdentityCache {
     static constexpr std::size_t max_entries = 1024;
     static constexpr std::size_t max_bytes = 4 << 20;
 
-    std::shared_ptr<const Identity> find(std::string_view source) {
+    std::shared_ptr<Identity> find(std::string_view source) {
         const auto found = index_.find(source);
         if (found == index_.end())
             return nullptr;
@@ -24,7 +24,7 @@ class IdentityCache {
     }
 
     // The source is not in the cache.
-    void insert(std::shared_ptr<const Identity> identity) {
+    void insert(std::shared_ptr<Identity> identity) {
         entries_.push_front(std::move(identity));
         index_.emplace(entries_.front()->source, entries_.begin());
         bytes_ += size_of(*entries_.front());
@@ -35,6 +35,16 @@ class IdentityCache {
         }
     }
 
+    void erase(std::string_view source) noexcept {
+        const auto found = index_.find(source);
+        if (found == index_.end())
+            return;
+        const auto entry = found->second;
+        bytes_ -= size_of(**entry);
+        index_.erase(found); // its key is the entry's
+        entries_.erase(entry);
+    }
+
     void clear() noexcept {
         index_.clear();
         entries_.clear();
@@ -43,10 +53,11 @@ class IdentityCache {
 
   private:
     static std::size_t size_of(const Identity &identity) noexcept {
-        return sizeof identity + identity.source.size() + identity.payload.size();
+        return sizeof identity + identity.source.size() + identity.minted.size() +
+               identity.rewritten.size();
     }
 
-    std::list<std::shared_ptr<const Identity>> entries_;
+    std::list<std::shared_ptr<Identity>> entries_;
     std::unordered_map<std::string_view, decltype(entries_)::iterator>
         index_; // keys are the sources
     std::size_t bytes_ = 0;

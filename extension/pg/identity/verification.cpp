@@ -36,10 +36,11 @@ std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
     return uuid;
 }
 
-bool same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept {
-    return std::string_view(reinterpret_cast<const char *>(a.data), UUID_LEN) ==
-           std::string_view(reinterpret_cast<const char *>(b.data), UUID_LEN);
+std::string_view bytes_of(const pg_uuid_t &id) noexcept {
+    return {reinterpret_cast<const char *>(id.data), UUID_LEN};
 }
+
+bool same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept { return bytes_of(a) == bytes_of(b); }
 
 std::string_view string_claim(json::Value claims, std::string_view name) {
     const json::Value value = claims.find(name);
@@ -51,8 +52,8 @@ bool is_agent(std::string_view kind, std::string_view email) noexcept {
     return kind == "service_account" || email.find("-agent@") != std::string_view::npos;
 }
 
-void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int> generation,
-                     TimestampTz now) {
+Standing judge_principal(const Claims &claims, const pg_uuid_t &id, std::optional<int> generation,
+                         TimestampTz now) {
     const PrincipalRow principal = read_principal(id, now);
     if (!principal.found)
         refuse_token("unknown principal");
@@ -60,22 +61,22 @@ void judge_principal(Identity &identity, const pg_uuid_t &id, std::optional<int>
         refuse_token("banned");
     if (generation && *generation != principal.generation)
         refuse_token("session revoked"); // by a ban that was lifted since
-    identity.has_principal = true;
-    identity.uid = id;
-    identity.email = to_utf8(principal.email);
-    identity.kind = principal.kind;
-    identity.app_role = principal.app_role;
-    identity.is_agent = identity.has_session && is_agent(identity.kind, identity.email);
+    Standing standing;
+    standing.has_principal = true;
+    standing.uid = id;
+    standing.email = to_utf8(principal.email);
+    standing.kind = principal.kind;
+    standing.app_role = principal.app_role;
+    standing.is_agent = claims.names_session && is_agent(standing.kind, standing.email);
+    return standing;
 }
 
-void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view subject,
-                   TimestampTz now) {
-    const SessionRow session = read_session(id);
-    if (!session.found) { // deleting a principal deletes its sessions
-        const std::optional<pg_uuid_t> uid = parse_uuid(subject);
+Standing judge_session(const Claims &claims, TimestampTz now) {
+    const SessionRow session = read_session(claims.session_id);
+    const std::optional<pg_uuid_t> uid = parse_uuid(claims.subject);
+    if (!session.found) // deleting a principal deletes its sessions
         refuse_token(uid && !read_principal(*uid, now).found ? "unknown principal"
                                                              : "unknown session");
-    }
     if (session.revoked)
         refuse_token("session revoked");
     const TimestampTz ends = TIMESTAMP_NOT_FINITE(session.expires_at)
@@ -83,20 +84,19 @@ void judge_session(Identity &identity, const pg_uuid_t &id, std::string_view sub
                                  : session.expires_at + settings::clock_skew() * us_per_s;
     if (ends <= now)
         refuse_token("expired");
-    identity.dies_at = std::min(identity.dies_at, ends);
-    if (identity.role != session.role)
+    if (claims.role != session.role)
         refuse_token("wrong role");
-    identity.has_session = true;
-    identity.session_id = id;
-    if (!session.has_user) {
-        if (!subject.empty())
+    Standing standing;
+    if (session.has_user) {
+        if (!uid || !same(*uid, session.user_id))
             refuse_token("wrong subject");
-        return;
-    }
-    const std::optional<pg_uuid_t> uid = parse_uuid(subject);
-    if (!uid || !same(*uid, session.user_id))
+        standing = judge_principal(claims, *uid, session.generation, now);
+    } else if (!claims.subject.empty()) {
         refuse_token("wrong subject");
-    judge_principal(identity, *uid, session.generation, now);
+    }
+    standing.has_session = true;
+    standing.dies_at = std::min(claims.expires_at, ends);
+    return standing;
 }
 
 TimestampTz expiry_of(json::Value claims) {
@@ -106,53 +106,42 @@ TimestampTz expiry_of(json::Value claims) {
                : DT_NOEND;
 }
 
-// Issuer and audience are the other system's; they were judged when the key was adopted.
-void judge_adopted(Identity &identity, json::Value claims, const ClaimRules &rules,
-                   const pg_uuid_t &session, TimestampTz now) {
+// Times and names of the claims; what they stand for is judged after.
+Claims read_claims(json::Value claims, const ClaimRules &rules) {
     if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
         refuse_token(describe(fault));
-    identity.dies_at = expiry_of(claims);
-    identity.role = string_claim(claims, "role");
-    judge_session(identity, session, string_claim(claims, "sub"), now);
+    Claims read;
+    read.expires_at = expiry_of(claims);
+    read.role = string_claim(claims, "role");
+    read.subject = string_claim(claims, "sub");
+    if (claims.find("email"))
+        read.claimed_email = string_claim(claims, "email");
+    return read;
 }
 
-// Times and names of the claims, then what they stand for.
-void judge_claims(Identity &identity, json::Value claims, const ClaimRules &rules, TimestampTz now,
-                  bool session_required) {
-    if (const TokenFault fault = check_claims(claims, rules); fault != TokenFault::none)
-        refuse_token(describe(fault));
-    identity.dies_at = expiry_of(claims);
-    identity.role = string_claim(claims, "role");
-    identity.scope = string_claim(claims, "scope");
-    const std::string_view subject = string_claim(claims, "sub");
+void read_session_claims(Claims &read, json::Value claims, bool session_required) {
+    read.scope = string_claim(claims, "scope");
     const json::Value session_claim = claims.find("session_id");
     if (session_claim && !session_claim.is_string())
         refuse_token(describe(TokenFault::session_id_not_a_string));
     const std::string_view session = string_claim(claims, "session_id");
-    if (!session.empty() || session_required) {
-        const std::optional<pg_uuid_t> id = parse_uuid(session);
-        if (!id)
-            refuse_token("unknown session");
-        judge_session(identity, *id, subject, now);
-    } else if (!subject.empty()) {
-        const std::optional<pg_uuid_t> uid = parse_uuid(subject);
-        if (!uid)
-            refuse_token("wrong subject");
-        judge_principal(identity, *uid, std::nullopt, now);
-    }
+    if (session.empty() && !session_required)
+        return;
+    const std::optional<pg_uuid_t> id = parse_uuid(session);
+    if (!id)
+        refuse_token("unknown session");
+    read.names_session = true;
+    read.session_id = *id;
 }
 
 // The claims as they were minted, but for the address: a policy that asks the claims for it must
 // not take whoever was renamed for whoever has the old address now.
-std::string current_claims(std::string_view minted, json::Value claims, const Identity &identity) {
-    const json::Value address = claims.find("email");
-    const std::string_view email = identity.email;
-    if (!identity.has_principal || !address ||
-        (address.is_string() && address.as_string() == email))
-        return std::string(minted);
+std::string rewritten_claims(std::string_view minted, std::string_view email) {
+    json::Document claims;
+    json::parse_into(claims, minted);
     std::string out;
     json::ObjectWriter writer(out);
-    for (const json::Member member : claims.members())
+    for (const json::Member member : claims.root().members())
         if (member.name == "email")
             writer.text("email", email);
         else
@@ -186,41 +175,87 @@ void refuse_token(std::string_view reason) {
     throw Error(Errc::token_refused, {}, std::string(reason));
 }
 
-Identity prove_token(std::string_view token) {
+Claims prove_token(std::string_view token) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         refuse_token(describe(fault, jws.header_json));
+    std::string kid;
     if (!jws.kid) { // only what was adopted is worth trying keys
         if (!is_adopted(session_of_bytes(token)))
             refuse_token("no kid");
-        if (!any_key_verifies(jws))
+        const std::optional<std::string> signer = signer_of(jws);
+        if (!signer)
             refuse_token(describe(TokenFault::bad_signature));
-    } else if (const VerificationKey found = verification_key(*jws.kid); found.key == nullptr)
+        kid = *signer;
+    } else {
+        kid = *jws.kid;
+    }
+    const VerificationKey found = verification_key(kid);
+    if (found.key == nullptr)
         refuse_token(found.standing == KeyStanding::revoked ? "key revoked"
                                                             : describe(TokenFault::unknown_key));
-    else if (const TokenFault fault = verify(jws, *found.key); fault != TokenFault::none)
-        refuse_token(describe(fault));
+    if (jws.kid)
+        if (const TokenFault fault = verify(jws, *found.key); fault != TokenFault::none)
+            refuse_token(describe(fault));
+    ++work_done.signatures;
 
-    json::Document claims;
-    if (const json::ParseStatus json = json::try_parse(claims, jws.payload); !json)
+    json::Document document;
+    if (const json::ParseStatus json = json::try_parse(document, jws.payload); !json)
         refuse_token(describe(TokenFault::payload_not_json, json));
-    const TimestampTz now = GetCurrentTimestamp();
-    ClaimRules rules = rules_at(now);
-    Identity identity;
-    if (const bool alone = !claims.root().find("session_id");
+    const json::Value root = document.root();
+    ClaimRules rules = rules_at(GetCurrentTimestamp());
+    Claims claims;
+    if (const bool alone = !root.find("session_id");
         !jws.kid || (alone && is_adopted(session_of_bytes(token)))) {
-        judge_adopted(identity, claims.root(), rules, session_of_bytes(token), now);
-        identity.source = token;
-        identity.payload = jws.payload;
-        return identity;
+        // issuer and audience are the other system's; they were judged when the key was adopted
+        claims = read_claims(root, rules);
+        claims.names_session = true;
+        claims.session_id = session_of_bytes(token);
+    } else {
+        rules.issuer = settings::issuer();
+        rules.audience = settings::audience();
+        rules.require_expiry = true;
+        claims = read_claims(root, rules);
+        read_session_claims(claims, root, true);
     }
-    rules.issuer = settings::issuer();
-    rules.audience = settings::audience();
-    rules.require_expiry = true;
-    judge_claims(identity, claims.root(), rules, now, true);
-    identity.source = token;
-    identity.payload = current_claims(jws.payload, claims.root(), identity);
-    return identity;
+    claims.source = token;
+    claims.minted = std::move(jws.payload);
+    claims.kid = std::move(kid);
+    claims.key_edition = found.edition;
+    claims.key_signal = found.signal;
+    return claims;
+}
+
+bool key_stands(const Claims &claims) {
+    const VerificationKey found = verification_key(claims.kid);
+    return found.standing == KeyStanding::verifies && found.edition == claims.key_edition;
+}
+
+Standing judge(const Claims &claims) {
+    ++work_done.judgements;
+    const TimestampTz now = GetCurrentTimestamp();
+    Standing standing;
+    if (claims.names_session) {
+        standing = judge_session(claims, now);
+    } else {
+        if (!claims.subject.empty()) {
+            const std::optional<pg_uuid_t> uid = parse_uuid(claims.subject);
+            if (!uid)
+                refuse_token("wrong subject");
+            standing = judge_principal(claims, *uid, std::nullopt, now);
+        }
+        standing.dies_at = claims.expires_at;
+    }
+    if (standing.has_principal && claims.claimed_email && *claims.claimed_email != standing.email)
+        standing.rewritten = rewritten_claims(claims.minted, standing.email);
+    return standing;
+}
+
+void tie(Identity &identity) {
+    identity.session_signal = signal_id(Subject::session, bytes_of(identity.session_id));
+    const std::optional<pg_uuid_t> uid = parse_uuid(identity.subject);
+    identity.principal_signal =
+        uid ? signal_id(Subject::principal, bytes_of(*uid)) : identity.session_signal;
 }
 
 AdoptableKey read_adoptable_key(std::string_view token) {
@@ -231,10 +266,9 @@ AdoptableKey read_adoptable_key(std::string_view token) {
                       "knows: issue another with auth.issue_key()");
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         throw refused("it is no JWT: " + describe(fault, jws.header_json));
-    const VerificationKey found =
-        jws.kid ? verification_key(*jws.kid) : VerificationKey{KeyStanding::unknown, nullptr};
+    const VerificationKey found = jws.kid ? verification_key(*jws.kid) : VerificationKey{};
     const bool good = jws.kid ? found.key != nullptr && verify(jws, *found.key) == TokenFault::none
-                              : any_key_verifies(jws);
+                              : signer_of(jws).has_value();
     if (!good)
         throw refused("no key of this database has signed it: import its secret first");
     json::Document claims;
@@ -258,14 +292,16 @@ AdoptableKey read_adoptable_key(std::string_view token) {
 }
 
 Identity prove_claims(std::string_view claims_json) {
-    json::Document claims;
-    if (const json::ParseStatus json = json::try_parse(claims, claims_json); !json)
+    json::Document document;
+    if (const json::ParseStatus json = json::try_parse(document, claims_json); !json)
         refuse_token(describe(TokenFault::payload_not_json, json));
-    const TimestampTz now = GetCurrentTimestamp();
     Identity identity;
-    judge_claims(identity, claims.root(), rules_at(now), now, false);
-    identity.source = claims_json;
-    identity.payload = current_claims(claims_json, claims.root(), identity);
+    Claims &claims = identity;
+    claims = read_claims(document.root(), rules_at(GetCurrentTimestamp()));
+    read_session_claims(claims, document.root(), false);
+    claims.source = claims_json;
+    claims.minted = claims_json;
+    static_cast<Standing &>(identity) = judge(claims);
     return identity;
 }
 

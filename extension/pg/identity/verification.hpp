@@ -1,4 +1,4 @@
-// From a token to an identity: signature, claims, session, principal, in that order.
+// From a token to an identity: signature and claims, then session and principal.
 #pragma once
 
 #include "pg/identity/identity.hpp"
@@ -8,7 +8,15 @@ namespace pg_principal {
 // Error(token_refused) with the reason as detail.
 [[noreturn]] void refuse_token(std::string_view reason);
 
-Identity prove_token(std::string_view token);
+// Signature and claims, and whether they are within their time now.
+Claims prove_token(std::string_view token);
+// Whether the key that signed them is still the same and may verify.
+bool key_stands(const Claims &claims);
+// What session and principal say now, under a fresh snapshot.
+Standing judge(const Claims &claims);
+// What their changes are signalled by.
+void tie(Identity &identity);
+
 // Claims that PostgREST has verified (pg_principal.trust_request_claims): session and principal are
 // judged all the same.
 Identity prove_claims(std::string_view claims_json);

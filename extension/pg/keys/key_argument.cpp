@@ -68,9 +68,9 @@ class Prepared {
     template <class Read>
     const Keys &of(FunctionCallInfo fcinfo, int n, Read read) {
         const std::string_view bytes = bytes_argument(fcinfo, n); // as stored: enough to tell
-        if (epoch_ != proof_epoch)
+        if (epoch_ != everything_epoch)
             forget();
-        epoch_ = proof_epoch;
+        epoch_ = everything_epoch;
         for (auto kept = all_.begin(); kept != all_.end(); ++kept)
             if (kept->source.view() == bytes) {
                 all_.splice(all_.begin(), all_, kept);

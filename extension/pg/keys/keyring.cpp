@@ -3,15 +3,20 @@
 #include "core/base/error.hpp"
 #include "core/jose/jwt.hpp"
 #include "core/crypto/sealing.hpp"
-#include "pg/tables/revocation.hpp"
 #include "pg/settings.hpp"
 #include "pg/tables/store.hpp"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <list>
 #include <optional>
 
 namespace pg_principal {
@@ -20,16 +25,21 @@ namespace {
 
 struct StoredKey {
     std::string kid;
-    bool in_use;
-    bool revoked;
-    bool sealed;
-    Secret material;
-    std::optional<Key> key; // once opened
+    SignalId signal = 0;
+    Since since; // of the row
+    bool revoked = false;
+    bool sealed = false;
+    Secret material; // as stored
+    std::uint64_t edition = 0;
+    std::optional<Key> verifier, signer; // once prepared
 };
 
 struct Ring {
-    std::vector<StoredKey> keys;
-    std::uint64_t epoch = 0; // proof_epoch before they were read
+    std::list<StoredKey> keys; // those that were asked for
+    std::uint64_t epoch = 0;   // everything_epoch: another master key file, say
+    std::uint64_t last_edition = 0;
+    std::string in_use; // the kid of the key that signs; empty: none does
+    Since in_use_since;
 };
 
 Ring &ring() {
@@ -90,76 +100,134 @@ std::string additional_data(std::string_view kid) {
 
 struct ServerKey {
     Secret key;
-    std::uint64_t epoch = 0;
+    Since since;
 };
 
-struct RawKey {
-    SigningKeyRow row;
-    RawKey *next;
+// The kids of all keys in the server's encoding, as they are stored, and of the one in use.
+struct Heads {
+    struct Head {
+        const char *kid;
+        Head *next;
+    };
+    Head *first;
+    const char *in_use;
 };
 
-std::vector<StoredKey> &stored_keys() {
-    Ring &kept = ring();
-    if (kept.epoch == proof_epoch)
-        return kept.keys;
-    kept.epoch = 0;
-    kept.keys.clear();
-    find_marker();
-    const std::uint64_t epoch = proof_epoch;
-    RawKey *rows = nullptr;
+Heads key_heads() {
+    Heads heads{};
     read_signing_keys(
         [](const SigningKeyRow &row, void *argument) {
-            auto **list = static_cast<RawKey **>(argument);
-            auto *raw = static_cast<RawKey *>(palloc(sizeof(RawKey)));
-            *raw = RawKey{row, *list};
-            const Size size = VARSIZE_ANY(row.material);
-            raw->row.material = static_cast<bytea *>(palloc(size));
-            std::memcpy(raw->row.material, row.material, size);
-            *list = raw;
+            auto *found = static_cast<Heads *>(argument);
+            auto *head = static_cast<Heads::Head *>(palloc(sizeof(Heads::Head)));
+            *head = {pstrdup(row.kid), found->first};
+            found->first = head;
+            if (std::strcmp(row.state, "in_use") == 0)
+                found->in_use = head->kid;
         },
-        &rows);
-    for (RawKey *raw = rows; raw != nullptr; raw = raw->next) {
-        const std::string_view material = view_of(raw->row.material);
-        const std::string_view state = raw->row.state;
-        kept.keys.push_back({std::string(to_utf8(raw->row.kid)), state == "in_use",
-                             state == "revoked", raw->row.sealed, Secret(material), std::nullopt});
-        wipe(raw->row.material, VARSIZE_ANY(raw->row.material));
-    }
-    note_own_transaction();
-    kept.epoch = epoch; // signalled meanwhile: read again next time
-    return kept.keys;
+        &heads);
+    return heads;
 }
 
-const Key &opened(StoredKey &stored) {
-    if (!stored.key) {
-        const Secret jwk = open_material(stored.material.view(), stored.sealed, stored.kid);
-        stored.key = parse_jwk(jwk.view(), Reading::stored).with_kid(stored.kid);
+// As it is stored; a kid that the server's encoding cannot write is looked for, not an error.
+std::string stored_kid(std::string_view kid) {
+    const bool is_ascii =
+        std::all_of(kid.begin(), kid.end(), [](char c) { return (c & 0x80) == 0; });
+    if (is_ascii || GetDatabaseEncoding() == PG_UTF8)
+        return std::string(kid);
+    const Heads heads = key_heads();
+    for (const Heads::Head *head = heads.first; head != nullptr; head = head->next)
+        if (to_utf8(head->kid) == kid)
+            return head->kid;
+    return {};
+}
+
+// What has been prepared stays while the row says the same of it.
+void update(StoredKey &key, const SigningKeyRow &row) {
+    const std::string_view material = view_of(row.material);
+    if (key.edition == 0 || key.sealed != row.sealed || key.material.view() != material) {
+        key.verifier.reset();
+        key.signer.reset();
+        key.material = Secret(material);
+        key.sealed = row.sealed;
+        key.edition = ++ring().last_edition;
     }
-    return *stored.key;
+    key.revoked = std::strcmp(row.state, "revoked") == 0;
+}
+
+// nullptr when no key has this kid.
+StoredKey *stored_key(std::string_view kid) {
+    std::list<StoredKey> &keys = ring().keys;
+    if (ring().epoch != everything_epoch)
+        keys.clear();
+    ring().epoch = everything_epoch;
+    auto key = std::find_if(keys.begin(), keys.end(),
+                            [kid](const StoredKey &known) { return known.kid == kid; });
+    if (key != keys.end() && key->since.holds_for(key->signal))
+        return &*key;
+    const Since since = Since::now();
+    const std::string stored = stored_kid(kid);
+    const SigningKeyRow row = read_signing_key(stored);
+    if (!row.found) {
+        if (key != keys.end())
+            keys.erase(key);
+        return nullptr;
+    }
+    if (key == keys.end()) {
+        key = keys.emplace(keys.begin());
+        key->kid = kid;
+        key->signal = signal_id(Subject::key, stored);
+    }
+    update(*key, row);
+    wipe(row.material, VARSIZE_ANY(row.material));
+    ++work_done.keys;
+    key->since = since; // signalled meanwhile: read again next time
+    return &*key;
+}
+
+const Key &prepared(std::optional<Key> &kept, const StoredKey &stored, Reading reading) {
+    if (!kept) {
+        const Secret jwk = open_material(stored.material.view(), stored.sealed, stored.kid);
+        kept = parse_jwk(jwk.view(), reading).with_kid(stored.kid);
+    }
+    return *kept;
 }
 
 } // namespace
 
 VerificationKey verification_key(std::string_view kid) {
-    for (StoredKey &stored : stored_keys())
-        if (stored.kid == kid)
-            return stored.revoked ? VerificationKey{KeyStanding::revoked, nullptr}
-                                  : VerificationKey{KeyStanding::verifies, &opened(stored)};
-    return {KeyStanding::unknown, nullptr};
+    StoredKey *stored = stored_key(kid);
+    if (stored == nullptr)
+        return {};
+    if (stored->revoked)
+        return {KeyStanding::revoked, nullptr, stored->edition, stored->signal};
+    return {KeyStanding::verifies,
+            &prepared(stored->verifier, *stored, Reading::stored_public_half), stored->edition,
+            stored->signal};
 }
 
-bool any_key_verifies(const CompactJws &jws) {
-    for (StoredKey &stored : stored_keys())
-        if (!stored.revoked && verify(jws, opened(stored)) == TokenFault::none)
-            return true;
-    return false;
+std::optional<std::string> signer_of(const CompactJws &jws) {
+    const Heads heads = key_heads();
+    for (const Heads::Head *head = heads.first; head != nullptr; head = head->next) {
+        std::string kid(to_utf8(head->kid));
+        const VerificationKey found = verification_key(kid);
+        if (found.key != nullptr && verify(jws, *found.key) == TokenFault::none)
+            return kid;
+    }
+    return std::nullopt;
 }
 
 const Key &signing_key() {
+    Ring &kept = ring();
     accept_revocations();
-    for (StoredKey &stored : stored_keys())
-        if (stored.in_use)
-            return opened(stored);
+    if (!kept.in_use_since.holds_for_all_keys()) {
+        const Since since = Since::now();
+        const Heads heads = key_heads();
+        kept.in_use = heads.in_use == nullptr ? "" : to_utf8(heads.in_use);
+        kept.in_use_since = since;
+    }
+    if (!kept.in_use.empty())
+        if (StoredKey *stored = stored_key(kept.in_use))
+            return prepared(stored->signer, *stored, Reading::stored);
     throw Error(Errc::token_not_signed);
 }
 
@@ -174,19 +242,17 @@ std::string sign_claims(std::string_view claims) {
 std::string_view refresh_token_key() {
     static auto *const kept = new ServerKey; // never destroyed, as the ring
     accept_revocations();
-    if (kept->epoch == proof_epoch)
+    if (kept->since.holds_for(signal_id(Subject::key, refresh_token_key_name)))
         return kept->key.view();
-    kept->epoch = 0;
-    find_marker();
-    const std::uint64_t epoch = proof_epoch;
+    const Since since = Since::now();
     const ServerKeyRow row = read_server_key(refresh_token_key_name);
     if (!row.found)
         throw Error(Errc::server_key_missing, {refresh_token_key_name});
+    kept->since = Since();
     kept->key = open_material(view_of(row.material), row.sealed,
                               std::string(server_key_prefix) + refresh_token_key_name);
     wipe(row.material, VARSIZE_ANY(row.material));
-    note_own_transaction();
-    kept->epoch = epoch;
+    kept->since = since;
     return kept->key.view();
 }
 

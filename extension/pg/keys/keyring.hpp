@@ -1,22 +1,30 @@
-// The signing keys of this database, opened when first needed and kept until one of them changes.
+// The signing keys of this database: each is read and prepared when it is first needed, and kept
+// until itself changes.
 #pragma once
 
 #include "core/jose/jws.hpp"
+#include "pg/tables/revocation.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace pg_principal {
 
 // What a kid names. Throws Error(master_key_missing) when the key is sealed and cannot be opened.
-// The pointer, nullptr unless the key may verify, is valid until the next call of either function.
+// The pointer, nullptr unless the key may verify, is valid until the next call of any function
+// here.
 enum class KeyStanding { unknown, revoked, verifies };
 struct VerificationKey {
-    KeyStanding standing;
-    const Key *key;
+    KeyStanding standing = KeyStanding::unknown;
+    const Key *key = nullptr;
+    std::uint64_t edition = 0; // the same: what was verified with the key still is
+    SignalId signal = 0;
 };
 VerificationKey verification_key(std::string_view kid);
-// Whether any key that may verify has signed it: for tokens without a kid. Throws as above.
-bool any_key_verifies(const CompactJws &jws);
+// The kid of a key that may verify and has signed it: for tokens without a kid. Throws as above.
+std::optional<std::string> signer_of(const CompactJws &jws);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
 // The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.

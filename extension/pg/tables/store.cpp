@@ -140,6 +140,15 @@ PrincipalRow principal_where(const char *key_column, RegProcedure equals, Datum 
     return result;
 }
 
+SigningKeyRow head_of(const Row &row) {
+    SigningKeyRow key{};
+    key.found = true;
+    row.copy_text("kid", key.kid);
+    row.copy_text("state", key.state);
+    key.sealed = !row.is_null("sealed_under");
+    return key;
+}
+
 } // namespace
 
 SessionRow read_session(const pg_uuid_t &id) {
@@ -179,16 +188,23 @@ PrincipalRow read_principal(std::string_view email, TimestampTz now) {
     });
 }
 
+SigningKeyRow read_signing_key(std::string_view kid) {
+    text *key = to_bytes(kid);
+    return guard([key] {
+        SigningKeyRow result{};
+        scan("signing_keys", "kid", F_TEXTEQ, PointerGetDatum(key), [&result](const Row &row) {
+            result = head_of(row);
+            result.material = DatumGetByteaPCopy(row.get("material"));
+        });
+        pfree(key);
+        return result;
+    });
+}
+
 void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument) {
     guard([visit, argument] {
-        scan("signing_keys", nullptr, 0, 0, [visit, argument](const Row &row) {
-            SigningKeyRow key{};
-            row.copy_text("kid", key.kid);
-            row.copy_text("state", key.state);
-            key.sealed = !row.is_null("sealed_under");
-            key.material = DatumGetByteaPP(row.get("material"));
-            visit(key, argument);
-        });
+        scan("signing_keys", nullptr, 0, 0,
+             [visit, argument](const Row &row) { visit(head_of(row), argument); });
     });
 }
 

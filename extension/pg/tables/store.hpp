@@ -37,13 +37,16 @@ PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now);
 PrincipalRow read_principal(std::string_view email, TimestampTz now);
 
 struct SigningKeyRow {
+    bool found;
     char kid[256];
     char state[32];
-    bytea *material; // palloc'd in the current context: private JWK, sealed or in the clear
     bool sealed;
+    bytea *material; // palloc'd in the current context: private JWK, sealed or in the clear
 };
+SigningKeyRow read_signing_key(std::string_view kid); // in the server's encoding
 
-// Calls visit(row) for every signing key, inside the guard: it must not throw.
+// Calls visit(row) for every signing key, without its material, inside the guard: it must not
+// throw.
 void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument);
 
 struct ServerKeyRow {
