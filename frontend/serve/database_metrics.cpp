@@ -26,8 +26,12 @@ const std::map<std::string, Family, std::less<>> known = {
     {"auth.sign_in.failures", {"Refused sign-ins.", "reason"}},
     {"auth.audit.suppressed", {"Refusals that were counted and not audited.", ""}},
     {"agent.findings", {"Open findings of the last health scan.", "kind"}},
+    {"agent.findings.next_expiry",
+     {"When the next token with such a finding ends, in seconds since 1970; 0: none.", ""}},
     {"agent.count", {"Agents, as of the last health scan.", ""}},
     {"agent.health.last_scan", {"When the last health scan ran, in seconds since 1970.", ""}},
+    {"audit.faults", {"Faults that the last scan of the audit found.", ""}},
+    {"audit.last_scan", {"When the last scan of the audit ran, in seconds since 1970.", ""}},
 };
 
 // agent.refresh.failures, a counter, is agent_refresh_failures_total here.

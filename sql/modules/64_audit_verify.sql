@@ -93,3 +93,15 @@ END
 $$;
 COMMENT ON FUNCTION auth.audit_verify(text) IS
 'Checks every audit chain, its head and its seals: no row when all hold, else the first broken entry of each chain with what is wrong. With a seal that was kept elsewhere, also whether the seals here are still those. 22023 when that is no seal of ours.';
+
+CREATE OR REPLACE FUNCTION auth.scan_audit() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    faults bigint := (SELECT count(*) FROM auth.audit_verify());
+BEGIN
+    PERFORM auth.set_gauge('audit.faults', '', faults), auth.set_gauge('audit.last_scan', '', extract(epoch FROM clock_timestamp())::bigint);
+    RETURN faults;
+END
+$$;
+COMMENT ON FUNCTION auth.scan_audit() IS
+'Verifies the audit as auth.audit_verify() does, without a seal, and leaves the number of faults found in the gauge audit.faults and the time in audit.last_scan, for an alert. Returns that number. It reads every entry: once a day, from pg_cron.';

@@ -67,7 +67,7 @@ BEGIN
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),
     auth.seal_signing_keys(), auth.list_signing_keys(),
     auth.add_user(jsonb, jsonb), auth.set_password(text, text), auth.import_users(jsonb, boolean), auth.prune_sessions(interval),
-    auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.audit_seal(), auth.audit_prune(interval, bigint),
+    auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.scan_audit(), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(),
     auth.backend_proofs()
