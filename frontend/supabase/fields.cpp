@@ -150,6 +150,7 @@ json::Value Body::object(std::string_view name) const {
 std::string user_body(const std::string &payload) {
     const json::Document document(payload, payload_limits);
     std::string out;
+    out.reserve(payload.size() * 2);
     write_user(out, document.root().find("user"));
     return out;
 }

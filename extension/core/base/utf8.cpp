@@ -1,5 +1,7 @@
 #include "core/base/utf8.hpp"
 
+#include <cstring>
+
 namespace pg_principal {
 
 std::size_t utf8_sequence(std::string_view text) noexcept {
@@ -22,7 +24,13 @@ std::size_t utf8_sequence(std::string_view text) noexcept {
 }
 
 bool is_utf8(std::string_view text) noexcept {
+    std::uint64_t eight;
     while (!text.empty()) {
+        while (text.size() >= sizeof eight &&
+               (std::memcpy(&eight, text.data(), sizeof eight), !(eight & 0x8080808080808080u)))
+            text.remove_prefix(sizeof eight); // all ASCII, as most text is
+        if (text.empty())
+            break;
         const std::size_t size = utf8_sequence(text);
         if (size == 0)
             return false;

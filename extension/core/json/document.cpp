@@ -1,6 +1,7 @@
 #include "core/json/document.hpp"
 
 #include "core/base/error.hpp"
+#include "core/json/scan.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -186,18 +187,26 @@ void append_quoted(std::string &out, std::string_view text) {
     constexpr char digits[] = "0123456789abcdef";
     out.reserve(out.size() + text.size() + 2);
     out += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
+    std::size_t plain = 0; // where a run of characters begins that stay as they are
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        while (text.size() - i > 8 && !has_escaped(read_eight(text.data() + i)))
+            i += 8;
+        const char c = text[i];
+        const bool control = static_cast<unsigned char>(c) < 0x20;
+        if (!control && c != '"' && c != '\\')
+            continue;
+        out.append(text, plain, i - plain);
+        plain = i + 1;
+        out += '\\';
+        if (!control) {
             out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            out += "\\u00";
-            out += digits[c >> 4];
-            out += digits[c & 15];
-        } else {
-            out += c;
+            continue;
         }
+        out += "u00";
+        out += digits[c >> 4];
+        out += digits[c & 15];
     }
+    out.append(text, plain, text.npos);
     out += '"';
 }
 

@@ -1,4 +1,4 @@
-// For parser.cpp alone: looking at the bytes of a string quickly.
+// For document.cpp and parser.cpp alone: looking at the bytes of a string quickly.
 #pragma once
 
 #include <array>
@@ -11,14 +11,22 @@ namespace pg_principal::json {
 constexpr std::uint64_t repeat(unsigned char byte) { return 0x0101010101010101u * byte; }
 constexpr std::uint64_t zero_bytes(std::uint64_t v) { return (v - repeat(1)) & ~v & repeat(0x80); }
 
-// Whether any of eight bytes ends a run of plain string bytes: a quote, a backslash, a control
-// character or a byte beyond ASCII.
-inline bool has_special(const char *eight) noexcept {
+inline std::uint64_t read_eight(const char *eight) noexcept {
     std::uint64_t v;
     std::memcpy(&v, eight, sizeof v);
+    return v;
+}
+
+// Whether any of eight bytes must be escaped in a string: a quote, a backslash, a control character.
+constexpr bool has_escaped(std::uint64_t v) {
     const std::uint64_t control = (v - repeat(0x20)) & ~v & repeat(0x80);
-    return (control | (v & repeat(0x80)) | zero_bytes(v ^ repeat('"')) |
-            zero_bytes(v ^ repeat('\\'))) != 0;
+    return (control | zero_bytes(v ^ repeat('"')) | zero_bytes(v ^ repeat('\\'))) != 0;
+}
+
+// Whether any of them ends a run of plain string bytes: one of those, or a byte beyond ASCII.
+inline bool has_special(const char *eight) noexcept {
+    const std::uint64_t v = read_eight(eight);
+    return (v & repeat(0x80)) != 0 || has_escaped(v);
 }
 
 // The same for one byte.
