@@ -1,8 +1,12 @@
-// What the server's requests per second are compared with: cpp-httplib tuned as well as it can be
-// (TCP_NODELAY, a thread per connection, no limit of requests), one prepared statement over a pool.
-// /hello needs no database, /select asks for a number; further paths come with a statement each, of
-// one parameter that the query's `id` gives.
-// Usage: bare_httplib PORT POOL_SIZE THREADS [PATH STATEMENT]..
+// What the server is compared with: cpp-httplib tuned as well as it can be (TCP_NODELAY, a thread
+// per connection, no limit of requests) in front of a pool of libpq's connections.
+//   /hello          no database
+//   /select         one prepared SELECT of a number
+//   /same/ROUTE     the very statement of that route of ours, with the bearer token or the refresh
+//                   token that the request brings: what lies between is what our HTTP costs
+//   /believed/ROUTE one prepared statement of the same data for an id that is believed, and instead
+//                   of a refresh one durable UPDATE: what the whole of ours costs
+// Usage: bare_httplib PORT POOL_SIZE THREADS [ID]
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -13,20 +17,73 @@
 #include <httplib.h>
 #include <libpq-fe.h>
 
+#include "supabase/call.hpp"
+
 namespace {
+
+// What a statement's parameters are: of the request, or the same each time.
+enum class Given { nothing, id, bearer, body };
+
+struct Way {
+    const char *path, *statement;
+    std::vector<Given> first;
+    std::vector<const char *> rest;
+    int column; // that is the answer
+};
+
+const Way ways[] = {
+    {"/select", "SELECT $1::int * 2 AS twice", {}, {"21"}, 0},
+    {"/same/user",
+     PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.get_user()"),
+     {Given::nothing, Given::bearer},
+     {},
+     1},
+    {"/same/audits",
+     PG_PRINCIPAL_CALL_AS_SELF("auth.audit_feed($2::integer, $3)"),
+     {Given::bearer},
+     {"20", nullptr},
+     1},
+    {"/same/keys", "SELECT auth.jwks()", {}, {}, 0},
+    {"/same/refresh",
+     PG_PRINCIPAL_CALL("auth.refresh($1, $2::jsonb)"),
+     {Given::body},
+     {"{\"ip\":\"127.0.0.1\",\"waitedMs\":0}"},
+     1},
+    {"/believed/user",
+     "SELECT to_jsonb(u) - 'encrypted_password' FROM auth.users u WHERE u.id = $1::uuid",
+     {Given::id},
+     {},
+     0},
+    {"/believed/audits",
+     "SELECT jsonb_agg(to_jsonb(l) ORDER BY l.seq DESC) FROM (SELECT o.*, a.first_name, a.last_name"
+     " FROM auth.audit_log o LEFT JOIN auth.users a ON a.id = o.actor_id WHERE o.user_id = $1::uuid"
+     " ORDER BY o.seq DESC LIMIT 20) AS l",
+     {Given::id},
+     {},
+     0},
+    {"/believed/keys",
+     "SELECT jsonb_agg(k.public_jwk) FROM auth.signing_keys k WHERE k.state <> 'revoked'",
+     {},
+     {},
+     0},
+    {"/believed/refresh",
+     "UPDATE bench_bare SET hash = sha256($1::bytea), at = clock_timestamp()"
+     " WHERE id = 1 + mod(pg_backend_pid(), 64) RETURNING hash",
+     {Given::body},
+     {},
+     0}};
 
 class BarePool {
   public:
-    BarePool(int size, const std::vector<const char *> &statements) {
+    explicit BarePool(int size) {
         for (int i = 0; i < size; ++i) {
             PGconn *connection = PQconnectdb("");
             if (PQstatus(connection) != CONNECTION_OK) {
                 std::fprintf(stderr, "%s", PQerrorMessage(connection));
                 std::exit(1);
             }
-            for (std::size_t q = 0; q < statements.size(); ++q)
-                PQclear(
-                    PQprepare(connection, std::to_string(q).c_str(), statements[q], 0, nullptr));
+            for (const Way &way : ways) // those of a table that is not there are never asked
+                PQclear(PQprepare(connection, way.path, way.statement, 0, nullptr));
             free_.push_back(connection);
         }
     }
@@ -51,43 +108,69 @@ class BarePool {
     std::vector<PGconn *> free_;
 };
 
+// {"refreshToken":"..."}, as the load has it.
+std::string token_of(const std::string &body) {
+    const std::size_t end = body.rfind('"'), from = body.rfind('"', end - 1) + 1;
+    return body.substr(from, end - from);
+}
+
+std::string value_of(Given given, const httplib::Request &request, const std::string &id) {
+    if (given == Given::id)
+        return id;
+    if (given == Given::body)
+        return token_of(request.body);
+    return request.get_header_value("Authorization").substr(sizeof "Bearer");
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-    if (argc < 4 || argc % 2 != 0)
+    if (argc < 4)
         return 2;
-    std::vector<const char *> statements = {"SELECT $1::int * 2 AS twice"};
-    for (int i = 5; i < argc; i += 2)
-        statements.push_back(argv[i]);
-    BarePool pool(std::atoi(argv[2]), statements);
+    BarePool pool(std::atoi(argv[2]));
     const auto threads = static_cast<std::size_t>(std::atoi(argv[3]));
+    const std::string id = argc > 4 ? argv[4] : "";
     httplib::Server server;
     server.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
     server.set_tcp_nodelay(true);
     server.set_keep_alive_max_count(1u << 30);
-    server.Get("/hello", [](const httplib::Request &, httplib::Response &response) {
-        response.set_content("hello\n", "text/plain; charset=utf-8");
-    });
-    const auto ask = [&](std::size_t statement, const std::string &value,
+    const auto ask = [&](const Way &way, const httplib::Request &request,
                          httplib::Response &response) {
+        std::vector<std::string> held;
+        for (const Given given : way.first)
+            held.push_back(given == Given::nothing ? "" : value_of(given, request, id));
+        std::vector<const char *> values;
+        for (std::size_t i = 0; i < held.size(); ++i)
+            values.push_back(way.first[i] == Given::nothing ? nullptr : held[i].c_str());
+        values.insert(values.end(), way.rest.begin(), way.rest.end());
         PGconn *connection = pool.take();
-        const char *values[] = {value.c_str()};
-        PGresult *result = PQexecPrepared(connection, std::to_string(statement).c_str(), 1, values,
-                                          nullptr, nullptr, 0);
+        PGresult *result = PQexecPrepared(connection, way.path, static_cast<int>(values.size()),
+                                          values.data(), nullptr, nullptr, 0);
         pool.give_back(connection);
         if (PQntuples(result) == 1)
-            response.set_content(PQgetvalue(result, 0, 0), "application/json");
+            response.set_content(PQgetvalue(result, 0, way.column), "application/json");
         else
             response.status = 500;
         PQclear(result);
     };
-    server.Get("/select", [&](const httplib::Request &, httplib::Response &response) {
-        ask(0, "21", response);
-    });
-    for (int i = 4; i < argc; i += 2)
-        server.Get(argv[i], [&ask, statement = static_cast<std::size_t>(i / 2 - 1)](
-                                const httplib::Request &request, httplib::Response &response) {
-            ask(statement, request.get_param_value("id"), response);
+    // Without the library's regular expressions, which cost more than the rest of it.
+    server.set_pre_routing_handler(
+        [&](const httplib::Request &request, httplib::Response &response) {
+            using Outcome = httplib::Server::HandlerResponse;
+            if (request.method != "GET")
+                return Outcome::Unhandled;
+            if (request.path == "/hello")
+                response.set_content("hello\n", "text/plain; charset=utf-8");
+            for (const Way &way : ways)
+                if (request.path == way.path)
+                    ask(way, request, response);
+            return Outcome::Handled;
         });
+    for (const Way &way : ways)
+        if (!way.first.empty() && way.first[0] == Given::body)
+            server.Post(way.path,
+                        [&](const httplib::Request &request, httplib::Response &response) {
+                            ask(way, request, response);
+                        });
     return server.listen("127.0.0.1", std::atoi(argv[1])) ? 0 : 1;
 }

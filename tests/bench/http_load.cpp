@@ -1,8 +1,9 @@
 // A load generator that looks at each connection: as many as told, each with one request underway,
 // all in one thread. `get` asks for a path with the bearer token that is the connection's;
-// `refresh` goes on from the refresh token that the last answer brought.
+// `refresh` shows its refresh token, and goes on from the next one where the answer brings one;
+// `idle` asks once and then keeps its connections, anew where they are closed.
 //
-// Usage: http_load get|refresh PORT PATH CONNECTIONS SECONDS [TOKENS, one a line]
+// Usage: http_load get|refresh|idle PORT PATH CONNECTIONS SECONDS [TOKENS, one a line]
 //
 // Prints: answers per second, their p99 in microseconds, the slowest connection's part of the
 // fastest's, how often the answer was not 200 or the connection was closed, answers.
@@ -40,9 +41,10 @@ struct Connection {
 
 class Load {
   public:
-    Load(bool refreshes, int port, std::string path, std::size_t connections,
+    Load(std::string_view kind, int port, std::string path, std::size_t connections,
          const std::vector<std::string> &tokens)
-        : refreshes_(refreshes), path_(std::move(path)), connections_(connections) {
+        : refreshes_(kind == "refresh"), idles_(kind == "idle"), path_(std::move(path)),
+          connections_(connections) {
         epoll_ = epoll_create1(0);
         address_.sin_family = AF_INET;
         address_.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -124,13 +126,16 @@ class Load {
         else if (refreshes_)
             take_token(connection);
         text.clear();
-        send(connection);
+        if (!idles_)
+            send(connection);
     }
 
     static void take_token(Connection &connection) {
         constexpr std::string_view field = "\"refreshToken\": \"";
-        const std::size_t at = connection.received.find(field) + field.size();
-        connection.token = connection.received.substr(at, connection.received.find('"', at) - at);
+        const std::size_t found = connection.received.find(field), at = found + field.size();
+        if (found != std::string::npos)
+            connection.token =
+                connection.received.substr(at, connection.received.find('"', at) - at);
     }
 
     void report(double seconds) {
@@ -151,7 +156,7 @@ class Load {
                     bad_, count);
     }
 
-    const bool refreshes_;
+    const bool refreshes_, idles_;
     const std::string path_;
     int epoll_ = -1;
     sockaddr_in address_ = {};
@@ -171,7 +176,6 @@ int main(int argc, char **argv) {
         for (std::string line; std::getline(file, line);)
             tokens.push_back(line);
     }
-    Load load(std::string_view(argv[1]) == "refresh", std::atoi(argv[2]), argv[3],
-              std::strtoul(argv[4], nullptr, 10), tokens);
+    Load load(argv[1], std::atoi(argv[2]), argv[3], std::strtoul(argv[4], nullptr, 10), tokens);
     load.run(std::chrono::milliseconds(static_cast<int>(std::atof(argv[5]) * 1000)));
 }
