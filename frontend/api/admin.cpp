@@ -97,63 +97,79 @@ constexpr const char *page = R"({"limit":{"type":"integer","minimum":1,"maximum"
 constexpr const char *profile = R"({"$ref":"#/components/schemas/Profile"})";
 constexpr const char *success = R"({"$ref":"#/components/schemas/Success"})";
 
+constexpr Row table[] = {
+    {"POST",
+     "/api/users/:id/ban",
+     Caller::admin,
+     "Refuse a principal and end every token it has, at once and for good",
+     post_ban,
+     profile,
+     Budget::administration,
+     R"({"type":"object","additionalProperties":false,"properties":{
+         "duration":{"type":"string","pattern":"^[0-9]{1,8}[smhdy]$","default":"100y"},
+         "reason":{"type":"string"}}})",
+     200,
+     {409}},
+    {"POST", "/api/users/:id/unban", Caller::admin, "Lift a ban; tokens from before it stay dead",
+     post_unban, profile, Budget::administration},
+    {"DELETE",
+     "/api/users/:id",
+     Caller::admin,
+     "Take a principal away with its sessions; its audit stays",
+     remove_user,
+     success,
+     Budget::administration,
+     "",
+     200,
+     {409}},
+    {"GET", "/api/users/:id/sessions", Caller::signed_in,
+     "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions,
+     R"({"$ref":"#/components/schemas/Sessions"})"},
+    {"DELETE", "/api/sessions/:id", Caller::signed_in,
+     "End a session of the caller, for ADMIN anybody's, with its tokens", delete_session, success,
+     Budget::own},
+    {"POST",
+     "/api/tokens",
+     Caller::admin,
+     "Issue a token for a service account",
+     post_token,
+     R"({"$ref":"#/components/schemas/IssuedToken"})",
+     Budget::administration,
+     R"({"type":"object","required":["userId"],"additionalProperties":false,"properties":{
+         "userId":{"type":"string","format":"uuid"},
+         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"8760h"},
+         "label":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})",
+     201,
+     {404, 409}},
+    {"GET",
+     "/api/audits",
+     Caller::auditor,
+     "The audit of all, or of one (userId)",
+     get_audits,
+     R"({"$ref":"#/components/schemas/Audits"})",
+     {},
+     "",
+     200,
+     {},
+     page},
+    {"GET",
+     "/api/health/incidents",
+     Caller::auditor,
+     "What is wrong with agents, newest first",
+     get_incidents,
+     R"({"$ref":"#/components/schemas/Incidents"})",
+     {},
+     "",
+     200,
+     {},
+     page},
+};
+
 } // namespace
 
 void add_admin_routes(RouteTable &routes, const SharedBackend &backend) {
-    const auto make = [&](const char *method, const char *pattern, Caller caller,
-                          const char *summary, Response (*act)(const Backend &, const Request &),
-                          const char *response) {
-        Route made =
-            route(method, pattern, caller, summary,
-                  [backend, act](const Request &request) { return act(*backend, request); });
-        made.response_schema = response;
-        if (made.method != "GET")
-            made.budget = caller == Caller::admin ? Budget::administration : Budget::own;
-        return made;
-    };
-    Route made = make("POST", "/api/users/:id/ban", Caller::admin,
-                      "Refuse a principal and end every token it has, at once and for good",
-                      post_ban, profile);
-    made.refusals = {409};
-    made.request_schema = R"({"type":"object","additionalProperties":false,"properties":{
-        "duration":{"type":"string","pattern":"^[0-9]{1,8}[smhdy]$","default":"100y"},
-        "reason":{"type":"string"}}})";
-    routes.add(std::move(made));
-    made = make("POST", "/api/users/:id/unban", Caller::admin,
-                "Lift a ban; tokens from before it stay dead", post_unban, profile);
-    routes.add(std::move(made));
-    made = make("DELETE", "/api/users/:id", Caller::admin,
-                "Take a principal away with its sessions; its audit stays", remove_user, success);
-    made.refusals = {409};
-    routes.add(std::move(made));
-    routes.add(make("GET", "/api/users/:id/sessions", Caller::signed_in,
-                    "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions,
-                    R"({"$ref":"#/components/schemas/Sessions"})"));
-    made = make("DELETE", "/api/sessions/:id", Caller::signed_in,
-                "End a session of the caller, for ADMIN anybody's, with its tokens", delete_session,
-                success);
-    routes.add(std::move(made));
-
-    made = make("POST", "/api/tokens", Caller::admin, "Issue a token for a service account",
-                post_token, R"({"$ref":"#/components/schemas/IssuedToken"})");
-    made.request_schema =
-        R"({"type":"object","required":["userId"],"additionalProperties":false,"properties":{
-        "userId":{"type":"string","format":"uuid"},
-        "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"8760h"},
-        "label":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})";
-    made.success = 201;
-    made.refusals = {404, 409};
-    routes.add(std::move(made));
-
-    made = make("GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)",
-                get_audits, R"({"$ref":"#/components/schemas/Audits"})");
-    made.query = page;
-    routes.add(std::move(made));
-    made = make("GET", "/api/health/incidents", Caller::auditor,
-                "What is wrong with agents, newest first", get_incidents,
-                R"({"$ref":"#/components/schemas/Incidents"})");
-    made.query = page;
-    routes.add(std::move(made));
+    for (const Row &row : table)
+        add_route(routes, row, backend);
 }
 
 } // namespace pg_principal::api

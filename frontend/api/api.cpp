@@ -9,14 +9,27 @@ namespace pg_principal::api {
 
 using namespace http;
 
-Route route(const char *method, const char *pattern, Caller caller, const char *summary,
-            Handler act) {
+Route described(const Row &row) {
     Route made;
-    made.method = method;
-    made.pattern = pattern;
-    made.caller = caller;
-    made.summary = summary;
-    made.handler = [act = std::move(act), caller](const Request &request) {
+    made.method = row.method;
+    made.pattern = row.path;
+    made.caller = row.caller;
+    made.summary = row.summary;
+    made.response_schema = row.response;
+    made.budget = row.budget;
+    made.budget_of = row.budget_of;
+    made.request_schema = row.request;
+    made.success = row.success;
+    made.query = row.query;
+    for (const int status : row.refusals)
+        if (status)
+            made.refusals.push_back(status);
+    return made;
+}
+
+Route route(const Row &row, Handler act) {
+    Route made = described(row);
+    made.handler = [act = std::move(act), caller = row.caller](const Request &request) {
         try {
             if (caller != Caller::anybody && request.bearer().empty())
                 return authentication_required(request);
@@ -87,14 +100,17 @@ Route strict(Route route, const SharedBackend &backend) {
 
 } // namespace
 
+void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend) {
+    routes.add(strict(route(row, [backend, act = row.act](
+                                     const Request &request) { return act(*backend, request); }),
+                      backend));
+}
+
 void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
     const auto backend = std::make_shared<const Backend>(pool, lifetimes);
-    RouteTable own;
-    add_auth_routes(own, backend);
-    add_user_routes(own, backend);
-    add_admin_routes(own, backend);
-    for (const Route &route : own.routes())
-        routes.add(strict(route, backend));
+    add_auth_routes(routes, backend);
+    add_user_routes(routes, backend);
+    add_admin_routes(routes, backend);
     routes.add(key_route(backend));
 }
 

@@ -1,23 +1,43 @@
-// The groups of routes, each in a file of its own.
+// The groups of routes, each in a file of its own with a table of them.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 
 #include "api/call.hpp"
 
 namespace pg_principal::api {
 
-// Who calls, as the documentation and the test of all routes have it, and what a route is like. A
-// route that is not for anybody is refused without a token, before its body is looked at, and below
-// /api, where a query has no names but those documented, with a dead token or too small a role
-// before the body or the query are.
-http::Route route(const char *method, const char *pattern, http::Caller caller, const char *summary,
-                  http::Handler act);
+// What is served to whom and by what, and what documents it: here and in the Supabase dialect.
+struct Row {
+    const char *method, *path;
+    http::Caller caller;
+    const char *summary;
+    http::Response (*act)(const Backend &, const http::Request &);
+    const char *response = ""; // JSON Schema
+    std::optional<http::Budget> budget = {};
+    const char *request = ""; // JSON Schema
+    int success = 200;
+    std::array<int, 2> refusals = {}; // besides those that follow from the rest of it
+    const char *query = "";           // of each of its names the schema, one JSON object
+    http::Budget (*budget_of)(const http::Request &) = nullptr;
+};
+
+// Everything of it but the handler.
+http::Route described(const Row &row);
+
+// A route that is not for anybody is refused without a token, before its body is looked at, and
+// below /api, where a query has no names but those documented, with a dead token or too small a
+// role before the body or the query are.
+http::Route route(const Row &row, http::Handler act);
 
 using SharedBackend = std::shared_ptr<const Backend>;
 void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
+// Of the API itself: strict about the query.
+void add_route(http::RouteTable &routes, const Row &row, const SharedBackend &backend);
 http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});
 
 } // namespace pg_principal::api

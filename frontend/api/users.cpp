@@ -63,66 +63,74 @@ Response patch_role(const Backend &backend, const Request &request) {
     return backend.as_caller(request, set_app_role, {id, role, backend.context(request)});
 }
 
+constexpr Row table[] = {
+    {"PATCH", "/api/users/me", Caller::signed_in,
+     "Change the caller's profile; null takes a field away", patch_self, profile, Budget::own,
+     R"({"$ref":"#/components/schemas/ProfileChanges"})"},
+    {"PATCH",
+     "/api/users/me/password",
+     Caller::signed_in,
+     "Change the caller's password: ends all other sessions and every refresh token",
+     patch_password,
+     R"({"$ref":"#/components/schemas/Success"})",
+     Budget::costly,
+     R"({"type":"object","required":["currentPassword","newPassword"],"additionalProperties":false,
+         "properties":{"currentPassword":{"type":"string"},"newPassword":{"type":"string"}}})",
+     200,
+     {409}},
+    {"GET",
+     "/api/users/me/audits",
+     Caller::signed_in,
+     "What happened to the caller's account, newest first",
+     get_own_audits,
+     R"({"$ref":"#/components/schemas/Audits"})",
+     {},
+     "",
+     200,
+     {},
+     R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
+         "cursor":{"type":"string"}})"},
+    {"GET",
+     "/api/users",
+     Caller::auditor,
+     "Profiles, oldest first",
+     get_users,
+     R"({"$ref":"#/components/schemas/Users"})",
+     {},
+     "",
+     200,
+     {},
+     R"({"page":{"type":"integer","minimum":1,"default":1},
+         "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50}})"},
+    {"POST",
+     "/api/users",
+     Caller::admin,
+     "Make a person or a service account",
+     post_user,
+     profile,
+     Budget::administration,
+     R"({"$ref":"#/components/schemas/NewUser"})",
+     201,
+     {409}},
+    {"GET", "/api/users/:id", Caller::auditor, "A profile", get_user, profile},
+    {"PATCH",
+     "/api/users/:id/role",
+     Caller::admin,
+     "Give a principal another role, in force at its next request",
+     patch_role,
+     profile,
+     Budget::administration,
+     R"({"type":"object","required":["role"],"additionalProperties":false,
+         "properties":{"role":{"$ref":"#/components/schemas/Role"}}})",
+     200,
+     {409}},
+};
+
 } // namespace
 
 void add_user_routes(RouteTable &routes, const SharedBackend &backend) {
-    const auto add = [&](const char *method, const char *pattern, Caller caller,
-                         const char *summary, Response (*act)(const Backend &, const Request &),
-                         const char *response) -> Route {
-        Route made =
-            route(method, pattern, caller, summary,
-                  [backend, act](const Request &request) { return act(*backend, request); });
-        made.response_schema = response;
-        return made;
-    };
-    Route made = add("PATCH", "/api/users/me", Caller::signed_in,
-                     "Change the caller's profile; null takes a field away", patch_self, profile);
-    made.request_schema = R"({"$ref":"#/components/schemas/ProfileChanges"})";
-    made.budget = Budget::own;
-    routes.add(std::move(made));
-
-    made = add("PATCH", "/api/users/me/password", Caller::signed_in,
-               "Change the caller's password: ends all other sessions and every refresh token",
-               patch_password, R"({"$ref":"#/components/schemas/Success"})");
-    made.request_schema =
-        R"({"type":"object","required":["currentPassword","newPassword"],"additionalProperties":false,
-            "properties":{"currentPassword":{"type":"string"},"newPassword":{"type":"string"}}})";
-    made.budget = Budget::costly;
-    made.refusals = {409};
-    routes.add(std::move(made));
-
-    made = add("GET", "/api/users/me/audits", Caller::signed_in,
-               "What happened to the caller's account, newest first", get_own_audits,
-               R"({"$ref":"#/components/schemas/Audits"})");
-    made.query = R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
-                     "cursor":{"type":"string"}})";
-    routes.add(std::move(made));
-
-    made = add("GET", "/api/users", Caller::auditor, "Profiles, oldest first", get_users,
-               R"({"$ref":"#/components/schemas/Users"})");
-    made.query = R"({"page":{"type":"integer","minimum":1,"default":1},
-                     "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50}})";
-    routes.add(std::move(made));
-
-    made = add("POST", "/api/users", Caller::admin, "Make a person or a service account", post_user,
-               profile);
-    made.request_schema = R"({"$ref":"#/components/schemas/NewUser"})";
-    made.success = 201;
-    made.budget = Budget::administration;
-    made.refusals = {409};
-    routes.add(std::move(made));
-
-    made = add("GET", "/api/users/:id", Caller::auditor, "A profile", get_user, profile);
-    routes.add(std::move(made));
-
-    made = add("PATCH", "/api/users/:id/role", Caller::admin,
-               "Give a principal another role, in force at its next request", patch_role, profile);
-    made.request_schema =
-        R"({"type":"object","required":["role"],"additionalProperties":false,
-            "properties":{"role":{"$ref":"#/components/schemas/Role"}}})";
-    made.budget = Budget::administration;
-    made.refusals = {409};
-    routes.add(std::move(made));
+    for (const Row &row : table)
+        add_route(routes, row, backend);
 }
 
 } // namespace pg_principal::api

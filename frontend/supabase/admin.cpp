@@ -146,38 +146,60 @@ Response get_factors(const api::Backend &backend, const Request &request) {
 constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
 constexpr const char *attributes = R"({"$ref":"#/components/schemas/SupabaseUserAttributes"})";
 
+constexpr api::Row table[] = {
+    {"GET",
+     "/admin/users",
+     Caller::auditor,
+     "Users, newest first, a page at a time",
+     get_users,
+     R"({"$ref":"#/components/schemas/SupabaseUsers"})",
+     {},
+     "",
+     200,
+     {},
+     R"({"page":{"type":"integer","minimum":0,"default":1},
+         "per_page":{"type":"integer","minimum":0,"default":50,"description":"at most 1000"},
+         "filter":{"type":"string","maxLength":254}})"},
+    {"POST",
+     "/admin/users",
+     Caller::admin,
+     "Make a user",
+     post_user,
+     user,
+     Budget::administration,
+     attributes,
+     200,
+     {409}},
+    {"GET", "/admin/users/:id", Caller::auditor, "A user", get_user, user},
+    {"PUT",
+     "/admin/users/:id",
+     Caller::admin,
+     "Change a user; ban_duration bans (876000h) or lifts a ban (none)",
+     put_user,
+     user,
+     Budget::administration,
+     attributes,
+     200,
+     {409}},
+    {"DELETE",
+     "/admin/users/:id",
+     Caller::admin,
+     "Delete a user",
+     remove_user,
+     R"({"type":"object"})",
+     Budget::administration,
+     R"({"type":"object","properties":{"should_soft_delete":{"const":false}}})",
+     200,
+     {409}},
+    {"GET", "/admin/users/:id/factors", Caller::auditor, "Second factors of a user: none",
+     get_factors, R"({"type":"array","maxItems":0})"},
+};
+
 } // namespace
 
 void add_admin_routes(Routes &routes) {
-    Route made = routes.route("GET", "/admin/users", Caller::auditor,
-                              "Users, newest first, a page at a time", get_users);
-    made.response_schema = R"({"$ref":"#/components/schemas/SupabaseUsers"})";
-    made.query = R"({"page":{"type":"integer","minimum":0,"default":1},
-        "per_page":{"type":"integer","minimum":0,"default":50,"description":"at most 1000"},
-        "filter":{"type":"string","maxLength":254}})";
-    routes.add(std::move(made));
-
-    const auto add = [&](const char *method, const char *path, Caller caller, const char *summary,
-                         Routes::Act act, const char *request, const char *response) {
-        Route one = routes.route(method, path, caller, summary, act);
-        one.request_schema = request;
-        one.response_schema = response;
-        if (one.method != "GET")
-            one.budget = Budget::administration;
-        if (one.method == "POST" || one.method == "PUT" || one.method == "DELETE")
-            one.refusals = {409};
-        routes.add(std::move(one));
-    };
-    add("POST", "/admin/users", Caller::admin, "Make a user", post_user, attributes, user);
-    add("GET", "/admin/users/:id", Caller::auditor, "A user", get_user, "", user);
-    add("PUT", "/admin/users/:id", Caller::admin,
-        "Change a user; ban_duration bans (876000h) or lifts a ban (none)", put_user, attributes,
-        user);
-    add("DELETE", "/admin/users/:id", Caller::admin, "Delete a user", remove_user,
-        R"({"type":"object","properties":{"should_soft_delete":{"const":false}}})",
-        R"({"type":"object"})");
-    add("GET", "/admin/users/:id/factors", Caller::auditor, "Second factors of a user: none",
-        get_factors, "", R"({"type":"array","maxItems":0})");
+    for (const api::Row &row : table)
+        routes.add(row);
 }
 
 } // namespace pg_principal::supabase

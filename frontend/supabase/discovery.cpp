@@ -47,11 +47,13 @@ std::string algorithms(std::string_view jwks) {
     return list + ']';
 }
 
-Response get_discovery(const api::Backend &backend, const Request &request,
-                       const std::string &prefix) {
+constexpr std::string_view path = "/.well-known/openid-configuration";
+
+Response get_discovery(const api::Backend &backend, const Request &request) {
     const Result result = backend.ask(discovery);
     const std::string issuer(result.text(0, 1));
     bool is_url = false;
+    const std::string prefix(request.path.substr(0, request.path.size() - path.size()));
     const std::string base = base_of(request, prefix, issuer, is_url);
     std::string body;
     json::ObjectWriter object(body);
@@ -77,16 +79,14 @@ Response get_discovery(const api::Backend &backend, const Request &request,
 } // namespace
 
 void add_discovery_routes(Routes &routes) {
-    Route made = routes.route(
-        "GET", "/.well-known/openid-configuration", Caller::anybody,
-        "Issuer, keys and their algorithms, for resource servers",
-        [prefix = routes.prefix()](const api::Backend &backend, const Request &request) {
-            return get_discovery(backend, request, prefix);
-        },
-        Routes::Key::open);
-    made.response_schema = R"({"type":"object","required":["issuer","jwks_uri"],"properties":{
-        "issuer":{"type":"string"},"jwks_uri":{"type":"string"}}})";
-    routes.add(std::move(made));
+    constexpr api::Row row = {"GET",
+                              path.data(),
+                              Caller::anybody,
+                              "Issuer, keys and their algorithms, for resource servers",
+                              get_discovery,
+                              R"({"type":"object","required":["issuer","jwks_uri"],"properties":{
+            "issuer":{"type":"string"},"jwks_uri":{"type":"string"}}})"};
+    routes.add(row, Routes::Key::open);
 }
 
 } // namespace pg_principal::supabase

@@ -150,11 +150,12 @@ void add_refused_routes(Routes &routes) {
                 one.judge(Body(request, Body::May::be_empty));
             throw Refusal{one.status, one.code, one.message};
         };
-        Route made =
-            routes.route_by_itself(one.method, one.path, one.caller, "", refuse_it, one.key);
+        const api::Row row = {
+            one.method, one.path, one.caller,
+            "",         nullptr,  R"({"$ref":"#/components/schemas/SupabaseError"})",
+            {},         "",       one.status};
+        Route made = routes.route_by_itself(row, refuse_it, one.key);
         made.summary = std::string("Not offered: ") + one.message;
-        made.success = one.status;
-        made.response_schema = R"({"$ref":"#/components/schemas/SupabaseError"})";
         routes.add(std::move(made));
     }
 }

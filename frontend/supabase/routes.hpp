@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "http/routes.hpp"
+#include "api/routes.hpp"
 #include "supabase/call.hpp"
 
 namespace pg_principal::supabase {
@@ -25,13 +25,12 @@ class Routes {
     enum class Key { required, open };
 
     // A route that is not for anybody is refused without a token or key, before its body is read.
-    http::Route route(const char *method, const char *path, http::Caller caller,
-                      const char *summary, Act act, Key key = Key::required) const;
+    http::Route route(const api::Row &row, Act act, Key key = Key::required) const;
     // The same of one whose act does not ask the database: whether the key is one is asked by
     // itself.
-    http::Route route_by_itself(const char *method, const char *path, http::Caller caller,
-                                const char *summary, Act act, Key key) const;
+    http::Route route_by_itself(const api::Row &row, Act act, Key key) const;
     void add(http::Route route) { table_.add(std::move(route)); }
+    void add(const api::Row &row, Key key = Key::required) { add(route(row, row.act, key)); }
     const std::string &prefix() const { return prefix_; }
 
   private:

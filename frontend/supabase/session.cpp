@@ -143,45 +143,47 @@ Response post_logout(const api::Backend &backend, const Request &request) {
 constexpr const char *session = R"({"$ref":"#/components/schemas/SupabaseSession"})";
 constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
 
+constexpr api::Row table[] = {
+    {"POST", "/signup", Caller::anybody, "Register, where the database allows it", post_signup,
+     session, Budget::costly,
+     R"({"type":"object","required":["email","password"],"properties":{
+         "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})"},
+    {"POST",
+     "/token",
+     Caller::anybody,
+     "Sign in with a password, or exchange a refresh token",
+     post_token,
+     session,
+     Budget::costly,
+     R"({"type":"object","properties":{"email":{"type":"string"},
+         "password":{"type":"string"},"refresh_token":{"type":"string"}}})",
+     200,
+     {},
+     R"({"grant_type":{"enum":["password","refresh_token"]}})",
+     budget_of_grant},
+    {"GET", "/user", Caller::signed_in, "The caller", get_user, user},
+    {"PUT", "/user", Caller::signed_in, "Change the caller's metadata and password", put_user, user,
+     Budget::costly,
+     R"({"type":"object","properties":{"data":{"type":"object"},
+         "password":{"type":"string"},"current_password":{"type":"string"}}})"},
+    {"POST",
+     "/logout",
+     Caller::signed_in,
+     "End sessions of the caller",
+     post_logout,
+     "",
+     Budget::own,
+     "",
+     204,
+     {},
+     R"({"scope":{"enum":["global","local","others"],"default":"global"}})"},
+};
+
 } // namespace
 
 void add_session_routes(Routes &routes) {
-    Route made = routes.route("POST", "/signup", Caller::anybody,
-                              "Register, where the database allows it", post_signup);
-    made.budget = Budget::costly;
-    made.response_schema = session;
-    made.request_schema = R"({"type":"object","required":["email","password"],"properties":{
-        "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})";
-    routes.add(std::move(made));
-
-    made = routes.route("POST", "/token", Caller::anybody,
-                        "Sign in with a password, or exchange a refresh token", post_token);
-    made.budget = Budget::costly;
-    made.budget_of = budget_of_grant;
-    made.response_schema = session;
-    made.request_schema = R"({"type":"object","properties":{"email":{"type":"string"},
-        "password":{"type":"string"},"refresh_token":{"type":"string"}}})";
-    made.query = R"({"grant_type":{"enum":["password","refresh_token"]}})";
-    routes.add(std::move(made));
-
-    made = routes.route("GET", "/user", Caller::signed_in, "The caller", get_user);
-    made.response_schema = user;
-    routes.add(std::move(made));
-
-    made = routes.route("PUT", "/user", Caller::signed_in,
-                        "Change the caller's metadata and password", put_user);
-    made.budget = Budget::costly;
-    made.response_schema = user;
-    made.request_schema = R"({"type":"object","properties":{"data":{"type":"object"},
-        "password":{"type":"string"},"current_password":{"type":"string"}}})";
-    routes.add(std::move(made));
-
-    made = routes.route("POST", "/logout", Caller::signed_in, "End sessions of the caller",
-                        post_logout);
-    made.budget = Budget::own;
-    made.query = R"({"scope":{"enum":["global","local","others"],"default":"global"}})";
-    made.success = 204;
-    routes.add(std::move(made));
+    for (const api::Row &row : table)
+        routes.add(row);
 }
 
 } // namespace pg_principal::supabase

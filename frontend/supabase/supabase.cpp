@@ -46,16 +46,13 @@ Response get_settings(const api::Backend &backend, const Request &request) {
 
 } // namespace
 
-Route Routes::route(const char *method, const char *path, Caller caller, const char *summary,
-                    Act act, Key key) const {
-    Route made;
-    made.method = method;
-    made.pattern = prefix_ + path;
-    made.caller = caller;
-    made.summary = summary;
+Route Routes::route(const api::Row &row, Act act, Key key) const {
+    Route made = api::described(row);
+    made.pattern = prefix_ + row.path;
     made.error_schema = "SupabaseError";
     const bool key_required = key_required_ && key == Key::required;
-    made.handler = [act, caller, key_required, backend = backend_](const Request &request) {
+    made.handler = [act = std::move(act), caller = row.caller, key_required,
+                    backend = backend_](const Request &request) {
         // Without a good key nobody learns what else is wrong.
         const auto judged = [&, before = api::statements_asked()](const Refusal &refusal) {
             try {
@@ -86,27 +83,28 @@ Route Routes::route(const char *method, const char *path, Caller caller, const c
     return made;
 }
 
-Route Routes::route_by_itself(const char *method, const char *path, Caller caller,
-                              const char *summary, Act act, Key key) const {
+Route Routes::route_by_itself(const api::Row &row, Act act, Key key) const {
     if (!key_required_ || key == Key::open) {
-        Route made = route(method, path, caller, summary, std::move(act), key);
+        Route made = route(row, std::move(act), key);
         made.asks_database = false;
         return made;
     }
-    return route(method, path, caller, summary,
-                 [act = std::move(act)](const api::Backend &backend, const Request &request) {
-                     ask_as_anybody(backend, request, key_alone);
-                     return act(backend, request);
-                 });
+    return route(row, [act = std::move(act)](const api::Backend &backend, const Request &request) {
+        ask_as_anybody(backend, request, key_alone);
+        return act(backend, request);
+    });
 }
 
 void add_status_routes(Routes &routes) {
+    constexpr api::Row health = {"GET", "/health", Caller::anybody, "Is this process up?",
+                                 get_health},
+                       settings = {
+                           "GET", "/settings", Caller::anybody,
+                           "Which ways to sign in there are, and whether registration is open",
+                           get_settings};
     if (!routes.prefix().empty()) // at the root it is there already
-        routes.add(routes.route_by_itself("GET", "/health", Caller::anybody, "Is this process up?",
-                                          get_health, Routes::Key::open));
-    routes.add(routes.route("GET", "/settings", Caller::anybody,
-                            "Which ways to sign in there are, and whether registration is open",
-                            get_settings));
+        routes.add(routes.route_by_itself(health, health.act, Routes::Key::open));
+    routes.add(settings);
 }
 
 namespace {
@@ -116,7 +114,7 @@ namespace {
 void add_key_set(Routes &routes, Route keys, bool key_required) {
     if (key_required)
         keys.handler = routes
-                           .route("GET", "", Caller::anybody, "",
+                           .route({"GET", "", Caller::anybody, "", nullptr},
                                   [plain = std::move(keys.handler)](const api::Backend &backend,
                                                                     const Request &request) {
                                       ask_as_anybody(backend, request, key_alone);

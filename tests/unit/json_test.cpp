@@ -320,6 +320,16 @@ TEST(Json, QuoteIsReadBack) {
     const std::string text = quote(all);
     EXPECT_EQ(Document(text).root().as_string(), all);
     EXPECT_EQ(quote("a\"\\\n"), "\"a\\\"\\\\\\u000a\"");
+    // eight bytes are looked at at once: wherever it stands among them, and in a longer text
+    for (std::size_t size = 1; size < 20; ++size)
+        for (std::size_t at = 0; at < size; ++at)
+            for (const char c : {'"', '\\', '\n', '\x1f'}) {
+                std::string some(size, 'a');
+                some[at] = c;
+                EXPECT_EQ(Document(quote(some)).root().as_string(), some);
+                some[at] = '\xff';
+                EXPECT_FALSE(is_utf8(some));
+            }
 }
 
 TEST(Json, AValueIsWrittenAsItWasRead) {
