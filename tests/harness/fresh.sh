@@ -9,17 +9,23 @@ cd "$(dirname "$0")/../.."
 . tests/harness/roots.sh
 roots=build/matrix/fresh
 
-# In a shape's root: its own layer above those that it shares. What was compiled or downloaded once is not again: by
-# ccache, and by links into apt's cache.
-inside() { # LOG HOME LOWER NETWORK COMMAND..
-    local log=$1 home=$2 lower=$3 network=$4
-    shift 4
+# In a shape's root: its own layer, in memory, above those that it shares. What was compiled or downloaded once is not
+# again: by ccache, and by copies in apt's cache.
+inside() { # LOG CACHE SHAPE LOWER NETWORK COMMAND..
+    local log=$1
+    shift
     # shellcheck disable=SC2016 # expanded by the inner shell
     contained "$log" bash -euc '
-        home=$1 lower=$2 network=$3 root=$1/root
-        shift 3
+        cache=$1 shape=$2 lower=$3 network=$4 home=$1/shapes/$2 status=0
+        shift 4
+        mount -t tmpfs -o mode=755,size=90% tmpfs "$home"
+        root=$home/root debs=$home/upper/var/cache/apt/archives
+        mkdir -p "$root" "$home/work" "$home"/upper/srv/{clone,ccache} "$home/upper/etc" "$debs"
+        tar -x -C "$home/upper/srv/clone" -f "$cache/shapes/$shape.tar"
+        cp /etc/resolv.conf "$home/upper/etc/"
+        find "$cache/debs" -name "*.deb" -exec cp -t "$debs" {} +
         mount -t overlay overlay -o "lowerdir=$lower,upperdir=$home/upper,workdir=$home/work" "$root"
-        mount --bind "$home/../../ccache" "$root/srv/ccache"
+        mount --bind "$cache/ccache" "$root/srv/ccache"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/dev/shm"
         mount -t tmpfs tmpfs "$root/tmp"
@@ -28,32 +34,33 @@ inside() { # LOG HOME LOWER NETWORK COMMAND..
         if [ "$network" = none ]; then
             apart=(unshare --net -- bash -c "ip link set lo up && exec \"\$@\"" -)
         fi
-        exec "${apart[@]}" env --chdir="$root" chroot . env --chdir=/srv "$@"' \
-        - "$home" "$lower" "$network" -i "${environment[@]}" "$@"
+        "${apart[@]}" env --chdir="$root" chroot . env --chdir=/srv -i "$@" || status=$?
+        for deb in "$debs"/*.deb; do
+            name=$(basename "$deb")
+            [ ! -e "$deb" ] || [ -e "$cache/debs/$name" ] || { cp "$deb" "$cache/debs/.$shape" && mv "$cache/debs/.$shape" "$cache/debs/$name"; }
+        done
+        if [ "$shape$status" = bare0 ]; then # what others begin with
+            rm -rf "$home/upper/srv/clone" "$debs"/*.deb "$cache/ready" "$cache/ready.new"
+            cp -a "$home/upper" "$cache/ready.new" && mv "$cache/ready.new" "$cache/ready"
+        fi
+        exit "$status"' - "$@"
 }
 
 try_shape() { # RELEASE SHAPE: prints its line
-    local release=$1 shape=$2 cache home log debs status=0 lower network=host base
+    local release=$1 shape=$2 cache log status=0 lower network=host base
     cache=$(realpath "$roots/$release")
-    home=$cache/shapes/$2 log=$cache/$2.log lower=$cache/base debs=$home/upper/var/cache/apt/archives
+    log=$cache/$shape.log lower=$cache/base
     : >"$log"
-    rm -rf "$home"
-    mkdir -p "$home/root" "$home/work" "$home/upper/srv/clone" "$home/upper/srv/ccache" "$home/upper/etc" "$debs" "$cache/debs" "$cache/ccache"
-    chmod 1777 "$home/upper/srv/ccache" "$cache/ccache"
+    mkdir -p "$cache/shapes/$shape" "$cache/debs" "$cache/ccache"
+    chmod 1777 "$cache/ccache"
     base=$(bash tests/harness/shape.sh base "$shape")
     [ "$base" = bare ] || lower=$cache/ready:$lower
     [ "$base" != ready ] || network=none
-    git archive HEAD | tar -x -C "$home/upper/srv/clone"
-    cp /etc/resolv.conf "$home/upper/etc/"
-    find "$cache/debs" -name '*.deb' -exec ln -t "$debs" {} +
+    git archive -o "$cache/shapes/$shape.tar" HEAD
     SECONDS=0
-    inside "$log" "$home" "$lower" "$network" bash /srv/clone/tests/harness/shape.sh try "$shape" || status=$?
+    inside "$log" "$cache" "$shape" "$lower" "$network" "${environment[@]}" bash /srv/clone/tests/harness/shape.sh try "$shape" || status=$?
     echo "$release $shape: $([ "$status" = 0 ] && echo ok || echo "FAILED ($log)"), $SECONDS s: $(tail -n 1 "$log")"
-    find "$debs" -maxdepth 1 -name '*.deb' -exec cp -n -l -t "$cache/debs" {} + 2>/dev/null
-    if [ "$shape" = bare ] && [ "$status" = 0 ]; then # what others begin with
-        rm -rf "$cache/ready" "$home/upper/srv/clone" && mv "$home/upper" "$cache/ready"
-    fi
-    rm -rf "$home"
+    rm -rf "$cache/shapes/$shape.tar" "$cache/shapes/$shape"
     return "$status"
 }
 
