@@ -96,6 +96,7 @@ include tests/harness/unit.mk
 include tests/harness/fuzz.mk
 include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
+include extension/pam/pam.mk
 include tests/harness/sanitize.mk
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d $(BUILD)/unit/*/*/*/*.d)
 

@@ -1,6 +1,8 @@
 // What the server looks for in the library.
 #include "core/crypto/crypto.hpp"
 #include "pg/bridge/bridge.hpp"
+#include "pg/login/connections.hpp"
+#include "pg/login/session.hpp"
 #include "pg/memory/failed_sign_ins.hpp"
 #include "pg/memory/held_secrets.hpp"
 #include "pg/prepared_transactions.hpp"
@@ -23,6 +25,8 @@ void _PG_init(void) {
     if (process_shared_preload_libraries_in_progress) {
         pg_principal::request_token_use_memory();
         pg_principal::request_guesses_memory();
+        pg_principal::login::request_memory();
+        pg_principal::login::watch_sessions();
     }
 }
 }

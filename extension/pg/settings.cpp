@@ -3,16 +3,22 @@
 #include "pg/settings.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "utils/guc.h"
 }
 
 #include <climits>
+#include <utility>
 
 namespace pg_principal::settings {
 
 namespace {
 
 char *token_value = nullptr;
+char *login_token_value = nullptr;
+bool binds_login = false;
+bool has_refused_token = false;
+bool end_session_with_token_value = false;
 char *issuer_value = nullptr;
 char *audience_value = nullptr;
 char *master_key_file_value = nullptr;
@@ -46,6 +52,30 @@ void forget_on_assign_bool(bool, void *) { forget_everything(); }
 
 // Says whether there is a token, never which.
 const char *show_token() { return view(token_value).empty() ? "" : "********"; }
+const char *show_login_token() { return view(login_token_value).empty() ? "" : "********"; }
+
+// A login stays who it is. What a client or a role brought along as a setting before the login was
+// bound has no effect; a parallel worker is given both.
+bool check_token(char **value, void **, GucSource) {
+    const std::string_view wanted = view(*value);
+    if (wanted.empty() || view(login_token_value).empty() || wanted == login_token_value ||
+        InitializingParallelWorker)
+        return true;
+    has_refused_token = true;
+    GUC_check_errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+    GUC_check_errmsg("this connection is bound to the token that it logged in with");
+    GUC_check_errhint("Connect with the other token, or bind it in a connection that logged in "
+                      "without one.");
+    return false;
+}
+
+bool check_login_token(char **value, void **, GucSource) {
+    if (view(*value).empty() || binds_login || InitializingParallelWorker)
+        return true;
+    GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
+    GUC_check_errmsg("only a login sets pg_principal.login_token");
+    return false;
+}
 
 // A setting that only a superuser changes.
 void define_int(const char *name, const char *what, const char *more, int *value, int fallback,
@@ -134,8 +164,21 @@ void define() {
     DefineCustomStringVariable(
         "pg_principal.token", "The signed token that says who the caller is.",
         "Anybody may set it to anything: it is verified at each statement that asks.", &token_value,
-        "", PGC_USERSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr,
+        "", PGC_USERSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, check_token,
         assign_string, show_token);
+    // A setting, because settings are what parallel workers are given; of a context that nothing
+    // changes in a running session.
+    DefineCustomStringVariable(
+        "pg_principal.login_token", "The token that this connection logged in with.",
+        "Set by the login, and by nothing else.", &login_token_value, "", PGC_BACKEND,
+        GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, check_login_token,
+        assign_string, show_login_token);
+    DefineCustomBoolVariable("pg_principal.end_session_with_token",
+                             "A connection ends when the token that is bound in it dies.",
+                             "As one that a token has opened always does. Needs pg_principal in "
+                             "shared_preload_libraries.",
+                             &end_session_with_token_value, false, PGC_SUSET, 0, nullptr, nullptr,
+                             nullptr);
     DefineCustomStringVariable(
         "pg_principal.issuer", "The claim iss of minted tokens, required of presented ones.",
         nullptr, &issuer_value, "pg_principal", PGC_SUSET, 0, nullptr, forget_on_assign, nullptr);
@@ -164,7 +207,12 @@ void define() {
     MarkGUCPrefixReserved("pg_principal");
 }
 
-std::string_view token() noexcept { return view(token_value); }
+std::string_view token() noexcept {
+    return is_login() ? view(login_token_value) : view(token_value);
+}
+bool is_login() noexcept { return !view(login_token_value).empty(); }
+bool take_refused_token() noexcept { return std::exchange(has_refused_token, false); }
+bool end_session_with_token() noexcept { return end_session_with_token_value; }
 std::string_view issuer() { return to_utf8(view(issuer_value)); }
 std::string_view audience() { return to_utf8(view(audience_value)); }
 std::string_view master_key_file() noexcept { return view(master_key_file_value); }
@@ -179,6 +227,19 @@ PasswordPolicy password_policy() {
     policy.min_length = static_cast<std::size_t>(password_min_length_value);
     policy.classes = parse_password_classes(view(password_classes_value));
     return policy;
+}
+
+void bind_login(const char *token) {
+    binds_login = true;
+    try {
+        guard([token] {
+            SetConfigOption("pg_principal.login_token", token, PGC_BACKEND, PGC_S_OVERRIDE);
+        });
+    } catch (...) {
+        binds_login = false;
+        throw;
+    }
+    binds_login = false;
 }
 
 void bind_token(const char *token, bool local) {

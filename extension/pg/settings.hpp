@@ -11,7 +11,16 @@ namespace pg_principal::settings {
 
 void define();
 
-std::string_view token() noexcept; // empty when there is none
+// Empty when there is none. Of a connection that a token has opened it is that one, whatever
+// pg_principal.token says: a pool that hands out such a connection cannot be told to be another.
+std::string_view token() noexcept;
+bool is_login() noexcept;
+// For the door alone: for the life of the connection. Throws PgError.
+void bind_login(const char *token);
+bool end_session_with_token() noexcept;
+// Whether a login has just been refused another token: the statement holds it, and must stay out of
+// the log.
+bool take_refused_token() noexcept;
 std::string_view issuer();
 std::string_view audience();
 std::string_view master_key_file() noexcept;

@@ -172,6 +172,18 @@ CREATE TABLE auth.sign_in_attempts (
 );
 COMMENT ON TABLE auth.sign_in_attempts IS 'Wrong passwords, counted apart for each address a principal has signed in from before; the source '''' stands for all others together, so that a stranger''s guesses lock out strangers only.';
 
+-- No foreign key, as auth.sessions; a database role by its name, as a dump knows it.
+CREATE TABLE auth.login_roles (
+    database_role text NOT NULL CHECK (octet_length(database_role) BETWEEN 1 AND 63),
+    kind text CHECK (kind IN ('person', 'service_account')),
+    app_role text CHECK (app_role IN ('READ_ONLY', 'ANALYST', 'AUDITOR', 'ADMIN')),
+    user_id uuid,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT login_roles_somebody CHECK (num_nonnulls(kind, app_role, user_id) > 0),
+    CONSTRAINT login_roles_key UNIQUE NULLS NOT DISTINCT (database_role, kind, app_role, user_id)
+);
+COMMENT ON TABLE auth.login_roles IS 'As which database roles principals may log in with a token. Each of kind, app_role and user_id that is not NULL must be the principal''s. Empty: nobody logs in.';
+
 -- Holds nothing: its relcache invalidation is the signal that a token may have died.
 CREATE TABLE auth.revocation_marker ();
 COMMENT ON TABLE auth.revocation_marker IS 'Empty. Naming it in an invalidation message makes every backend forget the identities it has verified.';
@@ -186,6 +198,7 @@ ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.refresh_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.server_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.sign_in_attempts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.signing_keys', '');
@@ -197,3 +210,4 @@ SELECT pg_extension_config_dump('auth.sessions', '');
 SELECT pg_extension_config_dump('auth.refresh_tokens', '');
 SELECT pg_extension_config_dump('auth.server_keys', '');
 SELECT pg_extension_config_dump('auth.sign_in_attempts', '');
+SELECT pg_extension_config_dump('auth.login_roles', '');

@@ -27,11 +27,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.set_gauge(text, text, bigint) IS 'Internal: sets a gauge of auth.metrics.';
 
+CREATE OR REPLACE FUNCTION auth.login_refusals(OUT reason text, OUT count bigint) RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_login_refusals';
+COMMENT ON FUNCTION auth.login_refusals() IS
+'Internal: logins with a token that were refused in the whole server since it started, by reason; from shared memory, since who is refused has no database to write to.';
+
 CREATE OR REPLACE FUNCTION auth.read_metrics(OUT name text, OUT label text, OUT kind text, OUT value bigint, OUT updated_at timestamptz) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT m.name, m.label, m.kind, sum(m.value)::bigint, max(m.updated_at)
-    FROM auth.metrics m GROUP BY m.name, m.label, m.kind ORDER BY m.name, m.label;
+    FROM auth.metrics m GROUP BY m.name, m.label, m.kind
+    UNION ALL SELECT 'auth.login.refusals', l.reason, 'counter', l.count, clock_timestamp() FROM auth.login_refusals() AS l
+    ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION auth.read_metrics() IS
-'Every counter and gauge: refusals by reason (auth.refresh.failures, auth.sign_in.failures), reported ones (agent.refresh.failures), suppressed audit entries, and what the last health scan found. They survive a restart.';
+'Every counter and gauge: refusals by reason (auth.refresh.failures, auth.sign_in.failures), reported ones (agent.refresh.failures), suppressed audit entries, and what the last health scan found. They survive a restart, but for those of logins (auth.login.refusals).';

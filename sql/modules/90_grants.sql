@@ -49,7 +49,8 @@ BEGIN
     auth.change_password(text, text, jsonb), auth.audits(integer, text, uuid, boolean), auth.is_agent(text, text),
     auth.ban_user(uuid, interval, text, jsonb), auth.unban_user(uuid, jsonb), auth.delete_user(uuid, jsonb),
     auth.user_sessions(uuid), auth.end_session(uuid, text, jsonb), auth.issue_for(uuid, text, text, text[], jsonb),
-    auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid)
+    auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid),
+    auth.list_connections(), auth.end_connection(integer)
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and
             -- counters by a rollback, and name any address.
@@ -70,7 +71,8 @@ BEGIN
     auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.scan_audit(), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(),
-    auth.backend_proofs()
+    auth.backend_proofs(),
+    auth.allow_login(text, text, text, text), auth.disallow_login(text, text, text, text), auth.list_login_roles()
             $list$)
         ) AS l (grantees, functions), regexp_split_to_table(l.functions, '[)][[:space:]]*,[[:space:]]*') AS f (name)
     LOOP
@@ -84,6 +86,9 @@ BEGIN
     END IF;
     IF 'auth.audit_log'::regclass = ANY (fresh) THEN
         GRANT SELECT ON auth.audit_log TO authenticated, auth_operator;
+    END IF;
+    IF 'auth.connections'::regclass = ANY (fresh) THEN
+        GRANT SELECT ON auth.connections TO PUBLIC;
     END IF;
     -- The roster is clamped like any table: own row and reports.
     IF 'auth.organization_people'::regclass = ANY (fresh) THEN

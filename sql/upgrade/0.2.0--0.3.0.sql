@@ -103,3 +103,17 @@ DROP FUNCTION auth.admit_sign_in(uuid, boolean); -- answers why
 ALTER TABLE auth.incidents DROP CONSTRAINT incidents_kind_check, ADD CONSTRAINT incidents_kind_check CHECK (kind IN ('refresh_failure',
     'token_expiring', 'token_expired', 'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed'));
 DROP FUNCTION auth.require_cron(); -- takes the schedule
+
+-- No foreign key, as auth.sessions; a database role by its name, as a dump knows it.
+CREATE TABLE auth.login_roles (
+    database_role text NOT NULL CHECK (octet_length(database_role) BETWEEN 1 AND 63),
+    kind text CHECK (kind IN ('person', 'service_account')),
+    app_role text CHECK (app_role IN ('READ_ONLY', 'ANALYST', 'AUDITOR', 'ADMIN')),
+    user_id uuid,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT login_roles_somebody CHECK (num_nonnulls(kind, app_role, user_id) > 0),
+    CONSTRAINT login_roles_key UNIQUE NULLS NOT DISTINCT (database_role, kind, app_role, user_id)
+);
+COMMENT ON TABLE auth.login_roles IS 'As which database roles principals may log in with a token. Each of kind, app_role and user_id that is not NULL must be the principal''s. Empty: nobody logs in.';
+ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY;
+SELECT pg_extension_config_dump('auth.login_roles', '');

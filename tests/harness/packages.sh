@@ -14,7 +14,7 @@ die() {
 # A question mark: left out where the release has no such package.
 missing_packages() {
     local wanted=(g++ make jq libssl-dev libpq-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev
-        libcpp-httplib-dev pkg-config libargon2-dev libcrypt-dev libgtest-dev)
+        libcpp-httplib-dev pkg-config libargon2-dev libcrypt-dev libgtest-dev libpam0g-dev)
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
     [ "$goal" != torture ] || wanted+=(valgrind)
     [[ $goal != test && $goal != torture && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)

@@ -33,13 +33,14 @@ SELECT p.oid::regprocedure AS sql_bound_late FROM pg_proc p JOIN pg_language l O
 WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'sql' AND p.prosqlbody IS NULL;
 SELECT p.oid::regprocedure AS definer_whose_plans_show FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace AND (p.prosecdef OR p.proname = 'store_signing_key') AND l.lanname <> 'sql' AND (p.proconfig @> ARRAY['debug_print_plan=off']) IS NOT TRUE;
--- these judge the caller by themselves: accounts, sessions, audit and admin show that; clamp_notices reads what
+-- these judge the caller by themselves: accounts, sessions, audit, admin and login.sh show that; clamp_notices reads what
 -- pg_class and its like show anybody
 SELECT p.oid::regprocedure AS public_definer FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.prosecdef AND has_function_privilege('anon', p.oid, 'EXECUTE')
   AND p.oid::regprocedure::text NOT IN ('auth.jwks()', 'auth.self_and_report_emails()', 'auth.self_and_report_ids()', 'auth.create_user(jsonb,jsonb)', 'auth.get_user(uuid)', 'auth.list_users(integer,integer)', 'auth.update_profile(jsonb,jsonb)',
     'auth.update_user(uuid,jsonb,jsonb)', 'auth.set_app_role(uuid,text,jsonb)', 'auth.sign_out(text,jsonb)', 'auth.change_password(text,text,jsonb)', 'auth.audits(integer,text,uuid,boolean)',
     'auth.ban_user(uuid,interval,text,jsonb)', 'auth.unban_user(uuid,jsonb)', 'auth.delete_user(uuid,jsonb)', 'auth.user_sessions(uuid)', 'auth.end_session(uuid,text,jsonb)', 'auth.issue_for(uuid,text,text,text[],jsonb)',
-    'auth.audit_feed(integer,text,uuid,boolean)', 'auth.incidents_feed(integer,text,uuid)', 'auth.find_user(uuid)', 'auth.search_users(text,integer,integer)', 'auth.update_account(jsonb,jsonb)', 'auth.clamp_notices(regclass,boolean)');
+    'auth.audit_feed(integer,text,uuid,boolean)', 'auth.incidents_feed(integer,text,uuid)', 'auth.find_user(uuid)', 'auth.search_users(text,integer,integer)', 'auth.update_account(jsonb,jsonb)', 'auth.clamp_notices(regclass,boolean)',
+    'auth.list_connections()', 'auth.end_connection(integer)');
 SELECT p.oid::regprocedure AS owned_by_no_superuser FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'auth'::regnamespace AND NOT r.rolsuper;
 SELECT p.oid::regprocedure AS leakproof FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.proleakproof;
 -- a plan may run these in workers and cache nothing across identities: stable, never immutable

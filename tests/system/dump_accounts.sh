@@ -46,10 +46,10 @@ for _ in 1 2 3 4 5; do sql before "SELECT auth.sign_in('locked@example.com', 'wr
 sql before "SELECT auth.scan_agent_health()" "SELECT auth.set_app_role(id, 'AUDITOR') FROM auth.users" "SELECT auth.ban('boss@example.com', '3 days', 'leaked')" >/dev/null
 seal=$(sql before "SELECT auth.audit_seal()")
 is "before: refused, and not reported yet" "$(refresh before "${third::-6}AAAAAA") $(refresh before "$revoked")" "hash-mismatch token-invalidated"
-sql before "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
+sql before "SELECT auth.allow_login('authenticated', kind => 'service_account')" "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do

@@ -78,6 +78,8 @@ provision_plan~300~(SELECT count(*) FROM auth.provision_plan())~
 issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
 issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
 issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')
+allow_login, disallow_login, check_login_role, audit_login_role~20~concat(auth.allow_login('authenticated', kind => 'person'), auth.disallow_login('authenticated', kind => 'person'))~auth.allow_login('no role', kind => 'person')
+list_login_roles, list_connections, token_connections, end_connection, end_token_connection, sees_all_connections, login_refusals~100~concat((SELECT count(*) FROM auth.list_login_roles()), (SELECT count(*) FROM auth.connections), auth.end_connection(0), auth.end_token_connection(0), (SELECT count(*) FROM auth.login_refusals()))~
 list_sessions, revoke_session, write_revocation~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
 ban, unban~50~auth.unban('ben@example.com')~auth.ban('nobody@example.com')
 generate_key_material, HS256~500~auth.generate_key_material('HS256')~auth.generate_key_material('nope')

@@ -11,6 +11,8 @@ extern "C" {
 
 namespace pg_principal {
 
+void (*on_token_alive)(const Identity &) = nullptr;
+
 namespace {
 
 struct Known {
@@ -99,6 +101,8 @@ const Identity *current_identity() {
     } else {
         state.current_epoch = state.current_binding = 0;
         state.current = token.empty() ? nullptr : identity_of(state, token);
+        if (state.current && on_token_alive != nullptr)
+            on_token_alive(*state.current);
         state.current_epoch = identity_epoch;
         state.current_binding = binding_epoch;
     }

@@ -64,4 +64,7 @@ const Identity *known_identity() noexcept;
 bool identity_is_unwatched() noexcept;
 const Identity &verify_identity(std::string_view token);
 
+// Who else wants to know: that the bound token was just found alive; may throw.
+extern void (*on_token_alive)(const Identity &);
+
 } // namespace pg_principal

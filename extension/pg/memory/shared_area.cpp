@@ -21,7 +21,9 @@ shmem_startup_hook_type next_startup_hook = nullptr;
 void SharedArea::on_request() {
     if (next_request_hook != nullptr)
         next_request_hook();
-    for (const SharedArea *area = first; area != nullptr; area = area->next_) {
+    for (SharedArea *area = first; area != nullptr; area = area->next_) {
+        if (area->ask_size_ != nullptr)
+            area->size_ = area->ask_size_();
         RequestAddinShmemSpace(area->size_);
         RequestNamedLWLockTranche(area->name_, 1);
     }
@@ -35,7 +37,7 @@ void SharedArea::on_startup() {
         bool found;
         area->contents_ = ShmemInitStruct(area->name_, area->size_, &found);
         area->lock_ = &GetNamedLWLockTranche(area->name_)->lock;
-        if (!found)
+        if (!found && area->cleared_)
             std::memset(area->contents_, 0, area->size_);
     }
     LWLockRelease(AddinShmemInitLock);

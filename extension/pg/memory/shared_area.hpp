@@ -13,6 +13,10 @@ namespace pg_principal {
 class SharedArea {
   public:
     constexpr SharedArea(const char *name, Size size) noexcept : name_(name), size_(size) {}
+    // Of a size that is known once the server has read its settings. cleared: false leaves it to
+    // the system, whose new memory is zero, and touches no page.
+    constexpr SharedArea(const char *name, Size (*size)(), bool cleared = true) noexcept
+        : name_(name), ask_size_(size), cleared_(cleared) {}
 
     // Called while the library is preloaded.
     void request() noexcept;
@@ -25,7 +29,9 @@ class SharedArea {
     static void on_startup();
 
     const char *name_;
-    Size size_;
+    Size size_ = 0;
+    Size (*ask_size_)() = nullptr;
+    bool cleared_ = true;
     void *contents_ = nullptr;
     LWLock *lock_ = nullptr;
     SharedArea *next_ = nullptr;

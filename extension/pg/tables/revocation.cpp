@@ -22,6 +22,7 @@ std::uint64_t identity_epoch = 1;
 std::uint64_t binding_epoch = 1;
 std::uint64_t everything_epoch = 1;
 WorkDone work_done{};
+void (*on_binding_changed)() noexcept = nullptr;
 
 namespace {
 
@@ -128,6 +129,8 @@ void forget_everything() noexcept {
 void forget_binding() noexcept {
     ++binding_epoch;
     ++identity_epoch;
+    if (on_binding_changed != nullptr)
+        on_binding_changed();
 }
 
 void watch_revocations() {

@@ -31,6 +31,8 @@ extern WorkDone work_done;
 
 void forget_everything() noexcept;
 void forget_binding() noexcept;
+// Who else wants to know that another token is bound, or none.
+extern void (*on_binding_changed)() noexcept;
 
 // Called once when the library is loaded.
 void watch_revocations();

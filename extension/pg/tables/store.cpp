@@ -69,6 +69,12 @@ struct Row {
         return value;
     }
     template <std::size_t Size>
+    void copy_text_or_empty(const char *name, char (&to)[Size]) const {
+        to[0] = '\0';
+        if (!is_null(name))
+            copy_text(name, to);
+    }
+    template <std::size_t Size>
     void copy_text(const char *name, char (&to)[Size]) const {
         const text *value = DatumGetTextPP(get(name));
         const std::size_t length = VARSIZE_ANY_EXHDR(value);
@@ -205,6 +211,23 @@ void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argum
     guard([visit, argument] {
         scan("signing_keys", nullptr, 0, 0,
              [visit, argument](const Row &row) { visit(head_of(row), argument); });
+    });
+}
+
+void read_login_roles(void (*visit)(const LoginRoleRow &, void *), void *argument) {
+    guard([visit, argument] {
+        scan("login_roles", nullptr, 0, 0, [visit, argument](const Row &row) {
+            LoginRoleRow granted{};
+            row.copy_text("database_role", granted.database_role);
+            row.copy_text_or_empty("kind", granted.kind);
+            row.copy_text_or_empty("app_role", granted.app_role);
+            bool isnull;
+            const Datum user_id = row.get("user_id", &isnull);
+            granted.has_user = !isnull;
+            if (!isnull)
+                granted.user_id = *DatumGetUUIDP(user_id);
+            visit(granted, argument);
+        });
     });
 }
 

@@ -49,6 +49,15 @@ SigningKeyRow read_signing_key(std::string_view kid); // in the server's encodin
 // throw.
 void read_signing_keys(void (*visit)(const SigningKeyRow &, void *), void *argument);
 
+struct LoginRoleRow {
+    char database_role[NAMEDATALEN];
+    char kind[32], app_role[32]; // empty: of any
+    bool has_user;
+    pg_uuid_t user_id;
+};
+// Calls visit(row) for every row of auth.login_roles, inside the guard: it must not throw.
+void read_login_roles(void (*visit)(const LoginRoleRow &, void *), void *argument);
+
 struct ServerKeyRow {
     bool found;
     bool sealed;

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Connections per second with a token by PAM, against scram-sha-256 on the same server, over TLS, by 1 and by 16
+# clients: goal, at least as many.
+set -euo pipefail
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/login.sh
+. tests/harness/login.sh
+if ! why=$(login_possible); then
+    echo "no logins by token here: $why"
+    exit
+fi
+login_possible
+dir=$work/login
+login_cluster "$dir" max_connections=100
+cluster_start "$dir"
+password='Th1sIsAStrong!Pass'
+psql -XqAt -v ON_ERROR_STOP=1 >/dev/null <<SQL
+CREATE ROLE app LOGIN;
+CREATE ROLE scram LOGIN PASSWORD '$password';
+CREATE EXTENSION pg_principal;
+SELECT auth.create_signing_key('ES256');
+SELECT auth.push_people('[{"email": "agent@example.com", "name": "Agent", "kind": "service_account"}]');
+SELECT auth.provision();
+SELECT auth.allow_login('app', kind => 'service_account');
+SQL
+token=$(psql -XqAt -c "SELECT auth.issue('agent@example.com')")
+echo "SELECT 1" >"$dir/one.sql"
+rate() { # ROLE PASSWORD CLIENTS
+    PGPASSWORD=$2 PGSSLMODE=require "$PG_BIN/pgbench" -n -C -c "$3" -j 2 -T "${BENCH_SECONDS:-4}" -h 127.0.0.1 -U "$1" -f "$dir/one.sql" postgres |
+        sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+}
+failed=0
+for clients in 1 16; do
+    ratios=()
+    for _ in 1 2 3; do # side by side: the machine may be doing something else
+        scram=$(rate scram "$password" "$clients") ours=$(rate app "$token" "$clients")
+        echo "  $clients clients: $scram connections a second by scram-sha-256, $ours by token"
+        ratios+=("$(awk -v a="$scram" -v b="$ours" 'BEGIN { printf "%.2f", a / b }')")
+    done
+    ratio=$(printf '%s\n' "${ratios[@]}" | sort -n | sed -n 2p)
+    echo "ratio connection_by_token_$clients $ratio (at most 1.00)"
+    awk -v r="$ratio" 'BEGIN { exit r > 1 }' || failed=1
+done
+exit $failed
