@@ -15,7 +15,8 @@ PG_SRC := $(wildcard extension/pg/*.cpp extension/pg/*/*.cpp)
 FRONTEND_SRC := $(wildcard frontend/*.cpp frontend/*/*.cpp)
 CORE_OBJS := $(CORE_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
 OBJS = $(CORE_OBJS) $(PG_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
-SHLIB_LINK = -lcrypto -largon2 -lcrypt -lstdc++ -Wl,--version-script=extension/exports.map
+# -z now: bound once, where the server starts, and not in every new connection.
+SHLIB_LINK = -lcrypto -largon2 -lcrypt -lstdc++ -Wl,-z,now -Wl,--version-script=extension/exports.map
 EXTRA_CLEAN = $(BUILD) .run
 
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.

@@ -4,6 +4,7 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "storage/bufmgr.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -106,17 +107,22 @@ Oid unique_index_on(Relation relation, AttrNumber attribute) {
     return found;
 }
 
+// A few keys, read once by a connection: looking at each costs less than opening an index.
+enum class Rows { few, many };
+
 // Visits the rows whose `key_column` equals `key`, or all of them without a key. A NULL snapshot
 // makes the scan take a new one: the transaction's own would miss a ban in REPEATABLE READ, and
 // GetLatestSnapshot refuses in parallel mode.
 template <class Visit>
-void scan(const char *table, const char *key_column, RegProcedure equals, Datum key, Visit visit) {
+void scan(const char *table, const char *key_column, RegProcedure equals, Datum key, Visit visit,
+          Rows rows_are = Rows::many) {
     Relation relation = table_open(existing_relation(table), AccessShareLock);
     ScanKeyData scan_key;
     Oid index = InvalidOid;
     if (key_column != nullptr) {
         const AttrNumber attribute = column(relation, key_column);
-        index = unique_index_on(relation, attribute);
+        if (rows_are == Rows::many || RelationGetNumberOfBlocks(relation) > 8)
+            index = unique_index_on(relation, attribute);
         ScanKeyInit(&scan_key, attribute, BTEqualStrategyNumber, equals, key);
         scan_key.sk_collation = equals == F_TEXTEQ ? DEFAULT_COLLATION_OID : InvalidOid;
     }
@@ -198,10 +204,13 @@ SigningKeyRow read_signing_key(std::string_view kid) {
     text *key = to_bytes(kid);
     return guard([key] {
         SigningKeyRow result{};
-        scan("signing_keys", "kid", F_TEXTEQ, PointerGetDatum(key), [&result](const Row &row) {
-            result = head_of(row);
-            result.material = DatumGetByteaPCopy(row.get("material"));
-        });
+        scan(
+            "signing_keys", "kid", F_TEXTEQ, PointerGetDatum(key),
+            [&result](const Row &row) {
+                result = head_of(row);
+                result.material = DatumGetByteaPCopy(row.get("material"));
+            },
+            Rows::few);
         pfree(key);
         return result;
     });
