@@ -39,8 +39,11 @@ exports_only_sql_functions() {
     done
 }
 
+# The rules of core take time and randomness as arguments; randomness and long sums are OpenSSL's.
 core_is_pure() {
     ! grep -nE '#include [<"](postgres|fmgr|utils/|access/|executor/|libpq)' -r extension/core &&
+        ! grep -nE '#include <(chrono|ctime|time\.h|fstream|iostream|filesystem|random|thread|unistd\.h|fcntl\.h)>' \
+            -r extension/core &&
         ! grep -n '#include <openssl/' -r extension/core --include='*.?pp' --exclude-dir=crypto &&
         ! grep -nE '#include [<"](postgres\.h|fmgr\.h|pg/)' -r frontend
 }
@@ -59,6 +62,28 @@ folders_point_down() {
     [ "$(cd frontend && echo */)" = "$(printf '%s\n' "${frontend_folders[@]/%//}" | sort | xargs)" ] ||
         { echo "a folder of frontend/ has no place in frontend_folders of $0" && bad=1; }
     return "$bad"
+}
+
+# Each folder of the extension includes itself and those before it in this list; settings and
+# prepared_transactions are files of pg's own, the others there come last.
+layers='core/base core/json core/crypto core/secret_text core/jose core/principals
+    pg/bridge pg/tables pg/memory pg/settings pg/prepared_transactions pg/keys pg/identity pg/functions pg'
+no_include_points_up() {
+    grep -rnoE '^#include "(core|pg|pgjwt)/[^"]+"' extension | sed 's/:#include "/:/; s/"$//' |
+        awk -F: -v layers="$(echo $layers)" '
+            function layer(path) {
+                if (path ~ /^pgjwt\//) return known["pg/bridge"] + 0.5
+                if (path ~ /^pg\/(settings|prepared_transactions)\./) sub(/\.[a-z]*$/, "", path)
+                else sub(/\/[^\/]*$/, "", path)
+                return known[path]
+            }
+            BEGIN { n = split(layers, order, " "); for (i = 1; i <= n; ++i) known[order[i]] = i }
+            {
+                from = layer(substr($1, length("extension/") + 1)); to = layer($3)
+                foreign = $3 ~ /^pgjwt\// && $1 !~ /\/pgjwt\//
+                if (!from || !to || to > from || foreign) { print $1 ":" $2 ": includes " $3; wrong = 1 }
+            }
+            END { exit wrong }'
 }
 
 no_trailing_space() {
@@ -93,6 +118,7 @@ fi
 check "the library exports only SQL functions" exports_only_sql_functions
 check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" core_is_pure
 check "no folder of the frontend includes one above it" folders_point_down
+check "no include of the extension points up" no_include_points_up
 check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql
 check "META.json is valid PGXN and the versions agree" metadata
 check "no trailing whitespace" no_trailing_space
