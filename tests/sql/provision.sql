@@ -28,7 +28,7 @@ SELECT * FROM regress_users;
 SELECT email, id AS was FROM auth.users WHERE email = 'ann@example.com' \gset ann_
 SELECT token AS ann, session_id AS ann_session FROM auth.issue_token('ann@example.com') \gset
 
--- Row 31: the row goes, the principal is banned for a hundred years; its tokens end.
+-- The row goes, the principal is banned for a hundred years; its tokens end.
 SELECT auth.remove_person('ann@example.com');
 SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'ann'));
 SELECT * FROM regress_provision();
@@ -37,7 +37,7 @@ SELECT banned_until >= clock_timestamp() + interval '100 years' - interval '1 ho
 SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'ann'));
 SELECT regress_try('SELECT auth.issue(''ann@example.com'')');
 
--- Row 32: back on the roster, restored under the same id; the old token stays dead.
+-- Back on the roster, restored under the same id; the old token stays dead.
 SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann", "kind": "service_account"}]');
 SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\d', 'DATE');
 SELECT * FROM regress_provision();

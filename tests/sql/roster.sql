@@ -7,7 +7,7 @@
 CREATE FUNCTION public.regress_push(rows text) RETURNS text LANGUAGE sql AS $$ SELECT regress_try(format('SELECT auth.push_people(%L)', rows)) $$;
 DELETE FROM auth.organization_people;
 
--- Rows 20 and 23: kinds, fields, trimming and lower case; an empty field is none.
+-- Kinds, fields, trimming and lower case; an empty field is none.
 SELECT auth.push_people('[
     {"email": " Boss@Example.COM\t", "name": "  The Boss ", "github_username": "boss", "discipline": "engineering", "level": "L5", "track": "management", "manager_email": null, "team": "core", "kind": "human"},
     {"email": "ann@example.com", "name": "Ann", "github_username": "", "level": "  ", "manager_email": "BOSS@example.com ", "kind": "person"},
@@ -18,7 +18,7 @@ SELECT email, name, github_username, discipline, level, track, manager_email, te
 SELECT imported FROM auth.push_people('[]');
 SELECT count(*) FROM auth.organization_people;
 
--- Row 21: a service account has no level, no manager and no team, in SQL either.
+-- A service account has no level, no manager and no team, in SQL either.
 SELECT regress_push('[{"email": "a@b", "name": "A", "kind": "service_account", "level": "L1", "manager_email": "boss@example.com", "team": "core"}]');
 \set VERBOSITY terse
 INSERT INTO auth.organization_people (email, name, kind, level) VALUES ('a@b', 'A', 'service_account', 'L1');
@@ -78,7 +78,7 @@ SELECT array_agg(xmin::text || ctid::text ORDER BY email) AS was FROM auth.organ
 SELECT regress_push('[{"email": "boss@example.com", "name": "The Boss"}, {"email": "ann@example.com", "name": "Ann", "manager_email": "boss@example.com"}]');
 SELECT array_agg(xmin::text || ctid::text ORDER BY email) = :'was'::text[] AS untouched FROM auth.organization_people;
 
--- Row 23: github names. Passed on, swapped or moved round in one push; to one that is not in it, refused.
+-- Github names. Passed on, swapped or moved round in one push; to one that is not in it, refused.
 SELECT regress_push('[{"email": "a@example.com", "name": "A", "github_username": "alpha"}, {"email": "b@example.com", "name": "B", "github_username": "beta"}, {"email": "c@example.com", "name": "C", "github_username": "gamma"}]');
 SELECT regress_push('[{"email": "a@example.com", "name": "A", "github_username": "beta"}, {"email": "b@example.com", "name": "B", "github_username": "alpha"}]');
 SELECT regress_push('[{"email": "a@example.com", "name": "A", "github_username": "alpha"}, {"email": "b@example.com", "name": "B", "github_username": "gamma"}, {"email": "c@example.com", "name": "C", "github_username": "beta"}]');

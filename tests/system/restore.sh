@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 
 dir=$work/before
 mkdir -p "$dir" && chmod 755 "$work"
@@ -16,12 +16,12 @@ master_key "$work/master_key" || exit 1
 settings=(fsync=off shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 cluster_create "$dir" "${settings[@]}" || exit 1
 cluster_start "$dir" || exit 1
-estate_roles
+fixture_roles
 createdb before
 sql before "CREATE EXTENSION pg_principal" >/dev/null
-estate_fill before
-estate_use before
-estate_rows before >"$work/rows"
+fixture_fill before
+fixture_use before
+fixture_rows before >"$work/rows"
 is "no table is empty" "$(grep ': 0$' "$work/rows")" ""
 is "no key is in the clear" "$(sql before "SELECT count(*) FROM auth.signing_keys WHERE sealed_under IS NULL" "SELECT count(*) FROM auth.server_keys WHERE sealed_under IS NULL" | tr '\n' ' ')" "0 0 "
 catalog before >"$work/catalog"
@@ -44,9 +44,9 @@ restored() { # NAME COMMAND..
     shift
     createdb "$name"
     ok "$name: restored" "$@" -d "$name"
-    is "$name: row for row the same, nothing audited or counted by the restore" "$(estate_rows "$name" | diff - "$work/rows" | head -n 20)" ""
+    is "$name: row for row the same, nothing audited or counted by the restore" "$(fixture_rows "$name" | diff - "$work/rows" | head -n 20)" ""
     is "$name: the same catalog" "$(catalog "$name" | diff - "$work/catalog" | head -n 20)" ""
-    estate_check "$name" "$name"
+    fixture_check "$name" "$name"
 }
 restored plain psql -Xq -v ON_ERROR_STOP=1 -1 -f "$out/plain.sql"
 restored custom pg_restore --exit-on-error -j 4 "$out/custom"
@@ -57,6 +57,6 @@ dir=$work/whole
 cluster_create "$dir" "${settings[@]}" || exit 1
 cluster_start "$dir" || exit 1
 ok "the whole cluster" bash -c "psql -Xq -d postgres -f '$out/all.sql' 2>&1 >/dev/null | grep -v 'role \"postgres\" already exists' | (! grep .)"
-is "row for row the same" "$(estate_rows before | diff - "$work/rows" | head -n 20)" ""
-estate_check before "whole cluster"
+is "row for row the same" "$(fixture_rows before | diff - "$work/rows" | head -n 20)" ""
+fixture_check before "whole cluster"
 cluster_stop "$dir" fast

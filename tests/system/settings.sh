@@ -6,8 +6,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 
 if [ -z "${HARNESS_ROOT-}" ]; then
     echo "run by: make test ONLY=system"
@@ -16,7 +16,7 @@ fi
 dir=$work/settings
 cluster_create "$dir" fsync=off pg_principal.refresh_reuse_interval=3600 || exit 1
 cluster_start "$dir" || exit 1
-estate_roles
+fixture_roles
 odd=(standard_conforming_strings=off escape_string_warning=off backslash_quote=off 'datestyle=German,DMY' intervalstyle=sql_standard timezone=America/St_Johns
     bytea_output=escape extra_float_digits=-15 row_security=off transform_null_equals=on array_nulls=off xmlbinary=hex quote_all_identifiers=on
     search_path=pg_temp check_function_bodies=off enable_seqscan=off enable_hashjoin=off enable_nestloop=off enable_sort=off jit=on

@@ -8,8 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 
 if [ -z "${HARNESS_ROOT-}" ]; then
     echo "run by: make test ONLY=system"
@@ -21,7 +21,7 @@ dir=$work/upgrade
 cluster_create "$dir" fsync=off pg_principal.refresh_reuse_interval=3600 || exit 1
 cluster_start "$dir" || exit 1
 
-estate_roles
+fixture_roles
 createdb new
 sql new "CREATE EXTENSION pg_principal" >/dev/null
 catalog new >"$dir/untouched.txt"
@@ -34,12 +34,12 @@ update_from() { # VERSION
     echo "# from $old"
     createdb "$db"
     sql "$db" "CREATE EXTENSION pg_principal VERSION '$old'" >/dev/null
-    estate_fill "$db"
-    estate_use "$db"
+    fixture_fill "$db"
+    fixture_use "$db"
     is "$old: under the new library everything works before the update" "$(who "$db" "$agent") $(who "$db" "$access") $(refresh "$db" "$second")" \
         "agent@example.com etl@example.com $third"
-    columns=$(estate_columns "$db" | sed '/^users /s/ encrypted_password,//') # by now in a table of their own
-    estate_rows "$db" "$columns" >"$dir/$db.rows"
+    columns=$(fixture_columns "$db" | sed '/^users /s/ encrypted_password,//') # by now in a table of their own
+    fixture_rows "$db" "$columns" >"$dir/$db.rows"
     is "$old: no table is empty" "$(grep ': 0$' "$dir/$db.rows")" ""
     dump -d "$db" -f "$dir/$db.sql"
 
@@ -58,9 +58,9 @@ update_from() { # VERSION
     is "$old: updated" "$(sql "$db" "ALTER EXTENSION pg_principal UPDATE" "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'")" "$version"
     catalog "$db" >"$dir/$db.txt"
     is "$old: the catalog is that of a new install" "$(diff "$dir/new.txt" "$dir/$db.txt" | head -n 40)" ""
-    is "$old: every row is as it was" "$(estate_rows "$db" "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
+    is "$old: every row is as it was" "$(fixture_rows "$db" "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
     is "$old: the open connection goes on" "$(ask "SELECT auth.email()") $(ask "EXECUTE visible")" "agent@example.com 1"
-    estate_check "$db" "$old"
+    fixture_check "$db" "$old"
     sql "$db" "SELECT auth.ban('agent@example.com')" >/dev/null
     like "$old: a ban ends the open connection's token" "$(ask "EXECUTE visible")" "DETAIL: +banned"
     exec {open_in}>&-
@@ -70,7 +70,7 @@ update_from() { # VERSION
     createdb "$db"_restored
     ok "$old: its dump is restored" psql -Xq -v ON_ERROR_STOP=1 -1 -d "$db"_restored -f "$dir/$db.sql"
     is "$old: as the present version" "$(catalog "$db"_restored | diff "$dir/new.txt" - | head -n 20)" ""
-    is "$old: row for row" "$(estate_rows "$db"_restored "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
+    is "$old: row for row" "$(fixture_rows "$db"_restored "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
     like "$old: with passwords, apart from the principals" "$(sign_in "$db"_restored etl@example.com) $(sql "$db"_restored "SELECT count(encrypted_password), count(password_scheme) = (SELECT count(*) FROM auth.password_hashes) FROM auth.users")" '^eyJ.* 0 t$'
     is "$old: with tokens alive and chains that hold" "$(who "$db"_restored "$agent") $(sql "$db"_restored "SELECT count(*) FROM auth.audit_verify('$seal')")" "agent@example.com 0"
     is "$old: the updated one dumps what administrators changed, and no more" "$(dump -s -d "$db" | grep -E '^(GRANT|REVOKE).*auth\.' | sort)" \
@@ -93,7 +93,7 @@ is "and one keeps it" "$(sql twins "SELECT string_agg(concat_ws('=', email, gith
 # Under load: whoever signs in, refreshes or asks meanwhile waits a moment and notices nothing.
 createdb busy
 sql busy "CREATE EXTENSION pg_principal VERSION '0.1.0'" >/dev/null
-estate_fill busy
+fixture_fill busy
 sql busy "CREATE TABLE held (n serial PRIMARY KEY, refresh text, access text)" \
     "INSERT INTO held (refresh, access) SELECT (r.payload->'tokens'->>'refreshToken'), r.payload->'tokens'->>'accessToken' FROM generate_series(1, 4) AS i, LATERAL auth.sign_in('etl@example.com', '$password', jsonb_build_object('i', i)) AS r" >/dev/null
 cat >"$dir/load.sql" <<'SQL'

@@ -17,8 +17,8 @@ export PG_CONFIG=$old
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 
 use_server() { # PG_CONFIG: for what follows
     pg_config=$1
@@ -71,12 +71,12 @@ upgrade() { # NAME OPTION..
     use_server "$old"
     dir=$from
     cluster_create "$from" "${settings[@]}" && cluster_start "$from" || exit 1
-    estate_roles
+    fixture_roles
     createdb estate
     sql estate "CREATE EXTENSION pg_principal" >/dev/null
-    estate_fill estate
-    estate_use estate
-    estate_rows estate >"$work/rows"
+    fixture_fill estate
+    fixture_use estate
+    fixture_rows estate >"$work/rows"
     is "$name: no table is empty" "$(grep ': 0$' "$work/rows")" ""
     cluster_stop "$from" fast
     [ "$name" != checksums ] || [ "$(checksums "$old" "$from")" != 0 ] ||
@@ -96,13 +96,13 @@ upgrade() { # NAME OPTION..
             { cat '$to'/data/pg_upgrade_output.d/*/*.txt; exit 1; }"
     cluster_start "$to" || exit 1
     sql estate "VACUUM ANALYZE" >/dev/null
-    is "$name: row for row the same" "$(estate_rows estate | diff - "$work/rows" | head -n 20)" ""
+    is "$name: row for row the same" "$(fixture_rows estate | diff - "$work/rows" | head -n 20)" ""
     # its catalog is that of an extension that was made there
     createdb made
     sql made "CREATE EXTENSION pg_principal" >/dev/null
     habits made
     is "$name: the catalog is that of a new install" "$(diff <(named made) <(named estate) | head -n 20)" ""
-    estate_check estate "$name"
+    fixture_check estate "$name"
     is "$name: dumped like one that was made there" "$(dump -s -d estate | grep -E '^(GRANT|REVOKE).*auth\.' | sort)" "$(dump -s -d made | grep -E '^(GRANT|REVOKE).*auth\.' | sort)"
     cluster_stop "$to" fast
 }

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 
 settings=(shared_preload_libraries=pg_principal fsync=off max_wal_senders=10 hot_standby_feedback=on
     pg_principal.refresh_reuse_interval=3600 pg_principal.max_failed_sign_ins=1000 pg_principal.max_failure_entries=1000000 pg_principal.access_token_ttl=12h)
@@ -39,11 +39,11 @@ replayed() { until_true "$1" "SELECT pg_last_wal_replay_lsn() >= '$(at "$primary
 primary=$work/primary near=$work/near far=$work/far subscriber=$work/subscriber dir=$work
 cluster_create "$primary" "${settings[@]}" || exit 1
 cluster_start "$primary" || exit 1
-estate_roles
+fixture_roles
 createdb estate
 sql estate "CREATE EXTENSION pg_principal" >/dev/null
-estate_fill estate
-estate_use estate
+fixture_fill estate
+fixture_use estate
 sql estate "SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'a' || i || '@example.com', 'name', 'A', 'kind', 'service_account')) FROM generate_series(1, 40) AS i))" "SELECT auth.provision()" >/dev/null
 copy_of "$primary" "$near" near
 copy_of "$near" "$far" far
@@ -171,11 +171,11 @@ cluster_stop "$subscriber" fast
 # Promotion keeps everything.
 cluster_use "$near"
 at "$primary" "SELECT auth.list_sessions('agent@example.com')" >/dev/null
-estate_before=$(at "$primary" "SELECT count(*), max(created_at) FROM auth.audit_log")
+fixture_before=$(at "$primary" "SELECT count(*), max(created_at) FROM auth.audit_log")
 replayed "$near"
 cluster_stop "$primary" immediate
 (cd "$near" && as_server "$PG_BIN/pg_ctl" -s -w -D "$near/data" promote) || exit 1
-is "promoted: the whole audit is there" "$(at "$near" "SELECT count(*), max(created_at) FROM auth.audit_log")" "$estate_before"
+is "promoted: the whole audit is there" "$(at "$near" "SELECT count(*), max(created_at) FROM auth.audit_log")" "$fixture_before"
 sql estate "SELECT auth.authenticate('$agent')" "SELECT auth.scan_agent_health()" >"$work/scan"
 is "promoted: uses of tokens are noted" "$(sql estate "SELECT last_used_at > now() - interval '1 hour' FROM auth.list_sessions('agent@example.com') WHERE label = 'by the secret'")" t
 is "promoted: what was refused on the old primary is reported, once" "$(grep -c 'refresh_failure.*etl@' "$work/scan") $(sql estate "SELECT count(*) FROM auth.scan_agent_health()")" "1 0"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # A database with something of everything the extension keeps, what of it is remembered, and whether all of it
 # is there again: after a restore, an upgrade, a promotion. After cluster.sh and tap.sh, with $dir set:
-#   estate_roles                  the roles it needs, once for each cluster
-#   estate_fill DATABASE          into a database that has the extension
-#   estate_use DATABASE           tokens, sessions, refusals; sets the variables that the checks look at
-#   estate_rows DATABASE          every row of every table of the extension
-#   estate_check DATABASE NAME    everything goes on from where it was; changes it
+#   fixture_roles                  the roles it needs, once for each cluster
+#   fixture_fill DATABASE          into a database that has the extension
+#   fixture_use DATABASE           tokens, sessions, refusals; sets the variables that the checks look at
+#   fixture_rows DATABASE          every row of every table of the extension
+#   fixture_check DATABASE NAME    everything goes on from where it was; changes it
 
 password='Th1sIsAStrong!Pass'
 
@@ -29,7 +29,7 @@ dump() { # pg_dump's options: without its warning about the roster's reference t
 }
 catalog() { psql -Xq -v ON_ERROR_STOP=1 -d "$1" -f tests/upgrade/catalog.sql 2>&1; }
 
-estate_roles() { sql postgres "CREATE ROLE app LOGIN" "CREATE ROLE reader" >/dev/null; }
+fixture_roles() { sql postgres "CREATE ROLE app LOGIN" "CREATE ROLE reader" >/dev/null; }
 
 # What an administrator of an installation changes.
 habits() {
@@ -37,7 +37,7 @@ habits() {
         "GRANT SELECT ON auth.audit_log TO reader" "REVOKE SELECT ON auth.audit_log FROM authenticated"
 }
 
-estate_fill() {
+fixture_fill() {
     sql "$1" "SELECT auth.import_signing_key('an-old-secret-of-at-least-thirty-two-bytes')" \
         "SELECT auth.push_people('[{\"email\": \"boss@example.com\", \"name\": \"Boss\"}, {\"email\": \"ann@example.com\", \"name\": \"Zoë\", \"manager_email\": \"boss@example.com\"}, {\"email\": \"agent@example.com\", \"name\": \"Agent\", \"kind\": \"service_account\"}, {\"email\": \"gone@example.com\", \"name\": \"Gone\"}]')" \
         "SELECT auth.provision()" "SELECT auth.add_user(jsonb_build_object('email', e, 'password', '$password', 'kind', 'service_account')) FROM unnest(ARRAY['etl@example.com', 'thief@example.com', 'banned@example.com']) AS e" \
@@ -48,7 +48,7 @@ estate_fill() {
     habits "$1"
 }
 
-estate_use() {
+fixture_use() {
     local stolen other
     agent=$(sql "$1" "SELECT auth.issue('agent@example.com', '90d', 'by the secret', '{read}')")
     gone=$(sql "$1" "SELECT auth.issue('gone@example.com')")
@@ -70,19 +70,19 @@ estate_use() {
 }
 
 # Every row, by the columns that COLUMNS tells ("table column, column" lines) or that there are.
-estate_columns() {
+fixture_columns() {
     sql "$1" "SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_extension e, unnest(e.extconfig) AS id JOIN pg_class c ON c.oid = id
         JOIN pg_attribute a ON a.attrelid = id WHERE e.extname = 'pg_principal' AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.relname ORDER BY c.relname COLLATE \"C\""
 }
-estate_rows() { # DATABASE [COLUMNS]
+fixture_rows() { # DATABASE [COLUMNS]
     local table columns
     while read -r table columns; do
         echo "$table: $(sql "$1" "SELECT count(*) FROM auth.$table")"
         sql "$1" "SELECT t FROM (SELECT $columns FROM auth.$table) t ORDER BY t::text COLLATE \"C\""
-    done <<<"${2:-$(estate_columns "$1")}"
+    done <<<"${2:-$(fixture_columns "$1")}"
 }
 
-estate_check() { # DATABASE NAME
+fixture_check() { # DATABASE NAME
     local db=$1 name=$2 next
     is "$name: every chain holds, and the seal kept elsewhere" "$(sql "$db" "SELECT * FROM auth.audit_verify('$seal')")" ""
     is "$name: old tokens live" "$(who "$db" "$agent") $(who "$db" "$boss") $(who "$db" "$access")" "agent@example.com boss@example.com etl@example.com"
