@@ -29,7 +29,7 @@ bound() { # CALLS: kB, the little that a healthy process gains included
 # name ~ calls, in thousandths of $calls ~ a call that succeeds ~ one that fails
 cases() {
     cat <<'CASES'
-audit_seal, audit_verify, scan_audit~1~(SELECT count(*) + auth.scan_audit() FROM auth.audit_verify()) FROM (SELECT auth.audit_seal()) AS s~auth.audit_verify('x')
+audit_seal, audit_verify, entry_faults, head_faults, prune_faults, seal_faults, signature_faults, kept_seal_faults, scan_audit~1~(SELECT count(*) + auth.scan_audit() FROM auth.audit_verify()) FROM (SELECT auth.audit_seal()) AS s~auth.audit_verify('x')
 audit_prune~1~auth.audit_prune('1 year')~auth.audit_prune('0')
 uid~1000~auth.uid()~
 email, role, kind, app_role, session_id~1000~concat(auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id())~
