@@ -3,9 +3,11 @@
 CREATE OR REPLACE FUNCTION auth.iso_time(t timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT CASE WHEN isfinite(iso_time.t) THEN to_char(iso_time.t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END;
+    SELECT CASE WHEN isfinite(iso_time.t) THEN to_char(iso_time.t AT TIME ZONE 'UTC',
+        'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END;
 END;
-COMMENT ON FUNCTION auth.iso_time(timestamptz) IS 'Internal: RFC 3339 in UTC with milliseconds; NULL for NULL and infinity.';
+COMMENT ON FUNCTION auth.iso_time(timestamptz) IS
+'Internal: RFC 3339 in UTC with milliseconds; NULL for NULL and infinity.';
 
 CREATE OR REPLACE FUNCTION auth.later(at_time timestamptz, span interval) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -13,11 +15,14 @@ BEGIN ATOMIC
     SELECT (later.at_time AT TIME ZONE 'UTC' + later.span) AT TIME ZONE 'UTC';
 END;
 COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
-'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a day has 86,400 seconds.';
+'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a '
+'day has 86,400 seconds.';
 
 CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT extract(epoch FROM current_setting('pg_principal.' || seconds.setting)::interval)::bigint;
+    SELECT extract(epoch FROM current_setting('pg_principal.'
+        || seconds.setting)::interval)::bigint;
 END;
-COMMENT ON FUNCTION auth.seconds(text) IS 'Internal: a setting pg_principal.<setting> that is a duration, in seconds.';
+COMMENT ON FUNCTION auth.seconds(text) IS
+'Internal: a setting pg_principal.<setting> that is a duration, in seconds.';

@@ -1,6 +1,7 @@
 -- Accounts made as the roster says.
 
-CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text, OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text,
+    OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT u.id, o.email, o.name, o.kind, NOT u.on_roster OR u.self_registered OR u.kind <> o.kind,
@@ -8,23 +9,28 @@ BEGIN ATOMIC
             WHEN u.id IS NULL THEN 'create'
             WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
             WHEN o.email IS NOT NULL THEN 'keep'
-            WHEN coalesce(u.banned_until > now(), false) THEN CASE WHEN u.ban_origin = 'provision' OR l.held THEN 'keep' ELSE 'hold' END
+            WHEN coalesce(u.banned_until > now(), false) THEN CASE WHEN u.ban_origin = 'provision'
+                OR l.held THEN 'keep' ELSE 'hold' END
             ELSE 'decommission'
         END
-    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
+    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email LEFT
+        JOIN auth.roster_leavers l ON l.user_id = u.id
     WHERE o.email IS NOT NULL OR u.on_roster OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';
 
-CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer, OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
+CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer,
+    OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held uuid;
 BEGIN
     IF coalesce(dry_run, true) THEN
-        SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
-               count(*) FILTER (WHERE p.action IN ('decommission', 'hold')), count(*) FILTER (WHERE p.action = 'keep')
+        SELECT count(*) FILTER (WHERE p.action = 'create'),
+            count(*) FILTER (WHERE p.action = 'restore'),
+               count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
+                   count(*) FILTER (WHERE p.action = 'keep')
         INTO created, restored, decommissioned, unchanged FROM auth.provision_plan() p;
         RETURN;
     END IF;
@@ -32,14 +38,18 @@ BEGIN
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
-    -- nobody holds this up by a transaction left open: what is free is taken at once, the rest as a ban takes it
+    -- nobody holds this up by a transaction left open: what is free is taken at once, the rest as a
+    -- ban takes it
     FOR held IN
         WITH plan AS MATERIALIZED (
-            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL
+                AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
         ), free_users AS MATERIALIZED (
-            SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP LOCKED
+            SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP
+                LOCKED
         ), free AS MATERIALIZED (
-            SELECT h.user_id FROM auth.audit_heads h JOIN free_users u ON u.id = h.user_id FOR NO KEY UPDATE OF h SKIP LOCKED
+            SELECT h.user_id FROM auth.audit_heads h JOIN free_users u
+                ON u.id = h.user_id FOR NO KEY UPDATE OF h SKIP LOCKED
         )
         SELECT p.id FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.user_id = p.id)
     LOOP
@@ -49,23 +59,29 @@ BEGIN
         SELECT * FROM auth.provision_plan()
     ), made AS (
         INSERT INTO auth.users (email, kind, on_roster, raw_user_meta_data)
-        SELECT p.email, p.kind, true, jsonb_build_object('name', p.name) FROM plan p WHERE p.action = 'create'
+        SELECT p.email, p.kind, true, jsonb_build_object('name', p.name) FROM plan p
+            WHERE p.action = 'create'
         RETURNING id, email
     ), audited AS (
         -- what auth.audit() does for one, for all at once: none of them has a chain yet
-        SELECT m.id, m.email, clock_timestamp() AS at_time, a.id AS actor_id, a.email AS actor_email, c.ip, c.user_agent,
-            CASE WHEN a.id IS NULL THEN jsonb_build_object('databaseRole', session_user) END AS metadata,
+        SELECT m.id, m.email, clock_timestamp() AS at_time, a.id AS actor_id,
+            a.email AS actor_email, c.ip, c.user_agent,
+            CASE WHEN a.id IS NULL THEN jsonb_build_object('databaseRole',
+                session_user) END AS metadata,
             auth.audit_genesis(m.id) AS genesis
         FROM made m, auth.audit_actor() AS a, auth.request_context() AS c
     ), hashed AS MATERIALIZED (
         SELECT e.*, '{"created": {"previous": null, "current": "provisioned"}}'::jsonb AS changes,
             auth.audit_hash(e.id, 1, e.at_time, e.actor_id, e.actor_email, e.email,
-                '{"created": {"previous": null, "current": "provisioned"}}', NULL, e.metadata, e.ip, e.user_agent, e.genesis) AS hash
+                '{"created": {"previous": null, "current": "provisioned"}}', NULL, e.metadata, e.ip,
+                    e.user_agent, e.genesis) AS hash
         FROM audited e
     ), logged AS (
-        INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject, changes, metadata, ip, user_agent,
+        INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject,
+            changes, metadata, ip, user_agent,
                                     previous_hash, hash)
-        SELECT h.id, 1, h.at_time, h.actor_id, h.actor_email, h.email, h.changes, h.metadata, h.ip, h.user_agent, h.genesis, h.hash
+        SELECT h.id, 1, h.at_time, h.actor_id, h.actor_email, h.email, h.changes, h.metadata, h.ip,
+            h.user_agent, h.genesis, h.hash
         FROM hashed h
     ), chained AS (
         INSERT INTO auth.audit_heads (user_id, seq, hash) SELECT h.id, 1, h.hash FROM hashed h
@@ -76,25 +92,40 @@ BEGIN
             -- whoever registered the address before the roster named it may be anybody
             self_registered = false,
             password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
-            password_version = u.password_version + (auth.is_unproven(u) AND u.password_scheme IS NOT NULL)::integer,
+            password_version = u.password_version + (auth.is_unproven(u)
+                AND u.password_scheme IS NOT NULL)::integer,
             session_generation = u.session_generation + auth.is_unproven(u)::integer,
             email_confirmed_at = CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
             email_autoconfirmed = false,
-            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
-            ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
-            ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
+            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission'
+                THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
+            ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision'
+                ELSE u.ban_origin END,
+            ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission'
+                THEN 'not on the roster' ELSE u.ban_reason END,
             owner_generation = u.owner_generation + (p.action = 'hold')::integer,
             updated_at = now()
         FROM plan p
         WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
     ), held AS (
-        INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p WHERE p.action IN ('decommission', 'hold')
+        INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
+            WHERE p.action IN ('decommission', 'hold')
         ON CONFLICT (user_id) DO UPDATE SET held = true
     )
-    SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action = 'restore'),
-           count(*) FILTER (WHERE p.action IN ('decommission', 'hold')), count(*) FILTER (WHERE p.action = 'keep')
+    SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action =
+        'restore'),
+           count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
+               count(*) FILTER (WHERE p.action = 'keep')
     INTO created, restored, decommissioned, unchanged FROM plan p;
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS
-'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 years) those whose row is gone, and restores, under the same id, those whose row came back: without the password, role, confirmed email, names and metadata of before, for the address may have a new owner. A ban that somebody made by hand stays, with its own end; who leaves the roster meanwhile counts as decommissioned, loses the same and stays refused when it ends. Users that never were on the roster are left alone. A principal that registered by itself (pg_principal.registration = open) and is named by the roster now keeps its id, and loses its password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With dry_run (NULL counts as true) it counts and changes nothing.';
+'Brings auth.users in line with the roster: creates a principal for each new row, bans (for 100 '
+'years) those whose row is gone, and restores, under the same id, those whose row came back: '
+'without the password, role, confirmed email, names and metadata of before, for the address may '
+'have a new owner. A ban that somebody made by hand stays, with its own end; who leaves the roster '
+'meanwhile counts as decommissioned, loses the same and stays refused when it ends. Users that '
+'never were on the roster are left alone. A principal that registered by itself '
+'(pg_principal.registration = open) and is named by the roster now keeps its id, and loses its '
+'password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With '
+'dry_run (NULL counts as true) it counts and changes nothing.';

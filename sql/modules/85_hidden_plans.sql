@@ -1,4 +1,5 @@
--- Anybody may set debug_print_plan and have the plans of what our functions run sent to themselves, with the
+-- Anybody may set debug_print_plan and have the plans of what our functions run sent to themselves,
+-- with the
 -- values that the planner has put in as constants: rows of auth.users, the material of a new key.
 DO $$
 DECLARE
@@ -13,4 +14,5 @@ BEGIN
     END LOOP;
 END
 $$;
-ALTER FUNCTION auth.store_signing_key(text, text, jsonb, bytea, text, boolean) SET debug_print_plan = off;
+ALTER FUNCTION auth.store_signing_key(text, text, jsonb, bytea, text,
+    boolean) SET debug_print_plan = off;
