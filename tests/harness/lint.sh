@@ -67,7 +67,8 @@ folders_point_down() {
 # Each folder of the extension includes itself and those before it in this list; settings and
 # prepared_transactions are files of pg's own, the others there come last.
 layers='core/base core/json core/crypto core/secret_text core/jose core/principals
-    pg/bridge pg/tables pg/memory pg/settings pg/prepared_transactions pg/keys pg/identity pg/functions pg'
+    pg/bridge pg/tables pg/memory pg/settings pg/prepared_transactions pg/keys pg/identity pg/login
+    pg/functions pg'
 no_include_points_up() {
     grep -rnoE '^#include "(core|pg|pgjwt)/[^"]+"' extension | sed 's/:#include "/:/; s/"$//' |
         awk -F: -v layers="$(echo $layers)" '
