@@ -40,6 +40,7 @@ inside() { # LOG CACHE SHAPE LOWER NETWORK COMMAND..
             [ ! -e "$deb" ] || [ -e "$cache/debs/$name" ] || { cp "$deb" "$cache/debs/.$shape" && mv "$cache/debs/.$shape" "$cache/debs/$name"; }
         done
         if [ "$shape$status" = bare0 ]; then # what others begin with
+            cp "$home/upper/srv/clone/tests/harness/packages.sh" "$cache/ready.packages"
             rm -rf "$home/upper/srv/clone" "$debs"/*.deb "$cache/ready" "$cache/ready.new"
             cp -a "$home/upper" "$cache/ready.new" && mv "$cache/ready.new" "$cache/ready"
         fi
@@ -87,11 +88,13 @@ finish() {
 }
 shapes_running=()
 
+# What `bare` left, with the packages that are wanted now.
+is_ready() { [ -d "$roots/$1/ready" ] && cmp -s "$roots/$1/ready.packages" <(git show HEAD:tests/harness/packages.sh); } # RELEASE
 wants_bare() { # RELEASE: the shape is asked for, or others begin with what it leaves
     local shape
     for shape in $shapes; do
         [ "$shape" != bare ] || return 0
-        [ -d "$roots/$1/ready" ] || [ "$(bash tests/harness/shape.sh base "$shape")" = bare ] || return 0
+        [ "$(bash tests/harness/shape.sh base "$shape")" = bare ] || is_ready "$1" || return 0
     done
     return 1
 }

@@ -110,6 +110,16 @@ shell_scripts() {
 }
 
 mkdir -p build
+# All that packages.sh wants to build with, but for what only tests call.
+names_packages() {
+    local package missing=0
+    for package in $(sed -n '/local wanted=(/,/)/{s/.*(//;s/).*//;p}' tests/harness/packages.sh); do
+        case $package in jq | libgtest-dev) continue ;; esac
+        sed -n '/^## Install/,/^make/p' README.md | grep -qw -- "$package" || { echo "README.md, Install: $package" && missing=1; }
+    done
+    return $missing
+}
+
 check "builds without a warning" builds_without_warning
 if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
     check "C++ is formatted" formatted
@@ -121,6 +131,7 @@ check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" 
 check "no folder of the frontend includes one above it" folders_point_down
 check "no include of the extension points up" no_include_points_up
 check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql
+check "README names the packages that the build takes" names_packages
 check "META.json is valid PGXN and the versions agree" metadata
 check "no trailing whitespace" no_trailing_space
 if command -v shellcheck >/dev/null; then

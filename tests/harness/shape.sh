@@ -119,6 +119,7 @@ readme-install) # a server of one's own, then what README says, word for word
     runs 'CREATE EXTENSION' psql -c 'CREATE EXTENSION pg_principal'
     runs '^pg_principal [0-9]' pg_principal --version
     runs . pg_principal keys create
+    [ -f "/usr/lib/postgresql/$(major)/lib/pam_pg_principal.so" ] || die "README's line lacks a package: the PAM module was not built"
     [ "$(stat -c %s /usr/local/bin/pg_principal)" -lt 6000000 ] || die "the command is not stripped"
     pg_ctlcluster "$(major)" main stop
     echo "README's section Install, CREATE EXTENSION, pg_principal on PATH"
