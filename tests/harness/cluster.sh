@@ -3,6 +3,7 @@
 #   workspace BASE                        a new folder (in $work) that the server's user can reach too
 #   build_and_install                     into $work/root, with the command line as $PG_PRINCIPAL
 #   cluster_create DIR [setting=value..]  initdb and postgresql.conf; DIR below $work
+#   cluster_template DIR                  from now on cluster_create copies what is initialised here, once
 #   cluster_set DIR setting=value..       more settings, for its next start
 #   master_key FILE                       a new one, for pg_principal.master_key_file; also in $MASTER_KEY
 #   cluster_start DIR                     start it; libpq's environment then leads there
@@ -90,6 +91,18 @@ cluster_set() {
     done >>"$dir/data/postgresql.conf"
 }
 
+cluster_init() { # DIR: initdb into DIR/data
+    (cd "$1" && as_server "$PG_BIN/initdb" -D "$1/data" -U postgres -E UTF8 --no-locale \
+        --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions) >"$1/initdb.log" 2>&1 ||
+        { cat "$1/initdb.log" >&2 && return 1; }
+}
+
+cluster_template() {
+    mkdir -p "$1" && chmod 700 "$1" || return 1
+    [ "$(id -u)" != 0 ] || chown postgres: "$1" || return 1
+    cluster_init "$1" && export CLUSTER_TEMPLATE=$1 CLUSTER_TEMPLATE_OF=$PG_BIN
+}
+
 cluster_create() {
     local dir=$1 preload=pg_principal cron="" paths
     shift
@@ -100,9 +113,11 @@ cluster_create() {
     paths=$(cluster_paths) || return 1
     mkdir -p "$dir" && chmod 700 "$dir" || return 1
     [ "$(id -u)" != 0 ] || chown postgres: "$dir" || return 1
-    (cd "$dir" && as_server "$PG_BIN/initdb" -D "$dir/data" -U postgres -E UTF8 --no-locale \
-        --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions) >"$dir/initdb.log" 2>&1 ||
-        { cat "$dir/initdb.log" >&2 && return 1; }
+    if [ "${CLUSTER_TEMPLATE_OF-}" = "$PG_BIN" ]; then
+        cp -a --reflink=auto "$CLUSTER_TEMPLATE/data" "$dir/" || return 1
+    else
+        cluster_init "$dir" || return 1
+    fi
     printf '%s\n' "$paths" "$cron" >>"$dir/data/postgresql.conf"
     cluster_set "$dir" shared_preload_libraries=$preload unix_socket_directories="$dir" \
         listen_addresses= max_connections=100 max_prepared_transactions=10 max_worker_processes=24 \

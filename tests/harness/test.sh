@@ -1,11 +1,15 @@
 #!/bin/bash
 # make test [ONLY=unit|fuzz|regress|isolation|cli|http|system] [TESTS=name]: name may hold wildcards.
 # make torture [TESTS=name]: ONLY=torture, what takes minutes and is no part of `make test`.
+# Tests run side by side (JOBS=1: one after the other); what each printed comes once it has ended.
+# KEEP=1 leaves the clusters of those that failed, and says how to start them.
 # The last line is `N passed, N failed`; the exit status is 0 when none failed and some passed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
+# shellcheck source=tests/harness/jobs.sh
+. tests/harness/jobs.sh
 only=${ONLY:-all} tests=${TESTS:-*}
 export TESTS=$tests
 passed=0 failed=0 started=0 running=
@@ -26,14 +30,28 @@ run_limited() { # SECONDS LOG COMMAND..
 }
 
 at_exit() {
-    if [ -n "$running" ]; then
-        kill -TERM "$running" 2>/dev/null && wait "$running" 2>/dev/null
-    fi
     local pidfile
-    for pidfile in "$work"/*/data/postmaster.pid "$work"/{system,http,torture}/*/*/data/postmaster.pid; do
+    stop_jobs
+    for pidfile in "$work"/*/data/postmaster.pid "$work"/*/*/data/postmaster.pid "$work"/{system,http,torture}/*/*/data/postmaster.pid; do
         [ ! -f "$pidfile" ] || cluster_stop "${pidfile%/data/postmaster.pid}"
     done
-    rm -rf "$work"
+    [ -f "$work/kept" ] || rm -rf "$work"
+}
+
+# With KEEP=1, of a test that failed: where its clusters are, and how to look into them. They need
+# $work/root, too, so all of $work stays.
+keep() { # FOLDER
+    local data as=
+    [ -n "${KEEP-}" ] || { rm -rf "$1" && return; }
+    [ "$(id -u)" != 0 ] || as='setpriv --reuid=postgres --regid=postgres --init-groups -- '
+    for data in "$1"/data "$1"/*/data; do
+        [ ! -f "$data/postgresql.conf" ] || cat >>"$work/kept" <<KEPT
+kept: ${data%/data} (rm -rf $work when done)
+  start: $as$PG_BIN/pg_ctl -D $data -l ${data%/data}/log start
+  look:  $PG_BIN/psql -h ${data%/data} -U postgres
+  stop:  $as$PG_BIN/pg_ctl -D $data stop
+KEPT
+    done
 }
 
 stage() { [ "$only" = all ] || [ "$only" = "$1" ]; }
@@ -61,35 +79,45 @@ count() { # LOG STATUS WHAT
     return $((bad > 0))
 }
 
-unit() {
-    local name log calm=()
+# What the unit tests and the fuzz targets need is compiled while other tests run.
+build() { # GOAL KIND
+    started=$SECONDS
+    flock build/.lock make -s -k -j"$(nproc)" "$1" >"$results/$2-build.log" 2>&1 || cat "$results/$2-build.log"
+    printf '%-32s %28d s\n' "build of $2" $((SECONDS - started))
+}
+
+unit() { # NAME
+    local log=$results/unit-$1.log calm=()
     export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
     # Older sanitizer runtimes die at random under a fully randomised address space.
     ! setarch -R true 2>/dev/null || calm=(setarch -R)
-    flock build/.lock make -s -k -j"$(nproc)" unit >"$results/unit-build.log" 2>&1 ||
-        cat "$results/unit-build.log"
-    for name in $(names "tests/unit/$tests.cpp"); do
-        log=$results/unit-$name.log
-        if ! make -s -q TESTS="$name" unit 2>/dev/null; then
-            echo "tests/unit/$name.cpp was not built"
-            failed=$((failed + 1))
-            continue
-        fi
-        run_limited 300 "$log" "${calm[@]}" "build/unit/bin/$name" --gtest_color=no
-        count "$log" $? "unit $name" || grep -avE '^\[(       OK |----------| RUN      |==========)' "$log" | head -n 200
-    done
+    if [ ! -x "build/unit/bin/$1" ] || { [ -s "$results/unit-build.log" ] && ! make -s -q TESTS="$1" unit 2>/dev/null; }; then
+        echo "tests/unit/$1.cpp was not built"
+        failed=$((failed + 1))
+        return
+    fi
+    run_limited 300 "$log" "${calm[@]}" "build/unit/bin/$1" --gtest_color=no
+    count "$log" $? "unit $1" || grep -avE '^\[(       OK |----------| RUN      |==========)' "$log" | head -n 200
 }
 
 # Each fuzz target for a few seconds, all of its seeds first; `make fuzz` takes its time.
-fuzz() {
-    local name log
-    flock build/.lock make -s -k -j"$(nproc)" fuzz-targets >"$results/fuzz-build.log" 2>&1 ||
-        cat "$results/fuzz-build.log"
-    for name in $(names "tests/fuzz/$tests.cpp"); do
-        log=$results/fuzz-$name.log
-        run_limited 300 "$log" env FUZZ_SECONDS="${FUZZ_SECONDS:-3}" TESTS="$name" tests/harness/fuzz.sh
-        count "$log" $? "fuzz $name" || grep -av '^ok' "$log" | head -n 200
-    done
+fuzz() { # NAME
+    local log=$results/fuzz-$1.log
+    run_limited 300 "$log" env FUZZ_SECONDS="${FUZZ_SECONDS:-3}" TESTS="$1" tests/harness/fuzz.sh
+    count "$log" $? "fuzz $1" || grep -av '^ok' "$log" | head -n 200
+}
+
+# Runs a job on a server of its own.
+with_server() { # NAME COMMAND..
+    local dir=$work/servers/$1 before=$failed
+    if cluster_create "$dir" fsync=off cron.database_name=regression && cluster_start "$dir"; then
+        "${@:2}"
+        cp "$dir/log" "$results/$1-server.log"
+    else
+        failed=$((failed + 1))
+    fi
+    cluster_stop "$dir"
+    [ "$failed" = "$before" ] && rm -rf "$dir" || keep "$dir"
 }
 
 # pg_regress and its isolation twin make their database, load the extension and compare outputs. They hand paths to
@@ -128,42 +156,50 @@ isolation() {
         $(names "tests/isolation/specs/$tests.spec")
 }
 
-# The command line's tests: each gets a database of its own with the extension in it.
-cli() {
-    local name log
-    for name in $(names "tests/cli/$tests.sh"); do
-        log=$results/cli-$name.log
-        if ! psql -Xqc "CREATE DATABASE \"cli_$name\"" ||
-            ! psql -Xq -d "cli_$name" -c "CREATE EXTENSION pg_principal"; then
-            failed=$((failed + 1))
-            continue
-        fi
-        run_limited 300 "$log" env PGDATABASE="cli_$name" bash "tests/cli/$name.sh"
-        count "$log" $? "cli $name" || grep -av '^ok' "$log" | head -n 200
-        psql -Xqc "DROP DATABASE \"cli_$name\" WITH (FORCE)"
-    done
+# The command line's tests: each gets a server with the extension in it.
+cli() { # NAME
+    local log=$results/cli-$1.log
+    if ! createdb "cli_$1" || ! psql -Xq -d "cli_$1" -c "CREATE EXTENSION pg_principal"; then
+        failed=$((failed + 1))
+        return
+    fi
+    run_limited 300 "$log" env PGDATABASE="cli_$1" bash "tests/cli/$1.sh"
+    count "$log" $? "cli $1" || grep -av '^ok' "$log" | head -n 200
 }
 
-# Tests that need clusters of their own: they source cluster.sh and work in $work.
-with_own_clusters() { # FOLDER SECONDS
-    local name log
-    for name in $(names "tests/$1/$tests.sh"); do
-        log=$results/$1-$name.log
-        mkdir -p "$work/$1/$name"
-        run_limited "$2" "$log" env work="$work/$1/$name" bash "tests/$1/$name.sh"
-        count "$log" $? "$1 $name" || grep -av '^ok' "$log" | head -n 200
-        cat "$work/$1/$name"/*/log >"$results/$1-$name-server.log" 2>/dev/null
-    done
+# Tests that make clusters of their own: they source cluster.sh and work in $work.
+with_own_clusters() { # FOLDER SECONDS NAME
+    local log=$results/$1-$3.log own=$work/$1/$3
+    mkdir -p "$own"
+    run_limited "$2" "$log" env work="$own" bash "tests/$1/$3.sh"
+    if count "$log" $? "$1 $3"; then
+        cat "$own"/*/log >"$results/$1-$3-server.log" 2>/dev/null
+        rm -rf "$own"
+    else
+        cat "$own"/*/log >"$results/$1-$3-server.log" 2>/dev/null
+        grep -av '^ok' "$log" | head -n 200
+        keep "$own"
+    fi
 }
 
-system() { with_own_clusters system 900; }
+# What a stage consists of. Those that run programs begin when these are built.
+plan() { # STAGE
+    local name
+    case $1 in
+    unit) job build-unit build unit unit ;;
+    fuzz) job build-fuzz build fuzz-targets fuzz ;;
+    regress) [ -z "$(names "tests/sql/$tests.sql")" ] || job "$1" with_server "$1" "$1" ;;
+    isolation) [ -z "$(names "tests/isolation/specs/$tests.spec")" ] || job "$1" with_server "$1" "$1" ;;
+    cli) for name in $(names "tests/cli/$tests.sh"); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
+    *) for name in $(names "tests/$1/$tests.sh"); do job "$1-$name" with_own_clusters "$1" "${2:-900}" "$name"; done ;;
+    esac
+}
 
-torture() { with_own_clusters torture 5400; }
-
-http() {
-    flock build/.lock make -s -j"$(nproc)" http-programs >"$results/http-build.log" 2>&1 ||
-        cat "$results/http-build.log"
-    with_own_clusters http 900
+job_ended() { # NAME
+    local name kind=${1#build-}
+    [[ $1 == build-* ]] || return 0
+    for name in $(names "tests/$kind/$tests.cpp"); do job "$kind-$name" "$kind" "$name"; done
+    [ "$1$only" != build-unitall ] || plan fuzz # one compilation at a time
 }
 
 case $only in
@@ -182,22 +218,23 @@ if [[ $only != unit && $only != fuzz ]] && ! build_and_install; then
     echo "0 passed, 1 failed"
     exit 1
 fi
-if stage unit; then unit; fi
-if stage fuzz; then fuzz; fi
-if stage regress || stage isolation || stage cli; then
-    if cluster_create "$work/main" fsync=off cron.database_name=regression &&
-        cluster_start "$work/main"; then
-        if stage regress; then regress; fi
-        if stage isolation; then isolation; fi
-        if stage cli; then cli; fi
-        cp "$work/main/log" "$results/server.log"
-    else
-        failed=$((failed + 1))
-    fi
+if [[ $only != unit && $only != fuzz ]] && ! cluster_template "$work/template"; then
+    echo "0 passed, 1 failed"
+    exit 1
 fi
-if stage http; then http; fi
-if stage system; then system; fi
-if [ "$only" = torture ]; then torture; fi
+if stage http && ! flock build/.lock make -s -j"$(nproc)" http-programs >"$results/http-build.log" 2>&1; then
+    cat "$results/http-build.log"
+fi
+if [ "$only" = all ]; then
+    for kind in unit regress isolation cli http system; do plan "$kind"; done
+elif [ "$only" = torture ]; then
+    JOBS=1 # it takes the machine's whole memory and time
+    plan torture 5400
+else
+    plan "$only"
+fi
+run_jobs "$work/jobs"
+[ ! -f "$work/kept" ] || cat "$work/kept"
 [ "$failed" = 0 ] || echo "(logs of the tests and of the server: $results)"
 [ $((passed + failed)) -gt 0 ] || echo "no test is named $tests"
 echo "$passed passed, $failed failed"

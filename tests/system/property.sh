@@ -1,7 +1,7 @@
 #!/bin/bash
 # Random sequences of what principals, operators and thieves do, on a server whose clock the test
 # sets, against a model of tests/property/sessions.cpp: no dead token accepted, no live one refused.
-# SEED=n and SEQUENCES=n run the same again; it ends after LIMIT seconds (40).
+# SEED=n and SEQUENCES=n run the same again; it ends after LIMIT seconds (15).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
@@ -22,5 +22,5 @@ LD_PRELOAD=$dir/clock.so PROPERTY_CLOCK=$dir/clock cluster_start "$dir" || exit 
 createdb property
 export PGDATABASE=property
 psql -Xq -v ON_ERROR_STOP=1 -f tests/property/sessions.sql >/dev/null || exit 1
-"$dir/sessions" "$dir/clock" "$seed" "${SEQUENCES:-100000}" "${LIMIT:-40}"
+"$dir/sessions" "$dir/clock" "$seed" "${SEQUENCES:-100000}" "${LIMIT:-15}"
 cluster_stop "$dir" immediate
