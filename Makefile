@@ -1,4 +1,5 @@
-# pg_principal: `make run`, `make test`, `make torture`, `make matrix`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`.
+# pg_principal: `make run`, `make test`, `make torture`, `make matrix`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`;
+# `make extension` (without the command: FRONTEND=no make install), `make debug`, `make installcheck` on a running server.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -19,6 +20,23 @@ OBJS = $(CORE_OBJS) $(PG_SRC:extension/%.cpp=$(BUILD)/obj/%.o)
 SHLIB_LINK = -lcrypto -largon2 -lcrypt -lstdc++ -Wl,-z,now -Wl,--version-script=extension/exports.map
 EXTRA_CLEAN = $(BUILD) .run
 
+# make installcheck [REGRESS=accounts] [ISOLATION=]: against the running server that libpq's variables lead to, which has
+# what `make install` installed and pg_principal in shared_preload_libraries. Differences: build/installcheck/regression.diffs.
+REGRESS ?= $(basename $(notdir $(sort $(wildcard tests/sql/*.sql))))
+REGRESS_OPTS = --inputdir=tests --outputdir=$(BUILD)/installcheck --load-extension=pg_principal
+REGRESS_PREP = installcheck-folders
+ISOLATION ?= $(basename $(notdir $(sort $(wildcard tests/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=tests/isolation --outputdir=$(BUILD)/installcheck/isolation --load-extension=pg_principal
+installcheck-folders:
+	@mkdir -p $(BUILD)/installcheck/isolation
+
+# The caller's flags, before PGXS sets its own: they come after ours, and so they win.
+ifneq ($(DEBUG),)
+EXTRA_FLAGS := -O0 -g3 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+endif
+EXTRA_FLAGS := $(strip $(EXTRA_FLAGS) $(foreach flags,PG_CFLAGS PG_CXXFLAGS COPT CPPFLAGS CXXFLAGS,\
+	$(if $(filter command environment,$(firstword $(origin $(flags)))),$($(flags)))))
+
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
 # What installs and chooses a PostgreSQL itself does not depend on the one that PATH happens to lead to.
@@ -37,7 +55,9 @@ clean:
 endif
 
 # GCC 14 sees overflows in its own std::vector. Clang (make CXX=clang++) does not know all of gcc's warnings.
-STRICT := -std=c++17 -g -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wno-stringop-overflow \
+# WERROR= takes warnings for what they are, as whoever builds with another compiler wants it.
+WERROR ?= -Werror
+STRICT := -std=c++17 -g -Wall -Wextra $(WERROR) -Wshadow -Wnon-virtual-dtor -Wno-stringop-overflow \
 	$(if $(findstring clang,$(CXX)),-Wno-unknown-warning-option)
 HARDEN := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
 # core/ sees no server header: its include path has none.
@@ -50,25 +70,28 @@ FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --incl
 # cpp-httplib only where it is called: it sets up OpenSSL before main() does anything.
 FRONTEND_LIBS := -Wl,--push-state,--as-needed -lcpp-httplib -Wl,--pop-state -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
-# Objects are of one server version: another PG_CONFIG compiles them again.
+# Objects are of one server version and of one set of flags: others compile them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)
 $(SERVER):
 	@mkdir -p $(@D) && rm -f $(BUILD)/obj/postgresql-* && touch $@
+FLAGS := $(BUILD)/obj/flags-$(firstword $(shell echo '$(subst ',,$(EXTRA_FLAGS))' | cksum))
+$(FLAGS):
+	@mkdir -p $(@D) && rm -f $(BUILD)/obj/flags-* && touch $@
 
-$(BUILD)/obj/core/%.o: extension/core/%.cpp Makefile
+$(BUILD)/obj/core/%.o: extension/core/%.cpp Makefile $(FLAGS)
 	@mkdir -p $(@D)
-	$(CXX) $(CORE_FLAGS) -MMD -MP -c $< -o $@
+	$(CXX) $(CORE_FLAGS) $(EXTRA_FLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/obj/pg/%.o: extension/pg/%.cpp Makefile $(SERVER)
+$(BUILD)/obj/pg/%.o: extension/pg/%.cpp Makefile $(SERVER) $(FLAGS)
 	@mkdir -p $(@D)
-	$(CXX) $(PG_FLAGS) -MMD -MP -c $< -o $@
+	$(CXX) $(PG_FLAGS) $(EXTRA_FLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/obj/frontend/%.o: frontend/%.cpp Makefile extension/pg_principal.control
+$(BUILD)/obj/frontend/%.o: frontend/%.cpp Makefile extension/pg_principal.control $(FLAGS)
 	@mkdir -p $(@D)
-	$(CXX) $(STRICT) $(HARDEN) -O1 $(FRONTEND_INCLUDES) -MMD -MP -c $< -o $@
+	$(CXX) $(STRICT) $(HARDEN) -O1 $(FRONTEND_INCLUDES) $(EXTRA_FLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/pg_principal: $(FRONTEND_SRC:frontend/%.cpp=$(BUILD)/obj/frontend/%.o) $(CORE_OBJS)
-	$(CXX) $^ $(FRONTEND_LIBS) -o $@
+	$(CXX) $(EXTRA_FLAGS) $^ $(FRONTEND_LIBS) -o $@
 
 sql/pg_principal--$(EXTVERSION).sql: $(sort $(wildcard sql/modules/*.sql)) extension/pg_principal.control
 	cat $(filter %.sql,$^) > $@
@@ -80,12 +103,19 @@ $(UPGRADES): sql/pg_principal--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(sort $(w
 	cat sql/modules/02_schema.sql $$(ls sql/upgrade/*.sql | sort -V | sed -n '/\/$*--/,$$p') \
 		$(filter-out %/00_header.sql %/02_schema.sql %_tables.sql,$(filter sql/modules/%,$^)) >> $@
 
+extension: $(MODULE_big).so $(DATA_built) # needs no yaml-cpp, CLI11, nlohmann/json, cpp-httplib
+ifneq ($(FRONTEND),no)
 all: $(BUILD)/pg_principal
+endif
+debug: # unoptimised; plain `make` goes back. `make DEBUG=1 test ONLY=regress KEEP=1` tests it
+	$(MAKE) DEBUG=1 all
 # The command goes where PATH finds it, which the server's own bindir is not. Debugging is for what is in build:
 # STRIP=: installs it whole.
 COMMAND_DIR ?= $(if $(filter command,$(firstword $(origin prefix))),$(prefix),/usr/local)/bin
 INSTALL_STRIP_FLAG = $(if $(filter-out : true,$(STRIP)),-s --strip-program='$(STRIP)')
+ifneq ($(FRONTEND),no)
 install: install-frontend
+endif
 install-frontend: $(BUILD)/pg_principal
 	mkdir -p '$(DESTDIR)$(COMMAND_DIR)'
 	install -m 755 $(INSTALL_STRIP_FLAG) $< '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
@@ -115,4 +145,4 @@ matrix:
 	@bash tests/harness/matrix.sh
 
 .DEFAULT_GOAL := all
-.PHONY: all install install-frontend uninstall uninstall-frontend clean $(HARNESS)
+.PHONY: all extension debug install install-frontend uninstall uninstall-frontend clean installcheck-folders $(HARNESS)

@@ -4,9 +4,9 @@ PGJWT_LIB := $(BUILD)/pg_principal_pgjwt.so
 PGJWT_OBJS := $(patsubst extension/%.cpp,$(BUILD)/obj/%.o,$(wildcard extension/pgjwt/*.cpp)) \
 	$(BUILD)/obj/pg/bridge/bridge.o
 
-$(BUILD)/obj/pgjwt/%.o: extension/pgjwt/%.cpp Makefile extension/pgjwt/pgjwt.mk $(SERVER)
+$(BUILD)/obj/pgjwt/%.o: extension/pgjwt/%.cpp Makefile extension/pgjwt/pgjwt.mk $(SERVER) $(FLAGS)
 	@mkdir -p $(@D)
-	$(CXX) $(PG_FLAGS) -MMD -MP -c $< -o $@
+	$(CXX) $(PG_FLAGS) $(EXTRA_FLAGS) -MMD -MP -c $< -o $@
 
 # An archive: the linker takes only the few core objects that are called.
 $(BUILD)/obj/pgjwt/core.a: $(CORE_OBJS)
@@ -17,7 +17,7 @@ $(PGJWT_LIB): $(PGJWT_OBJS) $(BUILD)/obj/pgjwt/core.a extension/exports.map
 	$(CXX) -shared -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(LDFLAGS_SL) -lcrypto \
 		-Wl,--version-script=extension/exports.map
 
-all: $(PGJWT_LIB)
+all extension: $(PGJWT_LIB)
 install: install-pgjwt
 install-pgjwt: $(PGJWT_LIB)
 	mkdir -p '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(datadir)/extension'

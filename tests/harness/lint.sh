@@ -27,7 +27,7 @@ formatted() {
     return "$good"
 }
 
-builds_without_warning() { flock build/.lock make -s -j"$(nproc)" all; }
+builds_without_warning() { flock build/.lock make -s -j"$(nproc)" WERROR=-Werror all; }
 
 # Only what the server looks up by name may be visible: no C++ symbol, nothing to clash with.
 exports_only_sql_functions() {
@@ -105,6 +105,21 @@ metadata() {
         done
 }
 
+# README's table of folders is the tree on disk: no folder is missing, none is named that is not there.
+folders() {
+    local table named there
+    table=$(sed -n '/^| folder |/,/^$/p' README.md)
+    named=$(sed -n 's/^| \(`[^|]*\) |.*/\1/p' <<<"$table" | tr -d ', ' | tr '`' '\n' | awk '
+        /\// { print; sub("/.*", "/"); above = $0; next } NF { print (above != "" && system("test -d " above $0) == 0 ? above : "") $0 }'
+        for folder in core pg; do
+            sed -n "s/^| .extension\/$folder. | //p" <<<"$table" | grep -oE '`[a-z_]+`' | tr -d '`' | sed "s|^|extension/$folder/|"
+        done)
+    there=$(git ls-files | grep / | cut -d / -f 1 | grep -v '^\.' | sort -u | grep -vE '^(extension|sql|docs)$'
+        git ls-files frontend extension sql/modules | sed -n 's|^\(frontend/[^/]*\)/.*|\1|p; s|^\(extension/core/[^/]*\)/.*|\1|p; s|^\(extension/pg/[^/]*\)/.*|\1|p; s|^\(extension/[^/]*\)/.*|\1|p; s|^\(sql/modules\)/.*|\1|p' |
+            grep -vxE 'extension/(core|pg)' | sort -u)
+    diff <(sort -u <<<"$there") <(grep -vxE 'extension/(core|pg)' <<<"$named" | sort -u)
+}
+
 shell_scripts() {
     { find tests findings -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x -S warning
 }
@@ -133,6 +148,7 @@ check "no include of the extension points up" no_include_points_up
 check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql
 check "README names the packages that the build takes" names_packages
 check "META.json is valid PGXN and the versions agree" metadata
+check "README's table of folders is the tree" folders
 check "no trailing whitespace" no_trailing_space
 if command -v shellcheck >/dev/null; then
     check "shell scripts" shell_scripts

@@ -1,3 +1,4 @@
+\set ECHO none
 -- Included by each test: three principals, a key, and a way to see a refusal without its place in
 -- the code. Everything random stays in psql variables.
 SET client_min_messages = warning;
@@ -22,3 +23,4 @@ SELECT created FROM auth.provision() \gset
 SELECT auth.issue('boss@example.com') AS boss, auth.issue('ann@example.com') AS ann,
        auth.issue('kata-agent-team@example.com') AS agent \gset
 RESET client_min_messages;
+\set ECHO all

@@ -1,3 +1,4 @@
+\set ECHO none
 SET client_min_messages = warning;
 RESET pg_principal.token;
 RESET ROLE;
@@ -17,3 +18,4 @@ DELETE FROM auth.metrics;
 DELETE FROM auth.server_keys;
 DELETE FROM auth.sign_in_attempts;
 DROP FUNCTION public.regress_try(text);
+\set ECHO all
