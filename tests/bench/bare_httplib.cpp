@@ -108,6 +108,14 @@ class BarePool {
     std::vector<PGconn *> free_;
 };
 
+// With a backlog that 256 connections at once fit into; the library's own is 5.
+struct Tuned final : httplib::Server {
+    bool serve(int port) {
+        return bind_to_port("127.0.0.1", port) && ::listen(svr_sock_, SOMAXCONN) == 0 &&
+               listen_after_bind();
+    }
+};
+
 // {"refreshToken":"..."}, as the load has it.
 std::string token_of(const std::string &body) {
     const std::size_t end = body.rfind('"'), from = body.rfind('"', end - 1) + 1;
@@ -130,7 +138,7 @@ int main(int argc, char **argv) {
     BarePool pool(std::atoi(argv[2]));
     const auto threads = static_cast<std::size_t>(std::atoi(argv[3]));
     const std::string id = argc > 4 ? argv[4] : "";
-    httplib::Server server;
+    Tuned server;
     server.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
     server.set_tcp_nodelay(true);
     server.set_keep_alive_max_count(1u << 30);
@@ -172,5 +180,5 @@ int main(int argc, char **argv) {
                         [&](const httplib::Request &request, httplib::Response &response) {
                             ask(way, request, response);
                         });
-    return server.listen("127.0.0.1", std::atoi(argv[1])) ? 0 : 1;
+    return server.serve(std::atoi(argv[1])) ? 0 : 1;
 }

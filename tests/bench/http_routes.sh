@@ -105,8 +105,8 @@ costing() { # PID USER DATABASE ..
 best() { sort -n | if [ "$1" = least ]; then head -n 1; else tail -n 1; fi; } # of what the rounds had
 ratio() { # NAME LIMIT MOST|LEAST A B: the best of column A by that of column B
     local a b
-    a=$(awk -v c="$4" '{ print $c }' <<<"$lines" | best "$3")
-    b=$(awk -v c="$5" '{ print $c }' <<<"$lines" | best "$3")
+    a=$(awk -v c="$4" '$c > 0 { print $c }' <<<"$lines" | best "$3")
+    b=$(awk -v c="$5" '$c > 0 { print $c }' <<<"$lines" | best "$3")
     at_most "$1" "$2" "$(awk -v a="$a" -v b="$b" 'BEGIN { print (b > 0 ? a / b : 0) }')"
 }
 at_most() { # NAME LIMIT VALUE
