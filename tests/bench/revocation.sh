@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a revocation costs those whom it does not concern, in CPU time of their backends, beside the
 # last build whose every revocation emptied what all backends remembered. BEFORE=commit: another one.
+# BENCH_PARTS: some of known, idle, first, storm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/harness/cluster.sh
@@ -13,9 +14,11 @@ fi
 now="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE"
 mkdir -p "$work/before-source"
 git archive "$before" | tar -x -C "$work/before-source"
-make -s -j"$(nproc)" -C "$work/before-source" all >"$work/before.log" 2>&1 &&
-    make -s -C "$work/before-source" install DESTDIR="$work/before-root" STRIP=: >>"$work/before.log" 2>&1 ||
-    { tail -n 20 "$work/before.log" && exit 1; }
+if ! make -s -j"$(nproc)" -C "$work/before-source" all >"$work/before.log" 2>&1 ||
+    ! make -s -C "$work/before-source" install DESTDIR="$work/before-root" STRIP=: >>"$work/before.log" 2>&1; then
+    tail -n 20 "$work/before.log"
+    exit 1
+fi
 HARNESS_ROOT=$work/before-root cluster_create "$work/before" fsync=on
 cluster_start "$work/before"
 psql -X -q -c "CREATE EXTENSION pg_principal"

@@ -115,7 +115,7 @@ add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid
 create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user('{}') FROM set_config('pg_principal.token', 'x', true)
 get_user, find_user, list_users, search_users, is_match~50~concat(auth.get_user(), auth.find_user(auth.uid()), auth.list_users(1, 5), auth.search_users('ann'))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
 is_project_key~1000~auth.is_project_key(:token) OR auth.is_project_key('x.y.z' || random())~
-merged_metadata, registration_is_open~300~auth.merged_metadata('{"a": 1}', '{"a": null}') FROM auth.registration_is_open()~
+merged_metadata, registration_is_open, backend_proofs~300~auth.merged_metadata('{"a": 1}', '{"a": null}') FROM auth.registration_is_open(), auth.backend_proofs()~
 update_account~10~auth.update_account('{"userMetadata": {"a": 1}}')~auth.update_account('{}') FROM set_config('pg_principal.token', 'x', true)
 update_profile, change_user~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
 update_user, set_app_role~3~auth.set_app_role(auth.uid(), 'ADMIN')~auth.update_user(NULL, '{}') FROM set_config('pg_principal.token', 'x', true)

@@ -138,7 +138,8 @@ class Model:
             if self.dice.random() < 0.5:
                 return "UPDATE auth.signing_keys SET retired_at = clock_timestamp() WHERE kid = $1", key, lambda state: None
             return "SELECT auth.revoke_signing_key($1)", key, lambda state: state.dead_keys.add(key)
-        return "UPDATE auth.users SET app_role = CASE app_role WHEN 'ANALYST' THEN 'AUDITOR' ELSE 'ANALYST' END WHERE email = $1", person, lambda state: None
+        return ("UPDATE auth.users SET app_role = CASE app_role WHEN 'ANALYST' THEN 'AUDITOR' ELSE 'ANALYST' END"
+                " WHERE email = $1"), person, lambda state: None
 
     def act(self, operator):
         """True when something was committed."""
@@ -197,7 +198,8 @@ def main():
         print(f"not ok - {error}")
         sys.exit(1)
     dead = sum(not model.state.lives(token) for token in model.tokens)
-    print(f"ok - {steps} steps, {len(model.backends)} backends: none takes a dead token for a living one, none proves twice ({dead} of the last {len(model.tokens)} are dead)")
+    print(f"ok - {steps} steps, {len(model.backends)} backends: none takes a dead token for a living one, none proves twice"
+          f" ({dead} of the last {len(model.tokens)} are dead)")
 
 
 main()
