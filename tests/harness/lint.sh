@@ -31,11 +31,12 @@ builds_without_warning() { flock build/.lock make -s -j"$(nproc)" WERROR=-Werror
 
 # Only what the server looks up by name may be visible: no C++ symbol, nothing to clash with.
 exports_only_sql_functions() {
-    local library wanted
+    # what the PAM module and the postmaster look for
+    local library wanted others='pg_principal_(login|logged_in|login_worker)'
     for library in pg_principal.so build/pg_principal_pgjwt.so; do
         wanted=$(nm -D --defined-only "$library" | sed -n 's/.* T pg_finfo_//p' | paste -sd '|')
         ! nm -D --defined-only "$library" |
-            grep -vE " [A-Za-z] (Pg_magic_func|_PG_init|pg_finfo_.*|${wanted:-none})\$" || return 1
+            grep -vE " [A-Za-z] (Pg_magic_func|_PG_init|pg_finfo_.*|$others|${wanted:-none})\$" || return 1
     done
 }
 
@@ -141,7 +142,7 @@ if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
 else
     echo "ok - C++ is formatted # skipped: clang-format 14 is the reference"
 fi
-check "the library exports only SQL functions" exports_only_sql_functions
+check "the library exports only SQL functions and the login" exports_only_sql_functions
 check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" core_is_pure
 check "no folder of the frontend includes one above it" folders_point_down
 check "no include of the extension points up" no_include_points_up
