@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # pg_config and work are of cluster.sh
 # Servers that tokens log in to, for tests and benchmarks; after cluster.sh.
 #   login_possible             whether this machine can: prints why not
 #   login_cluster DIR [setting=value..]   cluster_create, with the PAM service, TLS and pg_hba.conf

@@ -23,7 +23,6 @@ login_possible
 dir=$work/login
 login_cluster "$dir" fsync=off pg_principal.clock_skew=0 autovacuum=off || exit 1
 cluster_start "$dir" || exit 1
-port=$PGPORT
 sql postgres "CREATE ROLE app LOGIN" "CREATE ROLE boss SUPERUSER LOGIN" "CREATE ROLE copier REPLICATION LOGIN" "CREATE ROLE scram LOGIN" "CREATE ROLE op LOGIN IN ROLE app" >/dev/null
 createdb shop
 sql shop "CREATE EXTENSION pg_principal" "GRANT auth_operator TO op" "GRANT anon TO app" "SELECT auth.create_signing_key('ES256')" \
@@ -129,7 +128,7 @@ like "the log tells who came and went" "$(grep -a '"auth.login"' "$dir/log" | ta
 is "as JSON, logouts with the reason" "$(grep -a '"auth.logout"' "$dir/log" | sed 's/.*LOG:  //' | jq -r 'select(.reason) | .reason' | sort -u)" ended
 
 # the server's turns
-is "many at a time" "$(for i in {1..20}; do login_as "$token" app shop "SELECT auth.email()" & done; wait)" "$(yes agent@example.com | head -n 20)"
+is "many at a time" "$(for _ in {1..20}; do login_as "$token" app shop "SELECT auth.email()" & done; wait)" "$(yes agent@example.com | head -n 20)"
 sql shop "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_principal logins'" >/dev/null
 is "a worker that was killed comes again" "$(login_as "$token" app shop "SELECT auth.email()")" agent@example.com
 cluster_stop "$dir" fast && cluster_start "$dir" || exit 1

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/cluster.sh
 # shellcheck source=tests/harness/tap.sh
 . tests/harness/tap.sh
-# shellcheck source=tests/harness/estate.sh
-. tests/harness/estate.sh
+# shellcheck source=tests/harness/fixture.sh
+. tests/harness/fixture.sh
 # shellcheck source=tests/harness/login.sh
 . tests/harness/login.sh
 
