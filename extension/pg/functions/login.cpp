@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "funcapi.h"
+#include "utils/tuplestore.h"
 }
 
 using namespace pg_principal;

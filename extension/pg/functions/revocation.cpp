@@ -38,7 +38,7 @@ std::string_view bytes_of_column(HeapTuple tuple, TupleDesc desc, const char *co
     if (isnull)
         return {};
     if (TupleDescAttr(desc, number - 1)->attlen == UUID_LEN)
-        return {DatumGetPointer(value), UUID_LEN};
+        return {static_cast<const char *>(DatumGetPointer(value)), UUID_LEN};
     return view_of(DatumGetTextPP(value));
 }
 
@@ -69,7 +69,7 @@ SQL_FUNCTION(signal_revocation) {
         signal_row(*data, *subject);
     else
         signal_everything();
-    return PointerGetDatum(nullptr);
+    return Datum(0);
 }
 
 // signatures, judgements, keys
