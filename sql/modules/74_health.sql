@@ -153,7 +153,7 @@ BEGIN
     -- the next that ends; a token of two days or less is no surprise
     PERFORM auth.set_gauge('agent.findings.next_expiry', '', coalesce(extract(epoch FROM min(s.expires_at))::bigint, 0))
     FROM auth.incidents i JOIN auth.sessions s ON s.id = (i.metadata->>'sessionId')::uuid
-    WHERE i.kind = 'token_expiring' AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND s.expires_at - s.created_at > interval '48 hours';
+    WHERE i.kind = 'token_expiring' AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND s.expires_at > s.created_at + interval '48 hours';
     PERFORM auth.set_gauge('agent.count', '', (SELECT count(*) FROM auth.users u WHERE auth.is_agent(u.kind, u.email)));
     PERFORM auth.set_gauge('agent.health.last_scan', '', extract(epoch FROM at_time)::bigint);
 END
