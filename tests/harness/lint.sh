@@ -89,7 +89,7 @@ no_include_points_up() {
 }
 
 no_trailing_space() {
-    ! find Makefile META.json README.md CHANGELOG.md docs findings .ci extension frontend sql/modules sql/upgrade \
+    ! find Makefile META.json README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs monitoring findings .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
         -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
 }

@@ -94,7 +94,7 @@ is "with what it is and where to look" "$(jq -c '.alerts[] | select(.labels.aler
 is "and nobody's address" "$(grep -c 'etl-agent' "$dir/pages")" 0
 
 # A token that ends without a successor.
-like "a token is issued" "$(sql "SELECT auth.issue('etl-agent@example.com', '1h', 'ci')")" '^eyJ' 
+like "a token is issued" "$(sql "SELECT auth.issue('etl-agent@example.com', '1h', 'ci')")" '^eyJ'
 sql "UPDATE auth.sessions SET created_at = now() - interval '3 days', expires_at = now() + interval '1 hour' WHERE label = 'ci'" >/dev/null
 sql "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null
 ok "one that ends within a day pages" wait_for 30 grep -q '^/page .*PgPrincipalTokenExpiresWithinDay' "$dir/pages"
