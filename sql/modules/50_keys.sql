@@ -19,6 +19,11 @@ CREATE OR REPLACE FUNCTION auth.reseal_key_material(INOUT material bytea, INOUT 
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_reseal_key_material';
 COMMENT ON FUNCTION auth.reseal_key_material(bytea, text, text) IS
 'Internal: the same private half under the first key of the master key file.';
+CREATE OR REPLACE FUNCTION auth.reseal_server_key(INOUT material bytea, INOUT sealed_under text,
+    name text) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_reseal_server_key';
+COMMENT ON FUNCTION auth.reseal_server_key(bytea, text, text) IS
+'Internal: the same for a key of the server.';
 
 CREATE OR REPLACE FUNCTION auth.store_signing_key(kid text, alg text, public_jwk jsonb,
     material bytea, sealed_under text, activate boolean) RETURNS text
@@ -169,8 +174,7 @@ BEGIN
     WHERE k.kid = o.kid AND r.sealed_under IS DISTINCT FROM o.sealed_under;
     GET DIAGNOSTICS changed = ROW_COUNT;
     UPDATE auth.server_keys k SET material = r.material, sealed_under = r.sealed_under
-    FROM auth.server_keys o, LATERAL auth.reseal_key_material(o.material, o.sealed_under,
-        'server key ' || o.name) AS r
+    FROM auth.server_keys o, LATERAL auth.reseal_server_key(o.material, o.sealed_under, o.name) AS r
     WHERE k.name = o.name AND r.sealed_under IS DISTINCT FROM o.sealed_under;
     RETURN changed;
 END

@@ -127,6 +127,23 @@ SELECT regress_alive(:'boss') AS others, length(auth.issue('boss@example.com')) 
 SELECT left(regress_try('SELECT auth.seal_signing_keys()'), 5) AS sealing;
 SELECT regress_alive(:'by_secret');
 
+-- A server key is sealed as one. Until 0.2.0 it was sealed as a signing key of a certain name: that opens, too,
+-- until it is sealed anew.
+DELETE FROM auth.signing_keys WHERE kid = :'broken';
+CREATE FUNCTION public.regress_server_key() RETURNS text LANGUAGE sql AS $$
+    SELECT regress_try('SELECT length((auth.first_refresh_token(gen_random_uuid())).token) > 40')
+        || ', as a signing key: ' || regress_try('SELECT length((auth.reseal_key_material(k.material, k.sealed_under, ''server key refresh_token'')).material) FROM auth.server_keys k') $$;
+INSERT INTO auth.server_keys (name, material, sealed_under) SELECT 'refresh_token', k.material, k.sealed_under FROM auth.make_server_key() AS k;
+SELECT sealed_under IS NOT NULL AS sealed FROM auth.server_keys;
+SELECT regress_server_key() AS ours;
+UPDATE auth.server_keys k SET material = r.material FROM auth.reseal_key_material(decode(repeat('5a', 32), 'hex'), NULL, 'server key refresh_token') AS r;
+SELECT regress_server_key() AS from_0_2_0;
+SELECT regress_file(:'two' || E'\n' || :'one');
+SELECT auth.seal_signing_keys();
+SELECT regress_server_key() AS sealed_anew;
+DELETE FROM auth.server_keys;
+DROP FUNCTION public.regress_server_key();
+
 COPY (SELECT '') TO PROGRAM 'rm -rf regress_master_key; cat > /dev/null';
 RESET pg_principal.master_key_file;
 DROP VIEW public.regress_keys;

@@ -89,6 +89,7 @@ read_key_material, secret~500~auth.read_key_material(repeat('x', 40))~auth.read_
 read_key_material, JWK~50~auth.read_key_material(:okp::text)~auth.read_key_material('{"kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2E", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}')
 read_key_material, PEM~50~auth.read_key_material(:pem)~auth.read_key_material('-----BEGIN PRIVATE KEY-----')
 reseal_key_material~500~auth.reseal_key_material('{}', NULL, 'kid')~auth.reseal_key_material('x', 'x', 'kid')
+reseal_server_key~500~auth.reseal_server_key('x', NULL, 'name')~auth.reseal_server_key('x', 'x', 'name')
 store_signing_key, create_signing_key, import_signing_key~30~auth.lock_signing_key(:kid)~auth.import_signing_key(:material::text)
 activate_signing_key, retire_signing_key, revoke_signing_key~30~auth.activate_signing_key(:kid)~auth.revoke_signing_key('nothing')
 lock_signing_key, seal_signing_keys~30~auth.seal_signing_keys()~auth.lock_signing_key('nothing')

@@ -82,14 +82,20 @@ std::string MasterKeys::seal(std::string_view plaintext, std::string_view aad) c
     return blob.append(nonce).append(sealed);
 }
 
-Secret MasterKeys::open(std::string_view blob, std::string_view aad, std::string_view name) const {
+Secret MasterKeys::open(std::string_view blob, std::string_view aad, std::string_view name,
+                        std::string_view former_aad) const {
     const std::string id = sealed_key_id(blob);
     for (const MasterKey &key : keys_) {
         if (key.id != id)
             continue;
-        auto plain = aes256_gcm_decrypt(key.key.view(), blob.substr(prefix_size, nonce_size),
-                                        bound_aad(blob.substr(0, prefix_size), aad),
-                                        blob.substr(prefix_size + nonce_size));
+        const auto decrypted = [&](std::string_view bound_to) {
+            return aes256_gcm_decrypt(key.key.view(), blob.substr(prefix_size, nonce_size),
+                                      bound_aad(blob.substr(0, prefix_size), bound_to),
+                                      blob.substr(prefix_size + nonce_size));
+        };
+        auto plain = decrypted(aad);
+        if (!plain && !former_aad.empty())
+            plain = decrypted(former_aad);
         if (!plain)
             throw Error(Errc::crypto_failed, {"the sealed data was altered"});
         return std::move(*plain);

@@ -19,8 +19,10 @@ class MasterKeys {
     // Under the first key: version, key id, nonce, ciphertext, tag. There must be a key.
     std::string seal(std::string_view plaintext, std::string_view aad) const;
     // Throws Error(master_key_missing, {name}) when the key is not here and Error(crypto_failed)
-    // when the blob or aad was altered. The name is that of what was sealed, for the message.
-    Secret open(std::string_view blob, std::string_view aad, std::string_view name = {}) const;
+    // when the blob or aad was altered. The name is that of what was sealed, for the message;
+    // former_aad what an earlier version has sealed the same with, if it was something else.
+    Secret open(std::string_view blob, std::string_view aad, std::string_view name = {},
+                std::string_view former_aad = {}) const;
 
   private:
     friend MasterKeys parse_master_keys(std::string_view file_text, std::string_view file_name);

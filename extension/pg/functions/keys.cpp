@@ -14,7 +14,7 @@ constexpr std::size_t max_kid_bytes = 255; // as the table has it
 Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
     const std::string_view alg = alg_name(key.default_alg());
     const Secret jwk = private_jwk(key);
-    const StoredMaterial stored = store_material(jwk.view(), key.kid());
+    const StoredMaterial stored = store_material(jwk.view(), KeyKind::signing, key.kid());
     Datum values[5];
     bool nulls[5] = {false, false, key.is_symmetric(), false, stored.sealed_under.empty()};
     values[0] = PointerGetDatum(to_text(key.kid()));
@@ -23,6 +23,15 @@ Datum key_record(FunctionCallInfo fcinfo, const Key &key) {
     values[3] = PointerGetDatum(to_bytes(stored.bytes));
     values[4] = PointerGetDatum(to_text(stored.sealed_under));
     return record_result(fcinfo, values, nulls);
+}
+
+// material, sealed_under, and the name of the key: the first two as they are stored from now on
+Datum resealed(FunctionCallInfo fcinfo, KeyKind kind) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+        throw Error(Errc::key_malformed, {"it is NULL"});
+    const std::string_view name = text_argument(fcinfo, 2);
+    const Secret plain = open_material(bytes_argument(fcinfo, 0), !PG_ARGISNULL(1), kind, name);
+    return material_record(fcinfo, store_material(plain.view(), kind, name));
 }
 
 } // namespace
@@ -49,14 +58,6 @@ SQL_FUNCTION(read_key_material) {
     return key_record(fcinfo, key);
 }
 
-SQL_FUNCTION(reseal_key_material) {
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
-        throw Error(Errc::key_malformed, {"it is NULL"});
-    const std::string_view kid = text_argument(fcinfo, 2);
-    const Secret jwk = open_material(bytes_argument(fcinfo, 0), !PG_ARGISNULL(1), kid);
-    const StoredMaterial stored = store_material(jwk.view(), kid);
-    Datum values[2] = {PointerGetDatum(to_bytes(stored.bytes)),
-                       PointerGetDatum(to_text(stored.sealed_under))};
-    bool nulls[2] = {false, stored.sealed_under.empty()};
-    return record_result(fcinfo, values, nulls);
-}
+// 0.2.0's SQL calls it for server keys, too, with "server key NAME" for a kid.
+SQL_FUNCTION(reseal_key_material) { return resealed(fcinfo, KeyKind::signing); }
+SQL_FUNCTION(reseal_server_key) { return resealed(fcinfo, KeyKind::server); }

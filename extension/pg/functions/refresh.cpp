@@ -19,12 +19,8 @@ Datum text_datum(std::string text) {
 // material, sealed_under
 SQL_FUNCTION(make_server_key) {
     const Secret key(random_bytes(32));
-    const StoredMaterial stored =
-        store_material(key.view(), std::string(server_key_prefix) + refresh_token_key_name);
-    Datum values[2] = {PointerGetDatum(to_bytes(stored.bytes)),
-                       PointerGetDatum(to_text(stored.sealed_under))};
-    bool nulls[2] = {false, stored.sealed_under.empty()};
-    return record_result(fcinfo, values, nulls);
+    return material_record(fcinfo,
+                           store_material(key.view(), KeyKind::server, refresh_token_key_name));
 }
 
 // token, hash

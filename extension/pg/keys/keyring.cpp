@@ -93,9 +93,13 @@ MasterKeys master_keys() {
     return parse_master_keys(read_master_key_file(path).view(), path);
 }
 
-// Bound to its row: a blob moved to another row does not open.
-std::string additional_data(std::string_view kid) {
-    return "pg_principal signing key " + std::string(kid);
+std::string described(KeyKind kind, std::string_view name) {
+    return (kind == KeyKind::signing ? "signing key " : "server key ") + std::string(name);
+}
+
+// Bound to its row: a blob moved to another row or table does not open.
+std::string additional_data(KeyKind kind, std::string_view name) {
+    return "pg_principal " + described(kind, name);
 }
 
 struct ServerKey {
@@ -186,7 +190,8 @@ StoredKey *stored_key(std::string_view kid) {
 
 const Key &prepared(std::optional<Key> &kept, const StoredKey &stored, Reading reading) {
     if (!kept) {
-        const Secret jwk = open_material(stored.material.view(), stored.sealed, stored.kid);
+        const Secret jwk =
+            open_material(stored.material.view(), stored.sealed, KeyKind::signing, stored.kid);
         kept = parse_jwk(jwk.view(), reading).with_kid(stored.kid);
     }
     return *kept;
@@ -249,26 +254,34 @@ std::string_view refresh_token_key() {
     if (!row.found)
         throw Error(Errc::server_key_missing, {refresh_token_key_name});
     kept->since = Since();
-    kept->key = open_material(view_of(row.material), row.sealed,
-                              std::string(server_key_prefix) + refresh_token_key_name);
+    kept->key =
+        open_material(view_of(row.material), row.sealed, KeyKind::server, refresh_token_key_name);
     wipe(row.material, VARSIZE_ANY(row.material));
     kept->since = since;
     return kept->key.view();
 }
 
-StoredMaterial store_material(std::string_view plain, std::string_view name) {
+StoredMaterial store_material(std::string_view plain, KeyKind kind, std::string_view name) {
     const MasterKeys keys = master_keys();
     if (keys.empty())
         return {std::string(plain), {}};
-    return {keys.seal(plain, additional_data(name)), keys.sealing_key_id()};
+    return {keys.seal(plain, additional_data(kind, name)), keys.sealing_key_id()};
 }
 
-Secret open_material(std::string_view bytes, bool sealed, std::string_view name) {
+Datum material_record(FunctionCallInfo fcinfo, const StoredMaterial &stored) {
+    Datum values[2] = {PointerGetDatum(to_bytes(stored.bytes)),
+                       PointerGetDatum(to_text(stored.sealed_under))};
+    bool nulls[2] = {false, stored.sealed_under.empty()};
+    return record_result(fcinfo, values, nulls);
+}
+
+Secret open_material(std::string_view bytes, bool sealed, KeyKind kind, std::string_view name) {
     if (!sealed)
         return Secret(bytes);
-    const bool is_kid = name.substr(0, server_key_prefix.size()) != server_key_prefix;
-    return master_keys().open(bytes, additional_data(name),
-                              is_kid ? "signing key " + std::string(name) : std::string(name));
+    // until 0.2.0 a server key was sealed as if "server key NAME" were the kid of a signing key
+    const std::string former =
+        kind == KeyKind::server ? additional_data(KeyKind::signing, described(kind, name)) : "";
+    return master_keys().open(bytes, additional_data(kind, name), described(kind, name), former);
 }
 
 } // namespace pg_principal

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/jose/jws.hpp"
+#include "pg/bridge/pg.hpp"
 #include "pg/tables/revocation.hpp"
 
 #include <cstdint>
@@ -33,15 +34,17 @@ std::string sign_claims(std::string_view claims);
 // What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
 std::string_view refresh_token_key();
 inline constexpr const char *refresh_token_key_name = "refresh_token";
-inline constexpr std::string_view server_key_prefix = "server key "; // of what it is sealed for
 
-// Private material as it is stored: sealed when a master key is configured, for this name (a kid, a
-// server key) alone.
+// Private material as it is stored: sealed when a master key is configured, for a key of this kind
+// and name (a kid, the name of a server key) alone.
+enum class KeyKind { signing, server };
 struct StoredMaterial {
     std::string bytes;
     std::string sealed_under; // empty: in the clear
 };
-StoredMaterial store_material(std::string_view plain, std::string_view name);
-Secret open_material(std::string_view bytes, bool sealed, std::string_view name);
+StoredMaterial store_material(std::string_view plain, KeyKind kind, std::string_view name);
+// As (material, sealed_under).
+Datum material_record(FunctionCallInfo fcinfo, const StoredMaterial &stored);
+Secret open_material(std::string_view bytes, bool sealed, KeyKind kind, std::string_view name);
 
 } // namespace pg_principal
