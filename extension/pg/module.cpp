@@ -19,12 +19,12 @@ void _PG_init(void) {
     pg_principal::run_or_exit(pg_principal::prepare_crypto);
     pg_principal::settings::define();
     pg_principal::watch_revocations();
-    pg_principal::watch_prepares();
-    pg_principal::watch_guesses();
+    pg_principal::refuse_prepared_transactions();
+    pg_principal::watch_failed_sign_ins();
     pg_principal::run_or_exit(pg_principal::watch_held_secrets);
     if (process_shared_preload_libraries_in_progress) {
         pg_principal::request_token_use_memory();
-        pg_principal::request_guesses_memory();
+        pg_principal::request_failed_sign_ins_memory();
         pg_principal::login::request_memory();
         pg_principal::login::watch_sessions();
     }

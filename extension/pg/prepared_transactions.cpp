@@ -60,6 +60,6 @@ void on_transaction(XactEvent event, void *) {
 
 } // namespace
 
-void watch_prepares() { RegisterXactCallback(on_transaction, nullptr); }
+void refuse_prepared_transactions() { RegisterXactCallback(on_transaction, nullptr); }
 
 } // namespace pg_principal

@@ -5,6 +5,6 @@
 namespace pg_principal {
 
 // Called once when the library is loaded.
-void watch_prepares();
+void refuse_prepared_transactions();
 
 } // namespace pg_principal

@@ -1,4 +1,4 @@
-// Passwords and profiles, by the rules of core/; guesses that were rolled back.
+// Passwords and profiles, by the rules of core/; failed sign-ins that were rolled back.
 #include "core/crypto/crypto.hpp"
 #include "core/base/error.hpp"
 #include "core/principals/profile.hpp"
@@ -115,23 +115,23 @@ SQL_FUNCTION(is_password_hash) {
 }
 
 SQL_FUNCTION(note_guess) {
-    const GuessKey key = guess_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1));
+    const FailureKey key = failure_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1));
     if (PG_GETARG_BOOL(2))
-        forget_guesses(key);
+        forget_failures(key);
     else
-        note_guess(key, GetCurrentTimestamp());
+        note_failure(key, GetCurrentTimestamp());
     return 0;
 }
 
 SQL_FUNCTION(forget_guesses) {
-    forget_guesses(*PG_GETARG_UUID_P(0));
+    forget_failures(*PG_GETARG_UUID_P(0));
     return 0;
 }
 
 // count, last_at
 SQL_FUNCTION(guesses_taken_back) {
-    const GuessesTakenBack taken = guesses_taken_back(
-        guess_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1)), GetCurrentTimestamp());
+    const FailuresTakenBack taken = failures_taken_back(
+        failure_key(*PG_GETARG_UUID_P(0), bytes_argument(fcinfo, 1)), GetCurrentTimestamp());
     Datum values[2] = {Int32GetDatum(taken.count), TimestampTzGetDatum(taken.last_at)};
     bool nulls[2] = {false, taken.count == 0};
     return record_result(fcinfo, values, nulls);

@@ -21,16 +21,16 @@ constexpr TimestampTz memory_span = USECS_PER_DAY;
 
 // A slot is free while its count is 0.
 struct Slot {
-    GuessKey key;
+    FailureKey key;
     int count;
     TimestampTz last_at;
 };
-// Nobody can work out whose slots are neighbours, and so push a slot out by guesses at others.
+// Nobody can work out whose slots are neighbours, and so push a slot out by failures of others.
 struct Shared {
     uint64 seed;
     Slot slots[slot_count];
 };
-SharedArea area{"pg_principal guesses", sizeof(Shared)};
+SharedArea area{"pg_principal failed sign-ins", sizeof(Shared)};
 
 Shared *shared() noexcept { return static_cast<Shared *>(area.contents()); }
 
@@ -38,12 +38,12 @@ bool is_same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept {
     return std::memcmp(a.data, b.data, UUID_LEN) == 0;
 }
 
-bool is_same(const GuessKey &a, const GuessKey &b) noexcept {
+bool is_same(const FailureKey &a, const FailureKey &b) noexcept {
     return a.database == b.database && a.source == b.source && is_same(a.target, b.target);
 }
 
 // The key's slot, else the one of its window that is free or was written to longest ago.
-Slot &slot_for(const GuessKey &key) noexcept {
+Slot &slot_for(const FailureKey &key) noexcept {
     const uint64 hash = hash_bytes_extended(key.target.data, UUID_LEN, shared()->seed ^ key.source);
     Slot *best = nullptr;
     for (uint32 i = 0; i < window; ++i) {
@@ -59,7 +59,7 @@ Slot &slot_for(const GuessKey &key) noexcept {
 // One for each key in each subtransaction.
 struct Pending {
     SubTransactionId subtransaction;
-    Slot guesses;
+    Slot failures;
 };
 std::vector<Pending> pending;
 
@@ -70,18 +70,18 @@ void add(Slot &slot, const Slot &more) noexcept {
 }
 
 // Called with area.lock() held.
-void take_back(const Slot &guesses) noexcept {
+void take_back(const Slot &failures) noexcept {
     if (shared()->seed == 0 && !pg_strong_random(&shared()->seed, sizeof shared()->seed))
         shared()->seed = 1;
-    Slot &slot = slot_for(guesses.key);
-    if (!is_same(slot.key, guesses.key))
-        slot = {guesses.key, 0, 0};
-    add(slot, guesses);
+    Slot &slot = slot_for(failures.key);
+    if (!is_same(slot.key, failures.key))
+        slot = {failures.key, 0, 0};
+    add(slot, failures);
 }
 
-Pending *find_pending(SubTransactionId subtransaction, const GuessKey &key) noexcept {
+Pending *find_pending(SubTransactionId subtransaction, const FailureKey &key) noexcept {
     for (Pending &p : pending)
-        if (p.subtransaction == subtransaction && is_same(p.guesses.key, key))
+        if (p.subtransaction == subtransaction && is_same(p.failures.key, key))
             return &p;
     return nullptr;
 }
@@ -104,9 +104,9 @@ void on_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransaction
         return;
     if (event == SUBXACT_EVENT_COMMIT_SUB) {
         settle(mine, [parent](Pending &p) {
-            Pending *same = find_pending(parent, p.guesses.key);
+            Pending *same = find_pending(parent, p.failures.key);
             if (same != nullptr)
-                add(same->guesses, p.guesses);
+                add(same->failures, p.failures);
             else
                 p.subtransaction = parent;
             return same != nullptr;
@@ -114,7 +114,7 @@ void on_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransaction
     } else if (event == SUBXACT_EVENT_ABORT_SUB) {
         LWLockAcquire(area.lock(), LW_EXCLUSIVE);
         settle(mine, [](const Pending &p) {
-            take_back(p.guesses);
+            take_back(p.failures);
             return true;
         });
         LWLockRelease(area.lock());
@@ -127,7 +127,7 @@ void on_transaction(XactEvent event, void *) {
     if (event == XACT_EVENT_ABORT) {
         LWLockAcquire(area.lock(), LW_EXCLUSIVE);
         for (const Pending &p : pending)
-            take_back(p.guesses);
+            take_back(p.failures);
         LWLockRelease(area.lock());
         pending.clear();
     } else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE) {
@@ -137,31 +137,31 @@ void on_transaction(XactEvent event, void *) {
 
 } // namespace
 
-void request_guesses_memory() { area.request(); }
+void request_failed_sign_ins_memory() { area.request(); }
 
-void watch_guesses() {
+void watch_failed_sign_ins() {
     RegisterXactCallback(on_transaction, nullptr);
     RegisterSubXactCallback(on_subtransaction, nullptr);
 }
 
-GuessKey guess_key(const pg_uuid_t &target, std::string_view source) noexcept {
+FailureKey failure_key(const pg_uuid_t &target, std::string_view source) noexcept {
     return {MyDatabaseId, target,
             hash_bytes(reinterpret_cast<const unsigned char *>(source.data()),
                        static_cast<int>(source.size()))};
 }
 
-void note_guess(const GuessKey &key, TimestampTz now) {
+void note_failure(const FailureKey &key, TimestampTz now) {
     if (shared() == nullptr)
         return;
     const SubTransactionId here = GetCurrentSubTransactionId();
     if (Pending *same = find_pending(here, key); same != nullptr)
-        add(same->guesses, {key, 1, now});
+        add(same->failures, {key, 1, now});
     else
         pending.push_back({here, {key, 1, now}});
 }
 
-GuessesTakenBack guesses_taken_back(const GuessKey &key, TimestampTz now) noexcept {
-    GuessesTakenBack result{0, 0};
+FailuresTakenBack failures_taken_back(const FailureKey &key, TimestampTz now) noexcept {
+    FailuresTakenBack result{0, 0};
     if (shared() == nullptr)
         return result;
     LWLockAcquire(area.lock(), LW_SHARED);
@@ -172,7 +172,7 @@ GuessesTakenBack guesses_taken_back(const GuessKey &key, TimestampTz now) noexce
     return result;
 }
 
-void forget_guesses(const GuessKey &key) noexcept {
+void forget_failures(const FailureKey &key) noexcept {
     if (shared() == nullptr)
         return;
     LWLockAcquire(area.lock(), LW_EXCLUSIVE);
@@ -182,7 +182,7 @@ void forget_guesses(const GuessKey &key) noexcept {
     LWLockRelease(area.lock());
 }
 
-void forget_guesses(const pg_uuid_t &target) noexcept {
+void forget_failures(const pg_uuid_t &target) noexcept {
     if (shared() == nullptr)
         return;
     LWLockAcquire(area.lock(), LW_EXCLUSIVE);

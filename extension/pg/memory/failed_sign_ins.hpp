@@ -16,30 +16,30 @@ extern "C" {
 namespace pg_principal {
 
 // Called while the library is preloaded.
-void request_guesses_memory();
+void request_failed_sign_ins_memory();
 // Called once when the library is loaded.
-void watch_guesses();
+void watch_failed_sign_ins();
 
-// Whose password was guessed and where it is counted: auth.sign_in_attempts' key.
-struct GuessKey {
+// Whose sign-in failed and where that is counted: auth.sign_in_attempts' key.
+struct FailureKey {
     Oid database;
     pg_uuid_t target;
     uint32 source;
 };
-GuessKey guess_key(const pg_uuid_t &target, std::string_view source) noexcept;
+FailureKey failure_key(const pg_uuid_t &target, std::string_view source) noexcept;
 
 // This transaction has counted a wrong password. May throw std::bad_alloc.
-void note_guess(const GuessKey &key, TimestampTz now);
+void note_failure(const FailureKey &key, TimestampTz now);
 
-struct GuessesTakenBack {
+struct FailuresTakenBack {
     int count;
     TimestampTz last_at;
 };
 // Those of the last day; a count of 0 when there are none.
-GuessesTakenBack guesses_taken_back(const GuessKey &key, TimestampTz now) noexcept;
+FailuresTakenBack failures_taken_back(const FailureKey &key, TimestampTz now) noexcept;
 
-void forget_guesses(const GuessKey &key) noexcept;
+void forget_failures(const FailureKey &key) noexcept;
 // From all sources.
-void forget_guesses(const pg_uuid_t &target) noexcept;
+void forget_failures(const pg_uuid_t &target) noexcept;
 
 } // namespace pg_principal
