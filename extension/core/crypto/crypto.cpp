@@ -38,12 +38,12 @@ void openssl::check_memory() {
             throw std::bad_alloc();
 }
 
-bool openssl::has_failed(int said) {
-    bool failed = said < 0;
+bool openssl::has_failed(int result) {
+    bool failed = result < 0;
     while (const unsigned long error = ERR_get_error()) {
         if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
             throw std::bad_alloc();
-        // that it has no form of a signature is all that RSA has to say
+        // for RSA a wrong signature is an error, too: not in the form of one
         failed =
             failed || (ERR_GET_LIB(error) != ERR_LIB_RSA && ERR_GET_LIB(error) != ERR_LIB_PROV);
     }

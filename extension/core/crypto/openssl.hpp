@@ -49,17 +49,18 @@ class CleanQueue {
     CleanQueue &operator=(const CleanQueue &) = delete;
 };
 
-// What OpenSSL refuses for want of memory says nothing of a key or a signature: throws
-// std::bad_alloc when that is in the queue. To be called before a call's failure is believed.
+// Throws std::bad_alloc when OpenSSL's error queue reports a failed allocation. Call it before a
+// failure is taken for a bad key or a bad signature.
 void check_memory();
-// Whether a no to a signature may be an error; throws std::bad_alloc as check_memory() does.
-bool has_failed(int said);
-// Nor is there a want of memory that OpenSSL keeps to itself: throws std::bad_alloc when it gets
-// none.
+// Whether the result of a verification, which is not 1, reports an error rather than a mismatch;
+// throws std::bad_alloc as check_memory() does.
+bool has_failed(int result);
+// Allocates through OpenSSL and throws std::bad_alloc when that fails: some calls report a failed
+// allocation neither by their result nor in the queue.
 void probe_memory();
 
-// Some of OpenSSL says no without a word when it lacked memory, as it does when a signature or a
-// key is wrong: a no counts when it is said twice.
+// Some OpenSSL calls answer a failed allocation as they answer a wrong signature or key, with
+// nothing in the queue: a negative answer counts when the second call gives it, too.
 template <class Ask>
 bool confirmed(Ask ask) {
     clean_queue(); // of what others left there
@@ -72,16 +73,16 @@ bool confirmed(Ask ask) {
     return false;
 }
 
-// Of a signature a no counts at once, so that a forged one costs no more than a good one, unless
-// the queue tells of another failure than that it does not fit. What remains is a want of memory
-// that OpenSSL answers with a plain no: a good signature is refused once.
+// For signatures one negative answer is enough, unless the queue holds an error other than the
+// mismatch: a forged signature must not cost more than a good one. The price: when OpenSSL runs out
+// of memory without saying so, a good signature may be refused once.
 template <class Ask>
 bool is_verified(Ask ask) {
     clean_queue(); // of what others left there
-    int said = ask();
-    if (said != 1 && has_failed(said))
-        said = ask();
-    if (said == 1)
+    int result = ask();
+    if (result != 1 && has_failed(result))
+        result = ask();
+    if (result == 1)
         return true;
     check_memory();
     probe_memory();
@@ -106,7 +107,7 @@ T *require(T *object, const char *what) {
     return object;
 }
 
-// Of what fails for want of memory alone, often without a word in the queue.
+// For calls that fail only when memory runs out, often with nothing in the queue.
 template <class T>
 T *require_memory(T *object) {
     if (!object)

@@ -1,5 +1,5 @@
-// What OpenSSL looks up at first use it keeps for the life of the process, and of what it could not
-// build for want of memory it keeps that there is none. So everything is used once, early.
+// OpenSSL caches failed lookups: an algorithm that ran out of memory at its first use is gone for
+// the life of the process. So each algorithm is used once, early.
 #include "core/crypto/openssl.hpp"
 
 namespace pg_principal {
@@ -29,7 +29,7 @@ void use_generated(Alg alg) {
     require(PKey::from_pem(same.public_pem()).verify(alg, "message", signature), "verifying");
 }
 
-// Generating one takes long: a number that is nobody's key.
+// Generating a key takes long; any number of the right size serves.
 void use_rsa() {
     KeyParts parts;
     parts.n = std::string(256, '\xff');
@@ -47,7 +47,7 @@ void prepare_hashing() {
     try {
         use_hashing();
     } catch (const std::exception &) {
-        use_hashing(); // what is there now has not been lost
+        use_hashing(); // if this succeeds, nothing was lost
     }
 }
 
@@ -59,7 +59,7 @@ void prepare_crypto() {
     } catch (const Error &error) {
         throw Error(Errc::crypto_failed, {"first use"}, error.message());
     }
-    // providers need not have these, nor take a key like that
+    // a provider may lack these, or refuse such a key
     for (void (*use)() : {use_rsa, use_eddsa}) {
         try {
             use();
