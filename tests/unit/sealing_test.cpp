@@ -72,6 +72,16 @@ TEST(Sealing, TheFirstKeySealsAndAllOpen) {
     error_of(Errc::master_key_missing, [&] { MasterKeys().open(blob, "k"); });
 }
 
+TEST(Sealing, WhatAnEarlierVersionSealedElseOpens) {
+    const MasterKeys keys = parse_master_keys(hex_a, "x");
+    const std::string before = keys.seal("text", "former"), now = keys.seal("text", "present");
+    EXPECT_EQ(keys.open(before, "present", "name", "former").view(), "text");
+    EXPECT_EQ(keys.open(now, "present", "name", "former").view(), "text");
+    error_of(Errc::crypto_failed, [&] { keys.open(before, "present", "name"); });
+    error_of(Errc::crypto_failed, [&] { keys.open(now, "former", "name"); });
+    error_of(Errc::crypto_failed, [&] { keys.open(before, "present", "name", "another"); });
+}
+
 TEST(Sealing, OtherContextIsRefused) {
     const MasterKeys keys = parse_master_keys(hex_a, "x");
     const std::string blob = keys.seal("text", "kid-1");
