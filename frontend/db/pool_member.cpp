@@ -176,11 +176,11 @@ bool Pool::Member::wait(int events, Clock::time_point until) {
     return !(poller.revents & ~POLLOUT) || PQconsumeInput(connection.get()) == 1;
 }
 
-// The one result of a statement; the connection is ready for the next then.
+// The first error of a statement, or its last result; the connection is ready for the next then.
 Pool::Member::Answer Pool::Member::await() {
     PGconn *const raw = connection.get();
     const Clock::time_point until = Clock::now() + answer_time;
-    Answer first(nullptr, PQclear);
+    Answer kept(nullptr, PQclear);
     bool whole = false;
     for (bool there = true; there && !whole;) {
         for (int unsent = PQflush(raw); there && (unsent != 0 || PQisBusy(raw));
@@ -188,13 +188,14 @@ Pool::Member::Answer Pool::Member::await() {
             there = unsent >= 0 && wait(unsent > 0 ? POLLIN | POLLOUT : POLLIN, until);
         Answer next(PQgetResult(raw), PQclear); // of a lost connection: what came before its end
         whole = !next;
-        if (!first)
-            first = std::move(next);
+        // What fails only as the transaction ends comes behind the statement's own result.
+        if (next && (!kept || PQresultStatus(kept.get()) != PGRES_FATAL_ERROR))
+            kept = std::move(next);
     }
-    if (first && whole && PQstatus(raw) == CONNECTION_OK)
-        return first;
-    if (first && PQresultErrorField(first.get(), PG_DIAG_SQLSTATE))
-        throw_error(first.get());
+    if (kept && whole && PQstatus(raw) == CONNECTION_OK)
+        return kept;
+    if (kept && PQresultErrorField(kept.get(), PG_DIAG_SQLSTATE))
+        throw_error(kept.get());
     lose("the connection broke", true);
 }
 

@@ -10,11 +10,15 @@ using namespace http;
 
 namespace {
 
+struct Reply {
+    int status;
+    const char *code, *message;
+};
+
 struct Refused {
     const char *method, *path;
     Caller caller;
-    int status;
-    const char *code, *message;
+    const Reply &reply;
     void (*judge)(const Body &) =
         nullptr; // what is refused before, as it is where they are offered
     Routes::Key key = Routes::Key::required;
@@ -40,105 +44,78 @@ void judge_address(const Body &body) {
 
 constexpr Routes::Key open = Routes::Key::open;
 
-constexpr const char *no_mail = "This server sends no email";
+constexpr Reply no_mail{422, "email_provider_disabled", "This server sends no email"};
+constexpr Reply no_magic_link{422, "email_provider_disabled", "Login with magic link is disabled"};
+constexpr Reply no_otp{422, "otp_disabled", "Signups not allowed for otp"};
+constexpr Reply no_recovery{400, "email_provider_disabled", "This server sends no email"};
+constexpr Reply no_such_otp{403, "otp_expired", "Token has expired or is invalid"};
+constexpr Reply no_provider{400, "validation_failed",
+                            "Unsupported provider: provider is not enabled"};
+constexpr Reply no_callback{400, "bad_oauth_callback",
+                            "Unsupported provider: provider is not enabled"};
+constexpr Reply no_saml{404, "saml_provider_disabled", "SAML 2.0 is disabled"};
+constexpr Reply no_linking{404, "manual_linking_disabled", "Manual linking is disabled"};
+constexpr Reply no_totp{422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP"};
+constexpr Reply no_factor{404, "mfa_factor_not_found", "Factor not found"};
+constexpr Reply no_passkeys{404, "passkey_disabled", "Passkeys are disabled"};
+constexpr Reply no_oauth_server{404, "feature_disabled", "OAuth server is disabled"};
+constexpr Reply no_custom_providers{404, "feature_disabled", "Custom OAuth providers are disabled"};
+constexpr Reply audit_elsewhere{404, "feature_disabled", "The audit is at /api/audits"};
 
 constexpr Refused refused[] = {
-    {"POST", "/invite", Caller::admin, 422, "email_provider_disabled", no_mail, judge_email},
-    {"POST", "/admin/generate_link", Caller::admin, 422, "email_provider_disabled", no_mail,
-     judge_email},
-    {"POST", "/magiclink", Caller::anybody, 422, "email_provider_disabled",
-     "Login with magic link is disabled"},
-    {"POST", "/otp", Caller::anybody, 422, "otp_disabled", "Signups not allowed for otp"},
-    {"POST", "/recover", Caller::anybody, 400, "email_provider_disabled", no_mail},
-    {"POST", "/resend", Caller::anybody, 400, "email_provider_disabled", no_mail},
-    {"GET", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid",
-     nullptr, open},
-    {"POST", "/verify", Caller::anybody, 403, "otp_expired", "Token has expired or is invalid",
-     judge_address, open},
-    {"GET", "/reauthenticate", Caller::signed_in, 422, "email_provider_disabled", no_mail},
-    {"GET", "/authorize", Caller::anybody, 400, "validation_failed",
-     "Unsupported provider: provider is not enabled", nullptr, open},
-    {"GET", "/callback", Caller::anybody, 400, "bad_oauth_callback",
-     "Unsupported provider: provider is not enabled", nullptr, open},
-    {"POST", "/callback", Caller::anybody, 400, "bad_oauth_callback",
-     "Unsupported provider: provider is not enabled", nullptr, open},
-    {"POST", "/sso", Caller::anybody, 404, "saml_provider_disabled", "SAML 2.0 is disabled"},
-    {"GET", "/sso/saml/metadata", Caller::anybody, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled", nullptr, open},
-    {"POST", "/sso/saml/acs", Caller::anybody, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled", nullptr, open},
-    {"GET", "/admin/sso/providers", Caller::admin, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
-    {"POST", "/admin/sso/providers", Caller::admin, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
-    {"GET", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
-    {"PUT", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
-    {"DELETE", "/admin/sso/providers/:id", Caller::admin, 404, "saml_provider_disabled",
-     "SAML 2.0 is disabled"},
-    {"GET", "/user/identities/authorize", Caller::signed_in, 404, "manual_linking_disabled",
-     "Manual linking is disabled"},
-    {"DELETE", "/user/identities/:id", Caller::signed_in, 404, "manual_linking_disabled",
-     "Manual linking is disabled"},
-    {"POST", "/factors", Caller::signed_in, 422, "mfa_totp_enroll_not_enabled",
-     "MFA enroll is disabled for TOTP"},
-    {"POST", "/factors/:id/challenge", Caller::signed_in, 404, "mfa_factor_not_found",
-     "Factor not found"},
-    {"POST", "/factors/:id/verify", Caller::signed_in, 404, "mfa_factor_not_found",
-     "Factor not found"},
-    {"DELETE", "/factors/:id", Caller::signed_in, 404, "mfa_factor_not_found", "Factor not found"},
-    {"PUT", "/admin/users/:id/factors/:factor", Caller::admin, 404, "mfa_factor_not_found",
-     "Factor not found"},
-    {"DELETE", "/admin/users/:id/factors/:factor", Caller::admin, 404, "mfa_factor_not_found",
-     "Factor not found"},
-    {"GET", "/passkeys", Caller::signed_in, 404, "passkey_disabled", "Passkeys are disabled"},
-    {"POST", "/passkeys/authentication/options", Caller::anybody, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"POST", "/passkeys/authentication/verify", Caller::anybody, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"POST", "/passkeys/registration/options", Caller::signed_in, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"POST", "/passkeys/registration/verify", Caller::signed_in, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"PATCH", "/passkeys/:id", Caller::signed_in, 404, "passkey_disabled", "Passkeys are disabled"},
-    {"DELETE", "/passkeys/:id", Caller::signed_in, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"DELETE", "/admin/users/:id/passkeys/:passkey", Caller::admin, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"GET", "/admin/users/:id/passkeys", Caller::admin, 404, "passkey_disabled",
-     "Passkeys are disabled"},
-    {"GET", "/user/oauth/grants", Caller::signed_in, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"DELETE", "/user/oauth/grants", Caller::signed_in, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"GET", "/admin/oauth/clients", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"POST", "/admin/oauth/clients", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"GET", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"PUT", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"DELETE", "/admin/oauth/clients/:id", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"POST", "/admin/oauth/clients/:id/regenerate_secret", Caller::admin, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"GET", "/oauth/authorizations/:id", Caller::signed_in, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"POST", "/oauth/authorizations/:id/consent", Caller::signed_in, 404, "feature_disabled",
-     "OAuth server is disabled"},
-    {"GET", "/admin/custom-providers", Caller::admin, 404, "feature_disabled",
-     "Custom OAuth providers are disabled"},
-    {"POST", "/admin/custom-providers", Caller::admin, 404, "feature_disabled",
-     "Custom OAuth providers are disabled"},
-    {"GET", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
-     "Custom OAuth providers are disabled"},
-    {"PUT", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
-     "Custom OAuth providers are disabled"},
-    {"DELETE", "/admin/custom-providers/:id", Caller::admin, 404, "feature_disabled",
-     "Custom OAuth providers are disabled"},
-    {"GET", "/admin/audit", Caller::admin, 404, "feature_disabled", "The audit is at /api/audits"},
+    {"POST", "/invite", Caller::admin, no_mail, judge_email},
+    {"POST", "/admin/generate_link", Caller::admin, no_mail, judge_email},
+    {"POST", "/magiclink", Caller::anybody, no_magic_link},
+    {"POST", "/otp", Caller::anybody, no_otp},
+    {"POST", "/recover", Caller::anybody, no_recovery},
+    {"POST", "/resend", Caller::anybody, no_recovery},
+    {"GET", "/verify", Caller::anybody, no_such_otp, nullptr, open},
+    {"POST", "/verify", Caller::anybody, no_such_otp, judge_address, open},
+    {"GET", "/reauthenticate", Caller::signed_in, no_mail},
+    {"GET", "/authorize", Caller::anybody, no_provider, nullptr, open},
+    {"GET", "/callback", Caller::anybody, no_callback, nullptr, open},
+    {"POST", "/callback", Caller::anybody, no_callback, nullptr, open},
+    {"POST", "/sso", Caller::anybody, no_saml},
+    {"GET", "/sso/saml/metadata", Caller::anybody, no_saml, nullptr, open},
+    {"POST", "/sso/saml/acs", Caller::anybody, no_saml, nullptr, open},
+    {"GET", "/admin/sso/providers", Caller::admin, no_saml},
+    {"POST", "/admin/sso/providers", Caller::admin, no_saml},
+    {"GET", "/admin/sso/providers/:id", Caller::admin, no_saml},
+    {"PUT", "/admin/sso/providers/:id", Caller::admin, no_saml},
+    {"DELETE", "/admin/sso/providers/:id", Caller::admin, no_saml},
+    {"GET", "/user/identities/authorize", Caller::signed_in, no_linking},
+    {"DELETE", "/user/identities/:id", Caller::signed_in, no_linking},
+    {"POST", "/factors", Caller::signed_in, no_totp},
+    {"POST", "/factors/:id/challenge", Caller::signed_in, no_factor},
+    {"POST", "/factors/:id/verify", Caller::signed_in, no_factor},
+    {"DELETE", "/factors/:id", Caller::signed_in, no_factor},
+    {"PUT", "/admin/users/:id/factors/:factor", Caller::admin, no_factor},
+    {"DELETE", "/admin/users/:id/factors/:factor", Caller::admin, no_factor},
+    {"GET", "/passkeys", Caller::signed_in, no_passkeys},
+    {"POST", "/passkeys/authentication/options", Caller::anybody, no_passkeys},
+    {"POST", "/passkeys/authentication/verify", Caller::anybody, no_passkeys},
+    {"POST", "/passkeys/registration/options", Caller::signed_in, no_passkeys},
+    {"POST", "/passkeys/registration/verify", Caller::signed_in, no_passkeys},
+    {"PATCH", "/passkeys/:id", Caller::signed_in, no_passkeys},
+    {"DELETE", "/passkeys/:id", Caller::signed_in, no_passkeys},
+    {"DELETE", "/admin/users/:id/passkeys/:passkey", Caller::admin, no_passkeys},
+    {"GET", "/admin/users/:id/passkeys", Caller::admin, no_passkeys},
+    {"GET", "/user/oauth/grants", Caller::signed_in, no_oauth_server},
+    {"DELETE", "/user/oauth/grants", Caller::signed_in, no_oauth_server},
+    {"GET", "/admin/oauth/clients", Caller::admin, no_oauth_server},
+    {"POST", "/admin/oauth/clients", Caller::admin, no_oauth_server},
+    {"GET", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
+    {"PUT", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
+    {"DELETE", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
+    {"POST", "/admin/oauth/clients/:id/regenerate_secret", Caller::admin, no_oauth_server},
+    {"GET", "/oauth/authorizations/:id", Caller::signed_in, no_oauth_server},
+    {"POST", "/oauth/authorizations/:id/consent", Caller::signed_in, no_oauth_server},
+    {"GET", "/admin/custom-providers", Caller::admin, no_custom_providers},
+    {"POST", "/admin/custom-providers", Caller::admin, no_custom_providers},
+    {"GET", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
+    {"PUT", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
+    {"DELETE", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
+    {"GET", "/admin/audit", Caller::admin, audit_elsewhere},
 };
 
 } // namespace
@@ -148,14 +125,14 @@ void add_refused_routes(Routes &routes) {
         const auto refuse_it = [&one](const api::Backend &, const Request &request) -> Response {
             if (one.judge)
                 one.judge(Body(request, Body::May::be_empty));
-            throw Refusal{one.status, one.code, one.message};
+            throw Refusal{one.reply.status, one.reply.code, one.reply.message};
         };
         const api::Row row = {
             one.method, one.path, one.caller,
             "",         nullptr,  R"({"$ref":"#/components/schemas/SupabaseError"})",
-            {},         "",       one.status};
+            {},         "",       one.reply.status};
         Route made = routes.route_by_itself(row, refuse_it, one.key);
-        made.summary = std::string("Not offered: ") + one.message;
+        made.summary = std::string("Not offered: ") + one.reply.message;
         routes.add(std::move(made));
     }
 }

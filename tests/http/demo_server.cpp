@@ -17,6 +17,7 @@ namespace {
 const Statement answer{"SELECT $1::int * 2 AS twice"};
 const Statement nap{"SELECT pg_sleep($1::float8 / 1000), pg_backend_pid()"};
 const Statement held{"SELECT count(pg_advisory_xact_lock_shared($1::int))"};
+const Statement late{"INSERT INTO late_check VALUES (1)"};
 const Statement failing{"SELECT 1 / $1::int, 'the secret of the statement'"};
 
 std::string about(const Request &request) {
@@ -78,6 +79,11 @@ void add_database(RouteTable &routes, Pool &pool) {
                    [&pool](const Request &request) {
                        const Result result = pool.run(nap, {request.param("ms")});
                        return Response::text(200, std::string(result.text(0, 1)));
+                   }))
+        .add(route("GET", "/late",
+                   [&pool](const Request &) {
+                       pool.run(late);
+                       return Response::empty();
                    }))
         .add(route("GET", "/held/:lock",
                    [&pool](const Request &request) {
