@@ -17,7 +17,8 @@ inline std::uint64_t read_eight(const char *eight) noexcept {
     return v;
 }
 
-// Whether any of eight bytes must be escaped in a string: a quote, a backslash, a control character.
+// Whether any of eight bytes must be escaped in a string: a quote, a backslash or a control
+// character.
 constexpr bool has_escaped(std::uint64_t v) {
     const std::uint64_t control = (v - repeat(0x20)) & ~v & repeat(0x80);
     return (control | zero_bytes(v ^ repeat('"')) | zero_bytes(v ^ repeat('\\'))) != 0;
