@@ -17,8 +17,6 @@ namespace pg_principal::login {
 namespace {
 
 constexpr int max_workers = 64; // databases with logins at a time
-constexpr int log_lines = 20;   // refusals that are logged in one window
-constexpr TimestampTz log_window = 10 * USECS_PER_SEC;
 
 struct Worker {
     Oid database; // InvalidOid: free
@@ -28,9 +26,6 @@ struct Worker {
 
 struct Shared {
     Worker workers[max_workers];
-    Counter counters[max_counters];
-    TimestampTz window_began;
-    int logged;
     Slot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -112,6 +107,7 @@ const char *name_of(Door door) noexcept {
 void request_memory() {
     area.request();
     tokens.request();
+    request_refusal_memory();
 }
 
 bool is_available() noexcept { return own_index() >= 0; }
@@ -326,42 +322,6 @@ bool retire_worker(int index) noexcept {
     }
     worker = {};
     return true;
-}
-
-bool count_refusal(std::string_view reason) noexcept {
-    if (shared() == nullptr)
-        return true;
-    // what follows the colon tells of the token's making and would make a counter for each
-    reason = reason.substr(0, std::min(reason.find(':'), sizeof(Counter::reason) - 1));
-    const TimestampTz now = GetCurrentTimestamp();
-    const Lock lock(LW_EXCLUSIVE);
-    Counter *counter = shared()->counters;
-    Counter *const last = counter + max_counters - 1;
-    while (counter < last && counter->count > 0 && reason != counter->reason)
-        ++counter;
-    if (counter == last)
-        reason = "other";
-    if (counter->count == 0) {
-        std::memcpy(counter->reason, reason.data(), reason.size());
-        counter->reason[reason.size()] = '\0';
-    }
-    ++counter->count;
-    if (now - shared()->window_began >= log_window || now < shared()->window_began) {
-        shared()->window_began = now;
-        shared()->logged = 0;
-    }
-    return ++shared()->logged <= log_lines;
-}
-
-int read_counters(Counter *out, int size) noexcept {
-    if (shared() == nullptr)
-        return 0;
-    const Lock lock(LW_SHARED);
-    int count = 0;
-    for (const Counter &counter : shared()->counters)
-        if (counter.count > 0 && count < size)
-            out[count++] = counter;
-    return count;
 }
 
 } // namespace pg_principal::login

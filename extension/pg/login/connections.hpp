@@ -55,6 +55,7 @@ struct Case {
 };
 
 void request_memory();
+void request_refusal_memory();
 bool is_available() noexcept;
 
 // The slot of this process: written by itself and, for answers, by the worker of its database.
