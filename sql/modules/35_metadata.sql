@@ -16,8 +16,9 @@ COMMENT ON FUNCTION auth.metadata_of(jsonb) IS
 CREATE OR REPLACE FUNCTION auth.own_app_metadata(profile jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT (own_app_metadata.profile->'appMetadata') - 'pg_principal'
-        WHERE jsonb_typeof(own_app_metadata.profile->'appMetadata') = 'object';
+    -- CASE: a planner that knows the argument works out a list of results before it looks at WHERE.
+    SELECT CASE WHEN jsonb_typeof(own_app_metadata.profile->'appMetadata') = 'object'
+        THEN (own_app_metadata.profile->'appMetadata') - 'pg_principal' END;
 END;
 COMMENT ON FUNCTION auth.own_app_metadata(jsonb) IS
 'Internal: the appMetadata of a profile without what tokens say of every principal under the name '
