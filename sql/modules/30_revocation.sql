@@ -14,9 +14,7 @@ CREATE OR REPLACE FUNCTION auth.mark_ban() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        IF NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL THEN
-            NEW.ban_origin := 'operator';
-        END IF;
+        NEW.ban_origin := 'operator';
         RETURN NEW;
     END IF;
     IF NEW.banned_until IS NOT DISTINCT FROM OLD.banned_until THEN
@@ -61,7 +59,10 @@ COMMENT ON FUNCTION auth.mark_ban() IS
 CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM auth.forget_sign_ins(ARRAY[NEW.id]), auth.forget_guesses(NEW.id);
+    PERFORM auth.forget_guesses(NEW.id);
+    IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = NEW.id) THEN -- of many at once few have any
+        PERFORM auth.forget_sign_ins(ARRAY[NEW.id]);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -72,7 +73,7 @@ CREATE OR REPLACE TRIGGER forget_predecessor AFTER UPDATE ON auth.users
     EXECUTE FUNCTION auth.forget_predecessor();
 
 CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
-    FOR EACH ROW EXECUTE FUNCTION auth.mark_ban();
+    FOR EACH ROW WHEN (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL) EXECUTE FUNCTION auth.mark_ban();
 CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
     FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until OR OLD.owner_generation <> NEW.owner_generation)
     EXECUTE FUNCTION auth.mark_ban();

@@ -10,25 +10,30 @@ COMMENT ON FUNCTION auth.plain_name(text) IS 'Internal: a name without the case 
 CREATE OR REPLACE FUNCTION auth.judge_returners(only_one uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    returners constant uuid[] := ARRAY(
+        SELECT l.user_id FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        WHERE l.user_id = coalesce(only_one, l.user_id) ORDER BY l.user_id);
     returned record;
 BEGIN
     FOR returned IN
-        SELECT l.user_id, o.kind, l.held OR l.kind <> o.kind OR auth.plain_name(l.name) <> auth.plain_name(o.name)
-            OR lower(l.github_username COLLATE "C") <> lower(o.github_username COLLATE "C") AS is_another
-        FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
-        WHERE l.user_id = coalesce(only_one, l.user_id)
-        ORDER BY l.user_id
+        SELECT l.user_id, o.kind
+        FROM unnest(returners) WITH ORDINALITY AS r (user_id, n) JOIN auth.roster_leavers l ON l.user_id = r.user_id
+            JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        WHERE (l.held OR l.kind <> o.kind OR auth.plain_name(l.name) <> auth.plain_name(o.name)
+                OR lower(l.github_username COLLATE "C") <> lower(o.github_username COLLATE "C"))
+            AND u.ban_origin IS DISTINCT FROM 'provision' -- whom it has banned auth.provision() restores
+        ORDER BY r.n
     LOOP
-        IF returned.is_another THEN
-            PERFORM auth.take_hold(returned.user_id);
-            -- what auth.provision() has banned it restores
-            UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true, kind = returned.kind, updated_at = now()
-            WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
-        END IF;
-        -- whoever holds it is making it anew, or deletes the principal
-        DELETE FROM auth.roster_leavers l
-        WHERE l.user_id IN (SELECT o.user_id FROM auth.roster_leavers o WHERE o.user_id = returned.user_id FOR UPDATE SKIP LOCKED);
+        PERFORM auth.take_hold(returned.user_id);
+        UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true, kind = returned.kind, updated_at = now()
+        WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
     END LOOP;
+    -- whoever holds it is making it anew, or deletes the principal
+    WITH free AS MATERIALIZED (
+        SELECT l.user_id FROM unnest(returners) AS r (user_id) JOIN auth.roster_leavers l ON l.user_id = r.user_id
+        FOR UPDATE OF l SKIP LOCKED
+    )
+    DELETE FROM auth.roster_leavers l USING free f WHERE l.user_id = f.user_id;
 END
 $$;
 COMMENT ON FUNCTION auth.judge_returners(uuid) IS

@@ -175,9 +175,9 @@ SELECT regress_code($$SELECT auth.push_people((E'[{"email": "x@example.com", "na
        regress_code($$SELECT auth.pre_request() FROM set_config('request.headers', E'{"x": "\xff"}', true)$$) AS headers, regress_code($$SELECT auth.raise_error('user_missing', E'\xff')$$) AS error;
 -- nor can the audit tell of them
 SELECT regress_code($$SELECT auth.issue('jürgen@example.com', '1h', E'\xff') IS NOT NULL$$) AS label, regress_code($$WITH changed AS (UPDATE auth.users SET raw_user_meta_data = jsonb_build_object('name', E'\xff') RETURNING 1) SELECT count(*) FROM changed$$) AS change;
-ALTER TABLE auth.users DISABLE TRIGGER audit_update;
+ALTER TABLE auth.users DISABLE TRIGGER audit_changes;
 UPDATE auth.users SET raw_user_meta_data = jsonb_build_object('name', E'\xff');
-ALTER TABLE auth.users ENABLE TRIGGER audit_update;
+ALTER TABLE auth.users ENABLE TRIGGER audit_changes;
 SELECT regress_code($$SELECT length(auth.issue('jürgen@example.com')) > 100$$) AS metadata;
 -- whoever is refused is refused with an answer
 SELECT reason, payload FROM auth.sign_in(E'j\xfcrgen@example.com', 'x', NULL);

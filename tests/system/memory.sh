@@ -118,7 +118,7 @@ get_user, find_user, list_users, search_users, is_match~50~concat(auth.get_user(
 is_project_key~1000~auth.is_project_key(:token) OR auth.is_project_key('x.y.z' || random())~
 merged_metadata, registration_is_open, backend_proofs~300~auth.merged_metadata('{"a": 1}', '{"a": null}') FROM auth.registration_is_open(), auth.backend_proofs()~
 update_account~10~auth.update_account('{"userMetadata": {"a": 1}}')~auth.update_account('{}') FROM set_config('pg_principal.token', 'x', true)
-update_profile, change_user~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
+update_profile, change_user, principal_changes, audited_change, audited_time, is_audited~10~auth.update_profile(jsonb_build_object('jobTitle', random()::text))~auth.update_profile('{}') FROM set_config('pg_principal.token', 'x', true)
 update_user, set_app_role~3~auth.set_app_role(auth.uid(), 'ADMIN')~auth.update_user(NULL, '{}') FROM set_config('pg_principal.token', 'x', true)
 import_users, is_point_in_time~20~auth.import_users('[]')~auth.import_users('[{"email": "x"}, 1]')
 seconds, requested_ttl~300~auth.requested_ttl('{"a": 5}', 'a', 'access_token_ttl')~auth.seconds('nothing')

@@ -1,0 +1,40 @@
+-- What a statement changes of many principals the audit tells of as of each by itself.
+\getenv here PG_ABS_SRCDIR
+\set setup :here /sql/include/setup.sql
+\set teardown :here /sql/include/teardown.sql
+\i :setup
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'p' || i || '@example.com', 'name', 'P ' || i)) FROM generate_series(1, 24) AS i));
+SELECT * FROM auth.provision();
+-- one by one, and all at once
+UPDATE auth.users SET first_name = 'F', app_role = 'AUDITOR', raw_user_meta_data = '{"a": 1}' WHERE email = 'p1@example.com';
+UPDATE auth.users SET first_name = 'F', app_role = 'AUDITOR', raw_user_meta_data = '{"a": 1}' WHERE email <> 'p1@example.com';
+SELECT auth.set_password('p2@example.com', 'Th1sIsAStrong!Pass');
+-- what is not audited, and what only some change
+UPDATE auth.users SET last_sign_in_at = now(), app_role = CASE WHEN email LIKE 'p1_@example.com' THEN 'ADMIN' ELSE app_role END;
+UPDATE auth.users SET encrypted_password = '';
+-- a new address and more
+UPDATE auth.users SET email = 'new-' || email, job_title = 'J' WHERE email < 'p2';
+UPDATE auth.users SET id = gen_random_uuid(), job_title = 'K' WHERE email > 'p9';
+DELETE FROM auth.organization_people;
+SELECT * FROM auth.provision();
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', u.email, 'name', 'Q')) FROM auth.users u WHERE u.email ~ '^(new-)?p[0-9]'));
+SELECT * FROM auth.provision();
+-- principals without a chain, as a restore brings them
+INSERT INTO auth.users (email, created_at) SELECT 'r' || i || '@example.com', '2020-01-01Z' FROM generate_series(1, 12) AS i;
+UPDATE auth.users SET banned_until = '2100-01-01Z', ban_reason = 'R' WHERE email LIKE 'r%';
+UPDATE auth.users SET banned_until = '2100-01-01 00:00:00.0001Z' WHERE email LIKE 'r%';
+SELECT regexp_replace(regexp_replace(l.changes::text, '"[0-9-]+T[0-9:.]+Z"', '"a time"', 'g'), '(p|P )[0-9]+', '\1?', 'g') AS changes, l.reason,
+    l.metadata = jsonb_build_object('databaseRole', session_user) AS by_operator, count(*), min(l.seq), max(l.seq)
+FROM auth.audit_log l WHERE l.subject ~ '^(new-)?[pr][0-9]+@' GROUP BY 1, 2, 3 ORDER BY 1, 2;
+SELECT * FROM auth.audit_verify();
+-- by somebody: at once as one by one
+SELECT auth.create_signing_key() IS NOT NULL AS key;
+BEGIN;
+SELECT auth.authenticate(auth.issue('p3@example.com')) IS NOT NULL AS bound;
+SET LOCAL pg_principal.request_context = '{"ip": "192.0.2.1", "userAgent": "A"}';
+UPDATE auth.users SET phone_number = '1' WHERE email LIKE 'r%';
+UPDATE auth.users SET phone_number = '2' WHERE email = 'r1@example.com';
+SELECT l.actor_email, l.ip, l.user_agent, l.metadata, l.changes, count(*) FROM auth.audit_log l WHERE l.actor_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 5;
+COMMIT;
+SELECT * FROM auth.audit_verify();
+\i :teardown
