@@ -8,6 +8,7 @@ extern "C" {
 }
 
 #include <climits>
+#include <cstdint>
 #include <utility>
 
 namespace pg_principal::settings {

@@ -1,5 +1,7 @@
 #include "pgjwt/claims.hpp"
 
+#include <cstdint>
+
 #include "core/json/document.hpp"
 #include "pg/bridge/bridge.hpp"
 #include "pgjwt/encoding.hpp"

@@ -1,5 +1,7 @@
 #include "api/api.hpp"
 
+#include <cstdint>
+
 #include "api/fields.hpp"
 #include "api/routes.hpp"
 #include "core/json/document.hpp"

@@ -1,5 +1,6 @@
 #include "api/call.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <thread>
 

@@ -1,6 +1,7 @@
 // How a route asks the database, and what it answers when there is nothing to ask.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

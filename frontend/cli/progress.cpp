@@ -1,6 +1,7 @@
 #include "cli/progress.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #ifdef __linux__
 #include <linux/tcp.h>

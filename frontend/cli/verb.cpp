@@ -1,6 +1,7 @@
 #include "cli/verb.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <sstream>
 

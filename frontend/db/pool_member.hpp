@@ -1,6 +1,8 @@
 // One connection of the pool and what was prepared on it.
 #pragma once
 
+#include <cstdint>
+
 #include "db/pool.hpp"
 
 namespace pg_principal::db {

@@ -1,6 +1,7 @@
 #include "http/adapter.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/text.hpp"
 #include "http/text.hpp"

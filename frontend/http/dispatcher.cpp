@@ -1,6 +1,7 @@
 #include "http/dispatcher.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 

@@ -1,6 +1,7 @@
 #include "http/metrics.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 
 #include "http/routes.hpp"

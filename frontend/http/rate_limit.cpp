@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "core/crypto/crypto.hpp"
 #include "http/hash.hpp"

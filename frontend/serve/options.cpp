@@ -1,5 +1,7 @@
 #include "serve/options.hpp"
 
+#include <cstdint>
+
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"

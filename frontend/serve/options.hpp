@@ -1,6 +1,7 @@
 // The flags of `serve`, each also an environment variable, and what they amount to.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

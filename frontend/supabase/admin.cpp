@@ -1,5 +1,6 @@
 // Users, administered with the service_role key or by a principal with the app role ADMIN.
 #include <algorithm>
+#include <cstdint>
 
 #include "api/fields.hpp"
 #include "base/text.hpp"

@@ -1,5 +1,7 @@
 #include "supabase/call.hpp"
 
+#include <cstdint>
+
 #include "base/text.hpp"
 #include "core/base/utf8.hpp"
 #include "core/json/writer.hpp"

@@ -1,6 +1,7 @@
 // Between Supabase Auth's names for things and the database's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,6 +1,7 @@
 #include "terrain/names.hpp"
 
 #include <array>
+#include <cstdint>
 #include <numeric>
 #include <string_view>
 

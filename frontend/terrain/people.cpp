@@ -1,6 +1,7 @@
 #include "terrain/people.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 #include <unordered_map>
 

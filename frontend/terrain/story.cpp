@@ -1,6 +1,7 @@
 #include "terrain/story.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
 #include "core/principals/email.hpp"

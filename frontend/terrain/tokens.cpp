@@ -1,6 +1,7 @@
 #include "terrain/tokens.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "core/principals/email.hpp"
 #include "roster/file.hpp"

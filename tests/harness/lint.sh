@@ -51,6 +51,12 @@ core_is_pure() {
 
 # Each folder of the frontend includes those before it alone; how the database is asked and HTTP is
 # spoken knows nothing of the command line.
+# GCC 13 and later bring these types along with fewer of their other headers.
+includes_integers() {
+    ! git ls-files -z 'extension/*.hpp' 'frontend/*.hpp' | xargs -0 grep -lE 'std::u?int(8|16|32|64)_t' |
+        xargs grep -L '#include <cstdint>' | grep .
+}
+
 frontend_folders=(base db roster terrain http cli api supabase serve)
 folders_point_down() {
     local folder above=() i bad=0
@@ -144,6 +150,7 @@ else
 fi
 check "the library exports only SQL functions and the login" exports_only_sql_functions
 check "core/ is pure, only crypto knows OpenSSL, the frontend no server header" core_is_pure
+check "headers include <cstdint> for its types" includes_integers
 check "no folder of the frontend includes one above it" folders_point_down
 check "no include of the extension points up" no_include_points_up
 check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl sql/modules/*.sql

@@ -214,7 +214,7 @@ SQL
 
 # A case is a procedure of its own, whose plans are made once; a failure is caught where it happens,
 # as a driver's savepoint does. Once to warm up, a tenth as long; then between two measurements. What
-# grew is called as often once more, and that counts: a leak grows again, an allocator that settles does not.
+# grew is called as often again, twice at most, and the last time counts: a leak grows each time, an allocator that settles does not.
 script() { # NUMBER: the cases of one session, every second one
     local number=0 name share good bad n clean="DELETE FROM auth.sessions WHERE label IS DISTINCT FROM 'the test''s'; VACUUM auth.sessions, auth.audit_heads, auth.metrics;"
     measured() {
@@ -257,6 +257,10 @@ $(measured)
 SELECT :after_rss - :before_rss >= $(bound "$n") OR :after_used - :before_used >= $context_bound AS grew \\gset
 \\if :grew
 $(measured)
+SELECT :after_rss - :before_rss >= $(bound "$n") OR :after_used - :before_used >= $context_bound AS grew \\gset
+\\if :grew
+$(measured)
+\\endif
 \\endif
 \\echo :succeeded :failed :before_rss :before_used :after_rss :after_used
 SQL

@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pg_principal {
 

@@ -1,6 +1,7 @@
 #include "core/base/unicode.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 
 namespace pg_principal {

@@ -1,5 +1,6 @@
 #include "core/base/utf8.hpp"
 
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal {

@@ -2,6 +2,7 @@
 #include "core/crypto/openssl.hpp"
 
 #include <climits>
+#include <cstdint>
 
 namespace pg_principal {
 

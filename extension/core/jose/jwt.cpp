@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
 namespace pg_principal {

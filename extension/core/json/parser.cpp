@@ -3,6 +3,7 @@
 #include "core/base/utf8.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pg_principal::json {
 

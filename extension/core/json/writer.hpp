@@ -1,6 +1,8 @@
 // JSON text, written member by member. Texts are UTF-8.
 #pragma once
 
+#include <cstdint>
+
 #include "core/json/document.hpp"
 
 namespace pg_principal::json {

@@ -1,5 +1,7 @@
 #include "core/principals/audit_chain.hpp"
 
+#include <cstdint>
+
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/base/error.hpp"

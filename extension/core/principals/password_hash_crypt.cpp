@@ -2,6 +2,7 @@
 #include "core/principals/password_hash_parts.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pg_principal::password_hash {
 

@@ -5,6 +5,7 @@
 #include "core/json/document.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pg_principal::password_hash {
 

@@ -3,6 +3,7 @@
 
 #include "core/principals/password_hash.hpp"
 
+#include <cstdint>
 #include <initializer_list>
 #include <vector>
 

@@ -6,6 +6,7 @@
 #include "core/base/uuid.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pg_principal {
 

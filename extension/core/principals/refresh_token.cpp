@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal {

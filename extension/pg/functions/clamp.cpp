@@ -6,6 +6,7 @@ extern "C" {
 #include "access/xact.h"
 }
 
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 

@@ -18,6 +18,7 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 

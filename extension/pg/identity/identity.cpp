@@ -1,5 +1,7 @@
 #include "pg/identity/identity.hpp"
 
+#include <cstdint>
+
 #include "pg/identity/identity_cache.hpp"
 #include "pg/identity/verification.hpp"
 #include "pg/settings.hpp"

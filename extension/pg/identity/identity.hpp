@@ -10,6 +10,7 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -9,6 +9,7 @@
 #include "pg/tables/store.hpp"
 #include "pg/bridge/time.hpp"
 
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal {

@@ -4,6 +4,7 @@
 #include "pg/bridge/jsonb.hpp"
 #include "pg/tables/revocation.hpp"
 
+#include <cstdint>
 #include <limits>
 #include <list>
 

@@ -10,6 +10,7 @@ extern "C" {
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal::login {

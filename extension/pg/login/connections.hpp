@@ -10,6 +10,7 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -14,6 +14,7 @@ extern "C" {
 #include "utils/inval.h"
 }
 
+#include <cstdint>
 #include <cstring>
 
 namespace pg_principal {
