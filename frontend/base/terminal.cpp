@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal {
 

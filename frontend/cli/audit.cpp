@@ -5,7 +5,7 @@
 #include "cli/read_file.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 

@@ -5,6 +5,7 @@
 
 #include "cli/progress.hpp"
 #include "cli/read_file.hpp"
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "roster/file.hpp"
 #include "roster/write.hpp"

@@ -11,7 +11,7 @@
 
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 

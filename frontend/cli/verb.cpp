@@ -9,7 +9,7 @@
 
 #include "base/failure.hpp"
 #include "core/base/bytes.hpp"
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 

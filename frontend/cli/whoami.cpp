@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/terminal.hpp"
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::db {
 

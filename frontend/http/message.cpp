@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "core/base/utf8.hpp"
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 
 namespace pg_principal::http {
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

@@ -9,7 +9,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "roster/file.hpp"
 #include "terrain/tokens.hpp"

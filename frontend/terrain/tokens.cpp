@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/principals/email.hpp"
+#include "core/base/text.hpp"
+#include "core/base/utf8.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {

@@ -1,3 +1,4 @@
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 
 #include "core/base/unicode.hpp"

@@ -43,4 +43,17 @@ CharacterKind kind_of_character(char32_t c) noexcept {
     return after[-1].kind;
 }
 
+const char *hidden_character(char32_t c, CharacterKind kind) noexcept {
+    switch (kind) {
+    case CharacterKind::control:
+        return c == 0 ? "contains a NUL byte" : "contains a control character";
+    case CharacterKind::invisible:
+        return "contains an invisible character";
+    case CharacterKind::unassigned:
+        return "contains an unassigned or private-use character";
+    default:
+        return nullptr;
+    }
+}
+
 } // namespace pg_principal

@@ -20,4 +20,12 @@ enum class CharacterKind : std::uint8_t {
 
 CharacterKind kind_of_character(char32_t c) noexcept;
 
+// Why such a character must not be in an address: it does not show, or misleads. nullptr when it is
+// fine.
+const char *hidden_character(char32_t c, CharacterKind kind) noexcept;
+
+constexpr bool is_mark(CharacterKind kind) {
+    return kind == CharacterKind::mark || kind == CharacterKind::other_mark;
+}
+
 } // namespace pg_principal

@@ -40,6 +40,18 @@ bool is_utf8(std::string_view text) noexcept {
     return true;
 }
 
+std::optional<char32_t> next_character(std::string_view text, std::size_t &at) {
+    const std::size_t size = utf8_sequence(text.substr(at));
+    if (size == 0)
+        return std::nullopt;
+    const auto lead = static_cast<unsigned char>(text[at]);
+    char32_t c = size == 1 ? lead : lead & (0x7fU >> size);
+    for (std::size_t i = 1; i < size; ++i)
+        c = (c << 6) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
+    at += size;
+    return c;
+}
+
 void append_utf8(std::string &out, std::uint32_t c) {
     if (c < 0x80) {
         out += static_cast<char>(c);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,5 +12,8 @@ namespace pg_principal {
 std::size_t utf8_sequence(std::string_view text) noexcept;
 bool is_utf8(std::string_view text) noexcept;
 void append_utf8(std::string &out, std::uint32_t code_point);
+// Decodes one character at `at` and moves past it; nothing when the bytes there are not valid
+// UTF-8.
+std::optional<char32_t> next_character(std::string_view text, std::size_t &at);
 
 } // namespace pg_principal

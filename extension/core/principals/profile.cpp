@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/duration.hpp"
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "core/base/uuid.hpp"
 

@@ -1,5 +1,6 @@
 #include "core/principals/roster.hpp"
 
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 
 #include <unordered_map>

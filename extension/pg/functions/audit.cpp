@@ -1,6 +1,5 @@
 // The audit's hashes, what it tells of the request, and its lines in the server log.
 #include "core/principals/audit_chain.hpp"
-#include "core/principals/email.hpp"
 #include "core/base/error.hpp"
 #include "core/jose/jwt.hpp"
 #include "core/base/utf8.hpp"

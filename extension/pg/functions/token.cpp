@@ -1,5 +1,6 @@
 // Binding a token to the connection, minting one, reading a time to live.
 #include "core/base/duration.hpp"
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "core/base/error.hpp"
 #include "core/jose/jwt.hpp"
