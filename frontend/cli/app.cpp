@@ -1,22 +1,29 @@
 #include "cli/app.hpp"
 
+#include "cli/arguments.hpp"
+
 namespace pg_principal::cli {
 
 namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
 
-void build(Verb root, Session &session, AddCommands add_more) {
-    root.option("--dsn", session.dsn,
-                "Database, as key=value pairs or a URL without a password (default: PGHOST, "
-                "PGPORT, PGUSER, PGDATABASE, ...)")
-        .type("DSN");
-    root.epilogue("Examples:\n"
-                  "  pg_principal people push roster.yaml\n"
-                  "  pg_principal people provision\n"
-                  "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
-                  "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
-                  "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
+void build(CLI::App &root, Session &session, AddCommands add_more) {
+    root.require_subcommand(0, 1);
+#if CLI11_VERSION_MAJOR > 2 || CLI11_VERSION_MINOR > 5
+    root.get_formatter()->enable_footer_formatting(false); // which would lose its indentation
+#endif
+    root.set_version_flag("--version", root.get_name() + " " + version);
+    root.add_option("--dsn", session.dsn,
+                    "Database, as key=value pairs or a URL without a password (default: PGHOST, "
+                    "PGPORT, PGUSER, PGDATABASE, ...)")
+        ->type_name("DSN");
+    root.footer("Examples:\n"
+                "  pg_principal people push roster.yaml\n"
+                "  pg_principal people provision\n"
+                "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
+                "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
+                "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
     add_auth_commands(root, session);
     add_people_commands(root, session);
     add_keys_commands(root, session);
@@ -27,14 +34,40 @@ void build(Verb root, Session &session, AddCommands add_more) {
         add_more(root, session);
 }
 
-int carry_out(CommandLine &line, Session &session, int argc, const char *const *argv) {
+// False when the arguments asked for no more than what was printed: --help, --version.
+bool parse(CLI::App &root, int argc, const char *const *argv, std::ostream &out) {
+    try {
+        root.parse(arguments_of(argc, argv));
+        insist_on_variables(root);
+        return true;
+    } catch (const CLI::ExtrasError &) {
+        throw UsageError(describe_extra(root.remaining(true))); // with any --
+    } catch (const CLI::Success &e) {
+        root.exit(e, out, out);
+        return false;
+    } catch (const CLI::ParseError &e) {
+        throw UsageError(e.what());
+    }
+}
+
+// The verb as typed: "pg_principal auth issue".
+std::string chosen(const CLI::App &root) {
+    std::string path = root.get_name();
+    for (const CLI::App *app = &root; !app->get_subcommands().empty();) {
+        app = app->get_subcommands().front();
+        path += ' ' + app->get_name();
+    }
+    return path;
+}
+
+int carry_out(CLI::App &root, Session &session, int argc, const char *const *argv) {
     Streams &streams = session.streams;
     try {
-        if (!line.parse(argc, argv, streams.out))
+        if (!parse(root, argc, argv, streams.out))
             return done;
         if (!session.action)
             throw UsageError("a verb is missing");
-        check_dsn(session.dsn);
+        db::check_dsn(session.dsn);
         session.action();
         streams.out.flush();
         if (!streams.out)
@@ -42,32 +75,47 @@ int carry_out(CommandLine &line, Session &session, int argc, const char *const *
         return done;
     } catch (const UsageError &e) {
         print_error(streams.err, e.what(), {},
-                    e.hint.empty() ? "See " + line.chosen() + " --help." : e.hint);
+                    e.hint.empty() ? "See " + chosen(root) + " --help." : e.hint);
         return wrong_usage;
     }
 }
 
 } // namespace
 
-Verb add_command(Verb &parent, Session &session, const std::string &name,
-                 const std::string &description, const std::string &examples,
-                 std::function<void()> action) {
-    Verb command = parent.verb(name, description);
-    command.epilogue("Examples:\n" + examples);
-    command.option("--dsn", session.dsn, "Database (see pg_principal --help)").type("DSN");
-    if (action)
-        command.when_given([&session, run_it = std::move(action)] { session.action = run_it; });
-    return command;
+CLI::App *add_family(CLI::App &root, Session &session, const std::string &name,
+                     const std::string &description, const std::string &examples) {
+    CLI::App *family = root.add_subcommand(name, description);
+    family->require_subcommand(0, 1);
+    family->footer("Examples:\n" + examples);
+    family->add_option("--dsn", session.dsn, "Database (see pg_principal --help)")
+        ->type_name("DSN");
+    return family;
+}
+
+CLI::App *add_verb(CLI::App &family, Session &session, const std::string &name,
+                   const std::string &description, const std::string &examples,
+                   std::function<void()> action, const std::vector<std::string> &outputs) {
+    CLI::App *verb = add_family(family, session, name, description, examples);
+    if (!outputs.empty())
+        verb->add_option("--output", session.output,
+                         "What to print (default " + outputs.front() + ")")
+            ->check(CLI::IsMember(outputs))
+            ->type_name("FORMAT");
+    verb->callback([&session, outputs, act = std::move(action)] {
+        session.action = act;
+        if (session.output.empty() && !outputs.empty())
+            session.output = outputs.front();
+    });
+    return verb;
 }
 
 int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more) {
-    CommandLine line("pg_principal",
-                     "Identities for people and service accounts that live in PostgreSQL.",
-                     version);
+    CLI::App root("Identities for people and service accounts that live in PostgreSQL.",
+                  "pg_principal");
     Session session{streams};
-    build(line.root(), session, add_more);
+    build(root, session, add_more);
     try {
-        return carry_out(line, session, argc, argv);
+        return carry_out(root, session, argc, argv);
     } catch (const Failure &e) {
         streams.out.flush();
         print_error(streams.err, e.what(), e.detail, e.hint);

@@ -1,5 +1,8 @@
 #include "cli/app.hpp"
 
+#include <memory>
+
+#include "cli/arguments.hpp"
 #include "cli/read_file.hpp"
 #include "core/json/document.hpp"
 
@@ -7,78 +10,39 @@ namespace pg_principal::cli {
 
 namespace {
 
-void add_list(Verb &group, Session &session) {
-    const auto output = std::make_shared<std::string>();
-    Verb verb = add_command(
-        group, session, "list", "List the signing keys and their states",
-        "  pg_principal keys list\n"
-        "  pg_principal keys list --output json",
-        [&session, output] {
-            const Rows rows = session.connect().run(
-                "SELECT kid, alg, state, sealed, " + utc_time_sql("created_at") + ", " +
-                utc_time_sql("activated_at") + " FROM auth.list_signing_keys()");
-            Json list = Json::array();
-            Table table({"KID", "ALG", "STATE", "SEALED", "CREATED", "ACTIVATED"});
-            for (int row = 0; row < rows.size(); ++row) {
-                const bool sealed = rows.text(row, 3) == "t";
-                const auto activated = rows.get(row, 5);
-                list.push_back({{"kid", rows.text(row, 0)},
-                                {"alg", rows.text(row, 1)},
-                                {"state", rows.text(row, 2)},
-                                {"sealed", sealed},
-                                {"createdAt", rows.text(row, 4)},
-                                {"activatedAt", activated ? Json(*activated) : Json()}});
-                table.add({rows.get(row, 0), rows.get(row, 1), rows.get(row, 2),
-                           sealed ? "yes" : "no", rows.get(row, 4), activated});
-            }
-            if (*output == "json")
-                print_json(session.streams.out, list);
-            else
-                table.print(session.streams);
-        });
-    verb.output(*output, {"text", "json"});
-}
-
-void print_new_key(const Streams &streams, const std::string &verb, const std::string &kid,
-                   bool standby, const std::string &output) {
-    const char *const state = standby ? "standby" : "in_use";
-    if (output == "json")
-        print_json(streams.out, {{"kid", kid}, {"state", state}});
-    else if (output == "token")
-        streams.out << kid << '\n';
-    else
-        streams.out << verb << ' ' << kid << " (" << state << ")\n";
-}
-
-void add_create(Verb &group, Session &session) {
-    struct Options {
-        std::string algorithm = "HS256", output;
-        bool standby = false;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb = add_command(group, session, "create", "Create a signing key inside the database",
-                            "  pg_principal keys create\n"
-                            "  pg_principal keys create --alg ES256 --standby",
-                            [&session, options] {
-                                const Rows rows = session.connect().run(
-                                    "SELECT auth.create_signing_key($1::pg_catalog.text, "
-                                    "$2::pg_catalog.bool)",
-                                    {options->algorithm, options->standby ? "false" : "true"});
-                                print_new_key(session.streams, "created", rows.text(0, 0),
-                                              options->standby, options->output);
-                            });
-    verb.option("--alg", options->algorithm, "Signature algorithm (default HS256)")
-        .one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
-                 "ES256", "ES384", "ES512", "EdDSA"})
-        .type("ALG");
-    verb.flag("--standby", options->standby, "Publish it, but do not sign with it yet");
-    verb.output(options->output, {"text", "json", "token"});
-}
-
-struct ImportOptions {
-    std::string variable, secret_file, jwk_file, output;
+struct Options {
+    std::string kid, algorithm = "HS256";
+    std::string variable, secret_file, jwk_file;
     bool standby = false;
 };
+
+void list(const Session &session) {
+    const db::Result rows =
+        session.ask("SELECT kid, alg, state, pg_catalog.to_json(sealed), " +
+                    utc_time_sql("created_at") + ", " + utc_time_sql("activated_at") +
+                    ", CASE WHEN sealed THEN 'yes' ELSE 'no' END FROM auth.list_signing_keys()");
+    print_rows(
+        session.streams, session.output, rows,
+        {{{"kid"}, {"alg"}, {"state"}, {"sealed", true}, {"createdAt"}, {"activatedAt"}},
+         {{"KID", 0}, {"ALG", 1}, {"STATE", 2}, {"SEALED", 6}, {"CREATED", 4}, {"ACTIVATED", 5}}});
+}
+
+void print_new_key(const Session &session, const char *done, std::string_view kid, bool standby) {
+    const char *const state = standby ? "standby" : "in_use";
+    if (session.wants("json"))
+        print_object(session.streams.out, {{"kid", kid}, {"state", state}});
+    else if (session.wants("token"))
+        session.streams.out << kid << '\n';
+    else
+        session.streams.out << done << ' ' << kid << " (" << state << ")\n";
+}
+
+void create(const Session &session, const Options &options) {
+    const db::Result rows =
+        session.ask("SELECT auth.create_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
+                    {options.algorithm, options.standby ? "false" : "true"});
+    print_new_key(session, "created", rows.text(0, 0), options.standby);
+}
 
 // No message here may repeat anything of what was read.
 bool holds_keys(std::string_view text) {
@@ -90,7 +54,7 @@ bool holds_keys(std::string_view text) {
            (document.root().is_object() || document.root().is_array());
 }
 
-std::string key_material(const ImportOptions &options) {
+std::string key_material(const Options &options) {
     const std::string &file = options.secret_file.empty() ? options.jwk_file : options.secret_file;
     std::string material = read_secret(options.variable, file);
     if (!options.jwk_file.empty() && !holds_keys(material))
@@ -98,80 +62,89 @@ std::string key_material(const ImportOptions &options) {
     return material;
 }
 
-void add_import(Verb &group, Session &session) {
-    const auto options = std::make_shared<ImportOptions>();
-    Verb verb = add_command(
-        group, session, "import", "Import a signing key; it is never an argument",
-        "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-        "  pg_principal keys import --jwk-file key.json --standby",
-        [&session, options] {
-            const int sources = !options->variable.empty() + !options->secret_file.empty() +
-                                !options->jwk_file.empty();
-            if (sources != 1)
-                throw UsageError("one of --secret-env, --secret-file, --jwk-file is needed");
-            const std::string material = key_material(*options);
-            const Rows rows = session.connect().run(
-                "SELECT auth.import_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
-                {material, options->standby ? "false" : "true"});
-            print_new_key(session.streams, "imported", rows.text(0, 0), options->standby,
-                          options->output);
-            if (options->jwk_file.empty() && options->output == "text")
-                session.streams.out
-                    << "It signs and verifies here. What it signed elsewhere stays refused: no\n"
-                       "session stands for it. An anon or service_role key in use goes on once it\n"
-                       "is adopted: pg_principal auth adopt-key; users sign in again.\n";
-        });
-    verb.option("--secret-env", options->variable,
-                "The environment variable that holds an HS256 secret")
-        .type("VAR");
-    verb.option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
-        .type("FILE");
-    verb.option(
-            "--jwk-file", options->jwk_file,
-            "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json")
-        .type("FILE");
-    verb.flag("--standby", options->standby, "Publish it, but do not sign with it yet");
-    verb.output(options->output, {"text", "json", "token"});
+void import_key(const Session &session, const Options &options) {
+    const int sources =
+        !options.variable.empty() + !options.secret_file.empty() + !options.jwk_file.empty();
+    if (sources != 1)
+        throw UsageError("one of --secret-env, --secret-file, --jwk-file is needed");
+    const db::Result rows =
+        session.ask("SELECT auth.import_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
+                    {key_material(options), options.standby ? "false" : "true"});
+    print_new_key(session, "imported", rows.text(0, 0), options.standby);
+    if (options.jwk_file.empty() && session.wants("text"))
+        session.streams.out
+            << "It signs and verifies here. What it signed elsewhere stays refused: no\n"
+               "session stands for it. An anon or service_role key in use goes on once it\n"
+               "is adopted: pg_principal auth adopt-key; users sign in again.\n";
 }
 
-void add_transition(Verb &group, Session &session, const std::string &name,
-                    const std::string &description, const std::string &sql,
-                    const std::string &done_word) {
-    struct Options {
-        std::string kid, output;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb =
-        add_command(group, session, name, description,
-                    "  pg_principal keys " + name + " nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
-                    [&session, options, sql, done_word] {
-                        session.connect().run(sql, {options->kid});
-                        if (options->output == "json")
-                            print_json(session.streams.out, {{done_word, options->kid}});
-                        else
-                            session.streams.out << done_word << ' ' << printable(options->kid)
-                                                << '\n';
-                    });
-    verb.option("KID", options->kid, "The key's id, as keys list shows it").required().type("");
-    verb.output(options->output, {"text", "json"});
+void add_standby(CLI::App &verb, Options &options) {
+    verb.add_flag("--standby", options.standby, "Publish it, but do not sign with it yet");
+}
+
+void add_import(CLI::App &group, Session &session, const std::shared_ptr<Options> &options) {
+    CLI::App *verb =
+        add_verb(group, session, "import", "Import a signing key; it is never an argument",
+                 "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                 "  pg_principal keys import --jwk-file key.json --standby",
+                 [&session, options] { import_key(session, *options); }, {"text", "json", "token"});
+    verb->add_option("--secret-env", options->variable,
+                     "The environment variable that holds an HS256 secret")
+        ->type_name("VAR");
+    verb->add_option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
+        ->type_name("FILE");
+    verb->add_option(
+            "--jwk-file", options->jwk_file,
+            "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json")
+        ->type_name("FILE");
+    add_standby(*verb, *options);
 }
 
 } // namespace
 
-void add_keys_commands(Verb &root, Session &session) {
-    Verb group =
-        add_command(root, session, "keys", "Signing keys: created, rotated and revoked in place",
-                    "  pg_principal keys create\n"
-                    "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-                    "  pg_principal keys list");
-    add_list(group, session);
-    add_create(group, session);
-    add_import(group, session);
-    add_transition(group, session, "activate", "Sign with this key from now on",
+void add_keys_commands(CLI::App &root, Session &session) {
+    CLI::App *group =
+        add_family(root, session, "keys", "Signing keys: created, rotated and revoked in place",
+                   "  pg_principal keys create\n"
+                   "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                   "  pg_principal keys list");
+    const auto options = std::make_shared<Options>();
+    add_verb(*group, session, "list", "List the signing keys and their states",
+             "  pg_principal keys list\n"
+             "  pg_principal keys list --output json",
+             [&session] { list(session); });
+
+    CLI::App *verb =
+        add_verb(*group, session, "create", "Create a signing key inside the database",
+                 "  pg_principal keys create\n"
+                 "  pg_principal keys create --alg ES256 --standby",
+                 [&session, options] { create(session, *options); }, {"text", "json", "token"});
+    verb->add_option("--alg", options->algorithm, "Signature algorithm (default HS256)")
+        ->check(CLI::IsMember(std::vector<std::string>{"HS256", "HS384", "HS512", "RS256", "RS384",
+                                                       "RS512", "PS256", "PS384", "PS512", "ES256",
+                                                       "ES384", "ES512", "EdDSA"}))
+        ->type_name("ALG");
+    add_standby(*verb, *options);
+
+    add_import(*group, session, options);
+
+    const auto add_transition = [&](const std::string &name, const char *description,
+                                    const char *sql, const char *done) {
+        add_verb(*group, session, name, description,
+                 "  pg_principal keys " + name + " nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
+                 [&session, options, sql, done] {
+                     session.ask(sql, {options->kid});
+                     print_done(session, done, options->kid);
+                 })
+            ->add_option("KID", options->kid, "The key's id, as keys list shows it")
+            ->required()
+            ->type_name("");
+    };
+    add_transition("activate", "Sign with this key from now on",
                    "SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated");
-    add_transition(group, session, "retire", "Stop signing with it; its tokens live on",
+    add_transition("retire", "Stop signing with it; its tokens live on",
                    "SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired");
-    add_transition(group, session, "revoke", "End it: every token it signed dies",
+    add_transition("revoke", "End it: every token it signed dies",
                    "SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked");
 }
 

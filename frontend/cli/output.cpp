@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
 
@@ -19,7 +21,7 @@ std::size_t characters(std::string_view text) {
 
 void print_json(std::ostream &out, const Json &value) {
     // JSON leaves DEL and the controls of U+0080 to U+009F as they are; a terminal obeys some.
-    const std::string text = value.dump(2);
+    const std::string text = value.dump(2, ' ', false, Json::error_handler_t::replace);
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t start = at;
         const std::optional<char32_t> c = next_character(text, at);
@@ -37,9 +39,17 @@ void print_json(std::ostream &out, const Json &value) {
     out << '\n';
 }
 
-void Table::add(std::vector<std::optional<std::string>> row) {
+void print_object(std::ostream &out,
+                  const std::vector<std::pair<const char *, std::string_view>> &members) {
+    Json object;
+    for (const auto &[name, value] : members)
+        object[name] = value;
+    print_json(out, object);
+}
+
+void Table::add(const std::vector<std::optional<std::string_view>> &row) {
     std::vector<std::string> cells;
-    for (const std::optional<std::string> &cell : row)
+    for (const std::optional<std::string_view> &cell : row)
         cells.push_back(cell && !cell->empty() ? printable(*cell) : "-");
     rows_.push_back(std::move(cells));
 }
@@ -64,6 +74,61 @@ void Table::print(const Streams &streams) const {
     streams.out << (streams.out_is_terminal ? "\033[1m" + heading + "\033[0m" : heading) << '\n';
     for (const auto &row : rows_)
         streams.out << line(row) << '\n';
+}
+
+namespace {
+
+Json object_of(const db::Result &rows, int row, const std::vector<Listing::Member> &members) {
+    Json object;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto value = rows.maybe(row, static_cast<int>(i));
+        Json &member = object[members[i].name];
+        if (value && members[i].is_json)
+            member = Json::parse(*value, nullptr, false);
+        if (value && (!members[i].is_json || member.is_discarded()))
+            member = *value; // also a number that is too large for a machine
+    }
+    return object;
+}
+
+} // namespace
+
+Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members) {
+    Json list = Json::array();
+    for (int row = 0; row < rows.rows(); ++row)
+        list.push_back(object_of(rows, row, members));
+    return list;
+}
+
+void print_first(std::ostream &out, const db::Result &rows,
+                 const std::vector<Listing::Member> &members) {
+    print_json(out, object_of(rows, 0, members));
+}
+
+void print_table(const Streams &streams, const db::Result &rows, const Listing &listing) {
+    if (rows.rows() == 0 && listing.nothing) {
+        streams.out << listing.nothing << '\n';
+        return;
+    }
+    std::vector<std::string> heading;
+    for (const Listing::Heading &column : listing.table)
+        heading.emplace_back(column.text);
+    Table table(std::move(heading));
+    for (int row = 0; row < rows.rows(); ++row) {
+        std::vector<std::optional<std::string_view>> cells;
+        for (const Listing::Heading &column : listing.table)
+            cells.push_back(rows.maybe(row, column.column));
+        table.add(cells);
+    }
+    table.print(streams);
+}
+
+void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
+                const Listing &listing) {
+    if (output == "json")
+        print_json(streams.out, list_of(rows, listing.members));
+    else
+        print_table(streams, rows, listing);
 }
 
 std::string utc_time_sql(std::string_view expression) {

@@ -5,12 +5,17 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "base/json_tree.hpp"
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/terminal.hpp"
+#include "db/connection.hpp"
 
 namespace pg_principal::cli {
+
+using Json = nlohmann::ordered_json; // members keep the order in which they were added
 
 struct Streams {
     std::istream &in;
@@ -21,18 +26,46 @@ struct Streams {
 };
 
 void print_json(std::ostream &out, const Json &value);
+// An object of texts.
+void print_object(std::ostream &out,
+                  const std::vector<std::pair<const char *, std::string_view>> &members);
 
 // Columns as wide as their content, heading in bold on a terminal.
 class Table {
   public:
     explicit Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
-    void add(std::vector<std::optional<std::string>> row);
+    void add(const std::vector<std::optional<std::string_view>> &row);
     void print(const Streams &streams) const;
 
   private:
     std::vector<std::string> heading_;
     std::vector<std::vector<std::string>> rows_;
 };
+
+// How a result is printed: which of its columns are members of a row's JSON object, and which stand
+// in the table.
+struct Listing {
+    struct Member {
+        const char *name;
+        bool is_json = false; // goes in as it is: numbers, truth values, objects
+    };
+    struct Heading {
+        const char *text;
+        int column;
+    };
+    std::vector<Member> members; // of the first columns
+    std::vector<Heading> table;
+    const char *nothing = nullptr; // instead of a table without rows
+};
+
+// The first row as an object; all of them as a list.
+void print_first(std::ostream &out, const db::Result &rows,
+                 const std::vector<Listing::Member> &members);
+Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members);
+void print_table(const Streams &streams, const db::Result &rows, const Listing &listing);
+// As --output says: json or text.
+void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
+                const Listing &listing);
 
 // The SQL for a timestamp as ISO 8601 in UTC; the expression is ours, never a user's.
 std::string utc_time_sql(std::string_view expression);

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
-#include "cli/progress.hpp"
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.hpp"
 #include "cli/read_file.hpp"
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
@@ -27,7 +30,7 @@ std::vector<std::string> format_names() {
 }
 
 struct InputOptions {
-    std::string file, format, output;
+    std::string file, format;
     std::vector<std::string> maps;
     RosterOptions roster;
     std::string label() const { return file == "-" ? "standard input" : printable(file); }
@@ -92,192 +95,150 @@ Roster load(const Session &session, const InputOptions &options) {
     }
 }
 
-void add_input(Verb &verb, InputOptions &options) {
-    verb.option("FILE", options.file,
-                "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
-                "standard input")
-        .required()
-        .type("");
-    verb.option("--format", options.format, "yaml, csv, json or terrain")
-        .one_of(format_names())
-        .type("FORMAT");
-    verb.option("--map", options.maps,
-                "A field of the file that is one of a roster, repeatable; several are joined: "
-                "--map mail=email --map givenName+surname=name")
-        .type("FIELD=ROSTER_FIELD")
-        .one_each();
-    verb.flag("--ignore-unknown-fields", options.roster.ignore_unknown_fields,
-              "Drop fields that a roster does not have instead of refusing them");
+void validate(const Session &session, const InputOptions &options) {
+    const Roster roster = load(session, options);
+    const auto accounts = static_cast<std::size_t>(
+        std::count_if(roster.rows.begin(), roster.rows.end(),
+                      [](const RosterRow &row) { return row.kind == "service_account"; }));
+    const std::size_t persons = roster.rows.size() - accounts;
+    if (session.wants("json"))
+        print_json(
+            session.streams.out,
+            {{"rows", roster.rows.size()}, {"persons", persons}, {"serviceAccounts", accounts}});
+    else
+        session.streams.out << options.label() << ": " << counted(roster.rows.size(), "row", "rows")
+                            << ", all valid (" << counted(persons, "person", "persons") << ", "
+                            << counted(accounts, "service account", "service accounts") << ")\n";
 }
 
-void add_validate(Verb &group, Session &session) {
+void push(const Session &session, const InputOptions &options) {
+    const db::Result result =
+        session.ask("SELECT auth.push_people($1::pg_catalog.jsonb)",
+                    {write_push_roster(load(session, options).rows)}, "people push");
+    if (session.wants("json"))
+        print_first(session.streams.out, result, {{"imported", true}});
+    else
+        session.streams.out << "imported " << result.text(0, 0) << '\n';
+}
+
+void render(const Session &session, const InputOptions &options) {
+    const Roster roster = load(session, options);
+    session.streams.out << (session.wants("yaml")  ? write_yaml_roster(roster.rows)
+                            : session.wants("csv") ? write_csv_roster(roster.rows)
+                                                   : write_json_roster(roster.rows));
+}
+
+void provision(const Session &session, bool dry_run) {
+    const db::Result rows = session.ask("SELECT created, restored, decommissioned, unchanged, "
+                                        "pg_catalog.to_json($1::pg_catalog.bool) "
+                                        "FROM auth.provision($1::pg_catalog.bool)",
+                                        {dry_run ? "true" : "false"});
+    const std::vector<Listing::Member> members = {{"created", true},
+                                                  {"restored", true},
+                                                  {"decommissioned", true},
+                                                  {"unchanged", true},
+                                                  {"dryRun", true}};
+    if (session.wants("json"))
+        return print_first(session.streams.out, rows, members);
+    for (int column = 0; column < 4; ++column)
+        session.streams.out << members[static_cast<std::size_t>(column)].name << ' '
+                            << rows.text(0, column) << '\n';
+}
+
+void remove(const Session &session, const std::string &email) {
+    const db::Result rows = session.ask("SELECT auth.remove_person($1::pg_catalog.text)", {email});
+    const std::string removed = normalise_email(email);
+    if (!rows.boolean(0, 0))
+        throw Failure("no organization_people row for " + printable(removed));
+    print_done(session, "removed", removed);
+}
+
+void rename(const Session &session, const std::string &old_email, const std::string &new_email) {
+    const db::Result rows = session.ask(
+        "SELECT $3::pg_catalog.text, $4::pg_catalog.text, "
+        "auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)", // no id before provision
+        {old_email, new_email, printable(normalise_email(old_email)),
+         printable(normalise_email(new_email))});
+    if (session.wants("json"))
+        print_first(session.streams.out, rows, {{"renamed"}, {"to"}, {"id"}});
+    else
+        session.streams.out << "renamed " << rows.text(0, 0) << " to " << rows.text(0, 1) << '\n';
+}
+
+// A verb that reads a roster.
+void add_reader(CLI::App &group, Session &session, const char *name, const char *description,
+                const char *examples, void (*act)(const Session &, const InputOptions &),
+                const std::vector<std::string> &outputs = {"text", "json"}) {
     const auto options = std::make_shared<InputOptions>();
-    Verb verb = add_command(
-        group, session, "validate", "Check a roster without touching the database",
-        "  pg_principal people validate roster.csv\n"
-        "  pg_principal people validate --format yaml - < people",
-        [&session, options] {
-            const Roster roster = load(session, *options);
-            const auto accounts = static_cast<std::size_t>(
-                std::count_if(roster.rows.begin(), roster.rows.end(),
-                              [](const RosterRow &row) { return row.kind == "service_account"; }));
-            const std::size_t persons = roster.rows.size() - accounts;
-            if (options->output == "json")
-                print_json(session.streams.out, {{"rows", roster.rows.size()},
-                                                 {"persons", persons},
-                                                 {"serviceAccounts", accounts}});
-            else
-                session.streams.out
-                    << options->label() << ": " << counted(roster.rows.size(), "row", "rows")
-                    << ", all valid (" << counted(persons, "person", "persons") << ", "
-                    << counted(accounts, "service account", "service accounts") << ")\n";
-        });
-    add_input(verb, *options);
-    verb.output(options->output, {"text", "json"});
-}
-
-void add_push(Verb &group, Session &session) {
-    const auto options = std::make_shared<InputOptions>();
-    Verb verb = add_command(
-        group, session, "push", "Add or update the rows of a roster, all or none; removes nobody",
-        "  pg_principal people push roster.yaml\n"
-        "  pg_principal people push story.terrain\n"
-        "  pg_principal people push entra.csv --map mail=email --map givenName+surname=name "
-        "--ignore-unknown-fields\n"
-        "  export-people | pg_principal people push --format csv -",
-        [&session, options] {
-            const std::string rows = write_push_roster(load(session, *options).rows);
-            Database database = session.connect();
-            const auto push = [&](Observer *observer) {
-                return database.run("SELECT auth.push_people($1::pg_catalog.jsonb)", {rows},
-                                    observer);
-            };
-            Rows result(nullptr);
-            if (session.streams.err_is_terminal) {
-                Progress progress(session.streams.err, "people push");
-                result = push(&progress);
-            } else {
-                result = push(nullptr);
-            }
-            if (options->output == "json")
-                print_json(session.streams.out, {{"imported", std::stoll(result.text(0, 0))}});
-            else
-                session.streams.out << "imported " << result.text(0, 0) << '\n';
-        });
-    add_input(verb, *options);
-    verb.output(options->output, {"text", "json"});
-}
-
-void add_render(Verb &group, Session &session) {
-    const auto options = std::make_shared<InputOptions>();
-    Verb verb = add_command(
-        group, session, "render", "Print the roster that a story or another roster describes",
-        "  pg_principal people render story.terrain > roster.yaml\n"
-        "  pg_principal people render story.terrain --output csv",
-        [&session, options] {
-            const Roster roster = load(session, *options);
-            session.streams.out << (options->output == "yaml"  ? write_yaml_roster(roster.rows)
-                                    : options->output == "csv" ? write_csv_roster(roster.rows)
-                                                               : write_json_roster(roster.rows));
-        });
-    add_input(verb, *options);
-    verb.output(options->output, {"yaml", "csv", "json"});
-}
-
-void add_provision(Verb &group, Session &session) {
-    struct Options {
-        bool dry_run = false;
-        std::string output;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb = add_command(
-        group, session, "provision",
-        "Bring the accounts in line with the roster: create, restore, decommission",
-        "  pg_principal people provision --dry-run\n"
-        "  pg_principal people provision",
-        [&session, options] {
-            const Rows rows =
-                session.connect().run("SELECT created, restored, decommissioned, unchanged "
-                                      "FROM auth.provision($1::pg_catalog.bool)",
-                                      {options->dry_run ? "true" : "false"});
-            const char *const names[] = {"created", "restored", "decommissioned", "unchanged"};
-            Json json;
-            for (int column = 0; column < 4; ++column) {
-                json[names[column]] = std::stoll(rows.text(0, column));
-                if (options->output == "text")
-                    session.streams.out << names[column] << ' ' << rows.text(0, column) << '\n';
-            }
-            json["dryRun"] = options->dry_run;
-            if (options->output == "json")
-                print_json(session.streams.out, json);
-        });
-    verb.flag("--dry-run", options->dry_run, "Count, change nothing");
-    verb.output(options->output, {"text", "json"});
-}
-
-void add_remove(Verb &group, Session &session) {
-    struct Options {
-        std::string email, output;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb = add_command(
-        group, session, "remove", "Take one row out of the roster; provision then bans the account",
-        "  pg_principal people remove --email ada@example.com && pg_principal people provision",
-        [&session, options] {
-            const Rows rows = session.connect().run(
-                "SELECT auth.remove_person($1::pg_catalog.text)", {options->email});
-            const std::string email = printable(normalise_email(options->email));
-            if (rows.text(0, 0) != "t")
-                throw Failure("no organization_people row for " + email);
-            if (options->output == "json")
-                print_json(session.streams.out, {{"removed", email}});
-            else
-                session.streams.out << "removed " << email << '\n';
-        });
-    verb.option("--email", options->email, "Whose row").required();
-    verb.output(options->output, {"text", "json"});
-}
-
-void add_rename(Verb &group, Session &session) {
-    struct Options {
-        std::string from, to, output;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb = add_command(
-        group, session, "rename",
-        "Give somebody another address; account, tokens and reports stay theirs",
-        "  pg_principal people rename --from ada@old.example --to ada@new.example",
-        [&session, options] {
-            const Rows rows = session.connect().run(
-                "SELECT auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)",
-                {options->from, options->to});
-            const std::string from = printable(normalise_email(options->from)),
-                              to = printable(normalise_email(options->to));
-            const auto id = rows.get(0, 0); // none before the first provision
-            if (options->output == "json")
-                print_json(session.streams.out,
-                           {{"renamed", from}, {"to", to}, {"id", id ? Json(*id) : Json()}});
-            else
-                session.streams.out << "renamed " << from << " to " << to << '\n';
-        });
-    verb.option("--from", options->from, "The address of now").required();
-    verb.option("--to", options->to, "The new one, which nobody else has").required();
-    verb.output(options->output, {"text", "json"});
+    CLI::App *verb = add_verb(
+        group, session, name, description, examples,
+        [&session, options, act] { act(session, *options); }, outputs);
+    verb->add_option("FILE", options->file,
+                     "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
+                     "standard input")
+        ->required()
+        ->type_name("");
+    verb->add_option("--format", options->format, "yaml, csv, json or terrain")
+        ->check(CLI::IsMember(format_names()))
+        ->type_name("FORMAT");
+    verb->add_option("--map", options->maps,
+                     "A field of the file that is one of a roster, repeatable; several are "
+                     "joined: --map mail=email --map givenName+surname=name")
+        ->type_name("FIELD=ROSTER_FIELD")
+        ->allow_extra_args(false);
+    verb->add_flag("--ignore-unknown-fields", options->roster.ignore_unknown_fields,
+                   "Drop fields that a roster does not have instead of refusing them");
 }
 
 } // namespace
 
-void add_people_commands(Verb &root, Session &session) {
-    Verb group = add_command(root, session, "people", "The roster and the accounts made from it",
-                             "  pg_principal people validate roster.yaml\n"
-                             "  pg_principal people push roster.yaml\n"
-                             "  pg_principal people provision");
-    add_validate(group, session);
-    add_push(group, session);
-    add_render(group, session);
-    add_provision(group, session);
-    add_remove(group, session);
-    add_rename(group, session);
+void add_people_commands(CLI::App &root, Session &session) {
+    CLI::App *group =
+        add_family(root, session, "people", "The roster and the accounts made from it",
+                   "  pg_principal people validate roster.yaml\n"
+                   "  pg_principal people push roster.yaml\n"
+                   "  pg_principal people provision");
+    add_reader(*group, session, "validate", "Check a roster without touching the database",
+               "  pg_principal people validate roster.csv\n"
+               "  pg_principal people validate --format yaml - < people",
+               validate);
+    add_reader(*group, session, "push",
+               "Add or update the rows of a roster, all or none; removes nobody",
+               "  pg_principal people push roster.yaml\n"
+               "  pg_principal people push story.terrain\n"
+               "  pg_principal people push entra.csv --map mail=email --map "
+               "givenName+surname=name --ignore-unknown-fields\n"
+               "  export-people | pg_principal people push --format csv -",
+               push);
+    add_reader(*group, session, "render",
+               "Print the roster that a story or another roster describes",
+               "  pg_principal people render story.terrain > roster.yaml\n"
+               "  pg_principal people render story.terrain --output csv",
+               render, {"yaml", "csv", "json"});
+
+    const auto dry_run = std::make_shared<bool>(false);
+    add_verb(*group, session, "provision",
+             "Bring the accounts in line with the roster: create, restore, decommission",
+             "  pg_principal people provision --dry-run\n"
+             "  pg_principal people provision",
+             [&session, dry_run] { provision(session, *dry_run); })
+        ->add_flag("--dry-run", *dry_run, "Count, change nothing");
+
+    const auto email = std::make_shared<std::string>(), to = std::make_shared<std::string>();
+    add_verb(
+        *group, session, "remove",
+        "Take one row out of the roster; provision then bans the account",
+        "  pg_principal people remove --email ada@example.com && pg_principal people provision",
+        [&session, email] { remove(session, *email); })
+        ->add_option("--email", *email, "Whose row")
+        ->required();
+    CLI::App *verb =
+        add_verb(*group, session, "rename",
+                 "Give somebody another address; account, tokens and reports stay theirs",
+                 "  pg_principal people rename --from ada@old.example --to ada@new.example",
+                 [&session, email, to] { rename(session, *email, *to); });
+    verb->add_option("--from", *email, "The address of now")->required();
+    verb->add_option("--to", *to, "The new one, which nobody else has")->required();
 }
 
 } // namespace pg_principal::cli

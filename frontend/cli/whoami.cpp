@@ -1,17 +1,20 @@
 #include "cli/app.hpp"
 
 #include <cstdlib>
+#include <memory>
 
+#include "cli/arguments.hpp"
 #include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
 
-constexpr const char *names[] = {"id",      "email",     "kind",     "role",
-                                 "appRole", "sessionId", "expiresAt"};
-constexpr const char *labels[] = {"id", "email", "kind", "role", "app role", "session", "expires"};
-constexpr int columns = 7;
+constexpr struct {
+    const char *name, *label; // the label as wide as the column
+} columns[] = {{"id", "id        "},       {"email", "email     "},   {"kind", "kind      "},
+               {"role", "role      "},     {"appRole", "app role  "}, {"sessionId", "session   "},
+               {"expiresAt", "expires   "}};
 
 // One statement: the token is bound until its end, so a pooled server connection keeps nothing of
 // it.
@@ -27,43 +30,38 @@ const std::string &whoami_sql() {
     return sql;
 }
 
+void whoami(const Session &session, const std::string &variable) {
+    const char *given = std::getenv(variable.c_str());
+    // a file read into a variable often brings its last newline along
+    const std::string token(trim_ascii(given ? given : ""));
+    if (token.empty())
+        throw Failure("the environment variable " + printable(variable) +
+                      (given && *given ? " is empty" : " is not set"));
+    const db::Result rows = session.ask(whoami_sql(), {token});
+    if (rows.rows() != 1)
+        throw Failure("the token names nobody");
+    std::vector<Listing::Member> members;
+    for (const auto &column : columns) {
+        const auto value = rows.maybe(0, static_cast<int>(members.size()));
+        members.push_back({column.name});
+        if (value && !session.wants("json"))
+            session.streams.out << column.label << printable(*value) << '\n';
+    }
+    if (session.wants("json"))
+        print_first(session.streams.out, rows, members);
+}
+
 } // namespace
 
-void add_whoami_command(Verb &root, Session &session) {
-    struct Options {
-        std::string variable = "LANDMARK_AUTH_TOKEN", output;
-    };
-    const auto options = std::make_shared<Options>();
-    Verb verb = add_command(
-        root, session, "whoami", "Say whose token the environment holds",
-        "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
-        "  pg_principal whoami --token-env CI_TOKEN --output json",
-        [&session, options] {
-            const char *given = std::getenv(options->variable.c_str());
-            // a file read into a variable often brings its last newline along
-            const std::string token(trim_ascii(given ? given : ""));
-            if (token.empty())
-                throw Failure("the environment variable " + printable(options->variable) +
-                              (given && *given ? " is empty" : " is not set"));
-            const Rows rows = session.connect().run(whoami_sql(), {token});
-            if (rows.size() != 1)
-                throw Failure("the token names nobody");
-            Json json;
-            for (int column = 0; column < columns; ++column) {
-                const auto value = rows.get(0, column);
-                json[names[column]] = value ? Json(*value) : Json();
-                if (options->output == "text" && value)
-                    session.streams.out << std::string(labels[column])
-                                               .append(10 - std::string(labels[column]).size(), ' ')
-                                        << printable(*value) << '\n';
-            }
-            if (options->output == "json")
-                print_json(session.streams.out, json);
-        });
-    verb.option("--token-env", options->variable,
-                "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
-        .type("VAR");
-    verb.output(options->output, {"text", "json"});
+void add_whoami_command(CLI::App &root, Session &session) {
+    const auto variable = std::make_shared<std::string>("LANDMARK_AUTH_TOKEN");
+    add_verb(root, session, "whoami", "Say whose token the environment holds",
+             "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
+             "  pg_principal whoami --token-env CI_TOKEN --output json",
+             [&session, variable] { whoami(session, *variable); })
+        ->add_option("--token-env", *variable,
+                     "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
+        ->type_name("VAR");
 }
 
 } // namespace pg_principal::cli

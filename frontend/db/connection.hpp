@@ -1,63 +1,77 @@
-// One connection, one statement at a time, always with parameters; Ctrl-C cancels the statement.
+// libpq, wrapped once: one connection, one statement at a time, always with parameters.
 #pragma once
 
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <libpq-fe.h>
 
-#include "base/failure.hpp"
+#include "base/clock.hpp"
+#include "db/errors.hpp"
 
 namespace pg_principal::db {
 
-// What the server said; its fields go to the user as they are.
-struct ServerError : Failure {
-    ServerError(const std::string &message, std::string with_detail, std::string with_hint,
-                std::string state)
-        : Failure(message, std::move(with_detail), std::move(with_hint)),
-          sqlstate(std::move(state)) {}
-    std::string sqlstate;
-};
+using Param = std::optional<std::string>; // nothing is NULL
 
-using Param = std::optional<std::string>;
-
-class Rows {
+class Result {
   public:
-    explicit Rows(PGresult *result) : result_(result, PQclear) {}
-    int size() const { return PQntuples(result_.get()); }
-    // Nothing is SQL's NULL.
-    std::optional<std::string> get(int row, int column) const;
-    // "" for NULL
-    std::string text(int row, int column) const { return get(row, column).value_or(""); }
+    explicit Result(PGresult *result) : result_(result, PQclear) {}
+    int rows() const { return PQntuples(result_.get()); }
+    bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column); }
+    // As long as the result lives; "" for NULL.
+    std::string_view text(int row, int column) const;
+    std::optional<std::string_view> maybe(int row, int column) const;
+    std::int64_t integer(int row, int column) const; // throws std::runtime_error when it is none
+    bool boolean(int row, int column) const;         // false for NULL
 
   private:
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// Sees a statement on its way; `total` is what there is to send.
-class Observer {
+class Connection {
   public:
-    virtual ~Observer() = default;
-    virtual void sending(int socket, std::size_t total) = 0;
-    virtual void waiting(double seconds) = 0;
-};
+    struct Setting {
+        const char *keyword;
+        std::string value; // "" leaves it to the dsn and the environment
+    };
+    struct Clear {
+        void operator()(PGresult *result) const { PQclear(result); }
+    };
+    using Answer = std::unique_ptr<PGresult, Clear>;
+    // How long to wait at most before it is asked again, while the statement is on its way or the
+    // answer is. May throw.
+    using Patience = std::function<milliseconds(bool sending)>;
 
-class Database {
-  public:
-    // An empty dsn means libpq's environment. The server's warnings go to `err`.
-    Database(const std::string &dsn, std::ostream &err);
-    Rows run(const std::string &sql, const std::vector<Param> &params = {},
-             Observer *observer = nullptr);
+    // The settings win over the dsn's. Throws Unavailable in libpq's words.
+    void open(const std::string &dsn, std::initializer_list<Setting> settings);
+    void close() noexcept;
+    PGconn *raw() const { return connection_.get(); }
+    // Whether a statement more can be sent; false also when an answer broke off.
+    bool is_good() const { return whole_ && raw() && PQstatus(raw()) == CONNECTION_OK; }
+    // Asks the server to end the statement. A failure leaves it running.
+    void cancel() const noexcept;
+    // The answer to what was sent: its first error, or its last result; none when the connection
+    // was lost before there was one.
+    Answer await(const Patience &patience);
 
   private:
-    void flush(std::size_t total, Observer *observer);
-    void await_answer(Observer *observer);
-    PGresult *decisive_result();
-    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+    bool wait(bool sending, milliseconds time);
+
+    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, PQfinish};
+    std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> canceller_{nullptr, PQfreeCancel};
+    bool whole_ = true;
 };
+
+// As libpq takes them. Throws DbError for a NUL, where it would cut them.
+std::vector<const char *> values_of(const std::vector<Param> &params);
+
+// A field of an error, "" when it has none.
+std::string field(const PGresult *result, int code);
 
 // Refuses a dsn that libpq cannot read, or that holds a password: a process list shows arguments.
 void check_dsn(const std::string &dsn);

@@ -1,9 +1,7 @@
 #include "db/pool.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "db/pool_member.hpp"
@@ -17,33 +15,6 @@ constexpr unsigned waiting_for_each_connection = 16;
 constexpr milliseconds first_backoff{100}, inspection{1000};
 
 } // namespace
-
-std::string_view Result::text(int row, int column) const {
-    return {PQgetvalue(result_.get(), row, column),
-            static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
-}
-
-std::optional<std::string_view> Result::maybe(int row, int column) const {
-    return is_null(row, column) ? std::nullopt : std::optional(text(row, column));
-}
-
-std::int64_t Result::integer(int row, int column) const {
-    const std::string_view value = text(row, column);
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size())
-        throw std::runtime_error("the database gave no whole number");
-    return number;
-}
-
-bool Result::boolean(int row, int column) const { return text(row, column) == "t"; }
-
-int Result::column(const char *name) const {
-    const int number = PQfnumber(result_.get(), name);
-    if (number < 0)
-        throw std::runtime_error("the database gave no such column");
-    return number;
-}
 
 Pool::Pool(PoolOptions options) : options_(std::move(options)) {
     for (unsigned i = 0; i < std::max(options_.size, 1U); ++i)
@@ -243,10 +214,9 @@ void Pool::inspect_idle() {
 
 void Pool::cancel_all() noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    char reason[256];
     for (const auto &member : members_)
-        if (member->state == Member::State::leased && member->canceller)
-            PQcancel(member->canceller.get(), reason, sizeof reason);
+        if (member->state == Member::State::leased)
+            member->connection.cancel();
 }
 
 bool Pool::wait_until_connected(milliseconds time) {

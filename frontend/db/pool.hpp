@@ -9,16 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include <libpq-fe.h>
-
-#include "base/clock.hpp"
-#include "db/errors.hpp"
+#include "db/connection.hpp"
 
 namespace pg_principal::db {
 
@@ -42,25 +38,6 @@ struct Statement {
 // On whose behalf a connection is taken: one of them has at most half of the pool, and as many
 // requests as the pool has connections that wait for that. 0: nobody's in particular.
 using Owner = std::uint64_t;
-
-using Param = std::optional<std::string>; // nothing is NULL
-
-class Result {
-  public:
-    explicit Result(PGresult *result) : result_(result, PQclear) {}
-    int rows() const { return PQntuples(result_.get()); }
-    int columns() const { return PQnfields(result_.get()); }
-    bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column); }
-    // As long as the result lives; "" for NULL.
-    std::string_view text(int row, int column) const;
-    std::optional<std::string_view> maybe(int row, int column) const;
-    std::int64_t integer(int row, int column) const; // throws std::runtime_error when it is none
-    bool boolean(int row, int column) const;         // false for NULL
-    int column(const char *name) const;              // throws std::runtime_error when there is none
-
-  private:
-    std::unique_ptr<PGresult, decltype(&PQclear)> result_;
-};
 
 class Pool {
   public:
@@ -135,13 +112,11 @@ class Pool {
     void keep() noexcept;
     void inspect_idle();
     Member *next_to_open();
-    void open(Member &member);
     void give_back(Member &member, Owner owner) noexcept;
     void wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until);
     bool has_its_share(Owner owner) const;
     void forget(Owner owner) noexcept;
     void tell_who_waits() noexcept;
-    static bool is_alive(Member &member);
 
     const PoolOptions options_;
     std::vector<std::unique_ptr<Member>> members_;

@@ -1,19 +1,12 @@
 #include "db/pool_member.hpp"
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include <poll.h>
 
 namespace pg_principal::db {
 
 namespace {
-
-std::string field(const PGresult *result, int code) {
-    const char *value = PQresultErrorField(result, code);
-    return value ? value : "";
-}
 
 // What the user chose for an option: in the DSN, or in the environment.
 std::string chosen(const std::string &dsn, const char *keyword, const char *variable) {
@@ -41,51 +34,32 @@ bool is_stale(const PGresult *result) {
 } // namespace
 
 void Pool::Member::open(const PoolOptions &options) {
-    close();
+    prepared.clear();
     std::string startup = chosen(options.dsn, "options", "PGOPTIONS");
     startup += " -c statement_timeout=" + std::to_string(options.statement_time.count());
     std::string patience = chosen(options.dsn, "connect_timeout", "PGCONNECT_TIMEOUT");
     if (patience.empty())
         patience = std::to_string((options.connect_time.count() + 999) / 1000);
     // Later ones win over those in the DSN; a pooler in front refuses startup options.
-    const char *const keywords[] = {"dbname",
-                                    "fallback_application_name",
-                                    "client_encoding",
-                                    "connect_timeout",
-                                    options.transaction_pooler ? nullptr : "options",
-                                    nullptr};
-    const char *const settings[] = {options.dsn.c_str(), "pg_principal serve", "UTF8",
-                                    patience.c_str(),    startup.c_str(),      nullptr};
-    const int skip = options.dsn.empty() ? 1 : 0;
-    connection.reset(PQconnectdbParams(keywords + skip, settings + skip, 1));
-    if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-        const std::string why = connection ? PQerrorMessage(connection.get()) : "out of memory";
-        close();
-        throw Unavailable(why);
-    }
-    PQsetnonblocking(connection.get(), 1);
+    connection.open(options.dsn, {{"fallback_application_name", "pg_principal serve"},
+                                  {"client_encoding", "UTF8"},
+                                  {"connect_timeout", patience},
+                                  {"options", options.transaction_pooler ? "" : startup}});
     // What comes unasked is dropped. A farewell among it tells that no answer will come any more.
     PQsetNoticeReceiver(
-        connection.get(),
+        connection.raw(),
         [](void *member, const PGresult *notice) {
             if (ends_connection(field(notice, PG_DIAG_SQLSTATE)))
                 static_cast<Member *>(member)->broken = true;
         },
         this);
-    canceller.reset(PQgetCancel(connection.get()));
     broken = false;
     pooled = options.transaction_pooler;
 }
 
-void Pool::Member::close() noexcept {
-    canceller.reset();
-    connection.reset();
-    prepared.clear();
-}
-
 // Something to read may be a notice, or a farewell with the end behind it.
 bool Pool::Member::alive() const {
-    PGconn *const raw = connection.get();
+    PGconn *const raw = connection.raw();
     for (int look = 0; look < 3 && raw && PQstatus(raw) == CONNECTION_OK; ++look) {
         pollfd poller = {PQsocket(raw), POLLIN, 0};
         if (poll(&poller, 1, 0) == 0)
@@ -109,18 +83,13 @@ std::string Pool::Member::name_of(const Statement &statement) const {
 
 Result Pool::Member::run(const PoolOptions &options, const Statement &statement,
                          const std::vector<Param> &params) {
-    values.clear();
-    for (const Param &param : params) {
-        if (param && param->find('\0') != param->npos) // libpq would cut it there
-            throw DbError("22021", "a parameter holds a NUL");
-        values.push_back(param ? param->c_str() : nullptr);
-    }
-    Answer answer = execute(options, statement);
+    const std::vector<const char *> values = values_of(params);
+    Answer answer = execute(options, statement, values);
     if (PQresultStatus(answer.get()) == PGRES_FATAL_ERROR && !options.transaction_pooler &&
         is_stale(answer.get())) {
         prepared.clear();
         ++names;
-        answer = execute(options, statement);
+        answer = execute(options, statement, values);
     }
     const ExecStatusType status = PQresultStatus(answer.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
@@ -128,16 +97,17 @@ Result Pool::Member::run(const PoolOptions &options, const Statement &statement,
     return Result(answer.release());
 }
 
-Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Statement &statement) {
+Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Statement &statement,
+                                           const std::vector<const char *> &values) {
     const int count = static_cast<int>(values.size());
     int sent = 0;
     if (options.transaction_pooler) {
-        sent = PQsendQueryParams(connection.get(), statement.sql, count, nullptr, values.data(),
+        sent = PQsendQueryParams(connection.raw(), statement.sql, count, nullptr, values.data(),
                                  nullptr, nullptr, 0);
     } else {
         if (prepared.count(&statement) == 0)
             prepare(statement);
-        sent = PQsendQueryPrepared(connection.get(), name_of(statement).c_str(), count,
+        sent = PQsendQueryPrepared(connection.raw(), name_of(statement).c_str(), count,
                                    values.data(), nullptr, nullptr, 0);
     }
     if (!sent)
@@ -146,9 +116,9 @@ Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Sta
 }
 
 void Pool::Member::prepare(const Statement &statement) {
-    if (!PQsendPrepare(connection.get(), name_of(statement).c_str(), statement.sql, 0, nullptr))
+    if (!PQsendPrepare(connection.raw(), name_of(statement).c_str(), statement.sql, 0, nullptr))
         lose("the connection broke", false);
-    Answer answer(nullptr, PQclear);
+    Answer answer;
     try {
         answer = await();
     } catch (const Broken &loss) {
@@ -159,50 +129,28 @@ void Pool::Member::prepare(const Statement &statement) {
     prepared.insert(&statement);
 }
 
-// False when the connection broke.
-bool Pool::Member::wait(int events, Clock::time_point until) {
-    const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now()).count();
-    pollfd poller = {PQsocket(connection.get()), static_cast<short>(events), 0};
-    const int ready = left > 0 ? poll(&poller, 1, static_cast<int>(left)) : 0;
-    if (ready == 0) {
-        char reason[256];
-        if (pooled && canceller) // nobody else ends the statement: it came without a time limit
-            PQcancel(canceller.get(), reason, sizeof reason);
+// The one result of a statement; the connection is ready for the next then.
+Pool::Member::Answer Pool::Member::await() {
+    const Clock::time_point until = Clock::now() + answer_time;
+    Answer answer = connection.await([&](bool) {
+        const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
+        if (left.count() > 0)
+            return left;
+        if (pooled) // nobody else ends the statement: it came without a time limit
+            connection.cancel();
         broken = true;
         throw DbError("57014", "the database does not answer");
-    }
-    if (ready < 0)
-        return errno == EINTR;
-    return !(poller.revents & ~POLLOUT) || PQconsumeInput(connection.get()) == 1;
-}
-
-// The first error of a statement, or its last result; the connection is ready for the next then.
-Pool::Member::Answer Pool::Member::await() {
-    PGconn *const raw = connection.get();
-    const Clock::time_point until = Clock::now() + answer_time;
-    Answer kept(nullptr, PQclear);
-    bool whole = false;
-    for (bool there = true; there && !whole;) {
-        for (int unsent = PQflush(raw); there && (unsent != 0 || PQisBusy(raw));
-             unsent = PQflush(raw))
-            there = unsent >= 0 && wait(unsent > 0 ? POLLIN | POLLOUT : POLLIN, until);
-        Answer next(PQgetResult(raw), PQclear); // of a lost connection: what came before its end
-        whole = !next;
-        // What fails only as the transaction ends comes behind the statement's own result.
-        if (next && (!kept || PQresultStatus(kept.get()) != PGRES_FATAL_ERROR))
-            kept = std::move(next);
-    }
-    if (kept && whole && PQstatus(raw) == CONNECTION_OK)
-        return kept;
-    if (kept && PQresultErrorField(kept.get(), PG_DIAG_SQLSTATE))
-        throw_error(kept.get());
+    });
+    if (answer && connection.is_good())
+        return answer;
+    if (answer && PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE))
+        throw_error(answer.get());
     lose("the connection broke", true);
 }
 
 void Pool::Member::throw_error(const PGresult *result) {
     const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
-    if (PQstatus(connection.get()) != CONNECTION_OK || sqlstate.empty() ||
-        ends_connection(sqlstate))
+    if (!connection.is_good() || sqlstate.empty() || ends_connection(sqlstate))
         // A farewell that comes instead of the statement's result: it was not carried out, and what
         // it had begun is rolled back. A pooler's (08...) tells nothing of that.
         lose("the database ended the connection",

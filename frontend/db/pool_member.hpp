@@ -12,31 +12,28 @@ struct Pool::Member {
 
     // Throws Unavailable; its text is for the operator.
     void open(const PoolOptions &options);
-    void close() noexcept;
     Result run(const PoolOptions &options, const Statement &statement,
                const std::vector<Param> &params);
     // False when the server has ended it, which an idle connection learns by reading.
     bool alive() const;
     // Nothing is left open that the next user would find.
-    bool is_clean() const { return PQtransactionStatus(connection.get()) == PQTRANS_IDLE; }
+    bool is_clean() const { return PQtransactionStatus(connection.raw()) == PQTRANS_IDLE; }
 
     State state = State::closed;
     bool broken = false;
     bool pooled = false; // by somebody in between
     Clock::time_point used;
     milliseconds answer_time{0}; // until there must be one
-    std::unique_ptr<PGconn, decltype(&PQfinish)> connection{nullptr, PQfinish};
-    std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> canceller{nullptr, PQfreeCancel};
+    Connection connection;
     std::unordered_set<const Statement *> prepared;
     std::uint64_t names = 0; // a name is never given twice
-    std::vector<const char *> values;
 
   private:
-    using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
-    Answer execute(const PoolOptions &options, const Statement &statement);
+    using Answer = Connection::Answer;
+    Answer execute(const PoolOptions &options, const Statement &statement,
+                   const std::vector<const char *> &values);
     Answer await();
     void prepare(const Statement &statement);
-    bool wait(int events, Clock::time_point until);
     [[noreturn]] void lose(const char *what, bool may_have_run);
     [[noreturn]] void throw_error(const PGresult *result);
     std::string name_of(const Statement &statement) const;

@@ -1,30 +1,37 @@
 #include "serve/command.hpp"
 
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
 #include "api/api.hpp"
 #include "serve/serve.hpp"
 
 namespace pg_principal::cli {
 
-void add_serve_command(Verb &root, Session &session) {
+void add_serve_command(CLI::App &root, Session &session) {
     const auto flags = std::make_shared<ServeFlags>();
-    Verb verb = add_command(
-        root, session, "serve", "Serve HTTP",
-        "  pg_principal serve\n"
-        "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key "
-        "key.pem\n"
-        "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
-        "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads "
-        "the\ncertificate again.",
-        [&session, flags] {
-            serve(*flags, session.dsn, session.streams.err,
-                  [&flags](http::RouteTable &routes, db::Pool &pool) {
-                      api::add_routes(routes, pool, lifetimes(*flags));
-                      supabase::add_routes(routes, pool, lifetimes(*flags),
-                                           supabase_options(*flags));
-                  });
-        });
-    add_serve_flags(verb, *flags);
-    verb.keeps_its_variables_to_itself();
+    CLI::App *verb =
+        add_verb(root, session, "serve", "Serve HTTP",
+                 "  pg_principal serve\n"
+                 "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key "
+                 "key.pem\n"
+                 "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
+                 "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads "
+                 "the\ncertificate again.",
+                 [&session, flags] {
+                     serve(*flags, session.dsn, session.streams.err,
+                           [&flags](http::RouteTable &routes, db::Pool &pool) {
+                               api::add_routes(routes, pool, lifetimes(*flags));
+                               supabase::add_routes(routes, pool, lifetimes(*flags),
+                                                    supabase_options(*flags));
+                           });
+                 },
+                 {});
+    add_serve_flags(*verb, *flags);
+    // CLI11 looks at the variables of such a verb only when it is given: a value that cannot be is
+    // no concern of other verbs.
+    verb->parse_complete_callback([] {});
 }
 
 } // namespace pg_principal::cli

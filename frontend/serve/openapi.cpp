@@ -1,6 +1,6 @@
 #include "serve/openapi.hpp"
 
-#include "base/json_tree.hpp"
+#include <nlohmann/json.hpp>
 
 namespace pg_principal::api {
 
@@ -8,7 +8,7 @@ using namespace http;
 
 namespace {
 
-using cli::Json;
+using Json = nlohmann::ordered_json;
 
 // "/api/users/:id/role" is "/api/users/{id}/role" there.
 std::string templated(std::string_view pattern, std::vector<std::string> &names) {

@@ -5,6 +5,7 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
+#include "cli/arguments.hpp"
 #include "http/text.hpp"
 
 namespace pg_principal::cli {
@@ -12,30 +13,31 @@ namespace pg_principal::cli {
 namespace {
 
 // --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
-Option with_variable(Option option, const char *flag) {
+CLI::Option *with_variable(CLI::Option *option, const char *flag) {
     std::string name = "PG_PRINCIPAL_SERVE_";
     for (const char *c = flag + 2; *c; ++c)
         name += *c == '-' ? '_' : static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-    return option.variable(name);
+    return option->envname(name);
 }
 
 template <class T>
-Option add(Verb &verb, const char *flag, T &value, const char *type, const char *text) {
-    return with_variable(verb.option(flag, value, text).type(type), flag).shows_default();
+CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
+    return with_variable(verb.add_option(flag, value, text)->type_name(type), flag)
+        ->capture_default_str();
 }
 
-Option add_list(Verb &verb, const char *flag, std::vector<std::string> &values, const char *type,
-                const char *text) {
-    return add(verb, flag, values, type, text).separated_by_commas();
+void add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values, const char *type,
+              const char *text) {
+    add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
 }
 
-void add_seconds(Verb &verb, const char *flag, double &value, const char *text) {
-    add(verb, flag, value, "SECONDS", text).between(0.001, 86400.0);
+void add_seconds(CLI::App &verb, const char *flag, double &value, const char *text) {
+    add(verb, flag, value, "SECONDS", text)->check(between(0.001, 86400.0));
 }
 
-void add_bytes(Verb &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
+void add_bytes(CLI::App &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
                const char *text) {
-    add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
+    add(verb, flag, value, "BYTES", text)->check(between(least, std::uint64_t{1} << 30));
 }
 
 bool is_of_this_machine(const http::Endpoint &endpoint) {
@@ -52,22 +54,23 @@ milliseconds time_of(double seconds) {
 
 } // namespace
 
-void add_serve_flags(Verb &verb, ServeFlags &flags) {
+void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add(verb, "--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
-    with_variable(verb.flag("--allow-plain-http", flags.allow_plain_http,
-                            "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
-                  "--allow-plain-http");
+    with_variable(
+        verb.add_flag("--allow-plain-http", flags.allow_plain_http,
+                      "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
+        "--allow-plain-http");
     add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
     add(verb, "--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
     add(verb, "--pool-size", flags.pool_size, "N", "Connections to the database")
-        .between(1U, 1000U);
-    with_variable(verb.flag("--transaction-pooler", flags.transaction_pooler,
-                            "The DSN leads to a pooler in transaction mode: no prepared "
-                            "statements, no startup options"),
+        ->check(between(1U, 1000U));
+    with_variable(verb.add_flag("--transaction-pooler", flags.transaction_pooler,
+                                "The DSN leads to a pooler in transaction mode: no prepared "
+                                "statements, no startup options"),
                   "--transaction-pooler");
     add_seconds(verb, "--checkout-timeout", flags.checkout_timeout,
                 "How long a request waits for a connection");
@@ -85,12 +88,12 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
                 "For requests underway after SIGTERM or SIGINT");
     add_bytes(verb, "--max-body", flags.max_body, 1, "Largest body of a request");
     add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
-        .between(4U, 10'000U);
+        ->check(between(4U, 10'000U));
     add(verb, "--max-connections", flags.max_connections, "N",
         "Connections served at once, a thread each")
-        .between(1U, 10'000U);
+        ->check(between(1U, 10'000U));
     add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
-        .between(1U, 1'000'000'000U);
+        ->check(between(1U, 1'000'000'000U));
 
     add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
@@ -103,23 +106,24 @@ void add_serve_flags(Verb &verb, ServeFlags &flags) {
     add(verb, "--rate-limit", flags.rate_limit, "N",
         "Costly requests per second of one client; as many refreshes, as many changes of one's own "
         "account, ten times as much administration; 0 is no limit")
-        .between(0.0, 1e6);
-    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
+        ->check(between(0.0, 1e6));
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
+        ->check(between(1.0, 1e6));
 
     add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
-    with_variable(verb.flag("--require-api-key", flags.require_api_key,
-                            "Refuse requests below --supabase-prefix without an apikey header "
-                            "(anon or service_role)"),
+    with_variable(verb.add_flag("--require-api-key", flags.require_api_key,
+                                "Refuse requests below --supabase-prefix without an apikey header "
+                                "(anon or service_role)"),
                   "--require-api-key");
 
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {
-        verb.option(flag, value, text)
-            .type("SECONDS")
-            .variable(variable)
-            .between(1U, 1'000'000'000U);
+        verb.add_option(flag, value, text)
+            ->type_name("SECONDS")
+            ->envname(variable)
+            ->check(between(1U, 1'000'000'000U));
     };
     add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
                  "Life of an access token, no more than pg_principal.access_token_ttl");

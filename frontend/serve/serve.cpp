@@ -11,7 +11,7 @@
 #include "api/api.hpp"
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
-#include "cli/app.hpp"
+#include "cli/session.hpp"
 #include "serve/openapi.hpp"
 #include "serve/status.hpp"
 

@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "serve/serve.hpp"
@@ -99,15 +101,13 @@ void add_database(RouteTable &routes, Pool &pool) {
 } // namespace
 
 int main(int argc, char **argv) {
-    cli::CommandLine line("demo_server", "The engine's test server", "of the tests");
-    cli::Verb root = line.root();
+    CLI::App root("The engine's test server", "demo_server");
     cli::ServeFlags flags;
     std::string dsn;
-    root.option("--dsn", dsn, "Database");
+    root.add_option("--dsn", dsn, "Database");
     cli::add_serve_flags(root, flags);
+    CLI11_PARSE(root, argc, argv);
     try {
-        if (!line.parse(argc, argv, std::cout))
-            return 0;
         cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
             add_quick(routes);
             add_database(routes, pool);

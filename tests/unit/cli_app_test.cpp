@@ -1,7 +1,7 @@
 // The command tree without a server: streams, exit codes, and the small things the verbs print
 // with.
 #include "cli/app.hpp"
-#include "cli/progress.hpp"
+#include "db/array.hpp"
 
 #include <sstream>
 
@@ -107,34 +107,6 @@ TEST(Errors, AreIndentedAndHarmless) {
                          "  hint: three\n");
 }
 
-TEST(JsonTree, PrintsInOrder) {
-    Json tree = {{"z", "text"}, {"a", true}, {"none", Json()}, {"list", Json::array({1, -2})}};
-    tree["size"] = std::size_t{3};
-    tree["a"] = "again";
-    tree["empty"] = {{"list", Json::array()}, {"object", Json::object()}};
-    EXPECT_EQ(tree.dump(), R"({"z":"text","a":"again","none":null,"list":[1,-2],"size":3,)"
-                           R"("empty":{"list":[],"object":{}}})");
-    EXPECT_EQ(tree.dump(2).substr(0, 66), "{\n  \"z\": \"text\",\n  \"a\": \"again\",\n"
-                                          "  \"none\": null,\n  \"list\": [\n    1");
-    EXPECT_TRUE(tree.contains("size"));
-    EXPECT_FALSE(tree.contains("sizes"));
-}
-
-TEST(JsonTree, EscapesAndMendsStrings) {
-    EXPECT_EQ(Json("\"\\/\b\f\n\r\t\x01\x1f\x7f\0"s + '\0').dump(),
-              "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000\\u0000\"");
-    EXPECT_EQ(Json("\xc3\xa9\xff\xf0\x9f\x98\x80\xc3").dump(),
-              "\"\xc3\xa9\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd\"");
-}
-
-TEST(JsonTree, ReadsWhatItPrints) {
-    const std::string text = R"({"a":[1,1.50,1e3,{"b":null}],"c":{"d":"\n\u00e9\u0001","e":[]}})";
-    EXPECT_EQ(Json::parse(text).dump(), R"({"a":[1,1.50,1e3,{"b":null}],"c":{"d":"\n)"
-                                        "\xc3\xa9"
-                                        R"(\u0001","e":[]}})");
-    EXPECT_ANY_THROW(Json::parse("{\"a\":1"));
-}
-
 TEST(Tables, AlignByCharacters) {
     std::istringstream in;
     std::ostringstream out, err;
@@ -149,19 +121,19 @@ TEST(Tables, AlignByCharacters) {
 }
 
 TEST(Parameters, ArraysAreQuoted) {
-    EXPECT_EQ(array_param({}), "{}");
-    EXPECT_EQ(array_param({"a", "b c", "{d,e}", "f\"g\\h", "NULL", ""}),
+    EXPECT_EQ(db::array_param({}), "{}");
+    EXPECT_EQ(db::array_param({"a", "b c", "{d,e}", "f\"g\\h", "NULL", ""}),
               R"({"a","b c","{d,e}","f\"g\\h","NULL",""})");
 }
 
 TEST(Dsn, HoldsNoPassword) {
-    EXPECT_NO_THROW(check_dsn(""));
-    EXPECT_NO_THROW(check_dsn("host=localhost dbname=x"));
-    EXPECT_NO_THROW(check_dsn("postgresql://someone@localhost/x?sslmode=require"));
+    EXPECT_NO_THROW(db::check_dsn(""));
+    EXPECT_NO_THROW(db::check_dsn("host=localhost dbname=x"));
+    EXPECT_NO_THROW(db::check_dsn("postgresql://someone@localhost/x?sslmode=require"));
     for (const char *dsn : {"password=hunter2", "postgresql://u:hunter2@h/d", "hunter2",
                             "postgresql://h/d?password=hunter2", "host='hunter2"}) {
         try {
-            check_dsn(dsn);
+            db::check_dsn(dsn);
             ADD_FAILURE() << dsn;
         } catch (const UsageError &e) {
             EXPECT_EQ(std::string(e.what() + e.hint).find("hunter2"), std::string::npos);
@@ -173,23 +145,16 @@ TEST(ProgressLine, IsErased) {
     std::ostringstream err;
     {
         Progress progress(err, "push");
-        progress.sending(-1, 1'500'000);
-        progress.waiting(0.5);
-        progress.waiting(3.2);
-        progress.waiting(3.4);
+        progress.show(true, 0.5);
+        progress.show(true, 1.2);
+        progress.show(false, 3.2);
+        progress.show(false, 3.4);
     }
     EXPECT_EQ(err.str(),
-              "\r\033[Kpush: sending 1.5 MB\r\033[Kpush: the server is at work, 3 s\r\033[K");
+              "\r\033[Kpush: sending, 1 s\r\033[Kpush: the server is at work, 3 s\r\033[K");
     std::ostringstream quiet;
     { Progress progress(quiet, "push"); }
     EXPECT_EQ(quiet.str(), "");
-}
-
-TEST(ProgressLine, BytesAreReadable) {
-    EXPECT_EQ(readable_bytes(999), "999 B");
-    EXPECT_EQ(readable_bytes(1000), "1.0 kB");
-    EXPECT_EQ(readable_bytes(999'999), "999.9 kB");
-    EXPECT_EQ(readable_bytes(12'345'678), "12.3 MB");
 }
 
 TEST(Times, AreUtc) {

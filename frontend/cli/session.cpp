@@ -1,0 +1,126 @@
+#include "cli/session.hpp"
+
+#include <csignal>
+
+#include "core/base/text.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+constexpr milliseconds tick{100};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first Ctrl-C asks the server to stop, the second one ends the program as usual.
+class InterruptGuard {
+  public:
+    InterruptGuard() {
+        interrupted = 0;
+        struct sigaction action = {};
+        action.sa_handler = [](int) { interrupted = 1; };
+        action.sa_flags = static_cast<int>(SA_RESETHAND);
+        sigaction(SIGINT, &action, &previous_);
+        if (previous_.sa_handler == SIG_IGN) // a job in the background: Ctrl-C is not meant for it
+            sigaction(SIGINT, &previous_, nullptr);
+    }
+    ~InterruptGuard() { sigaction(SIGINT, &previous_, nullptr); }
+    InterruptGuard(const InterruptGuard &) = delete;
+    InterruptGuard &operator=(const InterruptGuard &) = delete;
+
+  private:
+    struct sigaction previous_ = {};
+};
+
+Failure cancelled() { return Failure("cancelled, nothing was written"); }
+
+Failure failure_of(const PGresult *result) {
+    const std::string sqlstate = db::field(result, PG_DIAG_SQLSTATE);
+    if (interrupted && sqlstate == "57014")
+        return cancelled();
+    std::string message = db::field(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (message.empty()) // libpq's own words, when the connection broke
+        message = std::string(trim_ascii(PQresultErrorMessage(result)));
+    std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
+    if (sqlstate == "3F000" || sqlstate == "42883")
+        hint = "Is the extension in this database? CREATE EXTENSION pg_principal;";
+    return Failure(message, db::field(result, PG_DIAG_MESSAGE_DETAIL), hint);
+}
+
+void print_warning(void *err, const PGresult *result) {
+    if (db::field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
+        print_error(*static_cast<std::ostream *>(err),
+                    "warning: " + db::field(result, PG_DIAG_MESSAGE_PRIMARY),
+                    db::field(result, PG_DIAG_MESSAGE_DETAIL),
+                    db::field(result, PG_DIAG_MESSAGE_HINT));
+}
+
+db::Connection::Answer await(db::Connection &connection, Progress *progress) {
+    const Clock::time_point start = Clock::now();
+    Clock::time_point next_cancel = start;
+    return connection.await([&](bool sending) {
+        const Clock::time_point now = Clock::now();
+        if (progress)
+            progress->show(sending, std::chrono::duration<double>(now - start).count());
+        if (interrupted && sending) // half a message: the server has nothing it could carry out
+            throw cancelled();
+        // Again and again: a request that meets the server between two steps is lost.
+        if (interrupted && now >= next_cancel) {
+            connection.cancel();
+            next_cancel = now + milliseconds(500);
+        }
+        return tick;
+    });
+}
+
+} // namespace
+
+db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &params,
+                        const std::string &what) const {
+    db::Connection connection;
+    try {
+        connection.open(dsn, {{"application_name", "pg_principal"}, {"client_encoding", "UTF8"}});
+    } catch (const db::Unavailable &error) {
+        throw Failure(
+            error.what(), {},
+            "The connection comes from --dsn or from PGHOST, PGPORT, PGUSER, PGDATABASE.");
+    }
+    PQsetNoticeReceiver(connection.raw(), print_warning, &streams.err);
+    const std::vector<const char *> values = db::values_of(params);
+    const InterruptGuard guard;
+    if (!PQsendQueryParams(connection.raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                           values.data(), nullptr, nullptr, 0))
+        throw Failure(std::string(trim_ascii(PQerrorMessage(connection.raw()))));
+    Progress progress(streams.err, what);
+    const bool is_shown = streams.err_is_terminal && !what.empty();
+    db::Connection::Answer answer = await(connection, is_shown ? &progress : nullptr);
+    if (!answer)
+        throw Failure("the server gave no answer");
+    const ExecStatusType status = PQresultStatus(answer.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        throw failure_of(answer.get());
+    return db::Result(answer.release());
+}
+
+void print_done(const Session &session, const char *done, const std::string &what) {
+    if (session.wants("json"))
+        print_object(session.streams.out, {{done, what}});
+    else
+        session.streams.out << done << ' ' << printable(what) << '\n';
+}
+
+Progress::~Progress() {
+    if (!shown_.empty())
+        err_ << "\r\033[K" << std::flush;
+}
+
+void Progress::show(bool sending, double seconds) {
+    const std::string text = what_ + (sending ? ": sending, " : ": the server is at work, ") +
+                             std::to_string(static_cast<long>(seconds)) + " s";
+    if (seconds < 1 || text == shown_)
+        return;
+    err_ << "\r\033[K" << text << std::flush;
+    shown_ = text;
+}
+
+} // namespace pg_principal::cli

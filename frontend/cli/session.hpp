@@ -1,0 +1,52 @@
+// What the verbs share: where they print, which database they ask.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/failure.hpp"
+#include "cli/output.hpp"
+#include "db/connection.hpp"
+
+namespace pg_principal::cli {
+
+#ifdef PG_PRINCIPAL_VERSION
+inline constexpr const char *version = PG_PRINCIPAL_VERSION;
+#else
+inline constexpr const char *version = "dev";
+#endif
+
+struct Session {
+    Streams &streams;
+    std::string dsn = {}, output = {}; // --dsn, --output
+    std::function<void()> action = {}; // what the chosen verb does, set while parsing
+
+    bool wants(const char *format) const { return output == format; }
+    // One statement on a connection of its own; the first Ctrl-C cancels it. A terminal is told how
+    // long `what` takes. The server's warnings go to the errors. Throws Failure.
+    db::Result ask(const std::string &sql, const std::vector<db::Param> &params = {},
+                   const std::string &what = {}) const;
+};
+
+// "revoked 0c6f...", or an object of the two.
+void print_done(const Session &session, const char *done, const std::string &what);
+
+// What was not given is SQL's NULL.
+inline db::Param given_or_null(const std::string &text) {
+    return text.empty() ? db::Param() : db::Param(text);
+}
+
+// One line on the terminal while a long statement is on its way, erased at the end.
+class Progress {
+  public:
+    Progress(std::ostream &err, std::string what) : err_(err), what_(std::move(what)) {}
+    ~Progress();
+    void show(bool sending, double seconds);
+
+  private:
+    std::ostream &err_;
+    std::string what_, shown_;
+};
+
+} // namespace pg_principal::cli
