@@ -4,6 +4,7 @@
 
 #include "api/fields.hpp"
 #include "api/routes.hpp"
+#include "base/text_object.hpp"
 #include "core/json/document.hpp"
 #include "http/dispatcher.hpp"
 
@@ -122,8 +123,8 @@ Response problem_body(const Problem &problem) {
     std::string text(problem.message);
     if (const std::string_view path = problem.request.path;
         !path.empty() && path.substr(0, ours.size()) != ours)
-        return Response::json(problem.status, "{\"error\":" + json::quote(problem.code) +
-                                                  ",\"message\":" + json::quote(text) + '}');
+        return Response::json(problem.status,
+                              text_object({{"error", problem.code}, {"message", text}}));
     if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
         text[0] = static_cast<char>(text[0] - 32);
     return message(problem.status, text);

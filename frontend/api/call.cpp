@@ -4,6 +4,7 @@
 #include <functional>
 #include <thread>
 
+#include "base/text_object.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
@@ -81,12 +82,16 @@ void throw_other(const DbError &error) {
 }
 
 Response message(int status, std::string_view text) {
-    return Response::json(status, "{\"message\":" + json::quote(text) + '}');
+    return Response::json(status, text_object({{"message", text}}));
 }
 
 Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems) {
-    return Response::json(400, "{\"message\":" + json::quote(text) +
-                                   ",\"errors\":" + problems_json(problems) + '}');
+    std::string body;
+    json::ObjectWriter object(body);
+    object.text("message", text);
+    object.raw("errors", problems_json(problems));
+    object.end();
+    return Response::json(400, std::move(body));
 }
 
 // RFC 6750, section 3: the challenge names an error only when there was a token.
@@ -180,18 +185,20 @@ std::uint64_t statements_asked() noexcept { return asked; }
 
 std::string Backend::context(const Request &request) const {
     // "::" is the address that stands for none: for a client that nobody knows
-    std::string out =
-        "{\"ip\":" + json::quote(request.client.is_unknown() ? "::" : request.client.text());
+    std::string out;
+    json::ObjectWriter object(out);
+    object.text("ip", request.client.is_unknown() ? "::" : request.client.text());
     const std::string_view agent = valid_part(request.header("User-Agent"), 512);
     if (!agent.empty())
-        out += ",\"userAgent\":" + json::quote(agent);
+        object.text("userAgent", agent);
     if (lifetimes_.access_token > 0)
-        out += ",\"accessTokenTtl\":" + std::to_string(lifetimes_.access_token);
+        object.number("accessTokenTtl", lifetimes_.access_token);
     if (lifetimes_.refresh_token > 0)
-        out += ",\"refreshTokenTtl\":" + std::to_string(lifetimes_.refresh_token);
+        object.number("refreshTokenTtl", lifetimes_.refresh_token);
     const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - request.began);
-    out += ",\"waitedMs\":" + std::to_string(waited.count());
-    return out += '}';
+    object.number("waitedMs", waited.count());
+    object.end();
+    return out;
 }
 
 } // namespace pg_principal::api

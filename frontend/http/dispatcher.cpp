@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/text_object.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/json/document.hpp"
 #include "http/errors.hpp"
@@ -24,8 +25,8 @@ bool is_request_id(std::string_view text) {
 }
 
 Response default_problem(const Problem &problem) {
-    return Response::json(problem.status, "{\"error\":" + json::quote(problem.code) +
-                                              ",\"message\":" + json::quote(problem.message) + "}");
+    return Response::json(problem.status,
+                          text_object({{"error", problem.code}, {"message", problem.message}}));
 }
 
 std::string_view code_of(int status) {
@@ -260,20 +261,24 @@ void Dispatcher::log(const Exchange &exchange, const Response &response, double 
                      const WallClock &clock) {
     const Request &request = exchange.request;
     const bool bodyless = has_no_body(response.status) || request.method == "HEAD";
-    char numbers[96];
-    std::snprintf(numbers, sizeof numbers, ",\"status\":%d,\"bytes\":%zu,\"ms\":%.3f,\"client\":\"",
-                  response.status, bodyless ? 0 : response.body.size(), seconds * 1000);
-    std::string line = "{\"time\":\"" + clock.iso() + "\",\"id\":\"" + request.id +
-                       "\",\"method\":\"" + std::string(request.method) + "\",\"route\":";
-    json::append_quoted(line, exchange.match.route ? exchange.match.route->pattern : "");
+    char took[32];
+    std::snprintf(took, sizeof took, "%.3f", seconds * 1000);
+    std::string line;
+    json::ObjectWriter object(line);
+    object.text("time", clock.iso());
+    object.text("id", request.id);
+    object.text("method", request.method);
+    object.text("route", exchange.match.route ? exchange.match.route->pattern : "");
     if (response.status == 404 && !exchange.match.route)
-        json::append_quoted(line += ",\"path\":", shown_path(request.path));
-    line.append(numbers).append(request.client.text()) += '"';
-    if (!exchange.failure.empty()) {
-        line += ",\"error\":";
-        json::append_quoted(line, exchange.failure);
-    }
-    access_log_.write(line += '}');
+        object.text("path", shown_path(request.path));
+    object.number("status", response.status);
+    object.number("bytes", bodyless ? 0 : static_cast<std::int64_t>(response.body.size()));
+    object.raw("ms", took);
+    object.text("client", request.client.text());
+    if (!exchange.failure.empty())
+        object.text("error", exchange.failure);
+    object.end();
+    access_log_.write(line);
 }
 
 } // namespace pg_principal::http

@@ -31,11 +31,16 @@ void add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values
     add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
 }
 
-void add_seconds(CLI::App &verb, const char *flag, double &value, const char *text) {
-    add(verb, flag, value, "SECONDS", text)->check(between(0.001, 86400.0));
+void add_seconds(CLI::App &verb, const char *flag, milliseconds &value, const char *text) {
+    const auto set = [&value](const double &seconds) {
+        value = milliseconds(static_cast<std::int64_t>(seconds * 1000));
+    };
+    with_variable(verb.add_option_function<double>(flag, set, text)->type_name("SECONDS"), flag)
+        ->default_str(std::to_string(value.count() / 1000))
+        ->check(between(0.001, 86400.0));
 }
 
-void add_bytes(CLI::App &verb, const char *flag, std::uint64_t &value, std::uint64_t least,
+void add_bytes(CLI::App &verb, const char *flag, std::size_t &value, std::uint64_t least,
                const char *text) {
     add(verb, flag, value, "BYTES", text)->check(between(least, std::uint64_t{1} << 30));
 }
@@ -46,10 +51,6 @@ bool is_of_this_machine(const http::Endpoint &endpoint) {
     const std::optional<http::Address> address = http::Address::parse(endpoint.host);
     return endpoint.host == "localhost" ||
            (address && (loopback[0].contains(*address) || loopback[1].contains(*address)));
-}
-
-milliseconds time_of(double seconds) {
-    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
 } // namespace
@@ -66,33 +67,35 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add(verb, "--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
-    add(verb, "--pool-size", flags.pool_size, "N", "Connections to the database")
+    add(verb, "--pool-size", flags.pool.size, "N", "Connections to the database")
         ->check(between(1U, 1000U));
-    with_variable(verb.add_flag("--transaction-pooler", flags.transaction_pooler,
+    with_variable(verb.add_flag("--transaction-pooler", flags.pool.transaction_pooler,
                                 "The DSN leads to a pooler in transaction mode: no prepared "
                                 "statements, no startup options"),
                   "--transaction-pooler");
-    add_seconds(verb, "--checkout-timeout", flags.checkout_timeout,
+    add_seconds(verb, "--checkout-timeout", flags.pool.checkout_time,
                 "How long a request waits for a connection");
-    add_seconds(verb, "--statement-timeout", flags.statement_timeout,
+    add_seconds(verb, "--statement-timeout", flags.pool.statement_time,
                 "How long a statement may take");
-    add_seconds(verb, "--connect-timeout", flags.connect_timeout,
+    add_seconds(verb, "--connect-timeout", flags.pool.connect_time,
                 "How long to try each host of the DSN");
 
-    add_seconds(verb, "--request-timeout", flags.request_timeout,
+    add_seconds(verb, "--request-timeout", flags.limits.request_time,
                 "Between two pieces of a request");
-    add_seconds(verb, "--idle-timeout", flags.idle_timeout,
+    add_seconds(verb, "--idle-timeout", flags.limits.idle_time,
                 "Between two requests of a connection, in whole seconds");
-    add_seconds(verb, "--write-timeout", flags.write_timeout, "For a client that is slow to read");
-    add_seconds(verb, "--stop-timeout", flags.stop_timeout,
+    add_seconds(verb, "--write-timeout", flags.limits.write_time,
+                "For a client that is slow to read");
+    add_seconds(verb, "--stop-timeout", flags.stop_time,
                 "For requests underway after SIGTERM or SIGINT");
-    add_bytes(verb, "--max-body", flags.max_body, 1, "Largest body of a request");
-    add(verb, "--max-headers", flags.max_headers, "N", "Header lines of a request")
+    add_bytes(verb, "--max-body", flags.limits.body, 1, "Largest body of a request");
+    add(verb, "--max-headers", flags.limits.headers, "N", "Header lines of a request")
         ->check(between(4U, 10'000U));
-    add(verb, "--max-connections", flags.max_connections, "N",
+    add(verb, "--max-connections", flags.limits.connections, "N",
         "Connections served at once, a thread each")
         ->check(between(1U, 10'000U));
-    add(verb, "--max-requests", flags.max_requests, "N", "Requests of one connection")
+    add(verb, "--max-requests", flags.limits.requests_per_connection, "N",
+        "Requests of one connection")
         ->check(between(1U, 1'000'000'000U));
 
     add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
@@ -146,27 +149,15 @@ http::ServerOptions server_options(const ServeFlags &flags) {
         throw UsageError("--tls-cert and --tls-key belong together");
     if (!flags.tls_certificate.empty())
         options.tls = std::make_shared<http::Tls>(flags.tls_certificate, flags.tls_key);
-    http::Limits &limits = options.limits;
-    limits.body = flags.max_body;
-    limits.headers = flags.max_headers;
-    limits.connections = flags.max_connections;
-    limits.requests_per_connection = flags.max_requests;
-    limits.request_time = time_of(flags.request_timeout);
-    limits.idle_time = time_of(flags.idle_timeout);
-    limits.write_time = time_of(flags.write_timeout);
-    options.stop_time = time_of(flags.stop_timeout);
+    options.limits = flags.limits;
+    options.stop_time = flags.stop_time;
     options.behind_proxy = !flags.trusted_proxies.empty();
     return options;
 }
 
 db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
-    db::PoolOptions options;
+    db::PoolOptions options = flags.pool;
     options.dsn = dsn;
-    options.size = flags.pool_size;
-    options.transaction_pooler = flags.transaction_pooler;
-    options.checkout_time = time_of(flags.checkout_timeout);
-    options.statement_time = time_of(flags.statement_timeout);
-    options.connect_time = time_of(flags.connect_timeout);
     return options;
 }
 

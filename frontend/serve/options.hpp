@@ -21,12 +21,9 @@ struct ServeFlags {
     std::vector<std::string> listen = {"127.0.0.1:9999"};
     std::string tls_certificate, tls_key;
     std::string access_log = "-";
-    unsigned pool_size = 4;
-    bool transaction_pooler = false;
-    double checkout_timeout = 2, statement_timeout = 5, connect_timeout = 3;
-    double request_timeout = 15, idle_timeout = 2, write_timeout = 30, stop_timeout = 10;
-    std::uint64_t max_body = 64 << 10;
-    unsigned max_headers = 100, max_connections = 256, max_requests = 10'000;
+    db::PoolOptions pool = {{}, 4, milliseconds(2000)}; // without the DSN
+    http::Limits limits;
+    milliseconds stop_time{10'000};
     std::vector<std::string> trusted_proxies, cors_origins, cors_headers;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     double rate_limit = 5, rate_burst = 30;

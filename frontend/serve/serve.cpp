@@ -11,6 +11,7 @@
 #include "api/api.hpp"
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
+#include "base/text_object.hpp"
 #include "cli/session.hpp"
 #include "serve/openapi.hpp"
 #include "serve/status.hpp"
@@ -125,8 +126,9 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     const supabase::Options theirs = supabase_options(flags);
     add_status_routes(
         routes, pool,
-        theirs.offered && theirs.prefix.empty() ? supabase::health_body()
-                                                : "{\"status\":\"ok\",\"name\":\"pg_principal\"}",
+        theirs.offered && theirs.prefix.empty()
+            ? supabase::health_body()
+            : text_object({{"status", "ok"}, {"name", "pg_principal"}}),
         [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
         address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);

@@ -1,6 +1,6 @@
 #include "serve/status.hpp"
 
-#include "core/json/document.hpp"
+#include "base/text_object.hpp"
 #include "http/errors.hpp"
 
 namespace pg_principal::cli {
@@ -17,8 +17,8 @@ Response ready(Pool &pool) {
     const Result result = pool.run(extension_version);
     if (result.rows() != 1)
         throw HttpError(503, "not_ready", "the extension is not in this database");
-    return Response::json(
-        200, "{\"status\":\"ready\",\"extension\":" + json::quote(result.text(0, 0)) + "}");
+    return Response::json(200,
+                          text_object({{"status", "ready"}, {"extension", result.text(0, 0)}}));
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "supabase/supabase.hpp"
 
 #include "api/routes.hpp"
-#include "core/json/document.hpp"
+#include "base/text_object.hpp"
 #include "http/dispatcher.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
@@ -28,20 +28,28 @@ Response get_health(const api::Backend &, const Request &) {
 // Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
 Response get_settings(const api::Backend &backend, const Request &request) {
     std::string providers;
+    json::ObjectWriter external(providers);
     for (const char *name : {"anonymous_users", "apple",    "azure",    "bitbucket", "discord",
                              "facebook",        "snapchat", "figma",    "fly",       "github",
                              "gitlab",          "google",   "keycloak", "kakao",     "linkedin",
                              "linkedin_oidc",   "notion",   "spotify",  "slack",     "slack_oidc",
                              "workos",          "twitch",   "twitter",  "phone",     "zoom"})
-        providers.append("\"").append(name).append("\":false,");
+        external.boolean(name, false);
+    external.boolean("email", true);
+    external.end();
     const Outcome settings = ask_as_anybody(backend, request, registration);
-    return Response::json(
-        200, "{\"external\":{" + providers + "\"email\":true},\"disable_signup\":" +
-                 (settings.payload == "true" ? "false" : "true") +
-                 ",\"mailer_autoconfirm\":" + (settings.reason == "true" ? "true" : "false") +
-                 ",\"phone_autoconfirm\":false,\"sms_provider\":\"\","
-                 "\"saml_enabled\":false,\"saml_private_key_next_configured\":false,"
-                 "\"passkeys_enabled\":false}");
+    std::string body;
+    json::ObjectWriter object(body);
+    object.raw("external", providers);
+    object.boolean("disable_signup", settings.payload != "true");
+    object.boolean("mailer_autoconfirm", settings.reason == "true");
+    object.boolean("phone_autoconfirm", false);
+    object.text("sms_provider", "");
+    object.boolean("saml_enabled", false);
+    object.boolean("saml_private_key_next_configured", false);
+    object.boolean("passkeys_enabled", false);
+    object.end();
+    return Response::json(200, std::move(body));
 }
 
 } // namespace
@@ -146,9 +154,9 @@ void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
 }
 
 std::string health_body() {
-    return "{\"version\":\"v" PG_PRINCIPAL_VERSION
-           "\",\"name\":\"GoTrue\",\"description\":\"pg_principal, in the wire shapes of "
-           "Supabase Auth\"}";
+    return text_object({{"version", "v" PG_PRINCIPAL_VERSION},
+                        {"name", "GoTrue"},
+                        {"description", "pg_principal, in the wire shapes of Supabase Auth"}});
 }
 
 bool is_below(const Options &options, std::string_view path) {
