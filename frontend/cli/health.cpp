@@ -1,5 +1,11 @@
 #include "cli/app.hpp"
 
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/arguments.hpp"
+
 namespace pg_principal::cli {
 
 namespace {
@@ -49,13 +55,100 @@ void report(const Session &session) {
                  {"FINDINGS", 13}}});
 }
 
+// Who runs the scan: members of auth.health_schedule(), in its order.
+constexpr const char *schedule_members[] = {
+    "lastScanAt", "cronDatabase", "jobId",      "schedule", "active", "lastRunAt",
+    "lastStatus", "lastMessage",  "failedRuns", "problem",  "remedy"};
+enum { cron_database = 1, first_of_job = 2, after_job = 9, problem = 9, remedy = 10, own_job = 11 };
+
+std::string schedule_sql() {
+    return "SELECT " + utc_time_sql("last_scan_at") +
+           ", cron_database, job_id, schedule, active, " + utc_time_sql("last_run_at") +
+           ", last_status, last_message, failed_runs, problem, remedy, auth.health_job(), "
+           "cron_database <> pg_catalog.current_database() FROM auth.health_schedule()";
+}
+
+// The same of a job where pg_cron is, in another database: seen by whoever scheduled it.
+std::string job_elsewhere_sql() {
+    return "SELECT j.jobid, j.schedule, j.active, " + utc_time_sql("r.start_time") +
+           ", r.status, r.return_message, (SELECT pg_catalog.count(*) FROM cron.job_run_details f"
+           " WHERE f.jobid = j.jobid AND f.status = 'failed' AND f.runid > ALL (SELECT s.runid FROM"
+           " cron.job_run_details s WHERE s.jobid = j.jobid AND s.status = 'succeeded'))"
+           " FROM cron.job j LEFT JOIN LATERAL (SELECT * FROM cron.job_run_details d WHERE d.jobid"
+           " = j.jobid AND d.status IN ('succeeded', 'failed') ORDER BY d.runid DESC LIMIT 1) r"
+           " ON true WHERE j.jobname = $1";
+}
+
+void status(const Session &session) {
+    const db::Result rows = session.ask(schedule_sql());
+    std::vector<db::Param> values;
+    for (int column = 0; column < own_job; ++column)
+        values.push_back(rows.is_null(0, column) ? db::Param()
+                                                 : db::Param(std::string(rows.text(0, column))));
+    if (rows.boolean(0, own_job + 1)) {
+        const db::Result job = session.ask(
+            job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, *values[cron_database]);
+        for (int column = first_of_job; job.rows() > 0 && column < after_job; ++column)
+            if (!job.is_null(0, column - first_of_job))
+                values[static_cast<std::size_t>(column)] = job.text(0, column - first_of_job);
+        if (job.rows() == 0) {
+            values[problem] = "the health scan is not scheduled";
+            values[remedy] = "pg_principal health schedule";
+        } else if (values[6] == "failed") {
+            values[problem] = "the last scheduled run failed: " + values[7].value_or("");
+            values[remedy] = "docs/runbook.md, PgPrincipalHealthScanLate";
+        } else if (values[problem]) {
+            values[remedy].reset(); // it is scheduled
+        }
+    }
+    Json object = Json::object();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool is_json = i == 2 || i == 4 || i == 8;
+        std::string text = values[i].value_or("");
+        if (i == 4)
+            text = text == "t" ? "true" : "false";
+        object[schedule_members[i]] = !values[i] ? Json()
+                                      : is_json  ? Json::parse(text)
+                                                 : Json(text);
+    }
+    if (session.wants("json"))
+        print_json(session.streams.out, object);
+    else
+        for (std::size_t i = 0; i < values.size(); ++i)
+            if (values[i] && i != problem && i != remedy)
+                session.streams.out << schedule_members[i] << ": " << printable(*values[i]) << '\n';
+    if (values[problem])
+        throw Failure(*values[problem], {}, values[remedy].value_or(""));
+}
+
+void schedule(const Session &session, const std::string &when, bool remove) {
+    const db::Result rows = session.ask(schedule_sql());
+    const std::string job(rows.text(0, own_job)), home(rows.text(0, cron_database));
+    if (!rows.boolean(0, own_job + 1)) { // pg_cron is here, or the error tells what is missing
+        if (remove)
+            session.ask("SELECT auth.unschedule_health_scan()");
+        else
+            session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
+    } else if (remove) {
+        session.ask("SELECT cron.unschedule($1::pg_catalog.text)", {job}, {}, home);
+    } else {
+        const db::Result call = session.ask("SELECT auth.health_scan_call(), current_database()");
+        session.ask("SELECT cron.schedule_in_database($1, $2, $3, $4)",
+                    {job, when, std::string(call.text(0, 0)), std::string(call.text(0, 1))}, {},
+                    home);
+    }
+    print_done(session, remove ? "unscheduled" : "scheduled",
+               remove ? "the health scan" : "the health scan: " + when);
+}
+
 } // namespace
 
 void add_health_commands(CLI::App &root, Session &session) {
     CLI::App *group = add_family(root, session, "health",
                                  "Agents: refused refreshes, tokens about to expire or unused",
                                  "  pg_principal health scan\n"
-                                 "  pg_principal health report");
+                                 "  pg_principal health report\n"
+                                 "  pg_principal health schedule");
     add_verb(*group, session, "scan", "Report what happened to agents since the last scan",
              "  pg_principal health scan\n"
              "  pg_principal health scan --output json",
@@ -64,6 +157,22 @@ void add_health_commands(CLI::App &root, Session &session) {
              "  pg_principal health report\n"
              "  pg_principal health report --output json",
              [&session] { report(session); });
+    add_verb(*group, session, "status",
+             "Show who runs the scan and whether it runs; exit 1 when something is wrong",
+             "  pg_principal health status\n"
+             "  pg_principal health status --output json",
+             [&session] { status(session); });
+    const auto when = std::make_shared<std::string>("0 * * * *");
+    const auto remove = std::make_shared<bool>(false);
+    CLI::App *verb =
+        add_verb(*group, session, "schedule",
+                 "Have pg_cron run the scan, also where pg_cron is in another database",
+                 "  pg_principal health schedule\n"
+                 "  pg_principal health schedule --at '*/15 * * * *'\n"
+                 "  pg_principal health schedule --remove",
+                 [&session, when, remove] { schedule(session, *when, *remove); });
+    verb->add_option("--at", *when, "When, as cron has it (default 0 * * * *)")->type_name("CRON");
+    verb->add_flag("--remove", *remove, "Take the job out again");
 }
 
 } // namespace pg_principal::cli

@@ -76,10 +76,12 @@ db::Connection::Answer await(db::Connection &connection, Progress *progress) {
 } // namespace
 
 db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &params,
-                        const std::string &what) const {
+                        const std::string &what, const std::string &database) const {
     db::Connection connection;
     try {
-        connection.open(dsn, {{"application_name", "pg_principal"}, {"client_encoding", "UTF8"}});
+        connection.open(dsn, {{"application_name", "pg_principal"},
+                              {"client_encoding", "UTF8"},
+                              {"dbname", database}});
     } catch (const db::Unavailable &error) {
         throw Failure(
             error.what(), {},

@@ -24,9 +24,10 @@ struct Session {
 
     bool wants(const char *format) const { return output == format; }
     // One statement on a connection of its own; the first Ctrl-C cancels it. A terminal is told how
-    // long `what` takes. The server's warnings go to the errors. Throws Failure.
+    // long `what` takes. The server's warnings go to the errors. `database`: another one of the same
+    // server. Throws Failure.
     db::Result ask(const std::string &sql, const std::vector<db::Param> &params = {},
-                   const std::string &what = {}) const;
+                   const std::string &what = {}, const std::string &database = {}) const;
 };
 
 // "revoked 0c6f...", or an object of the two.

@@ -1,6 +1,7 @@
 // libpq, wrapped once: one connection, one statement at a time, always with parameters.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION auth.cron_is_here() IS 'Internal: whether pg_cron is install
 CREATE OR REPLACE FUNCTION auth.health_scan_call() RETURNS text
 LANGUAGE sql IMMUTABLE
 RETURN 'SELECT count(*) FROM auth.scan_agent_health(''pg_principal_health_scan'')';
-COMMENT ON FUNCTION auth.health_scan_call() IS 'Internal: what pg_cron runs.';
+COMMENT ON FUNCTION auth.health_scan_call() IS 'For operators: what pg_cron is to run for the health scan.';
 
 CREATE OR REPLACE FUNCTION auth.health_job() RETURNS text
 LANGUAGE sql STABLE
@@ -23,7 +23,7 @@ BEGIN ATOMIC
         ELSE md5(current_database()) END;
 END;
 COMMENT ON FUNCTION auth.health_job() IS
-'Internal: what the job of this database is called where pg_cron, in another one, may run those of several.';
+'For operators: what the job of this database is called where pg_cron, in another one, may run those of several.';
 
 CREATE OR REPLACE FUNCTION auth.require_cron(schedule text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -70,7 +70,7 @@ BEGIN
     auth.add_user(jsonb, jsonb), auth.set_password(text, text), auth.import_users(jsonb, boolean), auth.prune_sessions(interval),
     auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.scan_audit(), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
-    auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(),
+    auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(), auth.health_job(), auth.health_scan_call(),
     auth.backend_proofs(),
     auth.allow_login(text, text, text, text), auth.disallow_login(text, text, text, text), auth.list_login_roles()
             $list$)

@@ -28,7 +28,7 @@ is "--version is the control file's" "$code $out" "0 pg_principal $version"
 for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" \
     people "people validate" "people push" "people render" "people provision" "people remove" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
-    health "health scan" "health report" audit "audit list" "audit verify" "audit seal" whoami serve; do
+    health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" whoami serve; do
     # shellcheck disable=SC2086
     pg_principal $verb --help
     like "help of '$verb' has an example" "$code $out" "^0 .*Examples:.*pg_principal ${verb%% *}"

@@ -5,11 +5,13 @@
 #   stop_jobs            ends those that run
 # A job is a shell of its own: it adds to `passed` and `failed`, which come back from there. When one has
 # ended, job_ended NAME may put more into the line. What is to be ended with a job it keeps in `running`.
+#   job_alone NAME COMMAND..   puts a job behind all others: it compares times, and runs when no other does
 job_names=() job_commands=() # the line
+alone_names=() alone_commands=()
 declare -A job_of=()         # process -> name
 
 # Their times differ by two orders of magnitude: one that takes long and begins last is waited for alone.
-takes_long=" build-unit system-health system-memory build-fuzz regress http-engine http-api system-property http-supabase \
+takes_long=" build-unit system-health system-memory build-fuzz regress http-api system-property http-supabase \
     system-held_ban system-crash cli-jose_interop "
 
 job() {
@@ -27,6 +29,8 @@ job() {
     done
     job_names+=("$1") job_commands+=("${*:2}")
 }
+
+job_alone() { alone_names+=("$1") alone_commands+=("${*:2}"); }
 
 start_job() { # FILE NAME COMMAND: what it prints goes to the file, its counts to FILE.counts
     local file=$1
@@ -47,7 +51,11 @@ stop_running() {
 run_jobs() { # FOLDER
     local folder=$1 slots=${JOBS:-$(($(nproc) + 1))} ends ended name good bad
     mkdir -p "$folder" && mkfifo "$folder/ends" && exec {ends}<>"$folder/ends" || exit 1
-    while [ $((${#job_names[@]} + ${#job_of[@]})) -gt 0 ]; do
+    while [ $((${#job_names[@]} + ${#job_of[@]} + ${#alone_names[@]})) -gt 0 ]; do
+        if [ $((${#job_names[@]} + ${#job_of[@]})) = 0 ]; then
+            job_names=("${alone_names[0]}") job_commands=("${alone_commands[0]}")
+            alone_names=("${alone_names[@]:1}") alone_commands=("${alone_commands[@]:1}")
+        fi
         while [ ${#job_names[@]} -gt 0 ] && [ ${#job_of[@]} -lt "$slots" ]; do
             start_job "$folder/${job_names[0]}" "${job_names[0]}" "${job_commands[0]}"
             job_names=("${job_names[@]:1}") job_commands=("${job_commands[@]:1}")

@@ -191,7 +191,14 @@ plan() { # STAGE
     regress) [ -z "$(names "tests/sql/$tests.sql")" ] || job "$1" with_server "$1" "$1" ;;
     isolation) [ -z "$(names "tests/isolation/specs/$tests.spec")" ] || job "$1" with_server "$1" "$1" ;;
     cli) for name in $(names "tests/cli/$tests.sh"); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
-    *) for name in $(names "tests/$1/$tests.sh"); do job "$1-$name" with_own_clusters "$1" "${2:-900}" "$name"; done ;;
+    *)
+        for name in $(names "tests/$1/$tests.sh"); do
+            case $1-$name in
+            http-engine) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;; # how fairly it serves
+            *) job "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
+            esac
+        done
+        ;;
     esac
 }
 

@@ -68,6 +68,12 @@ is "the hint's statement, there" "$(sql postgres "$call" "SELECT jobname, schedu
 call=$(sql other "SELECT auth.unschedule_health_scan()" | sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p')
 is "and out again" "$(sql postgres "$call" "SELECT count(*) FROM cron.job")" "t
 0"
+is "the command does it by itself" "$(PGDATABASE=other "$PG_PRINCIPAL" health schedule --at '5 * * * *')" "scheduled the health scan: 5 * * * *"
+is "over a second connection" "$(sql postgres "SELECT jobname, schedule, database FROM cron.job")" "pg_principal_health_scan other|5 * * * *|other"
+is "and tells of it" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.cronDatabase, .jobId > 0, .schedule, .active, .problem]')" \
+    '["postgres",true,"5 * * * *",true,"no health scan has run yet"]'
+PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
+is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
 is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
     "the health scan is not scheduled|SELECT auth.schedule_health_scan();"
 is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
@@ -93,6 +99,7 @@ else
 fi
 is "and says that all is well" "$(sql postgres "SELECT last_scan_at > now() - interval '1 minute', cron_database, job_id > 0, schedule, active, last_status, failed_runs, problem FROM auth.health_schedule()")" \
     "t|postgres|t|* * * * *|t|succeeded|0|"
+ok "so does the command" "$PG_PRINCIPAL" health status
 is "the incident is detected" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|1"
 is "and counted once" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
 is "and logged once" "$(detected | wc -l)" 1
