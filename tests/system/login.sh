@@ -183,6 +183,7 @@ done
 sql shop "DROP EXTENSION pg_principal CASCADE" >/dev/null 2>&1
 wait
 like "with the extension go the connections" "$(cat "$dir/dropped")" 'its token has died'
+sleep 10 # of refusals only so many are logged in a while
 refused "and nobody comes" "no extension" "$token" app shop
 cluster_set "$dir" shared_preload_libraries=
 cluster_stop "$dir" fast && cluster_start "$dir" || exit 1
