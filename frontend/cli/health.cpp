@@ -96,7 +96,9 @@ void status(const Session &session) {
             values[remedy] = "pg_principal health schedule";
         } else if (values[6] == "failed") {
             values[problem] = "the last scheduled run failed: " + values[7].value_or("");
-            values[remedy] = "docs/runbook.md, PgPrincipalHealthScanLate";
+            values[remedy] = "Either cron.use_background_workers = on and a restart, or let "
+                             "pg_cron connect without "
+                             "a password: a line of pg_hba.conf.";
         } else if (values[problem]) {
             values[remedy].reset(); // it is scheduled
         }

@@ -36,7 +36,8 @@ DECLARE
     free bigint;
 BEGIN
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE;
-    -- The only chain that is waited for without a limit, while no other is held: whoever holds it may wait for those.
+    -- The only chain that is waited for without a limit, while no other is held: whoever holds it
+    -- may wait for those.
     PERFORM auth.lock_audit_head(auth.audit_itself());
     -- Who writes to a chain is waited for, a second in all; one that is held longer is for the next
     -- seal.
