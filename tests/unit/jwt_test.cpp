@@ -274,6 +274,7 @@ TEST(Jwt, EveryFaultHasItsText) {
         {TokenFault::too_long, "too long"},
         {TokenFault::algorithm_refused, "algorithm refused"},
         {TokenFault::header_refused, "header refused"},
+        {TokenFault::wrong_type, "wrong type"},
         {TokenFault::unknown_key, "unknown key"},
         {TokenFault::bad_signature, "bad signature"},
         {TokenFault::expired, "expired"},

@@ -138,6 +138,22 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
     return TokenFault::none;
 }
 
+bool is_access_token_type(std::optional<std::string_view> typ) noexcept {
+    if (!typ)
+        return true;
+    constexpr std::string_view prefix = "application/";
+    const auto equals = [](std::string_view text, std::string_view lower) {
+        return text.size() == lower.size() &&
+               std::equal(text.begin(), text.end(), lower.begin(), [](char c, char wanted) {
+                   return (c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) == wanted;
+               });
+    };
+    std::string_view name = *typ;
+    if (equals(name.substr(0, prefix.size()), prefix))
+        name.remove_prefix(prefix.size());
+    return equals(name, "jwt") || equals(name, "at+jwt");
+}
+
 TokenFault TokenScratch::finish(const ClaimRules &rules) {
     payload_json_ = json::try_parse(claims_, jws_.payload);
     if (!payload_json_)

@@ -31,6 +31,11 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept;
 // A NumericDate in microseconds, saturated; nullopt when it is refused.
 std::optional<std::int64_t> numeric_date_us(json::Value value) noexcept;
 
+// Whether a header's typ may be that of an access token: none and JWT, as most issuers have it, or
+// at+jwt (RFC 9068), without case and with or without "application/". What names itself something
+// else (a logout token, a security event, a DPoP proof) is signed for another purpose.
+bool is_access_token_type(std::optional<std::string_view> typ) noexcept;
+
 // What a verification leaves behind; reuse one to avoid allocations.
 class TokenScratch {
   public:

@@ -180,6 +180,8 @@ Claims prove_token(std::string_view token) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         refuse_token(describe(fault, jws.header_json));
+    if (!is_access_token_type(jws.typ))
+        refuse_token(describe(TokenFault::wrong_type));
     std::string kid;
     if (!jws.kid) { // only what was adopted is worth trying keys
         if (!is_adopted(session_of_bytes(token)))
@@ -267,6 +269,8 @@ AdoptableKey read_adoptable_key(std::string_view token) {
                       "knows: issue another with auth.issue_key()");
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         throw refused("it is no JWT: " + describe(fault, jws.header_json));
+    if (!is_access_token_type(jws.typ))
+        throw refused("its header names another kind of token");
     const VerificationKey found = jws.kid ? verification_key(*jws.kid) : VerificationKey{};
     const bool good = jws.kid ? found.key != nullptr && verify(jws, *found.key) == TokenFault::none
                               : signer_of(jws).has_value();
