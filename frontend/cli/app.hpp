@@ -22,6 +22,7 @@ CLI::App *add_verb(CLI::App &family, Session &session, const std::string &name,
 
 using AddCommands = void (*)(CLI::App &root, Session &session);
 void add_auth_commands(CLI::App &root, Session &session);
+void add_login_verbs(CLI::App &auth, Session &session); // of the same family
 void add_people_commands(CLI::App &root, Session &session);
 void add_keys_commands(CLI::App &root, Session &session);
 void add_health_commands(CLI::App &root, Session &session);

@@ -226,6 +226,7 @@ void add_auth_commands(CLI::App &root, Session &session) {
         "  pg_principal auth unban --email kata-agent-team@example.com", unban)
         ->add_option("--email", options->email, "Whom")
         ->required();
+    add_login_verbs(*group, session);
 }
 
 } // namespace pg_principal::cli

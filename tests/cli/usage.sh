@@ -25,7 +25,7 @@ version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.con
 pg_principal --version
 is "--version is the control file's" "$code $out" "0 pg_principal $version"
 
-for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" \
+for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" "auth logins" "auth allow-login" "auth disallow-login" "auth connections" "auth disconnect" \
     people "people validate" "people push" "people render" "people provision" "people remove" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
     health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" whoami serve; do

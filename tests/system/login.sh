@@ -113,7 +113,7 @@ sql shop "ALTER ROLE app IN DATABASE shop RESET ALL" >/dev/null
 # who is connected
 is "one's own connection" "$(login_as "$token" app shop "SELECT database, role, email, kind, door, expires_at > now(), pid = pg_backend_pid(), session_id = auth.session_id() FROM auth.connections")" \
     "shop app agent@example.com service_account pam t t t"
-{ sleep 3; } | PGPASSWORD=$token PGSSLMODE=require psql -XqAtw -h 127.0.0.1 -U app -d shop >/dev/null 2>&1 &
+login_as "$token" app shop "SELECT pg_sleep(60)" >/dev/null & # until it is ended
 for _ in {1..50}; do
     [ "$(sql shop "SELECT count(*) FROM auth.connections WHERE email = 'agent@example.com'")" = 0 ] || break
     sleep 0.1
@@ -143,7 +143,17 @@ is "and after a crash of the worker" "$(login_as "$token" app shop "SELECT auth.
 createdb forged
 sql forged "CREATE SCHEMA auth" "CREATE TABLE auth.login_roles (database_role text, kind text, app_role text, user_id uuid)" "CREATE TABLE auth.users ()" "CREATE TABLE auth.sessions ()" "CREATE TABLE auth.signing_keys ()" >/dev/null
 refused "tables that somebody made to look like ours" "no extension" "$token" app forged
-is "a database is dropped soon after" "$(sql postgres "DROP DATABASE forged")" ""
+is "a database is dropped while its worker is there" "$(sql postgres "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_principal logins' AND datname = 'forged'" "DROP DATABASE forged")" 1
+
+# a lock that comes between the verdict of the worker and that of the session
+{ PGOPTIONS="-c post_auth_delay=3" login_as "$token" app shop "SELECT 'in'" >"$dir/locked"; } &
+for _ in {1..100}; do
+    ! pgrep -f '^postgres: app shop .* startup' >/dev/null || break
+    sleep 0.1
+done
+sql shop "BEGIN" "LOCK TABLE auth.login_roles IN ACCESS EXCLUSIVE MODE" "SELECT pg_sleep(8)" "COMMIT" >/dev/null
+wait
+like "refuses the session, and does not hold it" "$(cat "$dir/locked"), $(last_reason)" 'PAM authentication failed for user "app", internal error'
 
 # a flood
 before=$(grep -ac 'PAM authentication failed' "$dir/log")
@@ -170,7 +180,7 @@ for _ in {1..50}; do
 done
 sql shop "SELECT auth.revoke_session(session_id) FROM auth.connections" >/dev/null
 wait
-like "a token bound by SQL ends its connection where that is switched on" "$(cat "$dir/bound")" '28000: terminating connection because its token has died'
+like "a token bound by SQL ends its connection where that is switched on, whatever its role" "$(cat "$dir/bound")" '28000: terminating connection because its token has died.*session revoked'
 token=$(issue agent@example.com)
 is "and not once another is bound" "$(ends "SELECT auth.authenticate(NULL, false)" | head -n 1) $(sql shop "SELECT count(*) FROM auth.connections")" "agent@example.com 0"
 

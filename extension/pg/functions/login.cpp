@@ -30,7 +30,8 @@ SQL_FUNCTION(token_connections) {
 }
 
 SQL_FUNCTION(end_token_connection) {
-    return BoolGetDatum(login::end_connection(MyDatabaseId, PG_GETARG_INT32(0), "ended"));
+    return BoolGetDatum(
+        login::end_connection(MyDatabaseId, PG_GETARG_INT32(0), login::ended_by_request));
 }
 
 // reason, count

@@ -187,6 +187,7 @@ bool next_case(Oid database, SlotState state, int after, Case &out) {
         out.index = i;
         out.generation = slot.generation;
         out.state = state;
+        out.door = slot.door;
         out.role = slot.role;
         out.token.assign(token_at(i), slot.token_bytes);
         return true;

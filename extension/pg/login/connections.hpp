@@ -51,6 +51,7 @@ struct Case {
     int index;
     std::uint32_t generation;
     SlotState state;
+    Door door;
     Oid role;
     std::string token;
 };
@@ -81,6 +82,8 @@ bool has_connections(Oid database) noexcept;
 // Of one database, for auth.connections: the n-th slot at or after `index` that is watched, or
 // false.
 bool next_connection(Oid database, int &index, Slot &out) noexcept;
+// The reason when somebody ends a connection whose token lives on.
+constexpr const char *ended_by_request = "ended";
 // False when no such process is connected by a token here.
 bool end_connection(Oid database, int pid, std::string_view reason) noexcept;
 

@@ -16,7 +16,10 @@ extern "C" {
 #include "access/xact.h"
 #include "libpq/libpq-be.h"
 #include "storage/ipc.h"
+#include "storage/proc.h"
 }
+
+#include <cstring>
 
 namespace pg_principal::login {
 
@@ -63,7 +66,24 @@ void watch_identity(Door door, const Identity &identity) {
           identity.has_session ? &identity.session_id : nullptr, identity.uid, expires);
 }
 
+// A table that is locked for long refuses a session's start, as the worker refuses the token: it
+// must not hold a connection that no timeout of the client's session ends yet.
+class ShortLockWaits {
+  public:
+    ShortLockWaits() noexcept {
+        if (LockTimeout == 0 || LockTimeout > lock_wait_ms)
+            LockTimeout = lock_wait_ms;
+    }
+    ~ShortLockWaits() { LockTimeout = before_; }
+    ShortLockWaits(const ShortLockWaits &) = delete;
+    ShortLockWaits &operator=(const ShortLockWaits &) = delete;
+
+  private:
+    const int before_ = LockTimeout;
+};
+
 void begin(const Admission &in) {
+    const ShortLockWaits short_waits;
     const Identity &identity = admit(in.token, GetSessionUserId());
     watch_identity(in.door, identity);
     settings::bind_login(in.token.c_str());
@@ -125,7 +145,7 @@ void on_log(ErrorData *error) {
     if (error->elevel != FATAL || error->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN)
         return;
     const char *reason = own_end();
-    if (*reason == '\0')
+    if (*reason == '\0' || std::strcmp(reason, ended_by_request) == 0)
         return;
     error->sqlerrcode = ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
     error->message = MemoryContextStrdup(error->assoc_context,

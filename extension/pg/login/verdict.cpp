@@ -67,12 +67,17 @@ bool matches(const LoginRoleRow &row, const Wanted &wanted) noexcept {
 
 } // namespace
 
-const Identity &admit(std::string_view token, Oid role) {
+const Identity &admit_bound(std::string_view token) {
     if (!tables_are_ours())
         refuse_token("no extension");
     const Identity &identity = verify_identity(token);
     if (!identity.has_principal)
         refuse_token("no principal");
+    return identity;
+}
+
+const Identity &admit(std::string_view token, Oid role) {
+    const Identity &identity = admit_bound(token);
     Wanted wanted{nullptr, &identity, false};
     bool too_powerful = true;
     guard([role, &wanted, &too_powerful] {

@@ -6,9 +6,15 @@
 
 namespace pg_principal::login {
 
+// How long one lock may keep a verdict waiting: a table that is locked for long must not keep
+// everybody waiting, nor the dead alive.
+constexpr int lock_wait_ms = 1000;
+
 // Throws Error(token_refused) with the reason as detail, PgError when the database cannot tell.
 // Needs a transaction in the database; the result is valid as that of verify_identity().
 const Identity &admit(std::string_view token, Oid role);
+// The same of a token that was bound by SQL: how its connection logged in is no matter of ours.
+const Identity &admit_bound(std::string_view token);
 
 // The reason to give for an error that the tables raised, "" when another try may help.
 const char *reason_of(int sqlstate) noexcept;

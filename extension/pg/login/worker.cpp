@@ -7,12 +7,14 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -26,8 +28,8 @@ namespace {
 
 // How often connections are judged: what ends within a second of its cause must be seen by then.
 constexpr int sweep_ms = 200;
-// Without anybody to serve: short, since DROP DATABASE waits five seconds for others to leave.
-constexpr int idle_ms = 3000;
+// Without anybody to serve, so that the next login finds it.
+constexpr int idle_ms = 30000;
 // For how long connections outlive a database that cannot tell whether they may.
 constexpr int blind_ms = 5000;
 
@@ -52,7 +54,10 @@ Verdict judge(const Case &asked) {
     in_transaction();
     Verdict verdict{Verdict::unknown, "internal error"};
     try {
-        (void)admit(asked.token, asked.role);
+        if (asked.door == Door::sql)
+            (void)admit_bound(asked.token);
+        else
+            (void)admit(asked.token, asked.role);
         verdict = {Verdict::alive, {}};
     } catch (const Error &error) {
         if (error.code() == Errc::token_refused)
@@ -98,6 +103,20 @@ bool sweep(Case &at, bool blind_too_long) {
     return sees;
 }
 
+// DROP DATABASE, ALTER DATABASE RENAME or SET TABLESPACE and CREATE DATABASE TEMPLATE lock the
+// database against newcomers, then wait five seconds for everybody in it to leave.
+bool is_database_wanted() {
+    in_transaction();
+    return guard([] {
+        LOCKTAG database;
+        SET_LOCKTAG_OBJECT(database, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+        const bool wanted =
+            LockAcquire(&database, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
+        CommitTransactionCommand(); // and the lock is no longer ours
+        return wanted;
+    });
+}
+
 void serve() {
     Case at{};
     TimestampTz last_sweep = 0, last_used = GetCurrentTimestamp(), last_seen = last_used;
@@ -120,7 +139,7 @@ void serve() {
         }
         if (has_connections(MyDatabaseId))
             last_used = now;
-        else if (now - last_used > idle_ms * 1000 && retire_worker(place))
+        else if ((now - last_used > idle_ms * 1000 || is_database_wanted()) && retire_worker(place))
             return;
         const long wait =
             std::max<long>(1, sweep_ms - static_cast<long>((now - last_sweep) / 1000));
@@ -150,8 +169,8 @@ void pg_principal_login_worker(Datum argument) {
     before_shmem_exit(login::leave_at_exit, 0);
     BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     login::is_connected = true;
-    // a table that is locked for long must not keep everybody waiting, nor the dead alive
-    SetConfigOption("lock_timeout", "1s", PGC_SUSET, PGC_S_OVERRIDE);
+    const std::string lock_timeout = std::to_string(login::lock_wait_ms);
+    SetConfigOption("lock_timeout", lock_timeout.c_str(), PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
     run_or_exit(login::serve);
     proc_exit(0);
