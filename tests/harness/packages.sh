@@ -16,12 +16,12 @@ missing_packages() {
     local wanted=(g++ make jq libssl-dev libpq-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev
         libcpp-httplib-dev pkg-config libargon2-dev libcrypt-dev libgtest-dev libpam0g-dev)
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
-    [ "$goal" != torture ] || wanted+=(valgrind)
+    [ "$goal" != torture ] || wanted+=(valgrind default-jdk-headless libpostgresql-jdbc-java)
     [[ $goal != test && $goal != torture && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
     [ "$goal" != bench ] || wanted+=(wrk)
     [[ $goal != run && $goal != bench ]] || wanted+=(curl)
     if [[ $goal = test || $goal = torture ]]; then # what our tokens are compared with
-        wanted+=(openssl python3-jwt python3-cryptography pgbouncer nginx prometheus prometheus-alertmanager)
+        wanted+=(openssl python3-jwt python3-cryptography python3-psycopg pgbouncer nginx prometheus prometheus-alertmanager)
         command -v npm >/dev/null || wanted+=('nodejs?' 'npm?') # npm of another source is as good
     fi
     local installed
