@@ -4,6 +4,9 @@ namespace pg_principal::api {
 
 const char *component_schemas() noexcept {
     return R"json({
+"OAuthError": {
+  "type": "object", "required": ["error"],
+  "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}}},
 "Role": {"enum": ["READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"]},
 "Kind": {"enum": ["person", "service_account"]},
 "Time": {"type": ["string", "null"], "format": "date-time"},

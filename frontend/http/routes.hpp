@@ -36,6 +36,7 @@ struct Route {
     std::string query = {};         // of each of its names the schema, one JSON object
     std::vector<int> refusals = {}; // besides those that follow from the rest of it
     const char *error_schema = "Error";
+    const char *request_type = "application/json";
 };
 
 class RouteTable {

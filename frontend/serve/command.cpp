@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "api/api.hpp"
+#include "oauth/oauth.hpp"
 #include "serve/serve.hpp"
 
 namespace pg_principal::cli {
@@ -23,8 +24,11 @@ void add_serve_command(CLI::App &root, Session &session) {
                      serve(*flags, session.dsn, session.streams.err,
                            [&flags](http::RouteTable &routes, db::Pool &pool) {
                                api::add_routes(routes, pool, lifetimes(*flags));
+                               const supabase::Options theirs = supabase_options(*flags);
+                               oauth::add_routes(routes, pool, lifetimes(*flags),
+                                                 !theirs.offered || !theirs.prefix.empty());
                                supabase::add_routes(routes, pool, lifetimes(*flags),
-                                                    supabase_options(*flags));
+                                                    theirs);
                            });
                  },
                  {});

@@ -24,6 +24,7 @@ const std::map<std::string, Family, std::less<>> known = {
     {"agent.refresh.failures", {"Refused refreshes of agents that a health scan reported.", ""}},
     {"auth.refresh.failures", {"Refused refreshes.", "reason"}},
     {"auth.sign_in.failures", {"Refused sign-ins.", "reason"}},
+    {"auth.client.failures", {"Refused clients at the OAuth endpoints.", "reason"}},
     {"auth.audit.suppressed", {"Refusals that were counted and not audited.", ""}},
     {"agent.findings", {"Open findings of the last health scan.", "kind"}},
     {"agent.findings.next_expiry",

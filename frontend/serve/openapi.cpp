@@ -26,7 +26,13 @@ std::string templated(std::string_view pattern, std::vector<std::string> &names)
     return path;
 }
 
-Json content(Json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
+Json content(Json schema, const char *type = "application/json") {
+    return {{type, {{"schema", std::move(schema)}}}};
+}
+
+bool takes_json(const Route &route) {
+    return std::string_view(route.request_type) == "application/json";
+}
 
 Json responses(const Route &route, bool has_path_parameter) {
     const auto refusal = [&](const char *description) -> Json {
@@ -54,7 +60,8 @@ Json responses(const Route &route, bool has_path_parameter) {
             refusal(status == 409 ? "It cannot be as things stand" : "There is no such thing");
     if (!route.request_schema.empty()) {
         out["413"] = refusal("The body is too long");
-        out["415"] = refusal("The body must be JSON");
+        if (takes_json(route))
+            out["415"] = refusal("The body must be JSON");
     }
     if (route.asks_database)
         out["503"] = refusal("Not now; Retry-After tells the seconds");
@@ -81,7 +88,7 @@ Json operation(const Route &route, const std::vector<std::string> &names) {
     if (!route.request_schema.empty()) {
         Json schema = Json::parse(route.request_schema);
         const bool needed = schema.contains("$ref") || schema.contains("required");
-        out["requestBody"] = {{"required", needed}, {"content", content(std::move(schema))}};
+        out["requestBody"] = {{"required", needed}, {"content", content(std::move(schema), route.request_type)}};
     }
     out["responses"] = responses(route, !names.empty());
     out["security"] = Json::array();

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "http/text.hpp"
+#include "oauth/oauth.hpp"
 
 namespace pg_principal::cli {
 
@@ -226,7 +227,8 @@ supabase::Options supabase_options(const ServeFlags &flags) {
     const bool plain = prefix.find_first_not_of("/-._~0123456789abcdefghijklmnopqrstuvwxyz"
                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == prefix.npos;
     if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
-        prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api")
+        prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api" ||
+        prefix.substr(0, 6) == "/oauth")
         throw UsageError("--supabase-prefix: " + printable(prefix) + " is no path to serve at",
                          "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
     return {true, prefix, flags.require_api_key};
@@ -243,6 +245,8 @@ http::Policy policy(const ServeFlags &flags) {
     }
     policy.rate = {flags.rate_limit, flags.rate_burst};
     policy.problem_body = [options = supabase_options(flags)](const http::Problem &problem) {
+        if (oauth::is_ours(problem.request.path))
+            return oauth::problem_body(problem);
         return supabase::is_below(options, problem.request.path) ? supabase::problem_body(problem)
                                                                  : api::problem_body(problem);
     };

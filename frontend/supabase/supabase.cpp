@@ -167,7 +167,7 @@ bool is_below(const Options &options, std::string_view path) {
     for (const std::string_view other : {"/metrics", "/ready", "/openapi.json", "/api"})
         if (path == other)
             return false;
-    return path.substr(0, 5) != "/api/";
+    return path.substr(0, 5) != "/api/" && path.substr(0, 7) != "/oauth/";
 }
 
 namespace {

@@ -56,13 +56,17 @@ BEGIN
             -- counters by a rollback, and name any address.
             ('authenticator, auth_operator', $list$
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
-    auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text)
+    auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text),
+    auth.oauth_token(jsonb, text, text, jsonb), auth.oauth_introspect(jsonb, text, text, text, jsonb),
+    auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text)
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$
     auth.push_people(jsonb), auth.remove_person(text), auth.rename_person(text, text), auth.provision(boolean),
     auth.issue(text, text, text, text[]), auth.issue_token(text, text, text, text[]), auth.issue_key(text, text, text),
     auth.adopt_key(text, timestamptz, text),
+    auth.create_client_secret(text, text, text), auth.set_client_scopes(text, text[]), auth.list_clients(),
+    auth.list_client_secrets(text), auth.revoke_client_secret(uuid, text),
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
     auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),

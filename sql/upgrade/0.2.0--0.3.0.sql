@@ -93,8 +93,10 @@ DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells
 DROP FUNCTION auth.import_users(jsonb);
 
 ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
-    ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted'));
-COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key().';
+    ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted', 'oauth')),
+    ADD COLUMN credential_id uuid;
+COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
+COMMENT ON COLUMN auth.sessions.credential_id IS 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
 
 ALTER TABLE auth.refresh_tokens ADD COLUMN repeated_generation integer;
 COMMENT ON COLUMN auth.refresh_tokens.repeated_generation IS 'Of the token that pg_principal.refresh_reuse_parent last gave a second time: used later, it is not given for again.';
@@ -117,3 +119,36 @@ CREATE TABLE auth.login_roles (
 COMMENT ON TABLE auth.login_roles IS 'As which database roles principals may log in with a token. Each of kind, app_role and user_id that is not NULL must be the principal''s. Empty: nobody logs in.';
 ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY;
 SELECT pg_extension_config_dump('auth.login_roles', '');
+
+-- No foreign keys, as auth.sessions: a trigger deletes what hangs on a deleted principal.
+CREATE TABLE auth.clients (
+    user_id uuid PRIMARY KEY,
+    owner_generation integer NOT NULL,
+    scopes text[] NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL
+);
+COMMENT ON TABLE auth.clients IS
+'Service accounts that may get access tokens at /oauth/token. The client_id is the principal''s id.';
+COMMENT ON COLUMN auth.clients.owner_generation IS
+'auth.users.owner_generation of then: with a new owner of the address the client is none any more.';
+COMMENT ON COLUMN auth.clients.scopes IS
+'All that it may ever ask for; empty: its tokens carry no scope.';
+
+CREATE TABLE auth.client_secrets (
+    id uuid PRIMARY KEY,
+    user_id uuid NOT NULL,
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+    label text CHECK (octet_length(label) <= 255),
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX client_secrets_user_id ON auth.client_secrets (user_id);
+COMMENT ON TABLE auth.client_secrets IS
+'The SHA-256 of each client secret, never the secret. A client has two that are alive at most, so '
+'that one can follow the other without a gap.';
+
+ALTER TABLE auth.clients ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.client_secrets ENABLE ROW LEVEL SECURITY;
+
+SELECT pg_extension_config_dump('auth.clients', '');
+SELECT pg_extension_config_dump('auth.client_secrets', '');

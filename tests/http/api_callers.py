@@ -88,7 +88,7 @@ def every_route():
         who, bot = account(), account(kind="service_account")
         documented = json.loads(ask(server.port, "/openapi.json")[2])["paths"]
         served = {(method.upper(), path.replace("{id}", ":id")) for path, methods in documented.items() for method in methods
-                  if not path.startswith("/auth/v1/")}
+                  if not path.startswith(("/auth/v1/", "/oauth/", "/.well-known/o"))}  # oauth.py
         routes = table(server, who, bot)
         equal("the table has every route", sorted(served), sorted(routes))
         for (method, pattern), (path, body, wanted) in routes.items():
@@ -152,7 +152,7 @@ def privileges():
     more = sql("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
                " WHERE n.nspname = 'auth' AND has_function_privilege('web', p.oid, 'EXECUTE')"
                " AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0)")
-    equal("functions beyond everybody's", more, "is_project_key read_metrics refresh registration_is_open sign_in sign_up try_authenticate")
+    equal("functions beyond everybody's", more, "is_project_key oauth_introspect oauth_metadata oauth_revoke oauth_token read_metrics refresh registration_is_open sign_in sign_up try_authenticate")
     tables = sql("SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'auth' AND c.relkind IN ('r', 'v')"
                  " AND (has_any_column_privilege('web', c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('web', c.oid, 'DELETE, TRUNCATE, TRIGGER'))")
     equal("tables: one view that shows one's own connections", tables, "connections")

@@ -46,10 +46,16 @@ for _ in 1 2 3 4 5; do sql before "SELECT auth.sign_in('locked@example.com', 'wr
 sql before "SELECT auth.scan_agent_health()" "SELECT auth.set_app_role(id, 'AUDITOR') FROM auth.users" "SELECT auth.ban('boss@example.com', '3 days', 'leaked')" >/dev/null
 seal=$(sql before "SELECT auth.audit_seal()")
 is "before: refused, and not reported yet" "$(refresh before "${third::-6}AAAAAA") $(refresh before "$revoked")" "hash-mismatch token-invalidated"
+secret=$(sql before "SELECT client_id, secret FROM auth.create_client_secret('etl@example.com')")
+sql before "SELECT auth.set_client_scopes('etl@example.com', '{read}')" >/dev/null
+client_token() { # DATABASE: with the secret of before
+    sql "$1" "SELECT coalesce(r.reason, r.payload->>'access_token') FROM auth.oauth_token('{\"grant_type\": \"client_credentials\"}', '${secret% *}', '${secret#* }') AS r"
+}
+client_access=$(client_token before)
 sql before "SELECT auth.allow_login('authenticated', kind => 'service_account')" "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do
@@ -66,7 +72,7 @@ else
     echo "not ok - dumped, plain and in parallel"
     sed 's/^/    /' "$dir/dump.err"
 fi
-is "no password, no token in the dump" "$(grep -cF -e "$password" -e "$refresh" -e "$third" -e "$access" "$dir/plain.sql")" 0
+is "no password, no token in the dump" "$(grep -cF -e "$password" -e "$refresh" -e "$third" -e "$access" -e "${secret#* }" -e "$client_access" "$dir/plain.sql")" 0
 chmod -R a+rX "$dir/plain.sql" "$dir/directory"
 cluster_stop "$dir" fast
 
@@ -87,6 +93,8 @@ check() { # DATABASE
     is "$db: a lock holds" "$(sign_in "$db" locked@example.com '{"ip": "192.0.2.9"}')" locked
     is "$db: a ban holds" "$(sign_in "$db" boss@example.com)" banned
     like "$db: passwords are known" "$(sign_in "$db" etl@example.com)" '^eyJ'
+    is "$db: a client's token is alive" "$(who "$db" "$client_access")" etl@example.com
+    like "$db: and its secret good for the next" "$(client_token "$db")" '^eyJ'
     is "$db: still one key for refresh tokens" "$(sql "$db" "SELECT count(*) FROM auth.server_keys")" 1
     is "$db: what had not been reported is, once" "$(sql "$db" "SELECT reason FROM auth.scan_agent_health() WHERE kind = 'refresh_failure' ORDER BY created_at" "SELECT count(*) FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'")" \
         "hash-mismatch

@@ -80,6 +80,14 @@ issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label',
 issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')
 allow_login, disallow_login, check_login_role, audit_login_role~20~concat(auth.allow_login('authenticated', kind => 'person'), auth.disallow_login('authenticated', kind => 'person'))~auth.allow_login('no role', kind => 'person')
 list_login_roles, list_connections, token_connections, end_connection, end_token_connection, sees_all_connections, login_refusals~100~concat((SELECT count(*) FROM auth.list_login_roles()), (SELECT count(*) FROM auth.connections), auth.end_connection(0), auth.end_token_connection(0), (SELECT count(*) FROM auth.login_refusals()))~
+create_client_secret, hold_client, make_client_secret, revoke_client_secret~10~auth.revoke_client_secret((auth.create_client_secret('bot-' || :me)).secret_id)~auth.create_client_secret('nobody@example.com')
+set_client_scopes, check_scopes, list_clients, list_client_secrets~20~concat(auth.set_client_scopes('bot-' || :me, '{a}'), (SELECT count(*) FROM auth.list_clients()), (SELECT count(*) FROM auth.list_client_secrets()))~auth.set_client_scopes('bot-' || :me, '{a b}')
+oauth_token, authenticate_client, judge_client_secret, refuse_client, oauth_error~20~(auth.oauth_token('{"grant_type": "client_credentials"}', auth.uid()::text, 'x')).status~
+oauth_token, grant_refresh~20~(auth.oauth_token('{"grant_type": "refresh_token", "refresh_token": "x"}')).status~
+open_access, mint_access_token, narrowed_scopes~20~auth.open_access(u, NULL, auth.narrowed_scopes('a', '{a,b}'), 60, 'me', '{}') FROM auth.users u WHERE u.email = :me~
+oauth_introspect, examine_token, find_refresh_session~300~(auth.oauth_introspect(jsonb_build_object('token', :token), bearer => :token)).status~auth.examine_token(:bad) IS NULL AND auth.raise_error('email_missing') IS NULL
+oauth_revoke, end_shown_session~50~concat((auth.oauth_revoke('{"token": "x"}')).status, auth.end_shown_session(s)) FROM auth.sessions s WHERE s.id = gen_random_uuid()~
+oauth_metadata~200~auth.oauth_metadata('oauth-authorization-server')~
 list_sessions, revoke_session, write_revocation~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
 ban, unban~50~auth.unban('ben@example.com')~auth.ban('nobody@example.com')
 generate_key_material, HS256~500~auth.generate_key_material('HS256')~auth.generate_key_material('nope')
@@ -163,6 +171,7 @@ SELECT auth.import_signing_key('one that is there already, to be refused', false
 SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann"}, {"email": "ben@example.com", "name": "Ben", "manager_email": "ann@example.com"}]');
 SELECT auth.provision();
 UPDATE auth.users SET app_role = 'ADMIN';
+SELECT auth.add_user(jsonb_build_object('email', 'bot-' || w || '@example.com', 'kind', 'service_account')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 SELECT auth.add_user(jsonb_build_object('email', 'other-' || w || '@example.com', 'password', 'Th1sIsAStrong!Pass')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 CREATE TABLE refresh_tokens AS SELECT w || '@example.com' AS who, s.payload->'tokens'->>'refreshToken' AS token, false AS is_used FROM unnest(ARRAY['ann', 'ben']) AS w, auth.sign_in('other-' || w || '@example.com', 'Th1sIsAStrong!Pass') AS s;
 INSERT INTO refresh_tokens SELECT 'other-' || who, s.payload->'tokens'->>'refreshToken', true FROM refresh_tokens, auth.sign_in('other-' || who, 'Th1sIsAStrong!Pass') AS s;

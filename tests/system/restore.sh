@@ -21,7 +21,7 @@ createdb before
 sql before "CREATE EXTENSION pg_principal" >/dev/null
 fixture_fill before
 fixture_use before
-sql before "SELECT auth.allow_login('app', 'service_account')" >/dev/null
+sql before "SELECT auth.allow_login('app', 'service_account')" "SELECT auth.create_client_secret('agent@example.com')" >/dev/null
 fixture_rows before >"$work/rows"
 is "no table is empty" "$(grep ': 0$' "$work/rows")" ""
 is "no key is in the clear" "$(sql before "SELECT count(*) FROM auth.signing_keys WHERE sealed_under IS NULL" "SELECT count(*) FROM auth.server_keys WHERE sealed_under IS NULL" | tr '\n' ' ')" "0 0 "

@@ -193,12 +193,13 @@ TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules
     return scratch.finish(rules);
 }
 
-std::string jwt_sign(std::string_view claims_json, const Key &key, std::optional<Alg> alg) {
+std::string jwt_sign(std::string_view claims_json, const Key &key, std::optional<Alg> alg,
+                     std::string_view typ) {
     const json::Document claims(claims_json);
     if (!claims.root().is_object())
         throw Error(Errc::claims_not_an_object);
     JwsHeader header;
-    header.typ = "JWT";
+    header.typ = typ;
     return jws_sign(claims_json, key, alg, header);
 }
 

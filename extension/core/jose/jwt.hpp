@@ -69,6 +69,6 @@ TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules
 
 // Throws Error(claims_not_an_object), Error(json_malformed) or Error(algorithm_mismatch).
 std::string jwt_sign(std::string_view claims_json, const Key &key,
-                     std::optional<Alg> alg = std::nullopt);
+                     std::optional<Alg> alg = std::nullopt, std::string_view typ = "JWT");
 
 } // namespace pg_principal

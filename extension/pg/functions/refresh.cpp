@@ -1,4 +1,5 @@
 // Refresh tokens, read and derived; what a token is worth SQL decides.
+#include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/base/error.hpp"
 #include "core/principals/refresh_token.hpp"
@@ -21,6 +22,18 @@ SQL_FUNCTION(make_server_key) {
     const Secret key(random_bytes(32));
     return material_record(fcinfo,
                            store_material(key.view(), KeyKind::server, refresh_token_key_name));
+}
+
+// secret, hash: for a program to keep. Its beginning is what scanners for leaked secrets look for.
+SQL_FUNCTION(make_client_secret) {
+    std::string random = random_bytes(32);
+    const WipeOnExit guard_random(random);
+    std::string secret = "pgps_";
+    base64url_append(secret, random);
+    const std::string hash = sha256(secret);
+    Datum values[2] = {text_datum(std::move(secret)), PointerGetDatum(to_bytes(hash))};
+    bool nulls[2] = {false, false};
+    return record_result(fcinfo, values, nulls);
 }
 
 // token, hash

@@ -154,6 +154,8 @@ std::string random_uuid() {
 struct Session {
     std::string role, id, method;
     std::string scopes; // separated by spaces
+    std::string client; // RFC 9068: whose access token it is; empty: nobody's but the principal's
+    std::string actor;  // RFC 8693: the claim act, as JSON; empty: nobody acts for the principal
     std::int64_t issued_at, ttl, signed_in_at;
 };
 
@@ -175,6 +177,10 @@ std::string mint(const UserRow &user, const Session &session) {
     object.number("exp", session.issued_at + session.ttl);
     if (!session.scopes.empty())
         object.text("scope", session.scopes);
+    if (!session.client.empty())
+        object.text("client_id", session.client);
+    if (!session.actor.empty())
+        object.raw("act", session.actor);
     object.raw("app_metadata", somebody ? user.app_metadata() : "{}");
     object.raw("user_metadata", somebody ? user.json("raw_user_meta_data") : "{}");
     object.text("aal", "aal1");
@@ -186,7 +192,7 @@ std::string mint(const UserRow &user, const Session &session) {
     object.raw("amr", '[' + method + ']');
     object.raw("is_anonymous", "false");
     object.end();
-    return sign_claims(claims);
+    return sign_claims(claims, session.client.empty() ? "JWT" : "at+jwt");
 }
 
 std::int64_t unix_seconds(TimestampTz time) noexcept {
@@ -219,6 +225,26 @@ SQL_FUNCTION(mint_token) {
         session.scopes = text_argument(fcinfo, 5);
     session.method = text_argument(fcinfo, 6);
     session.signed_in_at = PG_GETARG_INT64(7);
+    return PointerGetDatum(to_text(mint(user, session)));
+}
+
+// principal, session_id, issued_at, ttl_seconds, scopes, client_id, act
+SQL_FUNCTION(mint_access_token) {
+    for (const int n : {0, 1, 2, 3, 5})
+        if (PG_ARGISNULL(n))
+            PG_RETURN_NULL();
+    const UserRow user(fcinfo, 0);
+    Session session;
+    session.role = "authenticated";
+    session.id = uuid_text(PG_GETARG_DATUM(1));
+    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
+    session.ttl = PG_GETARG_INT64(3);
+    if (!PG_ARGISNULL(4))
+        session.scopes = text_argument(fcinfo, 4);
+    session.client = text_argument(fcinfo, 5);
+    if (!PG_ARGISNULL(6))
+        session.actor = jsonb_argument(fcinfo, 6);
+    session.method = "oauth";
     return PointerGetDatum(to_text(mint(user, session)));
 }
 

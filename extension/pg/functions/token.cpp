@@ -66,6 +66,22 @@ SQL_FUNCTION(try_authenticate) {
     return PointerGetDatum(to_text(reason));
 }
 
+// refused, claims: why it is dead, or what it says. Binds nothing.
+SQL_FUNCTION(examine_token) {
+    Datum values[2] = {};
+    bool nulls[2] = {true, true};
+    try {
+        values[1] = to_jsonb(verify_identity(text_argument(fcinfo, 0)).payload());
+        nulls[1] = false;
+    } catch (const Error &error) {
+        if (error.code() != Errc::token_refused)
+            throw;
+        values[0] = PointerGetDatum(to_text(error.detail()));
+        nulls[0] = false;
+    }
+    return record_result(fcinfo, values, nulls);
+}
+
 SQL_FUNCTION(is_project_key) {
     try {
         return BoolGetDatum(!verify_identity(bytes_argument(fcinfo, 0)).has_principal);

@@ -237,8 +237,8 @@ const Key &signing_key() {
     throw Error(Errc::token_not_signed);
 }
 
-std::string sign_claims(std::string_view claims) {
-    std::string token = jwt_sign(claims, signing_key());
+std::string sign_claims(std::string_view claims, std::string_view typ) {
+    std::string token = jwt_sign(claims, signing_key(), std::nullopt, typ);
     if (token.size() > max_token_bytes)
         throw Error(Errc::token_too_long,
                     {std::to_string(token.size()), std::to_string(max_token_bytes)});

@@ -29,7 +29,7 @@ std::optional<std::string> signer_of(const CompactJws &jws);
 // The key in use; throws Error(token_not_signed) when there is none.
 const Key &signing_key();
 // The claims, a JSON object, as a JWT under that key; throws Error(token_too_long) too.
-std::string sign_claims(std::string_view claims);
+std::string sign_claims(std::string_view claims, std::string_view typ = "JWT");
 
 // What refresh tokens are derived with. Throws Error(server_key_missing) before the first sign-in.
 std::string_view refresh_token_key();

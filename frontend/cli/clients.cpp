@@ -1,0 +1,143 @@
+#include "cli/app.hpp"
+
+#include <memory>
+
+#include "cli/arguments.hpp"
+#include "db/array.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+struct Options {
+    std::string email, ttl = "90d", label, reason, id;
+    std::vector<std::string> scopes;
+};
+
+void create_secret(const Session &session, const Options &options) {
+    const db::Result rows = session.ask(
+        "SELECT client_id, secret_id, " + utc_time_sql("expires_at") +
+            ", secret FROM auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
+            "$3::pg_catalog.text)",
+        {options.email, options.ttl, given_or_null(options.label)});
+    std::ostream &out = session.streams.out;
+    if (session.wants("json"))
+        print_first(out, rows, {{"clientId"}, {"secretId"}, {"expiresAt"}, {"clientSecret"}});
+    else if (session.wants("token"))
+        out << rows.text(0, 3) << '\n';
+    else
+        out << "client_id:     " << rows.text(0, 0) << "\nclient_secret: " << rows.text(0, 3)
+            << "\n\nThe secret is told this once. It ends " << rows.text(0, 2)
+            << "; before that: pg_principal clients revoke-secret " << rows.text(0, 1) << '\n';
+}
+
+void list(const Session &session) {
+    const db::Result rows = session.ask(
+        "SELECT client_id, email, pg_catalog.to_json(scopes), secrets, " +
+        utc_time_sql("next_expiry") +
+        ", live_tokens, pg_catalog.to_json(banned), pg_catalog.array_to_string(scopes, ' ') FROM "
+        "auth.list_clients()");
+    print_rows(session.streams, session.output, rows,
+               {{{"clientId"},
+                 {"email"},
+                 {"scopes", true},
+                 {"secrets", true},
+                 {"nextExpiry"},
+                 {"liveTokens", true},
+                 {"banned", true}},
+                {{"CLIENT", 0},
+                 {"EMAIL", 1},
+                 {"SECRETS", 3},
+                 {"NEXT EXPIRY", 4},
+                 {"LIVE TOKENS", 5},
+                 {"SCOPES", 7}},
+                "no clients"});
+}
+
+void list_secrets(const Session &session, const Options &options) {
+    const db::Result rows = session.ask(
+        "SELECT secret_id, client_email, label, state, " + utc_time_sql("created_at") + ", " +
+            utc_time_sql("expires_at") + " FROM auth.list_client_secrets($1::pg_catalog.text)",
+        {given_or_null(options.email)});
+    print_rows(session.streams, session.output, rows,
+               {{{"secretId"}, {"email"}, {"label"}, {"state"}, {"createdAt"}, {"expiresAt"}},
+                {{"SECRET", 0},
+                 {"EMAIL", 1},
+                 {"STATE", 3},
+                 {"LABEL", 2},
+                 {"CREATED", 4},
+                 {"EXPIRES", 5}},
+                "no client secrets"});
+}
+
+void set_scopes(const Session &session, const Options &options) {
+    session.ask("SELECT auth.set_client_scopes($1::pg_catalog.text, $2::pg_catalog.text[])",
+                {options.email, db::array_param(options.scopes)});
+    print_done(session, "set the scopes of", options.email);
+}
+
+void revoke_secret(const Session &session, const Options &options) {
+    const db::Result rows = session.ask(
+        "SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)",
+        {options.id, given_or_null(options.reason)});
+    if (!rows.boolean(0, 0))
+        throw Failure("no client secret " + printable(options.id), {},
+                      "List them: pg_principal clients secrets.");
+    print_done(session, "revoked", options.id);
+}
+
+} // namespace
+
+void add_clients_commands(CLI::App &root, Session &session) {
+    CLI::App *group = add_family(
+        root, session, "clients", "Service accounts that get tokens at /oauth/token",
+        "  pg_principal clients create-secret --email kata-agent-team@example.com\n"
+        "  pg_principal clients scopes --email kata-agent-team@example.com --scope read\n"
+        "  pg_principal clients list");
+    const auto options = std::make_shared<Options>();
+    const auto add = [&](const char *name, const char *description, const char *examples,
+                         void (*act)(const Session &, const Options &),
+                         const std::vector<std::string> &outputs = {"text", "json"}) {
+        return add_verb(
+            *group, session, name, description, examples,
+            [&session, options, act] { act(session, *options); }, outputs);
+    };
+    add_verb(*group, session, "list", "List the clients",
+             "  pg_principal clients list\n"
+             "  pg_principal clients list --output json",
+             [&session] { list(session); });
+
+    CLI::App *verb =
+        add("create-secret", "Give a service account a client secret, told this once",
+            "  pg_principal clients create-secret --email kata-agent-team@example.com --ttl 30d\n"
+            "  SECRET=$(pg_principal clients create-secret --email a@example.com --output token)",
+            create_secret, {"text", "json", "token"});
+    verb->add_option("--email", options->email, "Whose secret")->required();
+    verb->add_option("--ttl", options->ttl,
+                     "Time to live: hours, days or years, as 24h, 90d, 1y (default 90d)");
+    verb->add_option("--label", options->label, "A name for the secret, to recognise it later");
+
+    add("secrets", "List client secrets, without the secrets themselves",
+        "  pg_principal clients secrets\n"
+        "  pg_principal clients secrets --email kata-agent-team@example.com",
+        list_secrets)
+        ->add_option("--email", options->email, "Whose; everybody's when not given");
+
+    verb = add("scopes", "Say what a client may ask for, in place of what it might before",
+               "  pg_principal clients scopes --email a@example.com --scope read --scope write\n"
+               "  pg_principal clients scopes --email a@example.com",
+               set_scopes);
+    verb->add_option("--email", options->email, "Whose")->required();
+    verb->add_option("--scope", options->scopes, "One that it may have; may be repeated");
+
+    verb = add("revoke-secret", "End a client secret and every token that was got with it",
+               "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
+               "--reason leaked",
+               revoke_secret);
+    verb->add_option("SECRET", options->id, "Its id, as clients secrets shows it")
+        ->required()
+        ->type_name("");
+    verb->add_option("--reason", options->reason, "Kept in the audit");
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,85 @@
+#include "oauth/form.hpp"
+
+#include "base/text.hpp"
+#include "base/text_object.hpp"
+#include "core/base/bytes.hpp"
+#include "core/json/writer.hpp"
+
+namespace pg_principal::oauth {
+
+using namespace http;
+
+namespace {
+
+bool is_form(std::string_view type) {
+    return same_name(trimmed(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
+}
+
+constexpr std::string_view basic = "Basic ";
+
+std::string_view basic_credentials(const Request &request) {
+    const std::string_view value = request.header("Authorization");
+    return value.size() > basic.size() && same_name(value.substr(0, basic.size()), basic)
+               ? trimmed(value.substr(basic.size()))
+               : std::string_view();
+}
+
+[[noreturn]] void malformed(const Request &request, const char *what) {
+    throw api::Answer{refuse(request, 400, "invalid_request", what)};
+}
+
+} // namespace
+
+void challenge(const Request &request, Response &response) {
+    response.set("WWW-Authenticate", request.bearer().empty() ? "Basic realm=\"pg_principal\""
+                                                              : "Bearer error=\"invalid_token\"");
+}
+
+Response refuse(const Request &request, int status, std::string_view code,
+                std::string_view description) {
+    Response response = Response::json(
+        status, text_object({{"error", code}, {"error_description", description}}));
+    if (status == 401)
+        challenge(request, response);
+    return response;
+}
+
+Form::Form(const Request &request) {
+    if (!request.query.empty()) // where logs and histories keep it
+        malformed(request, "Parameters belong into the body");
+    if (!is_form(request.header("Content-Type")))
+        malformed(request, "The body must be application/x-www-form-urlencoded");
+    const auto form = http::Form::parse(request.body);
+    if (!form)
+        malformed(request, "The body is malformed");
+    json::ObjectWriter object(fields);
+    for (const auto &[name, value] : form->fields()) {
+        if (form->repeats(name))
+            malformed(request, "A parameter is given more than once");
+        if (!value.empty())
+            object.text(name, value);
+    }
+    object.end();
+    const std::string_view credentials = basic_credentials(request);
+    if (credentials.empty())
+        return;
+    // RFC 6749, section 2.3.1: both are form-encoded before they are put together
+    std::string decoded;
+    const bool is_base64 = base64_decode(credentials, decoded);
+    const std::size_t colon = decoded.find(':');
+    if (!is_base64 || colon == decoded.npos)
+        throw api::Answer{
+            refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
+    client_id = percent_decode(std::string_view(decoded).substr(0, colon), true);
+    secret = percent_decode(std::string_view(decoded).substr(colon + 1), true);
+    if (!client_id || !secret)
+        throw api::Answer{
+            refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
+}
+
+std::string grant_type_of(const Request &request) {
+    const auto form = http::Form::parse(request.body);
+    return form ? form->get("grant_type").value_or("") : std::string();
+}
+
+} // namespace pg_principal::oauth

@@ -1,0 +1,166 @@
+#include "oauth/oauth.hpp"
+
+#include "api/routes.hpp"
+#include "http/dispatcher.hpp"
+#include "oauth/form.hpp"
+
+namespace pg_principal::oauth {
+
+using namespace http;
+using api::Backend;
+using db::Param;
+using db::Statement;
+
+namespace {
+
+const Statement get_token{PG_PRINCIPAL_CALL("auth.oauth_token($1::jsonb, $2, $3, $4::jsonb)")};
+const Statement introspect{
+    PG_PRINCIPAL_CALL("auth.oauth_introspect($1::jsonb, $2, $3, $4, $5::jsonb)")};
+const Statement revoke{PG_PRINCIPAL_CALL("auth.oauth_revoke($1::jsonb, $2, $3, $4::jsonb)")};
+const Statement metadata{"SELECT (r).status, (r).payload FROM "
+                         "(SELECT auth.oauth_metadata($1, $2) AS r OFFSET 0) s",
+                         true};
+
+Response answer(const Backend &backend, const Request &request, const Statement &statement,
+                std::vector<Param> parameters) {
+    Response response = backend.as_stranger(request, statement, std::move(parameters));
+    if (response.status == 401)
+        challenge(request, response);
+    return response;
+}
+
+Response post_token(const Backend &backend, const Request &request) {
+    const Form form(request);
+    return answer(backend, request, get_token, {form.fields, form.client_id, form.secret});
+}
+
+Response post_introspect(const Backend &backend, const Request &request) {
+    const Form form(request);
+    const std::string_view bearer = request.bearer();
+    return answer(backend, request, introspect,
+                  {form.fields, form.client_id, form.secret,
+                   bearer.empty() ? Param() : Param(std::string(bearer))});
+}
+
+Response post_revoke(const Backend &backend, const Request &request) {
+    const Form form(request);
+    Response response =
+        answer(backend, request, revoke, {form.fields, form.client_id, form.secret});
+    return response.status == 200 ? Response::empty(200) : response;
+}
+
+Budget budget_of_grant(const Request &request) {
+    return grant_type_of(request) == "refresh_token" ? Budget::refresh : Budget::costly;
+}
+
+template <const char *document>
+Response get_metadata(const Backend &backend, const Request &request) {
+    std::string path;
+    for (const PathParam &part : request.params)
+        path += '/' + part.value;
+    const db::Result result = backend.ask(metadata, {std::string(document), path});
+    Response response =
+        Response::json(static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)));
+    if (response.status == 200)
+        response.set("Cache-Control", "public, max-age=300");
+    return response;
+}
+
+constexpr char server_document[] = "oauth-authorization-server",
+               openid_document[] = "openid-configuration",
+               resource_document[] = "oauth-protected-resource";
+constexpr const char *server_metadata = R"({"type":"object",
+    "required":["issuer","token_endpoint","jwks_uri"],"properties":{"issuer":{"type":"string"},
+    "token_endpoint":{"type":"string"},"jwks_uri":{"type":"string"}}})";
+constexpr const char *resource_metadata = R"({"type":"object",
+    "required":["resource","authorization_servers"],"properties":{"resource":{"type":"string"},
+    "authorization_servers":{"type":"array","items":{"type":"string"}}}})";
+
+constexpr api::Row table[] = {
+    {"POST",
+     "/oauth/token",
+     Caller::anybody,
+     "Get an access token: client_credentials, refresh_token (RFC 6749)",
+     post_token,
+     R"({"type":"object","required":["access_token","token_type","expires_in"],"properties":{
+         "access_token":{"type":"string"},"token_type":{"const":"Bearer"},
+         "expires_in":{"type":"integer"},"scope":{"type":"string"},
+         "refresh_token":{"type":"string"}}})",
+     Budget::costly,
+     R"({"type":"object","required":["grant_type"],"properties":{
+         "grant_type":{"enum":["client_credentials","refresh_token"]},"scope":{"type":"string"},
+         "refresh_token":{"type":"string"},"client_id":{"type":"string"},
+         "client_secret":{"type":"string"}}})",
+     200,
+     {},
+     "",
+     budget_of_grant},
+    {"POST", "/oauth/introspect", Caller::anybody, "Whether a token is alive now (RFC 7662)",
+     post_introspect,
+     R"({"type":"object","required":["active"],"properties":{"active":{"type":"boolean"}}})",
+     Budget::administration,
+     R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
+         "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
+         "client_secret":{"type":"string"}}})"},
+    {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)",
+     post_revoke, "", Budget::administration,
+     R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
+         "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
+         "client_secret":{"type":"string"}}})"},
+};
+
+// An issuer with a path has its document below the document's name (RFC 8414, section 3.1).
+constexpr api::Row documents[] = {
+    {"GET", "/.well-known/oauth-authorization-server", Caller::anybody,
+     "Endpoints of the issuer (RFC 8414)", get_metadata<server_document>, server_metadata},
+    {"GET", "/.well-known/oauth-authorization-server/:a", Caller::anybody,
+     "Endpoints of an issuer with a path", get_metadata<server_document>, server_metadata},
+    {"GET", "/.well-known/oauth-authorization-server/:a/:b", Caller::anybody,
+     "Endpoints of an issuer with a longer path", get_metadata<server_document>, server_metadata},
+    {"GET", "/.well-known/oauth-protected-resource/:a", Caller::anybody,
+     "Who issues tokens for /api (RFC 9728)", get_metadata<resource_document>, resource_metadata},
+    {"GET", "/.well-known/openid-configuration", Caller::anybody,
+     "The same as OpenID Connect Discovery has it", get_metadata<openid_document>,
+     server_metadata},
+};
+
+} // namespace
+
+void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes,
+                bool at_root) {
+    const auto backend = std::make_shared<const Backend>(pool, lifetimes);
+    const auto made = [&backend](const api::Row &row) {
+        return api::route(row, [backend, act = row.act](const Request &request) {
+            return act(*backend, request);
+        });
+    };
+    for (const api::Row &row : table) {
+        Route route = made(row);
+        route.error_schema = "OAuthError";
+        route.request_type = "application/x-www-form-urlencoded";
+        routes.add(std::move(route));
+    }
+    for (const api::Row &row : documents)
+        if (at_root || row.act != get_metadata<openid_document>)
+            routes.add(made(row));
+}
+
+bool is_ours(std::string_view path) {
+    constexpr std::string_view prefix = "/oauth/";
+    return path.substr(0, prefix.size()) == prefix;
+}
+
+Response problem_body(const Problem &problem) {
+    const int status = problem.status;
+    // Clients take 429 and 408 for the end of what they wanted to refresh.
+    const bool later = status == 408 || status == 429 || status == 503 || status == 504;
+    const bool is_refresh =
+        later && status != 503 && grant_type_of(problem.request) == "refresh_token";
+    return refuse(problem.request, is_refresh ? 503 : status,
+                  later           ? "temporarily_unavailable"
+                  : status >= 500 ? "server_error"
+                                  : "invalid_request",
+                  problem.message);
+}
+
+} // namespace pg_principal::oauth

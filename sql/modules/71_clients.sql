@@ -1,0 +1,193 @@
+-- Clients: service accounts that get access tokens at /oauth/token with a secret of their own.
+
+CREATE OR REPLACE FUNCTION auth.make_client_secret(OUT secret text, OUT hash bytea) RETURNS record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_make_client_secret';
+COMMENT ON FUNCTION auth.make_client_secret() IS
+'Internal: 256 random bits as a client secret, and what is stored of it.';
+
+CREATE OR REPLACE FUNCTION auth.check_scopes(scopes text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.raise_error('scope_malformed', coalesce(s, 'NULL'))
+    FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE LIMIT 1;
+END
+$$;
+COMMENT ON FUNCTION auth.check_scopes(text[]) IS
+'Internal: 22023 for what is no scope (RFC 6749, section 3.3).';
+
+CREATE OR REPLACE FUNCTION auth.hold_client(email text) RETURNS auth.users
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    principal auth.users;
+BEGIN
+    -- whoever changes the owner of the address, or makes another secret, waits
+    SELECT * INTO principal FROM auth.users u WHERE u.email = auth.known_email(hold_client.email)
+        FOR NO KEY UPDATE;
+    IF principal.id IS NULL THEN
+        PERFORM auth.raise_error('user_missing', coalesce(hold_client.email, 'NULL'));
+    ELSIF principal.kind <> 'service_account' THEN
+        PERFORM auth.raise_error('client_not_a_service_account', principal.email);
+    END IF;
+    DELETE FROM auth.client_secrets s USING auth.clients c
+    WHERE s.user_id = principal.id AND c.user_id = principal.id
+        AND (c.owner_generation <> principal.owner_generation
+            OR s.expires_at <= clock_timestamp());
+    INSERT INTO auth.clients AS c (user_id, owner_generation, created_at)
+    VALUES (principal.id, principal.owner_generation, clock_timestamp())
+    ON CONFLICT (user_id) DO UPDATE SET owner_generation = excluded.owner_generation,
+        scopes = '{}', created_at = excluded.created_at
+    WHERE c.owner_generation <> excluded.owner_generation;
+    RETURN principal;
+END
+$$;
+COMMENT ON FUNCTION auth.hold_client(text) IS
+'Internal: locks a service account and makes it a client if it is none. What an owner of the '
+'address before had is deleted, and so are secrets that have ended. 42704 for nobody, 22023 for a '
+'person.';
+
+CREATE OR REPLACE FUNCTION auth.create_client_secret(
+    email text, ttl text DEFAULT '90d', label text DEFAULT NULL,
+    OUT client_id uuid, OUT secret text, OUT secret_id uuid, OUT expires_at timestamptz)
+    RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ttl_seconds bigint := auth.parse_ttl(coalesce(ttl, ''));
+    principal auth.users;
+    made record;
+    held bigint;
+    at_time timestamptz;
+BEGIN
+    IF octet_length(label) > 255 THEN
+        PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
+    END IF;
+    principal := auth.hold_client(create_client_secret.email);
+    IF (SELECT count(*) FROM auth.client_secrets s WHERE s.user_id = principal.id) >= 2 THEN
+        PERFORM auth.raise_error('client_secrets_full', principal.email);
+    END IF;
+    made := auth.make_client_secret();
+    held := auth.hold_secret(made.hash);
+    at_time := clock_timestamp();
+    client_id := principal.id;
+    secret_id := gen_random_uuid();
+    expires_at := at_time + ttl_seconds * interval '1 second';
+    INSERT INTO auth.client_secrets (id, user_id, hash, label, created_at, expires_at)
+    VALUES (secret_id, principal.id, auth.held_secret(held), create_client_secret.label, at_time,
+        create_client_secret.expires_at);
+    PERFORM auth.audit(principal.id, principal.email,
+        '{"clientSecret": {"previous": null, "current": "created"}}', NULL,
+        jsonb_strip_nulls(jsonb_build_object('secretId', secret_id, 'label', label,
+            'expiresAt', auth.iso_time(create_client_secret.expires_at))));
+    secret := made.secret;
+END
+$$;
+COMMENT ON FUNCTION auth.create_client_secret(text, text, text) IS
+'Makes a service account a client of /oauth/token, if it is none, and gives it another secret, '
+'which is told this once. client_id: the principal''s id. ttl: as for auth.issue(). Two are alive '
+'at a time: make the second, deploy it, revoke the first. 42704 for nobody, 22023 for a person, '
+'55000 for a third secret.';
+
+CREATE OR REPLACE FUNCTION auth.set_client_scopes(email text, scopes text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    principal auth.users;
+    before text[];
+    wanted text[];
+BEGIN
+    PERFORM auth.check_scopes(set_client_scopes.scopes);
+    wanted := ARRAY(SELECT s FROM unnest(set_client_scopes.scopes) WITH ORDINALITY AS u (s, n)
+        GROUP BY s ORDER BY min(n));
+    principal := auth.hold_client(set_client_scopes.email);
+    SELECT c.scopes INTO before FROM auth.clients c WHERE c.user_id = principal.id;
+    IF before <> wanted THEN
+        UPDATE auth.clients c SET scopes = wanted WHERE c.user_id = principal.id;
+        PERFORM auth.audit(principal.id, principal.email, jsonb_build_object('clientScopes',
+            jsonb_build_object('previous', before, 'current', wanted)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.set_client_scopes(text, text[]) IS
+'What a client may ask for at /oauth/token, in place of what it might before; makes the service '
+'account a client. Tokens that are out keep theirs until they end. Errors as '
+'auth.create_client_secret().';
+
+CREATE OR REPLACE FUNCTION auth.list_clients(
+    OUT client_id uuid, OUT email text, OUT scopes text[], OUT secrets bigint,
+    OUT next_expiry timestamptz, OUT live_tokens bigint, OUT banned boolean) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT u.id, u.email, c.scopes, count(s.id), min(s.expires_at),
+        (SELECT count(*) FROM auth.sessions o WHERE o.user_id = u.id AND o.origin = 'oauth'
+            AND o.revoked_at IS NULL AND o.generation = u.session_generation
+            AND o.expires_at > clock_timestamp()),
+        auth.is_banned(u)
+    FROM auth.clients c
+        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
+        LEFT JOIN auth.client_secrets s ON s.user_id = u.id AND s.expires_at > clock_timestamp()
+    GROUP BY u.id, c.user_id ORDER BY u.email;
+END;
+COMMENT ON FUNCTION auth.list_clients() IS
+'The clients of /oauth/token: what they may ask for, how many secrets are alive and when the next '
+'one ends, and how many of their access tokens are out.';
+
+CREATE OR REPLACE FUNCTION auth.list_client_secrets(
+    email text DEFAULT NULL, OUT secret_id uuid, OUT client_id uuid, OUT client_email text,
+    OUT label text, OUT created_at timestamptz, OUT expires_at timestamptz, OUT state text)
+    RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT s.id, u.id, u.email, s.label, s.created_at, s.expires_at,
+        CASE WHEN s.expires_at > clock_timestamp() THEN 'live' ELSE 'expired' END
+    FROM auth.client_secrets s JOIN auth.clients c ON c.user_id = s.user_id
+        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
+    WHERE list_client_secrets.email IS NULL
+        OR u.email = lower(btrim(list_client_secrets.email) COLLATE "C")
+    ORDER BY u.email, s.created_at, s.id;
+END;
+COMMENT ON FUNCTION auth.list_client_secrets(text) IS
+'The secrets of a client, or with NULL of all, oldest first, without the secrets themselves.';
+
+CREATE OR REPLACE FUNCTION auth.revoke_client_secret(id uuid, reason text DEFAULT NULL)
+    RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone auth.client_secrets;
+BEGIN
+    -- first of all: who is getting a token with it holds it, and the session is there afterwards
+    DELETE FROM auth.client_secrets s WHERE s.id = revoke_client_secret.id RETURNING * INTO gone;
+    IF gone.id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM auth.revoke_session(s.id, coalesce(reason, 'client secret revoked'))
+    FROM auth.sessions s
+    WHERE s.user_id = gone.user_id AND s.credential_id = gone.id AND s.revoked_at IS NULL
+        AND s.expires_at > clock_timestamp()
+    ORDER BY s.id;
+    PERFORM auth.audit(gone.user_id, (SELECT u.email FROM auth.users u WHERE u.id = gone.user_id),
+        '{"clientSecret": {"previous": "active", "current": "revoked"}}', reason,
+        jsonb_strip_nulls(jsonb_build_object('secretId', gone.id, 'label', gone.label)));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.revoke_client_secret(uuid, text) IS
+'Ends a client secret, and every access token that was got with it, at the next statement '
+'everywhere. False when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.delete_clients() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM auth.client_secrets;
+        DELETE FROM auth.clients;
+    ELSE
+        DELETE FROM auth.client_secrets s USING gone g WHERE s.user_id = g.id;
+        DELETE FROM auth.clients c USING gone g WHERE c.user_id = g.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.delete_clients() IS
+'Internal: trigger that deletes what made deleted principals clients.';
+CREATE OR REPLACE TRIGGER delete_clients AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_clients();
+CREATE OR REPLACE TRIGGER delete_all_clients AFTER TRUNCATE ON auth.users
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_clients();

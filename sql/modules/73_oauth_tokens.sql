@@ -1,0 +1,194 @@
+-- What a token is worth now (RFC 7662), its end (RFC 7009), and where everything is (RFC 8414, 9728).
+
+CREATE OR REPLACE FUNCTION auth.examine_token(token text, OUT refused text, OUT claims jsonb)
+    RETURNS record
+LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_examine_token';
+COMMENT ON FUNCTION auth.examine_token(text) IS
+'Internal: what a live token says, or why it is dead. Binds nothing.';
+
+CREATE OR REPLACE FUNCTION auth.find_refresh_session(refresh_token text,
+    OUT session auth.sessions, OUT principal auth.users, OUT expires_at timestamptz)
+    RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given constant record := auth.read_refresh_token(refresh_token);
+    held constant bigint := auth.hold_secret(given.hash);
+    seen record;
+BEGIN
+    SELECT s AS found_session, u AS found_user, r.expires_at AS ends INTO seen
+    FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
+        JOIN auth.refresh_tokens r ON r.session_id = s.id
+    WHERE s.id = given.session_id AND given.is_ours AND r.generation = given.generation
+        AND auth.equal_secrets(auth.held_secret(held), r.hash)
+        AND r.invalidated_as IS NULL
+        AND auth.session_state(s, u.session_generation, u.banned_until, r) = 'live';
+    IF FOUND THEN
+        session := seen.found_session;
+        principal := seen.found_user;
+        expires_at := seen.ends;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.find_refresh_session(text) IS
+'Internal: the live session whose present refresh token this is; NULLs when it is none.';
+
+CREATE OR REPLACE FUNCTION auth.oauth_introspect(request jsonb, basic_id text DEFAULT NULL,
+    basic_secret text DEFAULT NULL, bearer text DEFAULT NULL, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    client record;
+    caller record;
+    seen record;
+    refreshable record;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    client := auth.authenticate_client(request, basic_id, basic_secret);
+    IF (client.refused).ok IS NOT NULL THEN
+        RETURN client.refused;
+    ELSIF (client.principal).id IS NULL THEN
+        IF bearer IS NULL THEN
+            RETURN auth.oauth_error(401, 'invalid_client', 'The caller must authenticate itself');
+        END IF;
+        caller := auth.examine_token(bearer);
+        IF caller.claims IS NULL OR caller.claims->>'role' = 'anon' THEN
+            RETURN auth.oauth_error(401, 'invalid_token', 'The caller''s token is not valid',
+                caller.refused);
+        END IF;
+    END IF;
+    IF NOT request ? 'token' THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'token is missing');
+    END IF;
+    seen := auth.examine_token(request->>'token');
+    IF seen.claims IS NOT NULL THEN
+        RETURN ROW(true, 200, NULL, jsonb_strip_nulls(jsonb_build_object('active', true,
+            'token_type', 'Bearer', 'scope', seen.claims->'scope',
+            'client_id', seen.claims->'client_id', 'username', seen.claims->'email',
+            'sub', seen.claims->'sub', 'iss', seen.claims->'iss', 'aud', seen.claims->'aud',
+            'exp', seen.claims->'exp', 'iat', seen.claims->'iat', 'nbf', seen.claims->'nbf',
+            'jti', seen.claims->'jti', 'act', seen.claims->'act', 'role', seen.claims->'role',
+            'session_id', seen.claims->'session_id')))::auth.auth_result;
+    END IF;
+    refreshable := auth.find_refresh_session(request->>'token');
+    IF (refreshable.session).id IS NULL THEN
+        RETURN ROW(true, 200, NULL, '{"active": false}')::auth.auth_result;
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('active', true,
+        'username', (refreshable.principal).email, 'sub', (refreshable.principal).id,
+        'iss', current_setting('pg_principal.issuer'),
+        'exp', floor(extract(epoch FROM refreshable.expires_at))::bigint,
+        'iat', floor(extract(epoch FROM (refreshable.session).created_at))::bigint,
+        'session_id', (refreshable.session).id))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.oauth_introspect(jsonb, text, text, text, jsonb) IS
+'Token introspection (RFC 7662) by a client with its secret, or by whoever has a live token that is '
+'not the project key anon (bearer). 200 with {"active": true, ...} for an access token or refresh '
+'token that is alive now, whatever ended or banned it since it was issued, else {"active": false}.';
+
+CREATE OR REPLACE FUNCTION auth.end_shown_session(session auth.sessions) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    owner_email text;
+BEGIN
+    -- in the order of auth.sign_out()
+    SELECT u.email INTO owner_email FROM auth.users u WHERE u.id = session.user_id
+        FOR NO KEY UPDATE;
+    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = session.id FOR UPDATE;
+    PERFORM auth.lock_audit_head(session.user_id);
+    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
+    WHERE s.id = session.id AND s.revoked_at IS NULL;
+    IF FOUND THEN
+        DELETE FROM auth.refresh_tokens r WHERE r.session_id = session.id;
+        PERFORM auth.audit_as(session.user_id, owner_email, session.user_id, owner_email,
+            '{"session": {"previous": "active", "current": "signed out"}}', NULL,
+            jsonb_build_object('sessionId', session.id, 'by', 'token revocation'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.end_shown_session(auth.sessions) IS
+'Internal: ends the session of a token for whoever holds it. Who is in the way is not waited for '
+'longer than a tenth of a second: 55P03.';
+
+CREATE OR REPLACE FUNCTION auth.oauth_revoke(request jsonb, basic_id text DEFAULT NULL,
+    basic_secret text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    client record;
+    seen record;
+    session auth.sessions;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    client := auth.authenticate_client(request, basic_id, basic_secret);
+    IF (client.refused).ok IS NOT NULL THEN
+        RETURN client.refused;
+    ELSIF NOT request ? 'token' THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'token is missing');
+    END IF;
+    seen := auth.examine_token(request->>'token');
+    IF seen.claims IS NOT NULL THEN
+        SELECT * INTO session FROM auth.sessions s WHERE s.id = (seen.claims->>'session_id')::uuid;
+        IF session.user_id IS NULL THEN -- anon is in every page
+            RETURN auth.oauth_error(400, 'unsupported_token_type',
+                'Project keys are revoked by operators');
+        END IF;
+    ELSE
+        session := (auth.find_refresh_session(request->>'token')).session;
+    END IF;
+    IF session.id IS NULL THEN
+        RETURN ROW(true, 200, NULL, NULL)::auth.auth_result; -- dead already, or never alive
+    ELSIF (client.principal).id <> session.user_id THEN
+        RETURN auth.oauth_error(400, 'invalid_grant', 'The token is not the client''s',
+            'another-client');
+    ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' THEN
+        RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
+    END IF;
+    PERFORM auth.end_shown_session(session);
+    RETURN ROW(true, 200, NULL, NULL)::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
+'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows it; '
+'of a token that a client got with a secret, for that client. From the next statement on every '
+'token of the session is refused everywhere. 200 also for a token that is dead or unknown.';
+
+CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT '')
+    RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issuer text := current_setting('pg_principal.issuer');
+    origin text := substring(issuer FROM '^https?://[^/?#[:space:]]+');
+    methods jsonb := '["client_secret_basic", "client_secret_post"]';
+    told jsonb;
+BEGIN
+    IF origin IS NULL OR issuer ~ '[?#[:space:]]' OR path IS DISTINCT FROM
+        (CASE document WHEN 'oauth-protected-resource' THEN '/api'
+            ELSE rtrim(substr(issuer, length(origin) + 1), '/') END) THEN
+        RETURN auth.refusal(404, 'no-such-issuer', 'pg_principal.issuer is not this URL');
+    ELSIF document = 'oauth-protected-resource' THEN
+        RETURN ROW(true, 200, NULL, jsonb_build_object('resource', origin || '/api',
+            'authorization_servers', jsonb_build_array(issuer),
+            'jwks_uri', origin || '/.well-known/jwks.json',
+            'bearer_methods_supported', '["header"]'::jsonb))::auth.auth_result;
+    END IF;
+    told := jsonb_build_object('issuer', issuer, 'token_endpoint', origin || '/oauth/token',
+        'token_endpoint_auth_methods_supported', methods || '["none"]',
+        'introspection_endpoint', origin || '/oauth/introspect',
+        'introspection_endpoint_auth_methods_supported', methods,
+        'revocation_endpoint', origin || '/oauth/revoke',
+        'revocation_endpoint_auth_methods_supported', methods || '["none"]',
+        'jwks_uri', origin || '/.well-known/jwks.json', 'response_types_supported', '[]'::jsonb,
+        'grant_types_supported', '["client_credentials", "refresh_token"]'::jsonb);
+    IF document = 'openid-configuration' THEN
+        told := told || jsonb_build_object('subject_types_supported', '["public"]'::jsonb,
+            'id_token_signing_alg_values_supported', coalesce((SELECT jsonb_agg(DISTINCT k.alg)
+                FROM auth.signing_keys k WHERE k.state = 'in_use'), '[]'));
+    END IF;
+    RETURN ROW(true, 200, NULL, told)::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.oauth_metadata(text, text) IS
+'What clients find endpoints by: oauth-authorization-server (RFC 8414), openid-configuration, or '
+'oauth-protected-resource (RFC 9728) of /api. path: what follows the document''s name in the '
+'request. 404 unless pg_principal.issuer is a URL of that path: who finds another issuer''s name '
+'there must not believe it.';

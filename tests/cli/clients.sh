@@ -1,0 +1,31 @@
+#!/bin/bash
+# Clients of /oauth/token from the command line.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+agent=kata-agent-team@example.com
+
+"$PG_PRINCIPAL" keys create >/dev/null
+"$PG_PRINCIPAL" people push tests/samples/story.terrain >/dev/null
+"$PG_PRINCIPAL" people provision >/dev/null
+is "no clients" "$("$PG_PRINCIPAL" clients list) $("$PG_PRINCIPAL" clients list --output json) $("$PG_PRINCIPAL" clients secrets)" "no clients [] no client secrets"
+"$PG_PRINCIPAL" clients create-secret --email $agent --ttl 30d --label ci --output json >"$work/json"
+is "create-secret" "$(jq -c '[keys_unsorted, (.clientSecret | test("^pgps_[A-Za-z0-9_-]{43}$"))]' "$work/json")" '[["clientId","secretId","expiresAt","clientSecret"],true]'
+like "as text" "$("$PG_PRINCIPAL" clients create-secret --email $agent)" '^client_id:     [0-9a-f-]{36}\sclient_secret: pgps_\S{43}\s+The secret is told this once\. It ends [0-9T:Z-]+; before that: pg_principal clients revoke-secret [0-9a-f-]{36}$'
+"$PG_PRINCIPAL" clients create-secret --email $agent >"$work/out" 2>"$work/err"
+is "no third" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: $agent has two client secrets already"
+"$PG_PRINCIPAL" clients create-secret --email nobody@example.com >"$work/out" 2>"$work/err"
+is "nobody's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no auth.users row for nobody@example.com"
+is "scopes" "$("$PG_PRINCIPAL" clients scopes --email $agent --scope read --scope write)" "set the scopes of $agent"
+is "list" "$("$PG_PRINCIPAL" clients list --output json | jq -c '.[] | [.email, .scopes, .secrets, .liveTokens, .banned]')" "[\"$agent\",[\"read\",\"write\"],2,0,false]"
+like "as a table" "$("$PG_PRINCIPAL" clients list)" '^CLIENT +EMAIL +SECRETS +NEXT EXPIRY +LIVE TOKENS +SCOPES\s[0-9a-f-]{36} +kata-agent-team@example.com +2 +[0-9T:Z-]+ +0 +read write$'
+is "secrets, without the secrets" "$("$PG_PRINCIPAL" clients secrets --email $agent --output json | jq -c 'map([keys_unsorted, .label, .state])[0]')" '[["secretId","email","label","state","createdAt","expiresAt"],"ci","live"]'
+id=$(jq -r .secretId "$work/json")
+is "revoke-secret" "$("$PG_PRINCIPAL" clients revoke-secret "$id" --reason leaked)" "revoked $id"
+"$PG_PRINCIPAL" clients revoke-secret "$id" >"$work/out" 2>"$work/err"
+is "once" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no client secret $id"
+is "another, for a script" "$("$PG_PRINCIPAL" clients create-secret --email $agent --output token | grep -cE '^pgps_')" 1
+is "no scopes any more" "$("$PG_PRINCIPAL" clients scopes --email $agent && "$PG_PRINCIPAL" clients list --output json | jq -c '.[0].scopes')" "set the scopes of $agent
+[]"

@@ -1,0 +1,201 @@
+"""/oauth and its metadata: raw requests, and the clients oauth4webapi and openid-client from npm, unchanged."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import urllib.parse
+
+import api
+from api import FAST, PASSWORD, Answer, account, key, sql
+from wire import Server, ask, equal, main, ok
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def post(server, path, form, basic=None, bearer=None, headers=(), kind="application/x-www-form-urlencoded"):
+    body = form if isinstance(form, bytes) else urllib.parse.urlencode(form).encode()
+    lines = [*headers, f"Content-Type: {kind}"]
+    if basic is not None:
+        text = basic if isinstance(basic, str) else ":".join(urllib.parse.quote_plus(part) for part in basic)
+        lines.append("Authorization: Basic " + base64.b64encode(text.encode()).decode())
+    if bearer is not None:
+        lines.append(f"Authorization: Bearer {bearer}")
+    status, given, text = ask(server.port, path, "POST", lines, body)
+    remember("post", path, status, given, text)
+    return Answer(status, given, text)
+
+
+def get(server, path):
+    status, given, text = ask(server.port, path)
+    remember("get", path, status, given, text)
+    return Answer(status, given, text)
+
+
+def remember(method, path, status, given, text):
+    if api.ANSWERS:
+        with open(api.ANSWERS, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"method": method, "path": path.split("?")[0], "status": status, "body": text,
+                                   "type": given.get("content-type", "").split(";")[0]}) + "\n")
+
+
+def error(answer):
+    return answer.status, (answer.json or {}).get("error")
+
+
+def client():
+    bot = account(kind="service_account")
+    made = json.loads(sql("SELECT to_jsonb(s) FROM auth.create_client_secret(:'email') AS s", email=bot["email"]))
+    sql("SELECT auth.set_client_scopes(:'email', '{read,write}')", email=bot["email"])
+    return {**bot, "secret": made["secret"], "basic": (bot["id"], made["secret"])}
+
+
+def raw():
+    bot = client()
+    with Server(*FAST) as server:
+        grant = {"grant_type": "client_credentials"}
+        got = post(server, "/oauth/token", grant, bot["basic"])
+        equal("a token", (got.status, got.json["token_type"], got.json["scope"]), (200, "Bearer", "read write"))
+        equal("nothing keeps it", got.headers["cache-control"], "no-store")
+        equal("it is an identity", api.call(server, "GET", "/api/users/me", token=got.json["access_token"]).json["user"]["id"], bot["id"])
+        equal("the secret in the form", post(server, "/oauth/token", {**grant, "client_id": bot["id"], "client_secret": bot["secret"]}).status, 200)
+        equal("parameters without a value are not there", post(server, "/oauth/token", {**grant, "scope": "", "client_secret": "", "x": ""}, bot["basic"]).status, 200)
+        equal("parameters that nobody knows are no matter", post(server, "/oauth/token", {**grant, "audience": "x"}, bot["basic"]).status, 200)
+        equal("a charset", post(server, "/oauth/token", grant, bot["basic"], kind="application/x-www-form-urlencoded; charset=UTF-8").status, 200)
+        wrong = post(server, "/oauth/token", grant, (bot["id"], "wrong"))
+        equal("a wrong secret", (error(wrong), wrong.headers.get("www-authenticate"), wrong.headers["cache-control"]),
+              ((401, "invalid_client"), 'Basic realm="pg_principal"', "no-store"))
+        equal("no client", error(post(server, "/oauth/token", grant)), (401, "invalid_client"))
+        for name, basic in {"no colon": "abc", "empty": ":", "a NUL": "a%00b:c", "a newline": "a%0Ab:c", "a half escape": "%4:x", "no UTF-8": "%ff:x"}.items():
+            equal(f"Authorization: Basic, {name}", error(post(server, "/oauth/token", grant, basic)), (401, "invalid_client"))
+        status, given, text = ask(server.port, "/oauth/token", "POST", ["Content-Type: application/x-www-form-urlencoded", "Authorization: Basic !!!"],
+                                  b"grant_type=client_credentials")
+        equal("Authorization: Basic, no base64", (status, json.loads(text)["error"]), (401, "invalid_client"))
+        equal("two ways at once", error(post(server, "/oauth/token", {**grant, "client_secret": bot["secret"]}, bot["basic"])), (400, "invalid_request"))
+        for name, body in {"twice the same": b"grant_type=client_credentials&grant_type=client_credentials", "two scopes": b"grant_type=client_credentials&scope=read&scope=write",
+                           "a broken escape": b"grant_type=%zz", "a NUL": b"grant_type=client_credentials&scope=%00", "no UTF-8": b"grant_type=client_credentials&scope=%ff",
+                           "nothing": b""}.items():
+            equal(f"a form with {name}", error(post(server, "/oauth/token", body, bot["basic"])), (400, "invalid_request"))
+        equal("parameters in the query", error(post(server, "/oauth/token?grant_type=client_credentials", {}, bot["basic"])), (400, "invalid_request"))
+        equal("JSON", error(post(server, "/oauth/token", b'{"grant_type": "client_credentials"}', bot["basic"], kind="application/json")), (400, "invalid_request"))
+        equal("another grant", error(post(server, "/oauth/token", {"grant_type": "password"}, bot["basic"])), (400, "unsupported_grant_type"))
+        equal("another scope", error(post(server, "/oauth/token", {**grant, "scope": "admin"}, bot["basic"])), (400, "invalid_scope"))
+        equal("GET", ask(server.port, "/oauth/token")[0], 405)
+        equal("no such endpoint", ask(server.port, "/oauth/authorize")[0], 404)
+        big = post(server, "/oauth/token", b"grant_type=" + b"x" * 300000, bot["basic"])
+        ok("a long body", big.status in (400, 413) and big.json["error"] in ("invalid_request", "unsupported_grant_type"), big.text[:200])
+
+        token = got.json["access_token"]
+        seen = post(server, "/oauth/introspect", {"token": token}, bot["basic"])
+        equal("introspection", (seen.status, seen.json["active"], seen.json["sub"]), (200, True, bot["id"]))
+        equal("introspection with a bearer token", post(server, "/oauth/introspect", {"token": token}, bearer=key("service_role")).json["active"], True)
+        equal("introspection by nobody", error(post(server, "/oauth/introspect", {"token": token})), (401, "invalid_client"))
+        dead = post(server, "/oauth/introspect", {"token": token}, bearer="x")
+        equal("introspection with a dead token", (error(dead), dead.headers["www-authenticate"]), ((401, "invalid_token"), 'Bearer error="invalid_token"'))
+        equal("of no token", error(post(server, "/oauth/introspect", {}, bot["basic"])), (400, "invalid_request"))
+        sql("SELECT auth.ban(:'email')", email=bot["email"])
+        equal("banned: not one of its tokens is active", post(server, "/oauth/introspect", {"token": token}, bearer=key("service_role")).text, '{"active": false}')
+        sql("SELECT auth.unban(:'email')", email=bot["email"])
+        token = post(server, "/oauth/token", grant, bot["basic"]).json["access_token"]
+        gone = post(server, "/oauth/revoke", {"token": token, "token_type_hint": "access_token"}, bot["basic"])
+        equal("revocation", (gone.status, gone.text), (200, ""))
+        equal("it is dead", api.call(server, "GET", "/api/users/me", token=token).status, 401)
+        equal("an unknown token", post(server, "/oauth/revoke", {"token": "x"}).status, 200)
+        equal("no key signs", error_without_key(server, grant, bot), (503, "temporarily_unavailable"))
+    with Server("--rate-limit", "1", "--rate-burst", "1") as server:
+        got = [post(server, "/oauth/token", {"grant_type": "client_credentials"}, bot["basic"]) for _ in range(4)]
+        ok("a client that asks too often", error(got[-1]) == (429, "temporarily_unavailable") and int(got[-1].headers["retry-after"]) >= 1, got[-1].text)
+        got = [post(server, "/oauth/token", {"grant_type": "refresh_token", "refresh_token": "x"}) for _ in range(4)]
+        ok("a refresh that comes too early is told to come back", error(got[-1]) == (503, "temporarily_unavailable") and "retry-after" in got[-1].headers, got[-1].text)
+
+
+def error_without_key(server, grant, bot):
+    kid = sql("SELECT kid FROM auth.list_signing_keys() WHERE state = 'in_use'")
+    sql("SELECT auth.retire_signing_key(:'kid')", kid=kid)
+    answer = post(server, "/oauth/token", grant, bot["basic"])
+    sql("SELECT auth.activate_signing_key(:'kid')", kid=kid)
+    return error(answer)
+
+
+def metadata():
+    for path, at in (("", ""), ("/auth", "/auth"), ("/auth/v1", "/auth/v1")):
+        port = free_port()
+        issuer = f"http://127.0.0.1:{port}{path}"
+        sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
+        with Server(*FAST, "--listen", f"127.0.0.1:{port}") as server:
+            told = get(server, f"/.well-known/oauth-authorization-server{at}")
+            equal(f"{issuer}: its document", (told.status, told.json["issuer"], told.json["token_endpoint"]),
+                  (200, issuer, f"http://127.0.0.1:{port}/oauth/token"))
+            equal("another's has none", get(server, "/.well-known/oauth-authorization-server/x").status, 404)
+            equal("who issues tokens for /api", get(server, "/.well-known/oauth-protected-resource/api").json["authorization_servers"], [issuer])
+            equal("nor for anything else", get(server, "/.well-known/oauth-protected-resource/x").status, 404)
+            equal("OpenID Connect Discovery at the root", get(server, "/.well-known/openid-configuration").status, 404 if path else 200)
+    sql("ALTER ROLE web RESET pg_principal.issuer")
+    with Server(*FAST) as server:
+        equal("an issuer that is no URL has no document", get(server, "/.well-known/oauth-authorization-server").status, 404)
+    with Server(*FAST, "--supabase-prefix", "") as server:
+        equal("beside Supabase's routes at the root", get(server, "/.well-known/openid-configuration").status, 200)
+
+
+class OpenConnection:
+    """psql that stays connected."""
+
+    def __init__(self):
+        self.psql = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def ask(self, statement):
+        self.psql.stdin.write(f"{statement};\n\\echo ---\n")
+        self.psql.stdin.flush()
+        lines = []
+        while (line := self.psql.stdout.readline().rstrip("\n")) != "---":
+            lines.append(line)
+        return " ".join(lines)
+
+    def close(self):
+        self.psql.stdin.close()
+        self.psql.wait(30)
+
+
+def clients():
+    installed = subprocess.run(["tests/harness/npm.sh", "interop"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if installed.returncode == 77:
+        ok(f"npm's oauth4webapi and openid-client # skipped: {installed.stdout.splitlines()[-1]}", True)
+        return
+    if not ok("npm's oauth4webapi and openid-client are here", installed.returncode == 0, installed.stdout):
+        return
+    bot, person, port = client(), account(), free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
+    sql(f"ALTER ROLE postgres SET pg_principal.issuer = '{issuer}'")
+    with Server(*FAST, "--listen", f"127.0.0.1:{port}") as server:
+        refresh = api.sign_in(server, person["email"], PASSWORD)["tokens"]["refreshToken"]
+        node = subprocess.Popen(["node", "tests/interop/oauth.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={
+            **os.environ, "OAUTH_ISSUER": issuer, "OAUTH_CLIENT_ID": bot["id"], "OAUTH_CLIENT_SECRET": bot["secret"], "OAUTH_REFRESH_TOKEN": refresh})
+        bound = []
+        for line in node.stdout:
+            if not line.startswith("bind "):
+                print(line, end="", flush=True)
+                continue
+            connection = OpenConnection()
+            connection.ask(f"SET pg_principal.token = '{line.split()[1]}'")
+            owner = connection.ask("SELECT auth.email()")
+            ok("SQL: the token is an identity on an open connection", owner in (bot["email"], person["email"]), owner)
+            bound.append(connection)
+            node.stdin.write("go on\n")
+            node.stdin.flush()
+        equal("node came to the end", (node.wait(60), node.stderr.read()), (0, ""))
+        for connection in bound:
+            refused = connection.ask("SELECT auth.email()")
+            ok("SQL: revoked by its client, it is refused at the next statement", "token refused" in refused and "session revoked" in refused, refused)
+            connection.close()
+        equal("so many were tried", len(bound), 4)
+    sql("ALTER ROLE web RESET pg_principal.issuer")
+    sql("ALTER ROLE postgres RESET pg_principal.issuer")
+
+
+main(raw, metadata, clients)
