@@ -36,6 +36,7 @@ using SharedBackend = std::shared_ptr<const Backend>;
 void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
+void add_oversight_routes(http::RouteTable &routes, const SharedBackend &backend);
 // Of the API itself: strict about the query.
 void add_route(http::RouteTable &routes, const Row &row, const SharedBackend &backend);
 http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});

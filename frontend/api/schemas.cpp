@@ -100,6 +100,64 @@ const char *component_schemas() noexcept {
         "userId": {"type": "string", "format": "uuid"}, "email": {"type": "string"}, "reason": {"type": "string"},
         "metadata": {"type": "object"}, "createdAt": {"$ref": "#/components/schemas/Time"},
         "detectedAt": {"$ref": "#/components/schemas/Time"}, "resolvedAt": {"$ref": "#/components/schemas/Time"}}}}}},
+"Agents": {
+  "type": "object", "required": ["agents", "nextCursor"],
+  "properties": {
+    "nextCursor": {"$ref": "#/components/schemas/Text"},
+    "agents": {"type": "array", "items": {
+      "type": "object", "required": ["id", "email", "kind", "role", "urgency", "issuedTokens", "signedInSessions", "refusals", "findings"],
+      "properties": {
+        "id": {"type": "string", "format": "uuid"}, "email": {"type": "string"},
+        "kind": {"$ref": "#/components/schemas/Kind"}, "role": {"$ref": "#/components/schemas/Role"},
+        "urgency": {"enum": ["refused", "silent", "expiring", "finding", "none"]}, "bannedUntil": {"$ref": "#/components/schemas/Time"},
+        "issuedTokens": {"type": "integer"}, "signedInSessions": {"type": "integer"},
+        "nextExpiry": {"$ref": "#/components/schemas/Time"}, "lastUsedAt": {"$ref": "#/components/schemas/Time"}, "lastRefreshAt": {"$ref": "#/components/schemas/Time"},
+        "refusals": {"type": "integer"}, "lastRefusalAt": {"$ref": "#/components/schemas/Time"}, "lastRefusalReason": {"$ref": "#/components/schemas/Text"},
+        "findings": {"type": "array", "items": {
+          "type": "object", "required": ["kind", "reason", "expiresAt", "since"],
+          "properties": {"kind": {"type": "string"}, "reason": {"type": "string"}, "expiresAt": {"$ref": "#/components/schemas/Time"}, "since": {"$ref": "#/components/schemas/Time"}}}}}}}}},
+"Expiries": {
+  "type": "object", "required": ["from", "days"],
+  "properties": {
+    "from": {"$ref": "#/components/schemas/Time"},
+    "days": {"type": "array", "items": {
+      "type": "object", "required": ["day", "tokens"],
+      "properties": {"day": {"type": "string", "format": "date"}, "tokens": {"type": "integer"}}}}}},
+"Refusals": {
+  "type": "object", "required": ["from", "to", "refusals"],
+  "properties": {
+    "from": {"$ref": "#/components/schemas/Time"}, "to": {"$ref": "#/components/schemas/Time"},
+    "refusals": {"type": "array", "items": {
+      "type": "object", "required": ["hour", "what", "reason", "count"],
+      "properties": {"hour": {"$ref": "#/components/schemas/Time"}, "what": {"enum": ["signIn", "refresh"]}, "reason": {"$ref": "#/components/schemas/Text"}, "count": {"type": "integer"}}}}}},
+"HealthStatus": {
+  "type": "object", "required": ["lastScanAt", "cronDatabase", "jobId", "problem", "remedy", "agents", "findings"],
+  "properties": {
+    "lastScanAt": {"$ref": "#/components/schemas/Time"}, "cronDatabase": {"$ref": "#/components/schemas/Text"}, "jobId": {"type": ["integer", "null"]}, "schedule": {"$ref": "#/components/schemas/Text"},
+    "active": {"type": ["boolean", "null"]}, "lastRunAt": {"$ref": "#/components/schemas/Time"}, "lastStatus": {"$ref": "#/components/schemas/Text"}, "lastMessage": {"$ref": "#/components/schemas/Text"},
+    "failedRuns": {"type": ["integer", "null"]}, "problem": {"$ref": "#/components/schemas/Text"}, "remedy": {"$ref": "#/components/schemas/Text"}, "agents": {"type": ["integer", "null"]},
+    "findings": {"type": "object", "additionalProperties": {"type": "integer"}}}},
+"SigningKeys": {
+  "type": "object", "required": ["keys"],
+  "properties": {"keys": {"type": "array", "items": {
+    "type": "object", "required": ["kid", "alg", "state", "sealed", "createdAt"],
+    "properties": {
+      "kid": {"type": "string"}, "alg": {"type": "string"}, "state": {"enum": ["standby", "in_use", "previously_used", "revoked"]},
+      "sealed": {"type": "boolean"}, "createdAt": {"$ref": "#/components/schemas/Time"}, "activatedAt": {"$ref": "#/components/schemas/Time"}, "retiredAt": {"$ref": "#/components/schemas/Time"}, "revokedAt": {"$ref": "#/components/schemas/Time"}}}}}},
+"AuditStatus": {
+  "type": "object", "required": ["lastScanAt", "faults", "lastSeal"],
+  "properties": {
+    "lastScanAt": {"$ref": "#/components/schemas/Time"}, "faults": {"type": ["integer", "null"]},
+    "lastSeal": {
+      "type": ["object", "null"], "required": ["number", "sealedAt", "chains", "digest"],
+      "properties": {"number": {"type": "integer"}, "sealedAt": {"$ref": "#/components/schemas/Time"}, "chains": {"type": "integer"}, "digest": {"type": "string"}}}}},
+"AuditVerification": {
+  "type": "object", "required": ["holds", "faults", "checkedAt"],
+  "properties": {
+    "holds": {"type": "boolean"}, "checkedAt": {"$ref": "#/components/schemas/Time"},
+    "faults": {"type": "array", "items": {
+      "type": "object", "required": ["userId", "entry", "fault"],
+      "properties": {"userId": {"type": ["string", "null"], "format": "uuid"}, "entry": {"type": ["integer", "null"]}, "fault": {"type": "string"}}}}}},
 "SupabaseUser": {
   "type": "object",
   "required": ["id", "aud", "role", "email", "phone", "app_metadata", "user_metadata", "identities", "created_at", "is_anonymous"],

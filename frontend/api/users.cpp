@@ -15,6 +15,8 @@ const Statement change_password{
 const Statement own_audits{PG_PRINCIPAL_CALL_AS_SELF("auth.audit_feed($2::integer, $3)"), true};
 const Statement list_users{PG_PRINCIPAL_CALL_AS_CALLER("auth.list_users($2::integer, $3::integer)"),
                            true};
+const Statement search_users{
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.search_users($2, $3::integer, $4::integer)"), true};
 const Statement create_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.create_user($2::jsonb, $3::jsonb)")};
 const Statement find_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.find_user($2::uuid)"), true};
 const Statement set_app_role{
@@ -42,8 +44,10 @@ Response get_own_audits(const Backend &backend, const Request &request) {
 
 Response get_users(const Backend &backend, const Request &request) {
     const Query query(request);
-    return backend.as_caller(request, list_users,
-                             {query.number("page", "1"), query.number("per_page", "50")});
+    const Param page = query.number("page", "1"), per_page = query.number("per_page", "50"),
+                filter = query.text("filter");
+    return filter ? backend.as_caller(request, search_users, {filter, page, per_page})
+                  : backend.as_caller(request, list_users, {page, per_page});
 }
 
 Response get_user(const Backend &backend, const Request &request) {
@@ -93,7 +97,7 @@ constexpr Row table[] = {
     {"GET",
      "/api/users",
      Caller::auditor,
-     "Profiles, oldest first",
+     "Profiles, oldest first; with a filter those whose email or name has it, newest first",
      get_users,
      R"({"$ref":"#/components/schemas/Users"})",
      {},
@@ -101,7 +105,8 @@ constexpr Row table[] = {
      200,
      {},
      R"({"page":{"type":"integer","minimum":1,"default":1},
-         "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50}})"},
+         "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50},
+         "filter":{"type":"string"}})"},
     {"POST",
      "/api/users",
      Caller::admin,

@@ -80,8 +80,8 @@ CREATE TABLE auth.users (
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
 );
 CREATE INDEX users_created_at ON auth.users (created_at, id);
--- as auth.is_agent() has it: the health scan looks at agents alone
-CREATE INDEX users_agents ON auth.users (id) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
+-- as auth.is_agent() has it: the health scan looks at agents alone, auth.agents_feed() at a page of them
+CREATE INDEX users_agents ON auth.users (email) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
 COMMENT ON TABLE auth.users IS 'Principals: people and service accounts that tokens are minted for. id is the claim sub.';
 COMMENT ON COLUMN auth.users.encrypted_password IS 'Takes a hash as Supabase''s column does, and is always NULL when read: what is written here goes to auth.password_hashes; NULL and the empty text written by an UPDATE take the password away.';
 COMMENT ON COLUMN auth.users.password_scheme IS 'What the stored hash is: argon2id, or 2a, 2b, 2y (bcrypt) from an import until the next sign-in; NULL: no password signs in.';
@@ -133,6 +133,8 @@ CREATE TABLE auth.sessions (
     CONSTRAINT sessions_principal CHECK ((role = 'authenticated') = (user_id IS NOT NULL))
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
+-- auth.token_expiries()
+CREATE INDEX sessions_issued ON auth.sessions (expires_at) WHERE origin = 'issued' AND revoked_at IS NULL AND user_id IS NOT NULL;
 COMMENT ON TABLE auth.sessions IS 'One row for each token issued and for each sign-in: a token lives only while its session does. user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a parallel restore may load sessions first; deleting a principal deletes its sessions by trigger.';
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
 COMMENT ON COLUMN auth.sessions.credential_id IS 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';

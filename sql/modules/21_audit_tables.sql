@@ -17,6 +17,10 @@ CREATE TABLE auth.audit_log (
     PRIMARY KEY (user_id, seq)
 );
 CREATE INDEX audit_log_created_at ON auth.audit_log (created_at, user_id, seq);
+-- auth.refusals_by_hour()
+CREATE INDEX audit_log_refusals ON auth.audit_log (created_at)
+    WHERE changes->'signIn'->>'current' = 'refused'
+        OR changes->'refreshToken'->>'current' = 'invalidated';
 COMMENT ON TABLE auth.audit_log IS
 'What happened to each principal; the entries of one form a hash chain. The principal '
 '00000000-0000-0000-0000-000000000000 stands for nobody known, '
@@ -111,6 +115,15 @@ CREATE TABLE auth.incidents (
 CREATE INDEX incidents_undetected ON auth.incidents (created_at) WHERE detected_at IS NULL;
 CREATE INDEX incidents_created_at ON auth.incidents (created_at);
 CREATE UNIQUE INDEX incidents_open_finding ON auth.incidents (kind, user_id, subject)
+    WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+CREATE INDEX incidents_user_id ON auth.incidents (user_id, created_at);
+CREATE INDEX incidents_open ON auth.incidents (user_id)
+    WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+-- the order of auth.agents_by_urgency()
+CREATE INDEX incidents_urgency ON auth.incidents (
+    (CASE WHEN kind IN ('token_expired', 'refresh_lapsed') THEN 1
+        WHEN kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END),
+    (coalesce(metadata->>'expiresAt', '') COLLATE "C"), user_id)
     WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
 COMMENT ON TABLE auth.incidents IS
 'What is wrong with agents. A refused refresh is written with its audit entry and reported by the '

@@ -50,6 +50,8 @@ BEGIN
     auth.ban_user(uuid, interval, text, jsonb), auth.unban_user(uuid, jsonb), auth.delete_user(uuid, jsonb),
     auth.user_sessions(uuid), auth.end_session(uuid, text, jsonb), auth.issue_for(uuid, text, text, text[], jsonb),
     auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid),
+    auth.agents_feed(integer, text), auth.token_expiries(integer), auth.refusals_by_hour(integer),
+    auth.health_status(), auth.key_states(), auth.audit_status(), auth.check_audit(),
     auth.list_connections(), auth.end_connection(integer)
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and

@@ -152,3 +152,16 @@ ALTER TABLE auth.client_secrets ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.clients', '');
 SELECT pg_extension_config_dump('auth.client_secrets', '');
+
+-- What the pages of an API go along.
+DROP INDEX auth.users_agents;
+CREATE INDEX users_agents ON auth.users (email) WHERE kind = 'service_account' OR email LIKE '%-agent@%';
+CREATE INDEX sessions_issued ON auth.sessions (expires_at) WHERE origin = 'issued' AND revoked_at IS NULL AND user_id IS NOT NULL;
+CREATE INDEX audit_log_refusals ON auth.audit_log (created_at)
+    WHERE changes->'signIn'->>'current' = 'refused' OR changes->'refreshToken'->>'current' = 'invalidated';
+CREATE INDEX incidents_user_id ON auth.incidents (user_id, created_at);
+CREATE INDEX incidents_open ON auth.incidents (user_id) WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+CREATE INDEX incidents_urgency ON auth.incidents (
+    (CASE WHEN kind IN ('token_expired', 'refresh_lapsed') THEN 1 WHEN kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END),
+    (coalesce(metadata->>'expiresAt', '') COLLATE "C"), user_id)
+    WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;

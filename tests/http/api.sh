@@ -20,7 +20,7 @@ END
 export HTTP_SERVER="$PG_PRINCIPAL serve" HTTP_USER=web PYTHONDONTWRITEBYTECODE=1 ACCESS_LOG=$dir/access SERVER_ERRORS=$dir/errors
 export ANSWERS=$dir/answers SERVER_LOG=$dir/log
 
-for test in api_accounts api_admin api_callers api_input api_load api_status oauth; do
+for test in api_accounts api_admin api_oversight api_callers api_input api_load api_status oauth; do
     timeout 200 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
 done
 

@@ -58,6 +58,13 @@ def table(server, who, bot):
         ("POST", "/api/tokens"): ("", lambda: {"userId": bot["id"]}, admin(201)),
         ("GET", "/api/audits"): ("", None, auditor(200)),
         ("GET", "/api/health/incidents"): ("", None, auditor(200)),
+        ("GET", "/api/health/status"): ("", None, auditor(200)),
+        ("GET", "/api/agents"): ("", None, auditor(200)),
+        ("GET", "/api/tokens/expiries"): ("", None, auditor(200)),
+        ("GET", "/api/refusals"): ("", None, auditor(200)),
+        ("GET", "/api/keys"): ("", None, auditor(200)),
+        ("GET", "/api/audits/status"): ("", None, auditor(200)),
+        ("GET", "/api/audits/verify"): ("", None, auditor(200)),
         # last: it ends the sessions that the others ask with
         ("POST", "/api/auth/logout"): ("", None, signed_in(200)),
         ("GET", "/.well-known/jwks.json"): ("", None, [200] * 10),
