@@ -31,8 +31,8 @@ builds_without_warning() { flock build/.lock make -s -j"$(nproc)" WERROR=-Werror
 
 # Only what the server looks up by name may be visible: no C++ symbol, nothing to clash with.
 exports_only_sql_functions() {
-    # what the PAM module and the postmaster look for
-    local library wanted others='pg_principal_(login|logged_in|login_worker)'
+    # what the PAM module, the postmaster and the method oauth look for
+    local library wanted others='pg_principal_(login|logged_in|login_worker)|_PG_oauth_validator_module_init'
     for library in pg_principal.so build/pg_principal_pgjwt.so; do
         wanted=$(nm -D --defined-only "$library" | sed -n 's/.* T pg_finfo_//p' | paste -sd '|')
         ! nm -D --defined-only "$library" |

@@ -71,10 +71,11 @@ void put(int index, std::string_view token) noexcept {
     shared()->slots[index].token_bytes = static_cast<std::uint32_t>(token.size());
 }
 
-void put_reason(Slot &slot, std::string_view reason) noexcept {
-    const std::size_t length = std::min(reason.size(), sizeof slot.reason - 1);
-    std::memcpy(slot.reason, reason.data(), length);
-    slot.reason[length] = '\0';
+template <std::size_t size>
+void copy_text(char (&to)[size], std::string_view text) noexcept {
+    const std::size_t length = std::min(text.size(), size - 1);
+    std::memcpy(to, text.data(), length);
+    to[length] = '\0';
 }
 
 bool is_current(const Case &seen) noexcept {
@@ -87,7 +88,7 @@ void end_slot(Slot &slot, std::string_view reason) noexcept {
     if (slot.ending)
         return;
     slot.ending = true;
-    put_reason(slot, reason);
+    copy_text(slot.reason, reason);
     kill(slot.pid, SIGTERM);
 }
 
@@ -195,12 +196,15 @@ bool next_case(Oid database, SlotState state, int after, Case &out) {
     return false;
 }
 
-void answer(const Case &asked, SlotState verdict, std::string_view reason) noexcept {
+void answer(const Case &asked, SlotState verdict, std::string_view text) noexcept {
     const Lock lock(LW_EXCLUSIVE);
     if (!is_current(asked))
         return;
     Slot &slot = shared()->slots[asked.index];
-    put_reason(slot, reason);
+    if (verdict == SlotState::refused)
+        copy_text(slot.reason, text);
+    else if (text.size() < sizeof slot.email) // a part of one could be another's
+        copy_text(slot.email, text);
     slot.state = verdict;
     SetLatch(&ProcGlobal->allProcs[asked.index].procLatch);
 }
@@ -305,7 +309,7 @@ void detach_worker(int index, bool for_good) noexcept {
             Slot &slot = shared()->slots[i];
             if (slot.state == SlotState::asking && slot.database == worker.database) {
                 slot.state = SlotState::refused;
-                put_reason(slot, "no worker");
+                copy_text(slot.reason, "no worker");
                 SetLatch(&ProcGlobal->allProcs[i].procLatch);
             }
         }

@@ -44,6 +44,7 @@ struct Slot {
     pg_uuid_t session_id, uid;
     TimestampTz since, expires_at; // expires_at without the skew of clocks
     char reason[64];               // of the refusal or of the end
+    char email[256];               // of whom the worker has admitted
 };
 
 // What a worker works on, copied out of shared memory.
@@ -74,7 +75,8 @@ const char *own_end() noexcept;
 
 // For the worker of a database.
 bool next_case(Oid database, SlotState state, int after, Case &out);
-void answer(const Case &asked, SlotState verdict, std::string_view reason) noexcept;
+// The text is the reason of a refusal, or the email of whom is admitted.
+void answer(const Case &asked, SlotState verdict, std::string_view text) noexcept;
 // Ends the process if it still is the one that was judged.
 void end_process(const Case &judged, std::string_view reason) noexcept;
 bool has_connections(Oid database) noexcept;

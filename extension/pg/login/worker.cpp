@@ -40,7 +40,7 @@ void leave_at_exit(int, Datum) { detach_worker(place, !is_connected); }
 
 struct Verdict {
     enum { alive, dead, unknown } outcome;
-    std::string reason;
+    std::string text; // the email of the living, or the reason
 };
 
 void in_transaction() {
@@ -54,11 +54,9 @@ Verdict judge(const Case &asked) {
     in_transaction();
     Verdict verdict{Verdict::unknown, "internal error"};
     try {
-        if (asked.door == Door::sql)
-            (void)admit_bound(asked.token);
-        else
-            (void)admit(asked.token, asked.role);
-        verdict = {Verdict::alive, {}};
+        const Identity &identity =
+            asked.door == Door::sql ? admit_bound(asked.token) : admit(asked.token, asked.role);
+        verdict = {Verdict::alive, identity.email};
     } catch (const Error &error) {
         if (error.code() == Errc::token_refused)
             verdict = {Verdict::dead, error.detail()};
@@ -79,11 +77,11 @@ void serve_all(Case &at) {
     for (at.index = -1; next_case(MyDatabaseId, SlotState::asking, at.index, at);) {
         const Verdict verdict = judge(at);
         if (verdict.outcome == Verdict::alive)
-            answer(at, SlotState::admitted, {});
+            answer(at, SlotState::admitted, verdict.text);
         else
             answer(at, SlotState::refused,
-                   verdict.outcome == Verdict::dead ? verdict.reason
-                                                    : "internal error: " + verdict.reason);
+                   verdict.outcome == Verdict::dead ? verdict.text
+                                                    : "internal error: " + verdict.text);
     }
 }
 
@@ -93,7 +91,7 @@ bool sweep(Case &at, bool blind_too_long) {
     for (at.index = -1; next_case(MyDatabaseId, SlotState::watched, at.index, at);) {
         const Verdict verdict = judge(at);
         if (verdict.outcome == Verdict::dead)
-            end_process(at, verdict.reason);
+            end_process(at, verdict.text);
         else if (verdict.outcome == Verdict::unknown) {
             if (blind_too_long)
                 end_process(at, "cannot be judged");
