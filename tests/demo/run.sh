@@ -5,6 +5,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
+# shellcheck source=tests/harness/login.sh
+. tests/harness/login.sh
 
 bold='' faint='' plain=''
 if [ -t 1 ]; then
@@ -96,7 +98,12 @@ workspace .run || exit 1
 echo $$ >.run/pid
 echo "Building pg_principal (log: build/build.log) and starting a private server below ${work#"$PWD/"}/."
 build_and_install || exit 1
+no_logins=$(login_possible) || true # the reason
+[ -n "$no_logins" ] || login_possible
 cluster_create "$work/main" cron.database_name=demo listen_addresses=127.0.0.1 || exit 1
+if [ -z "$no_logins" ]; then
+    sed -i '1i local demo bot pam pamservice=pg_principal' "$work/main/data/pg_hba.conf"
+fi
 for try in 3 2 1; do # another may take the port between the look and the start
     port=$(free_port 54321 54399) || exit 1
     cluster_set "$work/main" port="$port"
@@ -216,6 +223,43 @@ wait "$open_pid"
 fresh=$(pg_principal auth issue --email "$agent" --output token) || die "no fresh token"
 as_app "$fresh" "SELECT auth.email(), count(*) FROM activity"
 expect "fresh token" "$out" "$agent | 3"
+
+say "The token is the login: plain psql sends it as its password, and nothing has to be bound"
+if [ -n "$no_logins" ]; then
+    echo "   left out: $no_logins"
+else
+    bot=$(ask "SELECT email FROM auth.users WHERE kind = 'service_account' AND email <> '$agent' ORDER BY email LIMIT 1")
+    bot_token=$(pg_principal auth issue --email "$bot" --output token) || die "no token for $bot"
+    ask "CREATE ROLE bot LOGIN; GRANT SELECT ON activity TO bot"
+    as_bot() { # SQL..
+        local commands=() sql
+        for sql in "$@"; do commands+=(-c "$sql"); done
+        printf '   %s$ PGPASSWORD=<the token of %s> psql -U bot%s%s\n' "$faint" "$bot" "$(printf " -c '%s'" "$@")" "$plain"
+        out=$(PGPASSWORD=$bot_token psql -XAtqw -U bot -F ' | ' "${commands[@]}" 2>&1 </dev/null |
+            sed -E 's/^psql: error: connection to server .* failed: //; /^(server closed|.*terminated abnormally|.*before or while processing|connection to server was lost)/d')
+        indent <<<"$out"
+    }
+    as_bot "SELECT 1"
+    expect "before it is allowed" "$out" 'FATAL:  PAM authentication failed for user "bot"'
+    show pg_principal auth allow-login --role bot --kind service_account
+    as_bot "SELECT session_user, auth.email(), (SELECT string_agg(DISTINCT owner_email, ' ') FROM activity)"
+    expect "login by token" "$out" "bot | $bot | $bot"
+    as_bot "SELECT pg_sleep(300)" >"$work/bot" &
+    sleeper=$!
+    for _ in {1..100}; do
+        [ "$(ask "SELECT count(*) FROM auth.connections")" = 0 ] || break
+        sleep 0.1
+    done
+    show pg_principal auth connections
+    matches "who is connected" "$out" "$bot"
+    show pg_principal auth ban --email "$bot"
+    wait $sleeper
+    cat "$work/bot"
+    matches "the banned bot's connection" "$(<"$work/bot")" 'terminating connection because its token has died.*banned'
+    as_bot "SELECT 1"
+    expect "a banned bot's login" "$out" 'FATAL:  PAM authentication failed for user "bot"'
+    show pg_principal auth unban --email "$bot"
+fi
 
 say "An agent with a password of its own signs in, like a person would"
 agent_login=invoice-agent@example.com

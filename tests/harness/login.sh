@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # pg_config and work are of cluster.sh
-# Servers that tokens log in to, for tests and benchmarks; after cluster.sh.
+# Servers that tokens log in to, for tests, benchmarks and the demo; after cluster.sh.
 #   login_possible             whether this machine can: prints why not
 #   login_cluster DIR [setting=value..]   cluster_create, with the PAM service, TLS and pg_hba.conf
 #   login_as TOKEN ROLE DATABASE STATEMENT..   over TLS; the last one's answer, or the error
@@ -13,6 +13,8 @@ login_possible() {
         echo "pam_pg_principal.so is not built"
     elif [[ $("$pg_config" --configure) != *--with-pam* ]]; then
         echo "this PostgreSQL knows no PAM"
+    elif [ ! -d /etc/pam.d ]; then
+        echo "there is no /etc/pam.d"
     elif [ "$(id -u)" != 0 ] || ! unshare --mount true 2>/dev/null; then
         echo "only root can give a server a PAM service of its own"
     else
