@@ -160,8 +160,8 @@ void define_account_settings() {
 } // namespace
 
 void define() {
-    // A wrong token is no invalid value: it is judged where it is used, so that the error can name
-    // the reason and never quotes the value.
+    // A wrong token is not an invalid value: it is judged where it is used, so that the error can
+    // name the reason and never quotes the value.
     DefineCustomStringVariable(
         "pg_principal.token", "The signed token that says who the caller is.",
         "Anybody may set it to anything: it is verified at each statement that asks.", &token_value,

@@ -38,7 +38,7 @@ Response post_ban(const Backend &backend, const Request &request) {
     const Param duration = fields.text("duration", Need::optional),
                 reason = fields.text("reason", Need::optional);
     if (duration && !is_duration(*duration))
-        fields.refuse("duration", "must be a whole number and s, m, h, d or y");
+        fields.refuse("duration", "must be a whole number followed by s, m, h, d or y");
     fields.check();
     return backend.as_caller(request, ban, {id, duration, reason, backend.context(request)});
 }

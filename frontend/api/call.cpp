@@ -74,8 +74,7 @@ std::string_view valid_part(std::string_view text, std::size_t most) {
 void throw_other(const DbError &error) {
     // No key that signs, or none that opens it: for the operator to mend, not for the caller.
     if (error.sqlstate == "55000")
-        throw HttpError(503, "unavailable", "The service cannot do this at present",
-                        error.sqlstate);
+        throw HttpError(503, "unavailable", "The service cannot do this now", error.sqlstate);
     if (may_work_again(error.sqlstate) || error.sqlstate == "55P03") // somebody holds what it needs
         throw HttpError(503, "unavailable", "Try again", error.sqlstate);
     throw error;

@@ -29,18 +29,18 @@ bool is_json(std::string_view type) {
 }
 
 // 1e131000 has 8 bytes here and 131,001 digits in the database.
-bool numbers_are_bearable(json::Value value) {
+bool numbers_fit_jsonb(json::Value value) {
     if (value.is_number()) {
         const std::optional<double> number = value.as_double();
         return number && std::isfinite(*number);
     }
     if (value.is_array())
         for (const json::Value element : value.elements())
-            if (!numbers_are_bearable(element))
+            if (!numbers_fit_jsonb(element))
                 return false;
     if (value.is_object())
         for (const json::Member member : value.members())
-            if (!numbers_are_bearable(member.value))
+            if (!numbers_fit_jsonb(member.value))
                 return false;
     return true;
 }
@@ -58,18 +58,18 @@ std::string body_text(const Request &request, Need need) {
 Param path_uuid(const Request &request) {
     const std::string &id = request.param("id");
     if (!is_uuid(id))
-        throw Answer{refused_fields("The request was refused", {{"id", "is no UUID"}})};
+        throw Answer{refused_fields("The request was refused", {{"id", "must be a UUID"}})};
     return id;
 }
 
 Fields::Fields(const Request &request, const char *refusal, Need body)
     : text_(body_text(request, body)), refusal_(refusal) {
     if (const json::ParseStatus status = json::try_parse(document_, text_, limits); !status)
-        throw Answer{message(400, "The body is no JSON: " + std::string(status.fault) +
+        throw Answer{message(400, "The body is not valid JSON: " + std::string(status.fault) +
                                       " at offset " + std::to_string(status.offset))};
     if (!document_.root().is_object())
         throw Answer{message(400, "The body must be a JSON object")};
-    if (!numbers_are_bearable(document_.root()))
+    if (!numbers_fit_jsonb(document_.root()))
         throw Answer{message(400, "The body has a number that is too large")};
 }
 
@@ -93,14 +93,14 @@ Param Fields::text(std::string_view name, Need need) {
         return std::nullopt;
     if (value.is_string())
         return std::string(value.as_string());
-    refuse(name, "must be text");
+    refuse(name, "must be a string");
     return std::nullopt;
 }
 
 Param Fields::uuid(std::string_view name) {
     Param value = text(name);
     if (value && !is_uuid(*value))
-        refuse(name, "is no UUID");
+        refuse(name, "must be a UUID");
     return value;
 }
 
@@ -118,7 +118,7 @@ Param Fields::texts(std::string_view name) {
         }
     if (good)
         return db::array_param(items);
-    refuse(name, "must be an array of texts");
+    refuse(name, "must be an array of strings");
     return std::nullopt;
 }
 
@@ -136,7 +136,7 @@ Param Fields::choice(std::string_view name, std::initializer_list<std::string_vi
 void Fields::check() {
     for (const json::Member member : document_.root().members())
         if (std::find(known_.begin(), known_.end(), member.name) == known_.end())
-            refuse(member.name, "is no field here");
+            refuse(member.name, "is not a known field");
     if (!problems_.empty())
         throw Answer{refused_fields(refusal_, problems_)};
 }
@@ -145,9 +145,9 @@ void Query::check(const std::vector<std::string> &known) const {
     std::vector<ProfileProblem> problems;
     for (const auto &[name, value] : form_.fields())
         if (std::find(known.begin(), known.end(), name) == known.end())
-            problems.push_back({name, "is no parameter here"});
+            problems.push_back({name, "is not a known parameter"});
         else if (form_.repeats(name) && (problems.empty() || problems.back().field != name))
-            problems.push_back({name, "is there twice"});
+            problems.push_back({name, "is given more than once"});
     if (!problems.empty())
         throw Answer{refused_fields("The request was refused", problems)};
 }
@@ -161,8 +161,8 @@ Query::Query(const Request &request) {
 
 Param Query::text(std::string_view name) const {
     if (form_.repeats(name))
-        throw Answer{
-            refused_fields("The request was refused", {{std::string(name), "is there twice"}})};
+        throw Answer{refused_fields("The request was refused",
+                                    {{std::string(name), "is given more than once"}})};
     return form_.get(name);
 }
 
@@ -178,7 +178,7 @@ Param Query::uuid(std::string_view name) const {
     Param value = text(name);
     if (value && !is_uuid(*value))
         throw Answer{
-            refused_fields("The request was refused", {{std::string(name), "is no UUID"}})};
+            refused_fields("The request was refused", {{std::string(name), "must be a UUID"}})};
     return value;
 }
 

@@ -18,7 +18,7 @@ enum class Need { required, optional };
 class Fields {
   public:
     // `refusal` begins the answer to bad fields. A body that may be missing is an empty object
-    // then. Throws Answer for what is no JSON object of bearable size and depth.
+    // then. Throws Answer for what is not a JSON object within the limits of size and depth.
     Fields(const http::Request &request, const char *refusal, Need body = Need::required);
 
     db::Param text(std::string_view name, Need need = Need::required);
@@ -48,7 +48,7 @@ class Query {
     void check(const std::vector<std::string> &known) const;
     // Nothing when it is missing. Throws Answer when it is there twice.
     db::Param text(std::string_view name) const;
-    // `otherwise` when it is missing, NULL when it is no whole number: the database names the
+    // `otherwise` when it is missing, NULL when it is not a whole number: the database names the
     // range.
     db::Param number(std::string_view name, const char *otherwise) const;
     db::Param uuid(std::string_view name) const; // throws Answer when it is none
@@ -57,7 +57,7 @@ class Query {
     http::Form form_;
 };
 
-// Of the path. Throws Answer when it is no UUID.
+// Of the path. Throws Answer when it is not a UUID.
 db::Param path_uuid(const http::Request &request);
 
 } // namespace pg_principal::api

@@ -24,7 +24,7 @@ db::Param read_seal(const std::string &file) {
     while (!seal.empty() && (seal.back() == '\n' || seal.back() == '\r'))
         seal.pop_back();
     if (seal.empty() || seal.size() > max_seal_bytes || seal.find('\0') != std::string::npos)
-        throw Failure(printable(file) + " holds no seal");
+        throw Failure(printable(file) + " contains no seal");
     return seal;
 }
 
@@ -35,9 +35,9 @@ void verify(const Session &session, const std::string &seal_file) {
     print_rows(session.streams, session.output, rows,
                {{{"userId"}, {"entry", true}, {"fault"}},
                 {{"PRINCIPAL", 0}, {"ENTRY", 1}, {"FAULT", 2}},
-                "the audit holds"});
+                "the audit is intact"});
     if (rows.rows() > 0)
-        throw Failure("the audit does not hold: " + std::to_string(rows.rows()) +
+        throw Failure("the audit is broken: " + std::to_string(rows.rows()) +
                       (rows.rows() == 1 ? " fault" : " faults"));
 }
 
@@ -72,7 +72,7 @@ db::Param since_value(const std::string &given) {
             return std::to_string(parse_ttl(given));
         } catch (const Error &) {
             throw UsageError(
-                "--since: " + quote_for_message(given) + " is no time to begin at",
+                "--since: " + quote_for_message(given) + " is not a time",
                 "Write 24h, 7d or 1y, or a time in UTC: 2026-11-01, 2026-11-01T12:00.");
         }
     }
@@ -120,7 +120,7 @@ void list(const Session &session, const ListOptions &options) {
          {"userAgent"},
          {"createdAt"}},
         {{"TIME", 11}, {"PRINCIPAL", 15}, {"BY", 14}, {"CHANGES", 13}, {"REASON", 7}},
-        "no entry"};
+        "no entries"};
     const bool is_full = rows.rows() > 0 && rows.rows() >= static_cast<int>(options.limit);
     const std::string next(is_full ? rows.text(rows.rows() - 1, 12) : "");
     if (session.wants("json"))
@@ -129,28 +129,31 @@ void list(const Session &session, const ListOptions &options) {
                            {"nextCursor", next.empty() ? Json() : Json(next)}});
     print_table(session.streams, rows, listing);
     if (!next.empty())
-        session.streams.out << "older ones: --cursor " << next << '\n';
+        session.streams.out << "older entries: --cursor " << next << '\n';
 }
 
 void add_list(CLI::App &group, Session &session) {
     const auto options = std::make_shared<ListOptions>();
     CLI::App *verb =
-        add_verb(group, session, "list", "Show what was written down, newest first",
+        add_verb(group, session, "list", "Show audit entries, newest first",
                  "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
                  "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
                  [&session, options] { list(session, *options); });
-    verb->add_option("--email", options->email,
-                     "Whose entries; of an address that no principal has, those that name it");
-    verb->add_option("--principal", options->principal,
-                     "Whose entries, by id; keys, the roster, seals and prunings are those of "
-                     "ffffffff-ffff-ffff-ffff-ffffffffffff")
+    verb->add_option(
+        "--email", options->email,
+        "Entries of this principal; if no principal has the email, entries that name it");
+    verb->add_option(
+            "--principal", options->principal,
+            "Entries of the principal with this id; keys, the roster, seals and prunings are under "
+            "ffffffff-ffff-ffff-ffff-ffffffffffff")
         ->type_name("ID");
     verb->add_option("--since", options->since,
-                     "Not older than that: 24h, 7d, 1y, or a time in UTC")
+                     "Entries since then: 24h, 7d, 1y ago, or a time in UTC")
         ->type_name("TIME");
     verb->add_option("--limit", options->limit, "How many entries (default 50)")
         ->check(between(1U, 1000U));
-    verb->add_option("--cursor", options->cursor, "Go on after a page, with the cursor at its end");
+    verb->add_option("--cursor", options->cursor,
+                     "The next page, by the cursor that the last one ended with");
 }
 
 } // namespace
@@ -169,7 +172,7 @@ void add_audit_commands(CLI::App &root, Session &session) {
              "  pg_principal audit verify --seal-file seal-2026-11.jws",
              [&session, seal_file] { verify(session, *seal_file); })
         ->add_option("--seal-file", *seal_file,
-                     "A seal kept elsewhere: shows also that the seals here were replaced")
+                     "A seal stored elsewhere: also shows whether the seals here were replaced")
         ->type_name("FILE");
     add_verb(*group, session, "seal", "Sign a digest over every audit chain and print it",
              "  pg_principal audit seal > seal-2026-11.jws", [&session] { seal(session); });

@@ -69,7 +69,7 @@ void issue_key(const Session &session, const Options &options) {
 
 void adopt_key(const Session &session, const Options &options) {
     if (options.variable.empty() == options.file.empty())
-        throw UsageError("one of --token-env, --token-file is needed");
+        throw UsageError("one of --token-env, --token-file is required");
     const db::Result rows =
         session.ask("SELECT role, " + utc_time_sql("expires_at") +
                         ", session_id FROM auth.adopt_key($1::pg_catalog.text, "
@@ -116,7 +116,7 @@ void revoke(const Session &session, const Options &options) {
         session.ask("SELECT auth.revoke_session($1::pg_catalog.uuid, $2::pg_catalog.text)",
                     {options.session_id, given_or_null(options.reason)});
     if (!rows.boolean(0, 0))
-        throw Failure("no live session " + printable(options.session_id), {},
+        throw Failure("no active session " + printable(options.session_id), {},
                       "List them: pg_principal auth sessions --email <email>.");
     print_done(session, "revoked", options.session_id);
 }
@@ -166,9 +166,10 @@ void add_auth_commands(CLI::App &root, Session &session) {
             "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d --label ci\n"
             "  TOKEN=$(pg_principal auth issue --email a@example.com --output token)",
             issue, {"text", "json", "token"});
-    verb->add_option("--email", options->email, "Whose token");
+    verb->add_option("--email", options->email, "The principal");
     add_ttl_and_label(*verb, *options);
-    verb->add_option("--scope", options->scopes, "What the token is limited to; may be repeated");
+    verb->add_option("--scope", options->scopes,
+                     "A scope that the token is limited to; may be repeated");
 
     verb = add("key", "Mint a project key for the role anon or service_role",
                "  pg_principal auth key --role anon\n"
@@ -182,7 +183,7 @@ void add_auth_commands(CLI::App &root, Session &session) {
 
     verb = add(
         "adopt-key",
-        "Let an anon or service_role key from Supabase be used on, until it is revoked; its "
+        "Keep an anon or service_role key from Supabase in use, until it is revoked; its "
         "secret must have been imported",
         "  pg_principal auth adopt-key --token-env SUPABASE_ANON_KEY\n"
         "  pg_principal auth adopt-key --token-file anon.jwt --until 2027-01-01 --label mobile-app",
@@ -192,7 +193,7 @@ void add_auth_commands(CLI::App &root, Session &session) {
         ->type_name("VAR");
     verb->add_option("--token-file", options->file, "The file that holds the key")
         ->type_name("FILE");
-    verb->add_option("--until", options->until, "When it ends, if earlier than the key itself says")
+    verb->add_option("--until", options->until, "When it ends, if earlier than the key itself")
         ->type_name("TIME");
     verb->add_option("--label", options->label, "A name for the session, to recognise it later");
 
@@ -200,31 +201,31 @@ void add_auth_commands(CLI::App &root, Session &session) {
         "  pg_principal auth sessions --email kata-agent-team@example.com\n"
         "  pg_principal auth sessions --email kata-agent-team@example.com --output json",
         list_sessions)
-        ->add_option("--email", options->email, "Whose sessions")
+        ->add_option("--email", options->email, "The principal")
         ->required();
 
-    verb = add("revoke", "End one session, and with it its tokens",
+    verb = add("revoke", "End one session and its tokens",
                "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
                "--reason rotated",
                revoke);
     verb->add_option("--session", options->session_id, "Its id, as auth sessions shows it")
         ->required()
         ->type_name("UUID");
-    verb->add_option("--reason", options->reason, "Kept with the session");
+    verb->add_option("--reason", options->reason, "Stored with the session");
 
     verb =
-        add("ban", "Shut somebody out: every token dies at its next statement",
+        add("ban", "Ban a principal: each of its tokens is refused from its next statement on",
             "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"
             "  pg_principal auth ban --email kata-agent-team@example.com --duration '7 days'",
             ban);
-    verb->add_option("--email", options->email, "Whom")->required();
+    verb->add_option("--email", options->email, "The principal")->required();
     verb->add_option("--duration", options->duration,
-                     "An interval, days of 24 hours (default \"100 years\")");
-    verb->add_option("--reason", options->reason, "Kept with the ban");
+                     "An interval; a day has 24 hours (default \"100 years\")");
+    verb->add_option("--reason", options->reason, "Stored with the ban");
 
-    add("unban", "Lift a ban; tokens issued before it stay dead",
+    add("unban", "Lift a ban; tokens issued before it stay refused",
         "  pg_principal auth unban --email kata-agent-team@example.com", unban)
-        ->add_option("--email", options->email, "Whom")
+        ->add_option("--email", options->email, "The principal")
         ->required();
     add_login_verbs(*group, session);
 }

@@ -66,7 +66,7 @@ void import_key(const Session &session, const Options &options) {
     const int sources =
         !options.variable.empty() + !options.secret_file.empty() + !options.jwk_file.empty();
     if (sources != 1)
-        throw UsageError("one of --secret-env, --secret-file, --jwk-file is needed");
+        throw UsageError("one of --secret-env, --secret-file, --jwk-file is required");
     const db::Result rows =
         session.ask("SELECT auth.import_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
                     {key_material(options), options.standby ? "false" : "true"});
@@ -84,7 +84,7 @@ void add_standby(CLI::App &verb, Options &options) {
 
 void add_import(CLI::App &group, Session &session, const std::shared_ptr<Options> &options) {
     CLI::App *verb =
-        add_verb(group, session, "import", "Import a signing key; it is never an argument",
+        add_verb(group, session, "import", "Import a signing key from a file or the environment",
                  "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
                  "  pg_principal keys import --jwk-file key.json --standby",
                  [&session, options] { import_key(session, *options); }, {"text", "json", "token"});
@@ -103,11 +103,10 @@ void add_import(CLI::App &group, Session &session, const std::shared_ptr<Options
 } // namespace
 
 void add_keys_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
-        add_family(root, session, "keys", "Signing keys: created, rotated and revoked in place",
-                   "  pg_principal keys create\n"
-                   "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-                   "  pg_principal keys list");
+    CLI::App *group = add_family(root, session, "keys", "Signing keys",
+                                 "  pg_principal keys create\n"
+                                 "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                                 "  pg_principal keys list");
     const auto options = std::make_shared<Options>();
     add_verb(*group, session, "list", "List the signing keys and their states",
              "  pg_principal keys list\n"
@@ -142,9 +141,9 @@ void add_keys_commands(CLI::App &root, Session &session) {
     };
     add_transition("activate", "Sign with this key from now on",
                    "SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated");
-    add_transition("retire", "Stop signing with it; its tokens live on",
+    add_transition("retire", "Stop signing with it; tokens it signed stay valid",
                    "SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired");
-    add_transition("revoke", "End it: every token it signed dies",
+    add_transition("revoke", "Revoke it: every token it signed is refused",
                    "SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked");
 }
 

@@ -47,7 +47,7 @@ RosterFormat choose_format(const InputOptions &options) {
         throw UsageError("standard input needs --format yaml, csv, json or terrain");
     const auto format = roster_format_of(options.file);
     if (!format)
-        throw UsageError("the name " + options.label() + " does not tell its format",
+        throw UsageError("the name " + options.label() + " does not show its format",
                          "Add --format yaml, csv, json or terrain.");
     return *format;
 }
@@ -181,9 +181,10 @@ void add_reader(CLI::App &group, Session &session, const char *name, const char 
     verb->add_option("--format", options->format, "yaml, csv, json or terrain")
         ->check(CLI::IsMember(format_names()))
         ->type_name("FORMAT");
-    verb->add_option("--map", options->maps,
-                     "A field of the file that is one of a roster, repeatable; several are "
-                     "joined: --map mail=email --map givenName+surname=name")
+    verb->add_option(
+            "--map", options->maps,
+            "Which field of the file is which field of a roster; may be repeated; several are "
+            "joined: --map mail=email --map givenName+surname=name")
         ->type_name("FIELD=ROSTER_FIELD")
         ->allow_extra_args(false);
     verb->add_flag("--ignore-unknown-fields", options->roster.ignore_unknown_fields,
@@ -217,28 +218,25 @@ void add_people_commands(CLI::App &root, Session &session) {
                render, {"yaml", "csv", "json"});
 
     const auto dry_run = std::make_shared<bool>(false);
-    add_verb(*group, session, "provision",
-             "Bring the accounts in line with the roster: create, restore, decommission",
+    add_verb(*group, session, "provision", "Create, restore and ban accounts as the roster says",
              "  pg_principal people provision --dry-run\n"
              "  pg_principal people provision",
              [&session, dry_run] { provision(session, *dry_run); })
-        ->add_flag("--dry-run", *dry_run, "Count, change nothing");
+        ->add_flag("--dry-run", *dry_run, "Show the counts without changing anything");
 
     const auto email = std::make_shared<std::string>(), to = std::make_shared<std::string>();
     add_verb(
-        *group, session, "remove",
-        "Take one row out of the roster; provision then bans the account",
+        *group, session, "remove", "Remove a row from the roster; provision then bans the account",
         "  pg_principal people remove --email ada@example.com && pg_principal people provision",
         [&session, email] { remove(session, *email); })
-        ->add_option("--email", *email, "Whose row")
+        ->add_option("--email", *email, "The email of the row")
         ->required();
-    CLI::App *verb =
-        add_verb(*group, session, "rename",
-                 "Give somebody another address; account, tokens and reports stay theirs",
-                 "  pg_principal people rename --from ada@old.example --to ada@new.example",
-                 [&session, email, to] { rename(session, *email, *to); });
-    verb->add_option("--from", *email, "The address of now")->required();
-    verb->add_option("--to", *to, "The new one, which nobody else has")->required();
+    CLI::App *verb = add_verb(
+        *group, session, "rename", "Change an email; account, tokens and reports stay the same",
+        "  pg_principal people rename --from ada@old.example --to ada@new.example",
+        [&session, email, to] { rename(session, *email, *to); });
+    verb->add_option("--from", *email, "The current email")->required();
+    verb->add_option("--to", *to, "The new email; nobody else may have it")->required();
 }
 
 } // namespace pg_principal::cli

@@ -71,12 +71,12 @@ std::string read_secret(const std::string &variable, const std::string &file) {
     }
     std::string text = read_file(file, most);
     if (text.size() > most)
-        throw Failure(printable(file) + " is larger than 64 KiB, that is no key");
+        throw Failure(printable(file) + " is larger than 64 KiB, too large for a key");
     if (text.compare(0, 2, "\xff\xfe") == 0 || text.compare(0, 2, "\xfe\xff") == 0)
         throw Failure(printable(file) + " is text in UTF-16: save it as UTF-8");
     if (text.find('\0') != std::string::npos)
         throw Failure(printable(file) + " contains a NUL byte");
-    // an editor leaves a newline at the end of a file; it is no part of the secret
+    // an editor leaves a newline at the end of a file; it is not a part of the secret
     if (!text.empty() && text.back() == '\n')
         text.pop_back();
     if (!text.empty() && text.back() == '\r')

@@ -39,7 +39,7 @@ void whoami(const Session &session, const std::string &variable) {
                       (given && *given ? " is empty" : " is not set"));
     const db::Result rows = session.ask(whoami_sql(), {token});
     if (rows.rows() != 1)
-        throw Failure("the token names nobody");
+        throw Failure("the token belongs to nobody");
     std::vector<Listing::Member> members;
     for (const auto &column : columns) {
         const auto value = rows.maybe(0, static_cast<int>(members.size()));
@@ -55,7 +55,7 @@ void whoami(const Session &session, const std::string &variable) {
 
 void add_whoami_command(CLI::App &root, Session &session) {
     const auto variable = std::make_shared<std::string>("LANDMARK_AUTH_TOKEN");
-    add_verb(root, session, "whoami", "Say whose token the environment holds",
+    add_verb(root, session, "whoami", "Show whose token is in the environment",
              "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
              "  pg_principal whoami --token-env CI_TOKEN --output json",
              [&session, variable] { whoami(session, *variable); })

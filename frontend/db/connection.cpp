@@ -24,7 +24,7 @@ std::int64_t Result::integer(int row, int column) const {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error != std::errc() || end != value.data() + value.size())
-        throw std::runtime_error("the database gave no whole number");
+        throw std::runtime_error("the database did not return a whole number");
     return number;
 }
 
@@ -95,7 +95,7 @@ std::vector<const char *> values_of(const std::vector<Param> &params) {
     values.reserve(params.size());
     for (const Param &param : params) {
         if (param && param->find('\0') != param->npos)
-            throw DbError("22021", "a parameter holds a NUL");
+            throw DbError("22021", "a parameter contains a NUL byte");
         values.push_back(param ? param->c_str() : nullptr);
     }
     return values;

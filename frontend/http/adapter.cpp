@@ -46,7 +46,7 @@ Refusal judge(const Request &request, const Limits &limits) {
     if (request.has_header("Transfer-Encoding") && !same_name(coding, "chunked"))
         return {501, "transfer coding not implemented"};
     if (!coding.empty() && (!length.empty() || request.minor_version == 0))
-        return {400, "Transfer-Encoding where it must not be"};
+        return {400, "unexpected Transfer-Encoding"};
     if (request.has_header("Expect") && !same_name(request.header("Expect"), "100-continue"))
         return {417, "unknown expectation"};
     if (request.minor_version == 1 && !is_host(request.header("Host")))
@@ -57,7 +57,7 @@ Refusal judge(const Request &request, const Limits &limits) {
                             request.method != "OPTIONS" && request.method != "CONNECT" &&
                             request.method != "TRACE";
     if (!reads_body && (!coding.empty() || bytes > 0))
-        return {400, "a body where none is read"};
+        return {400, "unexpected body"};
     return bytes > limits.body ? Refusal{413, "body too large"} : Refusal();
 }
 

@@ -54,8 +54,8 @@ bool contains(const std::vector<Cidr> &ranges, const Address &address);
 
 // X-Forwarded-For read from its end for as long as the address that wrote the entry is a proxy of
 // ours: the rightmost address that is none is the client. What stands left of it anybody may have
-// written. An entry that is no address, also an empty one, stands for a client that nobody knows,
-// and never for the proxy. So does a Forwarded header (RFC 7239) by itself: it is not read.
+// written. An entry that is not an address, also an empty one, stands for a client that nobody
+// knows, and never for the proxy. So does a Forwarded header (RFC 7239) by itself: it is not read.
 Address client_address(const Address &peer, const std::vector<Header> &headers,
                        const std::vector<Cidr> &proxies);
 

@@ -65,7 +65,7 @@ struct Response {
     static Response empty(int status = 204) { return {status, {}, {}}; }
 };
 
-// Percent-decoding in which only %XX is an escape; nothing when it is malformed, is no UTF-8 or
+// Percent-decoding in which only %XX is an escape; nothing when it is malformed, is not UTF-8 or
 // holds a control character.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 

@@ -158,7 +158,7 @@ void check_header_field(const std::string &name, const std::vector<std::string> 
                                       "=email\") or drop what is unknown "
                                       "(--ignore-unknown-fields).");
     } else if (std::count(before.begin(), before.end(), name) > 0) {
-        throw RosterFileError(line, "field \"" + name + "\" is twice in the header");
+        throw RosterFileError(line, "field \"" + name + "\" is given twice in the header");
     }
 }
 
@@ -181,9 +181,9 @@ std::vector<std::string> read_header(CsvReader &reader, const RosterOptions &opt
     for (const FieldMap &map : options.maps)
         for (const std::string &source : map.sources)
             if (std::count(header.begin(), header.end(), source) == 0)
-                throw RosterFileError(record.line, "the header has no column " +
+                throw RosterFileError(record.line, "--map names the column " +
                                                        quote_for_message(source) +
-                                                       ", which --map names");
+                                                       ", which the header does not have");
     const auto makes_email = [](const FieldMap &map) { return map.target->name == "email"; };
     const bool has_email =
         std::count(header.begin(), header.end(), "email") > 0 && !is_mapped(options, "email");

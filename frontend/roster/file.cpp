@@ -45,7 +45,7 @@ void check_encoding(std::string_view text) {
         if (!c)
             throw RosterFileError(
                 line_of(text, start),
-                "not valid UTF-8; Windows-1252 perhaps, what Excel saves as plain CSV",
+                "not valid UTF-8; possibly Windows-1252, which Excel uses for plain CSV",
                 how_to_convert("WINDOWS-1252"));
         if (*c == 0)
             throw RosterFileError(line_of(text, start), "a NUL byte");
@@ -118,7 +118,8 @@ std::optional<std::string> misspelt_field_problem(std::string_view field) {
         std::string name(known.name);
         name.erase(std::remove(name.begin(), name.end(), '_'), name.end());
         if (letters == name)
-            return unknown_field_problem(field) + ", meant is \"" + std::string(known.name) + '"';
+            return unknown_field_problem(field) + ", did you mean \"" + std::string(known.name) +
+                   '"';
     }
     return std::nullopt;
 }
@@ -177,8 +178,8 @@ Roster RosterBuilder::finish() {
         for (const FieldMap &map : options_.maps)
             for (const std::string &source : map.sources)
                 if (ever_kept_.count(source) == 0)
-                    throw RosterFileError(0, "there is no field " + quote_for_message(source) +
-                                                 ", which --map names");
+                    throw RosterFileError(0, "--map names the field " + quote_for_message(source) +
+                                                 ", which the file does not have");
     return std::move(roster_);
 }
 

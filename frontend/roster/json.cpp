@@ -19,7 +19,7 @@ class JsonRoster : public nlohmann::json_sax<json> {
 
     Roster finish() {
         if (!found_)
-            throw RosterFileError(0, "no list of people: neither a bare list nor people or roster");
+            throw RosterFileError(0, "no list of people: expected a list, or people or roster");
         return builder_.finish();
     }
 

@@ -24,8 +24,7 @@ class YamlRoster : public YAML::EventHandler {
 
     Roster finish() {
         if (!found_)
-            throw RosterFileError(0,
-                                  "no list of people: neither a bare list nor people: or roster:");
+            throw RosterFileError(0, "no list of people: expected a list, or people: or roster:");
         return builder_.finish();
     }
 

@@ -50,23 +50,23 @@ Json responses(const Route &route, bool has_path_parameter) {
     if (takes_input)
         out["400"] = refusal("The request is malformed, or a field of it was refused");
     if (needs_token || route.budget == Budget::costly || route.budget == Budget::refresh)
-        out["401"] = refusal("No token, a dead one, or wrong credentials");
+        out["401"] = refusal("No token, an invalid token, or wrong credentials");
     if (needs_token)
-        out["403"] = refusal("The caller's role is too small");
+        out["403"] = refusal("The caller's role is not sufficient");
     if (has_path_parameter)
-        out["404"] = refusal("There is no such thing");
+        out["404"] = refusal("Not found");
     for (const int status : route.refusals)
         out[std::to_string(status)] =
-            refusal(status == 409 ? "It cannot be as things stand" : "There is no such thing");
+            refusal(status == 409 ? "Conflict with the current state" : "Not found");
     if (!route.request_schema.empty()) {
         out["413"] = refusal("The body is too long");
         if (takes_json(route))
             out["415"] = refusal("The body must be JSON");
     }
     if (route.asks_database)
-        out["503"] = refusal("Not now; Retry-After tells the seconds");
+        out["503"] = refusal("Not now; Retry-After gives the seconds");
     if (route.budget)
-        out["429"] = refusal("Too many requests; Retry-After tells the seconds");
+        out["429"] = refusal("Too many requests; Retry-After gives the seconds");
     out["default"] = refusal("Anything else");
     return out;
 }

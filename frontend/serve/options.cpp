@@ -210,7 +210,7 @@ std::vector<std::string> origins(const std::vector<std::string> &texts) {
     for (const std::string &text : texts)
         if (!is_origin(text) || (text == "*" && texts.size() > 1))
             throw UsageError("--cors-origin: " + printable(text) +
-                                 (text == "*" ? " stands by itself" : " is no web origin"),
+                                 (text == "*" ? " must be given alone" : " is not a web origin"),
                              "For example https://app.example or http://localhost:3000, as "
                              "browsers send it, or * alone.");
     return texts;
@@ -229,7 +229,7 @@ supabase::Options supabase_options(const ServeFlags &flags) {
     if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
         prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api" ||
         prefix.substr(0, 6) == "/oauth")
-        throw UsageError("--supabase-prefix: " + printable(prefix) + " is no path to serve at",
+        throw UsageError("--supabase-prefix: " + printable(prefix) + " is not a path",
                          "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
     return {true, prefix, flags.require_api_key};
 }
@@ -240,7 +240,7 @@ http::Policy policy(const ServeFlags &flags) {
     policy.cors_origins = origins(flags.cors_origins);
     for (const std::string &name : flags.cors_headers) {
         if (!http::is_token(name))
-            throw UsageError("--cors-header: " + printable(name) + " is no header's name");
+            throw UsageError("--cors-header: " + printable(name) + " is not a header name");
         policy.cors_headers.push_back(name);
     }
     policy.rate = {flags.rate_limit, flags.rate_burst};

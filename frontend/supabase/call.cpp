@@ -104,7 +104,7 @@ Outcome outcome(bool by_caller, Ask ask) {
     }
 }
 
-// What is no UTF-8 never reaches the database: it would be refused there as bad input.
+// What is not UTF-8 never reaches the database: it would be refused there as bad input.
 Param key_of(const Request &request) {
     const std::string_view key = request.header("apikey");
     if (request.repeats_header("apikey"))

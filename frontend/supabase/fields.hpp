@@ -15,13 +15,13 @@ namespace pg_principal::supabase {
 class Body {
   public:
     enum class May { be_empty, not_be_empty };
-    // Throws Refusal for what is no JSON object of bearable size and depth.
+    // Throws Refusal for what is not a JSON object within the limits of size and depth.
     explicit Body(const http::Request &request, May may = May::not_be_empty);
 
-    // "" when it is missing, null or "". Throws Refusal when it is no text.
+    // "" when it is missing, null or "". Throws Refusal when it is not a text.
     std::string text(std::string_view name) const;
     bool flag(std::string_view name) const; // false when missing; throws Refusal when it is none
-    // Missing when it is null, too. Throws Refusal when it is no object.
+    // Missing when it is null, too. Throws Refusal when it is not an object.
     json::Value object(std::string_view name) const;
 
   private:

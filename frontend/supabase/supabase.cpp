@@ -74,7 +74,7 @@ Route Routes::route(const api::Row &row, Act act, Key key) const {
         try {
             if (key_required && request.header("apikey").empty())
                 throw Refusal{401, "no_authorization", "No API key found in request"};
-            // a key alone administers; it is no user
+            // a key alone administers; it is not a user
             const std::string_view shown =
                 caller == Caller::signed_in ? request.bearer() : credential(request);
             if (caller != Caller::anybody && shown.empty())

@@ -211,7 +211,7 @@ class StoryParser {
             const Token value = take();
             if (std::any_of(out.begin(), out.end(),
                             [&](const Share &other) { return other.key == share.key; }))
-                fail(key, quote_for_message(share.key) + " is twice in " + keyword.text);
+                fail(key, quote_for_message(share.key) + " is given twice in " + keyword.text);
             const bool is_number =
                 value.type == TokenType::percent || value.type == TokenType::number;
             const auto weight = is_number ? parse_millionths(value.text) : std::nullopt;

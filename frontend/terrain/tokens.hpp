@@ -27,7 +27,7 @@ struct TokenList {
 TokenList read_terrain_tokens(std::string_view text);
 
 // Digits only, so that no locale and no rounding plays a part; nothing when it is no such number.
-// "33.3" is 33300000 millionths; beyond a million it is no share of anything.
+// "33.3" is 33300000 millionths; beyond a million it is not a share of anything.
 std::optional<std::uint64_t> parse_millionths(std::string_view text);
 std::optional<std::uint64_t> parse_whole(std::string_view text, std::uint64_t most);
 

@@ -19,7 +19,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.set_request_context(jsonb) IS
 'Internal: what the audit tells of the request, for the rest of the transaction. NULL leaves what '
-'was set. 22023 when it is no object.';
+'was set. 22023 when it is not an object.';
 
 CREATE OR REPLACE FUNCTION auth.log_event(event jsonb) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_log_event';

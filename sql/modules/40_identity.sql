@@ -96,7 +96,7 @@ CREATE OR REPLACE FUNCTION auth.normalise_email(email text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_normalise_email';
 COMMENT ON FUNCTION auth.normalise_email(text) IS
 'The email trimmed and in lower case (ASCII letters only, so that it means the same under every '
-'collation). 22023 when it is no email address.';
+'collation). 22023 when it is not an email address.';
 
 CREATE OR REPLACE FUNCTION auth.known_email(email text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -113,7 +113,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.known_email(text) IS
 'Internal: the email of a principal or of a row of the roster, however it is spelt, to find either '
-'by. NULL for NULL; 22023 when nobody has it and it is no email address.';
+'by. NULL for NULL; 22023 when nobody has it and it is not an email address.';
 
 CREATE OR REPLACE FUNCTION auth.require_role(VARIADIC roles text[] DEFAULT '{}') RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

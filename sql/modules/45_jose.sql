@@ -18,14 +18,14 @@ COMMENT ON FUNCTION auth.jws_verify(text, jsonb) IS
 'non-canonical base64url, more than 16 KiB, a key of a set that must not be used. Such a key is '
 'passed over (RFC 7517, section 5), a kid that two keys of one algorithm share is ambiguous, and a '
 'secret beside public keys is never used. 22023 when a key by itself is malformed or must not be '
-'used, or the document is no JWK Set; 54000 for a set of more than 256 keys or 4 MiB.';
+'used, or the document is not a JWK Set; 54000 for a set of more than 256 keys or 4 MiB.';
 
 CREATE OR REPLACE FUNCTION auth.jwt_sign(claims jsonb, jwk jsonb, alg text DEFAULT NULL)
     RETURNS text
 LANGUAGE c VOLATILE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_principal_jwt_sign';
 COMMENT ON FUNCTION auth.jwt_sign(jsonb, jsonb, text) IS
 'JWT (RFC 7519) of the claims as they are: nothing is added. Errors as auth.jws_sign(); 22023 when '
-'claims is no object.';
+'claims is not an object.';
 
 CREATE OR REPLACE FUNCTION auth.jwt_verify(token text, jwks jsonb, audience text DEFAULT NULL,
     issuer text DEFAULT NULL) RETURNS jsonb

@@ -97,7 +97,7 @@ BEGIN
     SELECT count(*) INTO reports FROM auth.organization_people o WHERE o.manager_email = who;
     DELETE FROM auth.organization_people o WHERE o.email = who;
     IF FOUND AND reports > 0 THEN
-        RAISE NOTICE '% reports of % have no manager now', reports, who;
+        RAISE NOTICE '% reports of % no longer have a manager', reports, who;
     END IF;
     RETURN FOUND;
 END
@@ -105,7 +105,7 @@ $$;
 COMMENT ON FUNCTION auth.remove_person(text) IS
 'Takes a row out of the roster; auth.provision() then bans the principal, however it was made. '
 'Pushed again before that as it was, nothing has happened. Its reports stay, without a manager. '
-'False when there was no such row; 22023 when it is no email address.';
+'False when there was no such row; 22023 when it is not an email address.';
 
 -- A changed kind, or another name together with another github_username, is another owner: either
 -- alone

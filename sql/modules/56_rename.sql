@@ -94,5 +94,5 @@ COMMENT ON FUNCTION auth.rename_person(text, text) IS
 'For operators: a new address for a row of the roster and its principal, whose id, sessions and '
 'tokens stay, as do its reports. Returns the id, NULL when auth.provision() has made no principal '
 'yet. Rows of clamped tables that name the old address stay: a NOTICE names each such table. 42704 '
-'when neither has the old address, 23505 when either has the new one, 22023 when it is no email '
+'when neither has the old address, 23505 when either has the new one, 22023 when it is not an email '
 'address.';

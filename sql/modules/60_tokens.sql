@@ -120,7 +120,7 @@ BEGIN
     IF octet_length(label) > 255 THEN
         PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
     ELSIF expires_at IS NULL OR NOT isfinite(expires_at) THEN
-        PERFORM auth.raise_error('key_not_adopted', 'it never expires: say until when');
+        PERFORM auth.raise_error('key_not_adopted', 'it never expires: give a time when it ends');
     ELSIF expires_at <= clock_timestamp() THEN
         PERFORM auth.raise_error('key_not_adopted', 'it would end in the past');
     END IF;

@@ -151,7 +151,7 @@ $$;
 COMMENT ON FUNCTION auth.audit_verify(text) IS
 'Checks every audit chain, its head and its seals: no row when all hold, else the first broken '
 'entry of each chain with what is wrong. With a seal that was kept elsewhere, also whether the '
-'seals here are still those. 22023 when that is no seal of ours.';
+'seals here are still those. 22023 when that is not a seal of ours.';
 
 CREATE OR REPLACE FUNCTION auth.scan_audit() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

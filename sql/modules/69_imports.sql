@@ -38,7 +38,7 @@ BEGIN
                 'email', 'email')).problems) AS p
         WHERE jsonb_typeof(g.row) = 'object'
         UNION ALL
-        SELECT g.n, 'id is no UUID' FROM given g
+        SELECT g.n, 'id must be a UUID' FROM given g
         WHERE g.id !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
         UNION ALL
         SELECT g.n, 'encrypted_password ' || g.problem FROM given g
@@ -56,7 +56,7 @@ BEGIN
         SELECT g.n, 'kind must be person or service_account' FROM given g
         WHERE g.row->'kind' NOT IN ('"person"', '"service_account"', 'null')
         UNION ALL
-        SELECT g.n, f.name || ' is no point in time' FROM given g,
+        SELECT g.n, f.name || ' must be a time' FROM given g,
             (VALUES ('created_at'), ('banned_until'), ('email_confirmed_at'),
                 ('last_sign_in_at')) AS f (name)
         WHERE NOT auth.is_point_in_time(g.row->>f.name)

@@ -92,7 +92,7 @@ BEGIN
                 WHERE s.id = given.session_id AND s.revoked_at IS NULL;
                 metadata := metadata || '{"reuse": true, "sessionEnded": true}';
             END IF;
-            -- Ids of sessions are no secret: who knows one must not be able to write into its owner's audit.
+            -- Ids of sessions are not secret: who knows one must not be able to write into its owner's audit.
             IF given.is_ours IS NOT TRUE THEN
                 seen.principal := NULL;
             END IF;

@@ -15,7 +15,7 @@ is "no clients" "$("$PG_PRINCIPAL" clients list) $("$PG_PRINCIPAL" clients list 
 is "create-secret" "$(jq -c '[keys_unsorted, (.clientSecret | test("^pgps_[A-Za-z0-9_-]{43}$"))]' "$work/json")" '[["clientId","secretId","expiresAt","clientSecret"],true]'
 like "as text" "$("$PG_PRINCIPAL" clients create-secret --email $agent)" '^client_id:     [0-9a-f-]{36}\sclient_secret: pgps_\S{43}\s+The secret is told this once\. It ends [0-9T:Z-]+; before that: pg_principal clients revoke-secret [0-9a-f-]{36}$'
 "$PG_PRINCIPAL" clients create-secret --email $agent >"$work/out" 2>"$work/err"
-is "no third" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: $agent has two client secrets already"
+is "no third" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: $agent already has two client secrets"
 "$PG_PRINCIPAL" clients create-secret --email nobody@example.com >"$work/out" 2>"$work/err"
 is "nobody's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no auth.users row for nobody@example.com"
 is "scopes" "$("$PG_PRINCIPAL" clients scopes --email $agent --scope read --scope write)" "set the scopes of $agent"

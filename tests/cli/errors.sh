@@ -15,7 +15,7 @@ refused() { # NAME STDERR ARGUMENT..: exit 1, nothing on stdout, no session made
     is "$name" "$code|$(cat "$work/out")|$(cat "$work/err")|$(psql -XAtqc 'SELECT count(*) FROM auth.sessions')" "1||$wanted|0"
 }
 
-hint="hint: Write a whole number above zero and one of h, d or y: 24h, 90d, 1y."
+hint="hint: Write a whole number greater than zero followed by h, d or y: 24h, 90d, 1y."
 refused "1. no --email" "pg_principal: --email is required" auth issue --ttl 5m
 refused "2. bad TTL" "pg_principal: invalid duration \"5m\"
   $hint" auth issue --email nobody@example.com --ttl 5m
@@ -27,7 +27,7 @@ refused "4. no roster row" "pg_principal: no organization_people row for $agent
   hint: Add it to the roster first: pg_principal people push, or auth.push_people()." auth issue --email $agent
 "$PG_PRINCIPAL" people push tests/samples/story.terrain >/dev/null
 refused "5. no auth.users row" "pg_principal: no auth.users row for $agent
-  hint: Make principals of the roster first: pg_principal people provision, or auth.provision()." auth issue --email $agent
+  hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." auth issue --email $agent
 "$PG_PRINCIPAL" people provision >/dev/null
 "$PG_PRINCIPAL" auth ban --email $agent >/dev/null
 until=$(psql -XAtqc "SELECT banned_until FROM auth.users WHERE email = '$agent'")
@@ -59,12 +59,12 @@ for scope in 'a"b' 'a\b' '{a,b}' 'a,b'; do
     esac
 done
 refused "ban of nobody" "pg_principal: no auth.users row for nobody@example.com
-  hint: Make principals of the roster first: pg_principal people provision, or auth.provision()." \
+  hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." \
     auth ban --email nobody@example.com
 refused "unban of nobody" "pg_principal: no auth.users row for nobody@example.com
-  hint: Make principals of the roster first: pg_principal people provision, or auth.provision()." \
+  hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." \
     auth unban --email nobody@example.com
-refused "revoke of nothing" "pg_principal: no live session 00000000-0000-0000-0000-000000000000
+refused "revoke of nothing" "pg_principal: no active session 00000000-0000-0000-0000-000000000000
   hint: List them: pg_principal auth sessions --email <email>." auth revoke --session 00000000-0000-0000-0000-000000000000
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
 refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"" auth ban --email $agent --duration soon

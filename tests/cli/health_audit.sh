@@ -48,13 +48,13 @@ walk() { # page by page
 }
 is "page by page, the same" "$(walk)" "$(list --limit 1000 --output json | jq -r '.audits[].id')"
 is "of one, too" "$(walk --email $agent)" "$(list --email $agent --output json | jq -r '.audits[].id')"
-like "the text names the next page" "$(list --limit 1 | tail -n 1)" '^older ones: --cursor [0-9]+\.[0-9a-f-]{36}\.[0-9]+$'
+like "the text names the next page" "$(list --limit 1 | tail -n 1)" '^older entries: --cursor [0-9]+\.[0-9a-f-]{36}\.[0-9]+$'
 for since in 1h 1d 2020-01-01 2020-01-01T00:00 "2020-01-01 00:00:00" 2020-01-01T00:00:00.5Z 2020-01-01T00:00:00+02:00; do
     is "since $since" "$(PGTZ=Asia/Tokyo PGDATESTYLE='SQL, DMY' list --since "$since" --output json | jq '.audits | length > 5')" true
 done
-is "since tomorrow" "$(list --since "$(date -u -d tomorrow +%F)")" "no entry"
+is "since tomorrow" "$(list --since "$(date -u -d tomorrow +%F)")" "no entries"
 # shellcheck disable=SC2089
-for bad in '--since yesterday|"yesterday" is no time' "--since 2020-1-1|is no time" "--limit 0|--limit: " \
+for bad in '--since yesterday|"yesterday" is not a time' "--since 2020-1-1|is not a time" "--limit 0|--limit: " \
     "--cursor x|malformed cursor" "--email nobody|email" "--principal x|invalid input syntax for type uuid"; do
     # shellcheck disable=SC2086,SC2090
     like "refused: ${bad%%|*}" "$(list ${bad%%|*}; echo $?)" "^pg_principal: .*${bad#*|}.*[12]$"
@@ -67,7 +67,7 @@ sql "DELETE FROM auth.users WHERE email = 'gone@example.com'"
 is "of whoever was deleted" "$(list --email gone@example.com --output json | jq -c '.audits | map(.changes | keys[0])')" '["deleted","created"]'
 like "nobody else" "$(options='-c role=authenticator' list)" 'permission denied for function list_audit'
 
-is "the audit holds" "$("$PG_PRINCIPAL" audit verify; echo $?)" "the audit holds"$'\n'0
+is "the audit is intact" "$("$PG_PRINCIPAL" audit verify; echo $?)" "the audit is intact"$'\n'0
 "$PG_PRINCIPAL" audit seal >"$work/seal"
 like "a seal is a JWS" "$(cat "$work/seal")" '^ey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$'
 is "it verifies with its seal" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/seal" --output json; echo $?)" "[]"$'\n'0
@@ -76,13 +76,13 @@ sql "SET session_replication_role = replica; UPDATE auth.audit_log SET reason = 
 out=$("$PG_PRINCIPAL" audit verify --seal-file "$work/seal" 2>"$work/err")
 is "tampering ends with 1" "$?" 1
 like "and is named" "$out" "^PRINCIPAL +ENTRY +FAULT"$'\n'"[0-9a-f-]{36} +[0-9]+ +altered"
-like "on standard error too" "$(cat "$work/err")" '^pg_principal: the audit does not hold: [0-9]+ faults?$'
+like "on standard error too" "$(cat "$work/err")" '^pg_principal: the audit is broken: [0-9]+ faults?$'
 is "as JSON" "$("$PG_PRINCIPAL" audit verify --output json 2>/dev/null | jq -c '.[0].fault')" '"altered"'
 
 echo "no.seal.atall" >"$work/none"
-like "a file that is no seal" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/none" 2>&1; echo $?)" 'no seal of this audit: .*1$'
+like "a file that is no seal" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/none" 2>&1; echo $?)" 'not a seal of this audit: .*1$'
 : >"$work/empty"
-like "an empty file" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/empty" 2>&1; echo $?)" 'empty holds no seal.*1$'
+like "an empty file" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/empty" 2>&1; echo $?)" 'empty contains no seal.*1$'
 like "a missing file" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/absent" 2>&1; echo $?)" 'No such file.*1$'
 sql "DO \$\$ BEGIN PERFORM auth.retire_signing_key(kid) FROM auth.list_signing_keys(); END \$\$"
 like "no key to seal with" "$("$PG_PRINCIPAL" audit seal 2>&1; echo $?)" 'no signing key is in use.*1$'

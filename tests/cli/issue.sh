@@ -48,7 +48,7 @@ is "revoke" "$("$PG_PRINCIPAL" auth revoke --session "$session" --reason rotated
 is "revoked, with its reason" "$("$PG_PRINCIPAL" auth sessions --email $agent --output json |
     jq -c ".[] | select(.id == \"$session\") | [.state, .revokeReason]")" '["revoked","rotated"]'
 "$PG_PRINCIPAL" auth revoke --session "$session" >"$work/out" 2>"$work/err"
-is "revoke twice" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no live session $session"
+is "revoke twice" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no active session $session"
 
 LANDMARK_AUTH_TOKEN=$token "$PG_PRINCIPAL" whoami >"$work/whoami"
 is "whoami" "$(sed -n 's/^email *//p; s/^kind *//p; s/^role *//p' "$work/whoami")" "$agent

@@ -35,7 +35,7 @@ is "no key in use" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no signing key
 "$PG_PRINCIPAL" keys activate "$first" >"$work/out" 2>"$work/err"
 is "a revoked key stays revoked" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $first is revoked"
 "$PG_PRINCIPAL" keys activate no-such-key >"$work/out" 2>"$work/err"
-is "no such key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: there is no signing key no-such-key"
+is "no such key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key no-such-key does not exist"
 
 secret=super-secret-jwt-token-with-at-least-32-characters
 kid=$(SUPABASE_JWT_SECRET=$secret "$PG_PRINCIPAL" keys import --secret-env SUPABASE_JWT_SECRET --output token)
@@ -45,7 +45,7 @@ is "it signs with that secret" "$(printf %s "${token%.*}" | openssl dgst -sha256
     "${token##*.}"
 printf '%s\n' "$secret" >"$work/secret"
 "$PG_PRINCIPAL" keys import --secret-file "$work/secret" >"$work/out" 2>"$work/err"
-is "from a file, without its newline: the same key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $kid is there already"
+is "from a file, without its newline: the same key" "$?|$(head -n 1 "$work/err")" "1|pg_principal: signing key $kid already exists"
 base64url() { base64 -w 0 | tr '/+' '_-' | tr -d =; }
 input=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url).$(printf '{"iss":"supabase","role":"anon","iat":1700000000,"exp":4102444800}' | base64url)
 anon=$input.$(printf %s "$input" | openssl dgst -sha256 -hmac $secret -binary | base64url)
@@ -57,7 +57,7 @@ printf '%s\n' "$anon" >"$work/token"
 is "until an earlier date, from a file" "$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --until 2090-01-01T00:00:00Z --output json | jq -r '.expiresAt')" \
     2090-01-01T00:00:00Z
 "$PG_PRINCIPAL" auth adopt-key >"$work/out" 2>"$work/err"
-is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is needed"
+is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is required"
 session=$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --output json | jq -r .sessionId)
 "$PG_PRINCIPAL" auth revoke --session "$session" >"$work/out" 2>&1
 is "revoked" "$?|$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami 2>&1 | grep -o 'session revoked')" "0|session revoked"
@@ -87,9 +87,9 @@ is "what the server refuses is not repeated" "$? $(grep -c "${k:0:12}" "$work/er
 public=$("$PG_PRINCIPAL" keys create --alg ES256 --standby --output token >/dev/null && psql -XAtqc "SELECT auth.jwks()->'keys'->0")
 refused() { # name, what it is
     "$PG_PRINCIPAL" keys import --secret-file "$work/text" >"$work/out" 2>"$work/err"
-    is "$1 is no secret" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: this is no secret: it is $2"
+    is "$1 is no secret" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: not usable as a secret: it is $2"
     IMPORTED=$(cat "$work/text") "$PG_PRINCIPAL" keys import --secret-env IMPORTED >"$work/out" 2>"$work/err"
-    is "nor in the environment" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: this is no secret: it is $2"
+    is "nor in the environment" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: not usable as a secret: it is $2"
 }
 before=$(states)
 printf '{"keys": [%s]}' "$public" >"$work/text" && refused "a JWK Set" "a JWK Set"
@@ -111,4 +111,4 @@ printf '[{"kty":"oct","alg":"HS256","kid":"of-supabase","k":"%s"}]\n' "$k" >"$wo
 is "an array of one private JWK is that key" "$("$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" --standby)" "imported of-supabase (standby)"
 printf '[{"kty":"oct","kid":"one","k":"%s"}, {"kty":"oct","kid":"two","k":"%s"}]' "$k" "$k" >"$work/jwk"
 "$PG_PRINCIPAL" keys import --jwk-file "$work/jwk" >"$work/out" 2>"$work/err"
-is "of several the error says which to choose" "$?|$(cat "$work/out")|$(head -n 1 "$work/err" | grep -o 'private keys: .*')" '1||private keys: "one", "two"'
+is "of several the error says which to choose" "$?|$(cat "$work/out")|$(head -n 1 "$work/err" | grep -o 'private keys by itself: .*')" '1||private keys by itself: "one", "two"'

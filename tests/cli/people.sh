@@ -39,7 +39,7 @@ like "a push of the old address is told what to do" "$?|$(cat "$work/err")" '1\|
 is "rename back, as JSON" "$("$PG_PRINCIPAL" people rename --from=ada@example.org --to=ada.lovelace@example.com --output json | jq -c .)" \
     "{\"renamed\":\"ada@example.org\",\"to\":\"ada.lovelace@example.com\",\"id\":\"$id\"}"
 "$PG_PRINCIPAL" people rename --from charles@example.com --to ada.lovelace@example.com >"$work/out" 2>"$work/err"
-is "not to somebody else's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: ada.lovelace@example.com is taken"
+is "not to somebody else's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: ada.lovelace@example.com is already in use"
 
 # What only the database can refuse.
 printf 'email,name,manager_email\nnew@example.com,New,\nlost@example.com,Lost,nobody@example.com\n' >"$work/lost.csv"

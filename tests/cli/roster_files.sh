@@ -108,7 +108,7 @@ for extension in yaml csv json terrain; do
     bad "empty" $extension '' "the file is empty"
     bad "only blanks" $extension ' \n\n' "the file is empty"
     bad "a NUL byte" $extension 'people\n\0' "line 2: a NUL byte"
-    bad "not UTF-8" $extension 'people\n\n\351' "line 3: not valid UTF-8; Windows-1252 perhaps, what Excel saves as plain CSV
+    bad "not UTF-8" $extension 'people\n\n\351' "line 3: not valid UTF-8; possibly Windows-1252, which Excel uses for plain CSV
   hint: Save it as UTF-8 (\"CSV UTF-8\" in Excel), or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW."
     bad "UTF-16" $extension '\377\376p\0' "the file is UTF-16, not UTF-8
   hint: Save it as UTF-8 (\"CSV UTF-8\" in Excel), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW."
@@ -121,7 +121,7 @@ bad "merge keys" yaml '- {<<: {kind: service_account}, email: a@example.com, nam
 1 problem in 1 row, nothing was written'
 bad "another list" yaml 'people: []\nagents:\n- {email: a@example.com, name: A}\n' 'line 3: an unknown list "agents": neither people nor roster'
 bad "a second list" yaml 'people: []\nroster: []\n' "line 2: a second list of people"
-bad "no list" yaml 'staff: none\n' "no list of people: neither a bare list nor people: or roster:"
+bad "no list" yaml 'staff: none\n' "no list of people: expected a list, or people: or roster:"
 bad "a text for a list" yaml 'people: none\n' "line 1: a list of people is expected here, not a text"
 bad "two documents" yaml '[]\n---\n[]\n' "more than one YAML document"
 bad "a repeated key" yaml '- {email: a@example.com, name: A, name: B}\n' 'row 1: field "name" is given twice (line 1)
@@ -134,7 +134,7 @@ bad "not a list" json '{"people": 7}' "people must be a list of people, not a nu
 bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
   hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'
 bad "no email column" csv 'name\nA\n' 'line 1: the header has no column "email"'
-bad "a column twice" csv 'email,name,email\n' 'line 1: field "email" is twice in the header'
+bad "a column twice" csv 'email,name,email\n' 'line 1: field "email" is given twice in the header'
 bad "ragged rows" csv 'email,name\na@example.com\nb@example.com,B\nc@example.com,C,c\n' 'row 1: has 1 field, the header 2 (line 2)
 row 3: has 3 fields, the header 2 (line 4)
 2 problems in 3 rows, nothing was written'
@@ -149,7 +149,7 @@ bad "an unknown keyword" terrain 'people {\n cuont 3 }' 'line 2: unknown keyword
 bad "a strange character" terrain 'people { count 3; }' 'line 1: unexpected character ";"'
 bad "percentages that do not add up" terrain 'people {\n distribution { L1 50%% L2 40%% } }' "line 2: distribution adds up to 90%, not 100%"
 bad "more than all" terrain 'people { distribution { L1 101%% } }' 'line 1: bad percentage for "L1": "101"'
-bad "a level twice" terrain 'people { distribution { L1 50%% L1 50%% } }' 'line 1: "L1" is twice in distribution'
+bad "a level twice" terrain 'people { distribution { L1 50%% L1 50%% } }' 'line 1: "L1" is given twice in distribution'
 bad "too many people" terrain 'people { count 1000001 }' 'line 1: count must be a whole number of at most 1000000, not "1000001"'
 bad "two accounts, one address" terrain 'people {\n service_account a { email "x@example.com" }\n service_account b { email "X@example.com" } }' \
     'row 2: duplicate email "x@example.com", already in row 1 (line 3)

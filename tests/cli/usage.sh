@@ -52,8 +52,8 @@ refused "missing kid" 2 "KID is required" keys activate
 refused "option without a value" 2 "--ttl: 1 required TEXT missing" auth issue --email a@example.com --ttl
 pg_principal auth issue --email a@example.com --email b@example.com
 like "repeated option" "$code $out$err" "^2 pg_principal: --email: At [Mm]ost 1 required but received 2"
-refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import
-refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is needed" keys import --secret-env A --secret-file B
+refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import
+refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import --secret-env A --secret-file B
 
 export PG_PRINCIPAL_SERVE_POOL_SIZE=none
 refused "a variable that cannot be" 2 "--pool-size: Value none not in range 1 to 1000" serve
@@ -95,7 +95,7 @@ refused "import of an empty file" 1 "$work/empty is empty" keys import --secret-
 printf 'a\0b' >"$work/nul"
 refused "import of a file with a NUL byte" 1 "$work/nul contains a NUL byte" keys import --secret-file "$work/nul"
 head -c 70000 /dev/zero | tr '\0' x >"$work/large"
-refused "import of a large file" 1 "$work/large is larger than 64 KiB, that is no key" keys import --secret-file "$work/large"
+refused "import of a large file" 1 "$work/large is larger than 64 KiB, too large for a key" keys import --secret-file "$work/large"
 
 "$PG_PRINCIPAL" people render tests/samples/roster.yaml >/dev/full 2>"$work/err"
 is "a result that cannot be written is a failure" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"

@@ -300,7 +300,7 @@ matches "access token after the replay" "$out" '28000: .*DETAIL: .*session revok
 operator "SELECT subject, changes->'refreshToken' FROM auth.audit_log WHERE reason IS NOT NULL ORDER BY created_at DESC LIMIT 1"
 matches "audit entry" "$out" 'refresh-id-mismatch.*invalidated'
 show pg_principal audit verify
-expect "audit" "$out" "the audit holds"
+expect "audit" "$out" "the audit is intact"
 
 if [[ $(ask "SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'") = 1 ]]; then
     say "The health scan, run by pg_cron, tells of it within a minute"

@@ -1,4 +1,4 @@
-"""Bodies, paths and limits: what is no JSON object of bearable size is refused before it costs anything."""
+"""Bodies, paths and limits: what is not a JSON object within the limits is refused before it costs anything."""
 
 import subprocess
 import threading
@@ -29,7 +29,7 @@ def bodies():
                             b'{"a":' + b"[" * 20 + b"]" * 20 + b"}": "nested too deeply at offset 20", b'{"a":"\xff"}': "invalid UTF-8 at offset 6",
                             b'{"a":"\\ud800"}': "lone surrogate at offset 6", b"{}{}": "text after the value at offset 2"}.items():
             answer = call(server, "POST", "/api/auth/login", body)
-            ok(f"told: {fault}", answer.brief()[1].startswith("The body is no JSON: " + fault.rsplit(" ", 1)[0]), answer.brief())
+            ok(f"told: {fault}", answer.brief()[1].startswith("The body is not valid JSON: " + fault.rsplit(" ", 1)[0]), answer.brief())
         bomb = b'{"email":"bomb@example.com","userMetadata":{"n":[' + b",".join([b"1e300"] * 10000) + b"]}}"
         answer = call(server, "POST", "/api/users", bomb, token)
         equal("many long numbers", (answer.status, answer.fields()), (400, ["userMetadata"]))
@@ -101,7 +101,7 @@ def no_secrets():
     who = account()
     with Server(*FAST) as server:
         answer = call(server, "POST", "/api/auth/login", {"email": who["email"], "password": PASSWORD})
-        equal("no signing key", (answer.brief(), answer.headers.get("retry-after")), ((503, "The service cannot do this at present"), "1"))
+        equal("no signing key", (answer.brief(), answer.headers.get("retry-after")), ((503, "The service cannot do this now"), "1"))
         answer = call(server, "POST", "/api/tokens", {"userId": bot["id"]}, admin)
         equal("nor a token for a service account", answer.brief(), (409, "No signing key is in use"))
         sql("SELECT auth.create_signing_key()")

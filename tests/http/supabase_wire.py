@@ -119,7 +119,7 @@ def passwords():
                 ("?grant_type=id_token", (400, "provider_disabled", "Provider is not enabled")),
                 ("?grant_type=pkce", (404, "flow_state_not_found", "invalid flow state, no valid flow state found")),
                 ("?grant_type=web3", (422, "web3_provider_disabled", "Web3 provider is disabled")),
-                ("?grant_type=password&grant_type=password", (*MISSING, "grant_type is there twice")),
+                ("?grant_type=password&grant_type=password", (*MISSING, "grant_type is given more than once")),
                 ("?grant_type=%ff", (*MISSING, "The query cannot be decoded"))]:
             refused(f"/token{query}", server, "POST", "/token" + query, {"email": who["email"], "password": PASSWORD}, wanted)
         sql("SELECT auth.ban(:'email')", email=who["email"])
@@ -277,7 +277,7 @@ def bodies():
                            ("half a surrogate", b'{"email":"\\ud800"}'), ("NUL", b'{"email":"\\u0000"}'), ("a huge number", b'{"x":1e131000}'),
                            ("something behind", b"{} {}"), ("a form", b"email=a&password=b")]:
             told = brief(go(server, "POST", path, body))
-            ok(f"a body with {name}", told[2].startswith(("The body is no JSON: ", "The body must be a JSON object", "The body has a number")), told)
+            ok(f"a body with {name}", told[2].startswith(("The body is not valid JSON: ", "The body must be a JSON object", "The body has a number")), told)
             refused(f"a body with {name}, in both shapes", server, "POST", path, body, bad + told[2:])
         large = b'{"email":"x","password":"' + b"y" * (64 << 10) + b'"}'
         refused("a large body", server, "POST", path, large, (413, "request_entity_too_large", "body too large"))

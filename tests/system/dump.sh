@@ -141,7 +141,7 @@ like "for minting too" "$(sql plain "SELECT auth.issue('boss@example.com')")" 'c
 like "for a clamped query, too" "$(sees plain "$boss" "\"we ird'\"")" 'could not read master key file'
 is "nothing but that" "$(sql plain "SELECT count(*) FROM auth.list_sessions('boss@example.com')") $(sql plain "SELECT jsonb_array_length(auth.jwks()->'keys')")" "3 1"
 master_key "$master_key"
-like "with another master key: another one" "$(sql plain "SELECT auth.authenticate('$boss')")" 'is sealed and no master key opens it'
+like "with another master key: another one" "$(sql plain "SELECT auth.authenticate('$boss')")" 'is sealed under a master key that is not available'
 mv -f "$master_key.away" "$master_key"
 is "with the right one again: alive" "$(who plain "$boss")" boss@example.com
 cluster_stop "$dir" fast

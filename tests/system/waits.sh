@@ -107,4 +107,4 @@ sql "DROP ROLE gone" >/dev/null
 like "a role that was dropped holds up no ban" "$(sql "SELECT auth.ban('mallory@example.com')")" 'ended backend'
 released
 like "its connection is gone" "$last" 'connection to server was lost|closed the connection|terminating'
-is "the audit holds" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0
+is "the audit is intact" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0

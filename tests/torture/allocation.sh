@@ -106,7 +106,7 @@ psql -XqAtc "SELECT '#', count(*), text FROM errors WHERE text LIKE 'XX000%' GRO
 secrets=("Th1sIsAStrong!Pass" c3VwZXItc2VjcmV0 nWGxne_9WmC6hEr0 MC4CAQAwBQYDK2Vw "${token##*.}" "${elsewhere##*.}" "$refresh" "${bcrypt:8:20}" "$MASTER_KEY")
 is "no secret in an error" "$(psql -XqAtc 'SELECT DISTINCT text FROM errors' | grep -cF "${secrets[@]/#/-e}")" 0
 is "no backend crashed" "$(grep -cE 'was terminated by signal' "$dir/log")" 0
-is "the audit holds" "$(psql -XAtqc 'SELECT count(*) FROM auth.audit_verify()')" 0
+is "the audit is intact" "$(psql -XAtqc 'SELECT count(*) FROM auth.audit_verify()')" 0
 
 # What OpenSSL could not build at its first use of an algorithm it never builds again in that process. So the library has it
 # build everything when the server starts, and a session's own first use loses nothing for good.

@@ -68,4 +68,4 @@ sign_in, many~SELECT 1~SELECT count(auth.sign_in('nobody@example.com', 'x' || n)
 generate_jwk, many~SELECT 1~SELECT count(auth.generate_jwk('RS256') IS NOT NULL AND n > 0) FROM generate_series(1, 20) AS n
 jwt_verify, many~SELECT 1~SELECT count(auth.jws_verify('a.b.c', jsonb_set(one, '{keys,0,kid}', to_jsonb(n::text)))) FROM jwks, generate_series(1, 300) AS n
 STATEMENTS
-is "the audit holds" "$(sql 'SELECT count(*) FROM auth.audit_verify()')" 0
+is "the audit is intact" "$(sql 'SELECT count(*) FROM auth.audit_verify()')" 0

@@ -57,7 +57,7 @@ TEST(AnyFormat, RefusesWhatIsNoText) {
         EXPECT_EQ(read(format, "\xef\xbb\xbf \n"), "line 0: the file is empty");
         EXPECT_EQ(read(format, "a\n\0"s), "line 2: a NUL byte");
         EXPECT_EQ(read(format, "\n\nx\xff"),
-                  "line 3: not valid UTF-8; Windows-1252 perhaps, what Excel saves as plain CSV");
+                  "line 3: not valid UTF-8; possibly Windows-1252, which Excel uses for plain CSV");
         EXPECT_EQ(read(format, "\xff\xfe"
                                "a\0"s),
                   "line 0: the file is UTF-16, not UTF-8");
@@ -101,7 +101,7 @@ TEST(Yaml, NamesBadRows) {
     EXPECT_EQ(yaml("- {email: a@x, name: A, colour: red, colour: [1]}"),
               "row 1: unknown field \"colour\"\nrow 1: unknown field \"colour\"");
     EXPECT_EQ(yaml("- {email: a@x, name: A, Kind: service_account}"),
-              "row 1: unknown field \"Kind\", meant is \"kind\"");
+              "row 1: unknown field \"Kind\", did you mean \"kind\"");
     EXPECT_EQ(yaml("- {email: a@x, email: b@x, name: A}"), "row 1: field \"email\" is given twice");
     EXPECT_EQ(yaml("- {email: a@x, name: A, level: ~, level: L1}"),
               "row 1: field \"level\" is given twice");
@@ -138,7 +138,7 @@ TEST(Yaml, RefusesWhatItDoesNotUnderstand) {
     EXPECT_EQ(lenient("<<: {people: []}\npeople: []"),
               "line 1: merge keys (<<) are not supported: write the fields out");
     EXPECT_EQ(lenient("- {email: a@x, name: A, Manager-Email: b@x}"),
-              "row 1: unknown field \"Manager-Email\", meant is \"manager_email\"");
+              "row 1: unknown field \"Manager-Email\", did you mean \"manager_email\"");
     EXPECT_EQ(lenient("people: []\nagents: [{email: a@x}]"),
               "line 2: an unknown list \"agents\": neither people nor roster");
     EXPECT_EQ(lenient("agents:\n- email: a@x\npeople: []"),
@@ -156,7 +156,7 @@ TEST(Yaml, RefusesFilesItCannotRead) {
     EXPECT_EQ(yaml("people: none"), "line 1: a list of people is expected here, not a text");
     EXPECT_EQ(yaml("people:\n"), "line 2: a list of people is expected here, not nothing");
     EXPECT_EQ(yaml("staff: none"),
-              "line 0: no list of people: neither a bare list nor people: or roster:");
+              "line 0: no list of people: expected a list, or people: or roster:");
     EXPECT_EQ(yaml("people: []\nroster: []"), "line 2: a second list of people");
     EXPECT_EQ(yaml("[]\n---\n[]"), "line 0: more than one YAML document");
     EXPECT_EQ(yaml("- {email: \"a@x"), "line 1: malformed YAML: illegal EOF in scalar");
@@ -247,13 +247,13 @@ TEST(Maps, MakeFields) {
               "a@x=a@x@2;c@x=c@x@3;");
     // what is wrong with a map is said, whatever is ignored
     EXPECT_EQ(mapped(csv_format, sheet, {"maill=email", "surname=name"}, true),
-              "line 1: the header has no column \"maill\", which --map names");
+              "line 1: --map names the column \"maill\", which the header does not have");
     EXPECT_EQ(mapped(csv_format, "email,mail,name\na@x,b@x,A\n", {"mail=email"}),
               "row 1: field \"email\" is given twice");
     EXPECT_EQ(mapped(csv_format, "email,name\na@x,A\n", {"email=manager_email"}),
               "line 1: the header has no column \"email\"");
     EXPECT_EQ(mapped(csv_format, "mail,mail,name\na@x,b@x,A\n", {"mail=email"}),
-              "line 1: field \"mail\" is twice in the header");
+              "line 1: field \"mail\" is given twice in the header");
     EXPECT_EQ(mapped(RosterFormat::json,
                      R"([{"mail": "a@x", "givenName": "A", "surname": null, "id": 1}])",
                      {"mail=email", "givenName+surname=name"}, true),
@@ -264,14 +264,14 @@ TEST(Maps, MakeFields) {
                      "- {mail: a@x, name: A}\n- {mail: b@x, mail: c@x, name: B}", {"mail=email"}),
               "row 2: field \"mail\" is given twice");
     EXPECT_EQ(mapped(RosterFormat::yaml, "- {mail: a@x, name: A}", {"mail=email", "lvl=level"}),
-              "line 0: there is no field \"lvl\", which --map names");
+              "line 0: --map names the field \"lvl\", which the file does not have");
 }
 
 TEST(Csv, RefusesFilesItCannotRead) {
     EXPECT_EQ(csv("email,name\na@x,A\n\"b@x,B\n\n"), "line 3: a quoted field is never closed");
     EXPECT_EQ(csv("a@x,A\n"), "line 1: unknown field \"a@x\" in the header");
     EXPECT_EQ(csv("name\nA\n"), "line 1: the header has no column \"email\"");
-    EXPECT_EQ(csv("email,EMAIL\n"), "line 1: field \"email\" is twice in the header");
+    EXPECT_EQ(csv("email,EMAIL\n"), "line 1: field \"email\" is given twice in the header");
     EXPECT_EQ(csv("email,\"na\"me\n"), "line 1: a quote in the middle of a field of the header");
     EXPECT_EQ(csv("email," + std::string(1000, ',')), "line 1: the header has too many columns");
 }
@@ -310,7 +310,7 @@ TEST(Json, RefusesFilesItCannotRead) {
     EXPECT_EQ(json(R"({"people": [], "roster": []})"), "line 0: a second list of people");
     EXPECT_EQ(json(R"({"people": [], "agents": [{"email": "a@x"}]})"),
               "line 0: an unknown list \"agents\": neither people nor roster");
-    EXPECT_EQ(json("{}"), "line 0: no list of people: neither a bare list nor people or roster");
+    EXPECT_EQ(json("{}"), "line 0: no list of people: expected a list, or people or roster");
     EXPECT_EQ(json("[\n{\"email\": \"a@x\",\n").substr(0, 23), "line 3: malformed JSON:");
     EXPECT_EQ(json("[] []").substr(0, 23), "line 1: malformed JSON:");
     EXPECT_LT(json("\"" + std::string(100'000, 'x')).size(), 300U);

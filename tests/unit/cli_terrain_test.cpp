@@ -326,7 +326,7 @@ TEST(Terrain, ErrorsHaveLines) {
         {"people { distribution { L1 60% L2 60% } }",
          "line 1: distribution adds up to 120%, not 100%"},
         {"people { distribution {} }", "line 1: distribution adds up to 0%, not 100%"},
-        {"people { disciplines { a 1 a 1 } }", "line 1: \"a\" is twice in disciplines"},
+        {"people { disciplines { a 1 a 1 } }", "line 1: \"a\" is given twice in disciplines"},
         {"people { service_account a { mail \"x\" } }",
          "line 1: unknown keyword \"mail\" in service_account"},
         {"people { service_account a { email x } }",

@@ -105,7 +105,7 @@ TEST(PasswordClasses, Lists) {
         error_of(Errc::password_class_unknown, [&] { parse_password_classes(text); });
     EXPECT_EQ(
         error_of(Errc::password_class_unknown, [] { parse_password_classes("lower, Digit"); }),
-        "unknown class of characters \"Digit\"");
+        "unknown character class \"Digit\"");
     error_of(Errc::password_class_unknown,
              [] { parse_password_classes(std::string_view("lower\0", 6)); });
 }

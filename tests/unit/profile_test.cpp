@@ -124,17 +124,17 @@ TEST(Profile, EveryProblemAtOnceAndNoFieldsWorthHaving) {
               "password: must have a symbol\n"
               "firstName: must be a string\n"
               "role: must be READ_ONLY, ANALYST, AUDITOR or ADMIN\n"
-              "isAdmin: is no field here\n"
+              "isAdmin: is not a known field\n"
               "lastName: is required\n");
 }
 
 TEST(Profile, OnlyWhatIsAllowedIsAField) {
     EXPECT_EQ(problems(R"({"role": "ADMIN"})", {}, {"email", "firstName"}),
-              "role: is no field here\n");
+              "role: is not a known field\n");
     EXPECT_EQ(problems(R"({"role": null, "Email": "a@b.c", "": 1})", {}, {"email"}),
-              "role: is no field here\nEmail: is no field here\n: is no field here\n");
+              "role: is not a known field\nEmail: is not a known field\n: is not a known field\n");
     EXPECT_EQ(problems("{}", {}, {}), "");
-    EXPECT_EQ(problems(R"({"nonsense": 1})", {}, {"nonsense"}), "nonsense: is no field here\n");
+    EXPECT_EQ(problems(R"({"nonsense": 1})", {}, {"nonsense"}), "nonsense: is not a known field\n");
 }
 
 TEST(Profile, RequiredMeansThereAndNotNull) {
@@ -196,7 +196,7 @@ TEST(Profile, PasswordHash) {
         {"plain", "is of an unknown kind, which cannot be verified here"},
         {"$1$abc$def", "is MD5-crypt, which cannot be verified here"},
         {"$2b$31$9b.1NFrh3pa.pBvEH4uquudxdY2a2bNF.F4liv.Hec1FDs/AYpkmS",
-         "is bcrypt of cost 31: at most a cost of 14 are accepted"}};
+         "exceeds the accepted cost: bcrypt of cost 31, at most a cost of 14"}};
     for (const auto &[hash, problem] : refused)
         EXPECT_EQ(problems(text_field("passwordHash", hash)), "passwordHash: " + problem + "\n");
     EXPECT_EQ(problems(R"({"passwordHash": []})"), "passwordHash: must be a string\n");
@@ -212,7 +212,7 @@ TEST(Profile, BanDuration) {
     for (const std::string value :
          {"", "None", "1d", "-1h", "forever", "8784001h", "99999999999999999999h"})
         EXPECT_EQ(problems(text_field("banDuration", value)),
-                  "banDuration: must be none, or numbers with h, m or s of at most 1000 years\n")
+                  "banDuration: must be none or a duration such as 24h30m, of at most 1000 years\n")
             << value;
     EXPECT_EQ(problems(R"({"banDuration": 3600})"), "banDuration: must be a string\n");
 }

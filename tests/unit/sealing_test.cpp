@@ -29,11 +29,10 @@ TEST(MasterKeys, FileForms) {
 }
 
 TEST(MasterKeys, MalformedFiles) {
-    EXPECT_EQ(file_fault(""),
-              "master key file \"/etc/master\" is malformed: there is no key in it");
+    EXPECT_EQ(file_fault(""), "master key file \"/etc/master\" is malformed: it contains no key");
     file_fault("\n# only a comment\n");
     EXPECT_EQ(file_fault(hex_a + "\n" + hex_b + "0\n"),
-              "master key file \"/etc/master\" is malformed: line 2 is no key");
+              "master key file \"/etc/master\" is malformed: line 2 is not a key");
     for (const std::string &line :
          {std::string("x"), std::string(63, 'a'), std::string(65, 'a'), std::string(62, 'a') + "zz",
           hex_a + " # comment", hex_a + " " + hex_b, base64_encode(std::string(31, 'x')),
@@ -66,7 +65,7 @@ TEST(Sealing, TheFirstKeySealsAndAllOpen) {
     const std::string blob = new_keys.seal("text", "k");
     EXPECT_EQ(sealed_key_id(blob), new_keys.sealing_key_id());
     EXPECT_EQ(error_of(Errc::master_key_missing, [&] { old_keys.open(blob, "k", "kid-1"); }),
-              "kid-1 is sealed and no master key opens it");
+              "kid-1 is sealed under a master key that is not available");
     EXPECT_TRUE(contains(error_of(Errc::master_key_missing, [&] { old_keys.open(blob, "k"); }),
                          new_keys.sealing_key_id()));
     error_of(Errc::master_key_missing, [&] { MasterKeys().open(blob, "k"); });

@@ -325,25 +325,25 @@ TEST(SecretText, WhatIsImported) {
     EXPECT_EQ(imported("\n [ " + oct + " ]\n"), "HS256");
     EXPECT_EQ(imported(private_pem(parse_jwk(rfc::a3_key)).view()), "ES256");
     EXPECT_EQ(imported(base64_encode(std::string(40, '\x9f'))), "HS256");
-    EXPECT_EQ(
-        imported("[" + ec + "," + oct + "]"),
-        "key refused: it is an array of 2 elements; import by itself the one that you mean of its "
-        "private keys: \"a\", \"b\"");
-    EXPECT_TRUE(contains(imported("[" + ec + "," + public_ec + "]"), "private keys: \"a\""));
+    EXPECT_EQ(imported("[" + ec + "," + oct + "]"),
+              "key refused: it is an array of 2 elements; import one of its "
+              "private keys by itself: \"a\", \"b\"");
+    EXPECT_TRUE(
+        contains(imported("[" + ec + "," + public_ec + "]"), "private keys by itself: \"a\""));
     EXPECT_EQ(imported("[" + public_ec + "," + public_rsa + "]"),
-              "this is no secret: it is an array of JWKs");
+              "not usable as a secret: it is an array of JWKs");
     EXPECT_EQ(imported("[" + public_ec + "]"), "ES256 public"); // which signs nothing
-    EXPECT_EQ(imported("{\"keys\":[" + ec + "]}"), "this is no secret: it is a JWK Set");
-    EXPECT_EQ(imported("[]" + std::string(40, ' ')), "this is no secret: it is a JSON array");
+    EXPECT_EQ(imported("{\"keys\":[" + ec + "]}"), "not usable as a secret: it is a JWK Set");
+    EXPECT_EQ(imported("[]" + std::string(40, ' ')), "not usable as a secret: it is a JSON array");
     EXPECT_EQ(imported("{\"kid\":\"x\",\"n\":\"y\",\"abcdefghijkl\":1}"),
-              "this is no secret: it is a JSON object");
+              "not usable as a secret: it is a JSON object");
     EXPECT_EQ(imported(ec.substr(0, 60)),
-              "malformed key: it begins like a JWK and is no JSON: unexpected end at byte 60");
+              "malformed key: it begins like a JWK but is not JSON: unexpected end at byte 60");
     EXPECT_EQ(imported("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
               "key refused: its PEM is a CERTIFICATE, neither a public nor a private key");
     EXPECT_EQ(imported(base64_encode(public_ec)),
-              "this is no secret: it is base64 of a public JWK");
-    EXPECT_EQ(imported(rfc::a1_token), "this is no secret: it is a JWT");
+              "not usable as a secret: it is base64 of a public JWK");
+    EXPECT_EQ(imported(rfc::a1_token), "not usable as a secret: it is a JWT");
 }
 
 } // namespace

@@ -197,10 +197,10 @@ TEST(SupabaseBody, WhatIsNone) {
         {"{\"x\":1,\"x\":2}", "repeated name at offset 10"}};
     for (const auto &[text, defect] : defects)
         EXPECT_EQ(read(text, Body::May::be_empty),
-                  std::string("400 bad_json: The body is no JSON: ") + defect);
+                  std::string("400 bad_json: The body is not valid JSON: ") + defect);
     EXPECT_EQ(read("", Body::May::be_empty), "");
     EXPECT_EQ(read("", Body::May::not_be_empty),
-              "400 bad_json: The body is no JSON: unexpected end at offset 0");
+              "400 bad_json: The body is not valid JSON: unexpected end at offset 0");
 }
 
 TEST(SupabaseProblems, OneLineInTheirNames) {

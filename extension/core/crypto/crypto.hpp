@@ -122,7 +122,7 @@ constexpr std::size_t max_rsa_bits = 8192, max_stored_rsa_bits = 16384;
 // A checked asymmetric key with contexts prepared at first use; for one thread.
 class PKey {
   public:
-    // Throws Error(key_refused) when the numbers are no sound key (see jwk.hpp for the rules).
+    // Throws Error(key_refused) when the numbers do not form a sound key (the rules: jwk.hpp).
     static PKey build(const KeyParts &parts, std::size_t rsa_bits = max_rsa_bits);
     static PKey generate(Alg alg, Checkpoint checkpoint = no_checkpoint);
     // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase. public_half: of a private key no more.

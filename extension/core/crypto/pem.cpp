@@ -110,7 +110,7 @@ Ptr<EVP_PKEY> read_block(const Block &block, bool &is_private) {
     is_private = *form != Form::spki && *form != Form::rsa_public;
     Ptr<EVP_PKEY> pkey;
     if (!confirmed([&] { return (pkey = read_der(*form, block.der.view())) != nullptr; }))
-        malformed("its PEM holds no valid key of that kind");
+        malformed("its PEM does not contain a valid key of that type");
     return pkey;
 }
 
@@ -124,7 +124,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
     if (is_a(pkey, "ED448"))
         return Curve::Ed448;
     if (!is_a(pkey, "EC"))
-        refuse("its type is none of RSA, EC and Ed25519");
+        refuse("its type is not RSA, EC or Ed25519");
     int is_explicit = 0;
     char name[64] = "";
     std::size_t size = 0;
@@ -133,7 +133,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         "key curve");
     if (is_explicit ||
         !confirmed([&] { return EVP_PKEY_get_group_name(pkey, name, sizeof name, &size) == 1; }))
-        refuse("its curve is not given by name");
+        refuse("its curve is not a named curve");
     const std::string_view group(name);
     if (group == "prime256v1")
         return Curve::P256;
@@ -141,7 +141,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         return Curve::P384;
     if (group == "secp521r1")
         return Curve::P521;
-    refuse("its curve is none of P-256, P-384 and P-521");
+    refuse("its curve is not P-256, P-384 or P-521");
 }
 
 Ptr<BIO> memory() { return Ptr<BIO>(require_memory(BIO_new(BIO_s_secmem()))); }
@@ -168,14 +168,14 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
             throw Error(Errc::key_refused, {"its PEM is a " + printable(block.label) +
                                             ", neither a public nor a private key"});
         if (pkey && found)
-            refuse("its PEM holds more than one key");
+            refuse("its PEM contains more than one key");
         if (pkey) {
             found = std::move(pkey);
             found_private = is_private;
         }
     }
     if (!found)
-        malformed("there is no PEM key in it");
+        malformed("it contains no PEM key");
     const bool is_rsa = is_a(found.get(), "RSA");
     const Curve curve = is_rsa ? Curve::none : curve_of(found.get());
     const Kty kty = is_rsa                                             ? Kty::RSA

@@ -162,7 +162,8 @@ Ptr<EVP_PKEY> build_rsa(const KeyParts &parts, std::size_t max_bits) {
         push_secret(OSSL_PKEY_PARAM_RSA_EXPONENT2, parts.dq);
         push_secret(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, parts.qi);
     }
-    return from_params("RSA", builder.get(), parts.is_private(), "its numbers are no RSA key");
+    return from_params("RSA", builder.get(), parts.is_private(),
+                       "its numbers do not form an RSA key");
 }
 
 Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {

@@ -51,7 +51,7 @@ MasterKeys parse_master_keys(std::string_view file_text, std::string_view file_n
         const bool decoded =
             line.size() == 2 * key_size ? hex_decode(line, bytes) : base64_decode(line, bytes);
         if (!decoded || bytes.size() != key_size)
-            throw malformed("line " + std::to_string(number) + " is no key");
+            throw malformed("line " + std::to_string(number) + " is not a key");
         if (keys.keys_.size() == max_keys)
             throw malformed("it has more than 1000 keys");
         std::string id = key_id(bytes);
@@ -60,7 +60,7 @@ MasterKeys parse_master_keys(std::string_view file_text, std::string_view file_n
         keys.keys_.push_back({std::move(id), Secret(bytes)});
     }
     if (keys.empty())
-        throw malformed("there is no key in it");
+        throw malformed("it contains no key");
     return keys;
 }
 

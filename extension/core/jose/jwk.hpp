@@ -1,7 +1,7 @@
 // Keys: JWK (RFC 7517, 7518, 8037), JWK sets, PEM, raw secrets, thumbprints (RFC 7638).
 // Accepted: RSA of 2048 to 8192 bits with odd e >= 3 of at most 64 bits and no ROCA fingerprint;
 // P-256, P-384, P-521 points on their curve; Ed25519 and Ed448; secrets of at least 32 bytes that
-// are no published text (secret_text.hpp); private members that match the public ones.
+// are not a published text (secret_text.hpp); private members that match the public ones.
 #pragma once
 
 #include "core/crypto/crypto.hpp"
@@ -60,7 +60,7 @@ class Key {
 // caller's.
 enum class Reading { whole, public_half, stored, stored_public_half };
 
-// Throw Error(key_malformed) for what is no key, Error(key_refused) for what must not be used.
+// Throw Error(key_malformed) for what is not a key, Error(key_refused) for what must not be used.
 Key parse_jwk(std::string_view json, Reading reading = Reading::whole);
 Key parse_jwk(json::Value jwk, Reading reading = Reading::whole);
 Key parse_pem(std::string_view pem, Reading reading = Reading::whole);

@@ -106,7 +106,7 @@ Kty kty_of(json::Value jwk) {
     for (const Kty kty : {Kty::oct, Kty::RSA, Kty::EC, Kty::OKP})
         if (kty_name(kty) == text)
             return kty;
-    refuse("its type is none of RSA, EC, OKP and oct");
+    refuse("its type is not RSA, EC, OKP or oct");
 }
 
 Curve curve_of(json::Value jwk, Kty kty) {
@@ -138,7 +138,7 @@ Permission parse_permission(json::Value jwk) {
     std::vector<std::string_view> seen;
     for (const json::Value op : ops.elements()) {
         if (!op.is_string())
-            malformed(named("key_ops") + " holds something else than strings");
+            malformed(named("key_ops") + " must contain only strings");
         seen.push_back(op.as_string());
         permission.sign |= seen.back() == "sign";
         permission.verify |= seen.back() == "verify";
@@ -165,7 +165,7 @@ JwkOutline outline_of(json::Value jwk) {
     if (const auto text = optional_text(jwk, "alg")) {
         outline.alg = alg_from_name(*text);
         if (!outline.alg)
-            refuse("its alg is no supported signature algorithm");
+            refuse("its alg is not a supported signature algorithm");
     }
     outline.curve = curve_of(jwk, outline.kty);
     if (outline.alg && alg_kty(*outline.alg) != outline.kty)

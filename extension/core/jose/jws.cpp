@@ -81,7 +81,7 @@ TokenFault CompactJws::parse(std::string_view token) {
         return look_at(token, TokenFault::malformed);
     header_b64 = token.substr(0, first);
     payload_b64 = token.substr(first + 1, second - first - 1);
-    signature_b64 = token.substr(second + 1); // a third dot is no base64url
+    signature_b64 = token.substr(second + 1); // a third dot is not base64url
     signing_input = token.substr(0, second);
     // all tokens of one key have the same header
     if (known_header_b64_.empty() || header_b64 != known_header_b64_) {

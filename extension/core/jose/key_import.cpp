@@ -34,8 +34,8 @@ Key import_array(json::Value array, std::string_view text) {
     if (keys == 0)
         refuse_text(text);
     throw Error(Errc::key_refused, {"it is an array of " + std::to_string(array.size()) +
-                                    " elements; import by itself the one that you mean of its "
-                                    "private keys: " +
+                                    " elements; import one of its "
+                                    "private keys by itself: " +
                                     kids});
 }
 
@@ -58,7 +58,7 @@ Key import_key(std::string_view source) {
             return parse_jwk(doc.root());
         } else if (first == '{') {
             throw Error(Errc::key_malformed,
-                        {std::string("it begins like a JWK and is no JSON: ") + status.fault +
+                        {std::string("it begins like a JWK but is not JSON: ") + status.fault +
                          " at byte " + std::to_string(status.offset)});
         }
     }

@@ -161,7 +161,7 @@ class KeySetReader {
         asymmetric_ |= kty.is_string() && kty.as_string() != kty_name(Kty::oct);
         try {
             if (jwk.repeats_a_name())
-                throw Error(Errc::key_malformed, {"it has a member twice"});
+                throw Error(Errc::key_malformed, {"it has a duplicate member"});
             const JwkOutline outline = outline_of(jwk);
             if (!outline.may_verify)
                 throw Error(Errc::key_refused, {"its key_ops do not name \"verify\""});
@@ -206,13 +206,13 @@ KeySet parse_jwk_set(std::string_view json) {
     parse_key_text(doc, json, key_limits);
     const json::Value set = doc.root();
     if (set.is_object() && !set.find("keys") && set.repeats_a_name())
-        throw Error(Errc::key_malformed, {"it has a member twice"});
+        throw Error(Errc::key_malformed, {"it has a duplicate member"});
     std::size_t keys = 0;
     if (set.is_object())
         for (const json::Member &member : set.members())
             keys += member.name == "keys";
     if (keys > 1)
-        throw Error(Errc::key_malformed, {"member \"keys\" is there twice"});
+        throw Error(Errc::key_malformed, {"member \"keys\" is given twice"});
     return parse_jwk_set(set);
 }
 

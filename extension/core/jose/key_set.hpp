@@ -74,7 +74,7 @@ class KeySet {
 bool may_be_used(json::Value jwk);
 
 // A JWK, whose faults are errors, or {"keys": [...]}, of which only the frame can be one:
-// Error(key_malformed) when it is no JWK Set, Error(key_set_too_large).
+// Error(key_malformed) when it is not a JWK Set, Error(key_set_too_large).
 KeySet parse_jwk_set(std::string_view json);
 KeySet parse_jwk_set(json::Value set);
 

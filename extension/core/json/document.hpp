@@ -59,7 +59,7 @@ class Value {
 
     // Members of an object, elements of an array, otherwise 0.
     std::size_t size() const noexcept;
-    // Missing when this is no object or has no such member.
+    // Missing when this is not an object or has no such member.
     Value find(std::string_view name) const noexcept;
 
   private:

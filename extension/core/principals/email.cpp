@@ -55,7 +55,7 @@ std::optional<std::string> check_local_part(std::string_view part) {
     if (part.size() > max_local_part_bytes)
         return "has more than " + std::to_string(max_local_part_bytes) + " bytes before the @";
     if (part.front() == '.' || part.back() == '.' || part.find("..") != part.npos)
-        return "has a dot too many before the @";
+        return "has a misplaced dot before the @";
     for (std::size_t at = 0; at < part.size();)
         if (const char32_t c = next_character(part, at).value_or(0);
             c < 0x80 && c != '.' && !is_atext(c))

@@ -70,9 +70,9 @@ ReadPasswordHash malformed(std::string_view kind) {
     return {std::nullopt, "is a malformed " + std::string(kind) + " hash"};
 }
 
-ReadPasswordHash too_dear(std::string_view what, std::string_view limit) {
+ReadPasswordHash too_costly(std::string_view what, std::string_view limit) {
     return {std::nullopt,
-            "is " + std::string(what) + ": at most " + std::string(limit) + " are accepted"};
+            "exceeds the accepted cost: " + std::string(what) + ", at most " + std::string(limit)};
 }
 
 bool log2_of(std::uint32_t n, std::uint32_t &log) noexcept {
@@ -103,12 +103,12 @@ ReadPasswordHash judged(Argon2Hash hash) {
         !is_within(hash.tag, min_tag, max_tag))
         return malformed(kind);
     if (std::uint64_t{hash.memory_kib} * hash.passes > password_limits::argon2_kib_passes)
-        return too_dear(std::string(kind) + " of " + std::to_string(hash.memory_kib) + " KiB in " +
-                            std::to_string(hash.passes) + " passes",
-                        std::to_string(password_limits::argon2_kib_passes) + " KiB times passes");
+        return too_costly(std::string(kind) + " of " + std::to_string(hash.memory_kib) +
+                              " KiB in " + std::to_string(hash.passes) + " passes",
+                          std::to_string(password_limits::argon2_kib_passes) + " KiB times passes");
     if (hash.lanes > password_limits::argon2_lanes)
-        return too_dear(std::string(kind) + " of " + std::to_string(hash.lanes) + " lanes",
-                        std::to_string(password_limits::argon2_lanes) + " lanes");
+        return too_costly(std::string(kind) + " of " + std::to_string(hash.lanes) + " lanes",
+                          std::to_string(password_limits::argon2_lanes) + " lanes");
     if (hash.memory_kib < 8 * hash.lanes)
         return malformed(kind);
     return {std::move(hash), {}};
@@ -125,9 +125,9 @@ ReadPasswordHash judged(Pbkdf2Stored hash) {
         is_sha512 ? password_limits::pbkdf2_sha512_iterations : password_limits::pbkdf2_iterations;
     const std::uint64_t blocks = (hash.tag.size() + block - 1) / block;
     if (hash.iterations * blocks > most)
-        return too_dear("PBKDF2 of " + std::to_string(hash.iterations) +
-                            " iterations for each of " + std::to_string(blocks) + " blocks",
-                        std::to_string(most) + " iterations");
+        return too_costly("PBKDF2 of " + std::to_string(hash.iterations) +
+                              " iterations for each of " + std::to_string(blocks) + " blocks",
+                          std::to_string(most) + " iterations");
     return {std::move(hash), {}};
 }
 
@@ -141,9 +141,9 @@ ReadPasswordHash judged(ScryptHash hash) {
     if (hash.log_n > 31 || hash.r > most || hash.p > most ||
         (std::uint64_t{1} << hash.log_n) > most / hash.r ||
         (std::uint64_t{hash.r} << hash.log_n) > most / hash.p)
-        return too_dear(std::string(kind) + " of N = 2^" + std::to_string(hash.log_n) +
-                            ", r = " + std::to_string(hash.r) + ", p = " + std::to_string(hash.p),
-                        "N r p = 2^20");
+        return too_costly(std::string(kind) + " of N = 2^" + std::to_string(hash.log_n) +
+                              ", r = " + std::to_string(hash.r) + ", p = " + std::to_string(hash.p),
+                          "N r p = 2^20");
     return {std::move(hash), {}};
 }
 

@@ -32,8 +32,8 @@ ReadPasswordHash judged_bcrypt(std::string stored, BcryptHash::Of of) {
     if (!is_bcrypt(stored, cost))
         return malformed("bcrypt");
     if (cost > password_limits::bcrypt_cost)
-        return too_dear("bcrypt of cost " + std::to_string(cost),
-                        "a cost of " + std::to_string(password_limits::bcrypt_cost));
+        return too_costly("bcrypt of cost " + std::to_string(cost),
+                          "a cost of " + std::to_string(password_limits::bcrypt_cost));
     return {BcryptHash{of, std::move(stored)}, {}};
 }
 
@@ -72,8 +72,8 @@ ReadPasswordHash read_sha_crypt(std::string_view stored) {
                      [](char c) { return c > ' ' && c < 0x7f && c != ':'; }))
         return malformed(kind);
     if (rounds > password_limits::sha_crypt_rounds)
-        return too_dear(kind + " of " + std::to_string(rounds) + " rounds",
-                        std::to_string(password_limits::sha_crypt_rounds) + " rounds");
+        return too_costly(kind + " of " + std::to_string(rounds) + " rounds",
+                          std::to_string(password_limits::sha_crypt_rounds) + " rounds");
     return {CryptHash{std::string(stored)}, {}};
 }
 
@@ -90,9 +90,9 @@ ReadPasswordHash judged_memory(std::string_view kind, std::string_view stored, s
     if (log_n == 0 || r == 0 || p == 0)
         return malformed(kind);
     if (log_n > 31 || r > most || p > most || (r << log_n) > most / p)
-        return too_dear(std::string(kind) + " of N = 2^" + std::to_string(log_n) +
-                            ", r = " + std::to_string(r) + ", p = " + std::to_string(p),
-                        "N r p = 2^20");
+        return too_costly(std::string(kind) + " of N = 2^" + std::to_string(log_n) +
+                              ", r = " + std::to_string(r) + ", p = " + std::to_string(p),
+                          "N r p = 2^20");
     return {CryptHash{std::string(stored)}, {}};
 }
 

@@ -27,7 +27,7 @@ ReadPasswordHash malformed(std::string_view kind);
 ReadPasswordHash judged(Argon2Hash hash);
 ReadPasswordHash judged(Pbkdf2Stored hash);
 ReadPasswordHash judged(ScryptHash hash);
-ReadPasswordHash too_dear(std::string_view what, std::string_view limit);
+ReadPasswordHash too_costly(std::string_view what, std::string_view limit);
 
 bool log2_of(std::uint32_t n, std::uint32_t &log) noexcept; // false: no power of two
 

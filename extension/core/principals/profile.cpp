@@ -73,7 +73,7 @@ class Reader {
         for (const json::Member member : profile.members()) {
             const Field *field = find_field(member.name, rules_);
             if (field == nullptr)
-                add(member.name, "is no field here");
+                add(member.name, "is not a known field");
             else if (member.value.is_null() && field->clearable)
                 put(field->name, "null");
             else if (!member.value.is_null())
@@ -166,7 +166,7 @@ class Reader {
         const auto span = value == "none" ? std::int64_t{0} : parse_go_duration(value);
         constexpr std::int64_t most = std::int64_t{1000} * 366 * 86400 * 1'000'000;
         if (!span || *span > most)
-            add(field.name, "must be none, or numbers with h, m or s of at most 1000 years");
+            add(field.name, "must be none or a duration such as 24h30m, of at most 1000 years");
         else
             put(field.name, '"' + std::to_string(*span) + " us\"");
     }

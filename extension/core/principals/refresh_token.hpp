@@ -24,7 +24,7 @@ bool is_our_id(std::string_view server_key, const RefreshToken &token);
 
 enum class RefreshTokenFault : std::uint8_t {
     none,
-    verification_failed, // no refresh token: other prefix, or what follows is no base64url
+    verification_failed, // no refresh token: other prefix, or what follows is not base64url
     invalid_payload      // prefix and encoding are ours; version, length or generation are not
 };
 std::string_view refresh_fault_reason(RefreshTokenFault fault) noexcept; // as the audit spells it

@@ -37,10 +37,10 @@ class Search {
   public:
     std::string look(std::string_view text, int depth, bool by_chance = false) {
         if (depth == 0 || looks_++ == max_looks)
-            return "text in more wrappings than are followed";
+            return "text wrapped too many times to be judged";
         if (text.substr(0, utf8_mark.size()) == utf8_mark) {
             const std::string inner = look(text.substr(utf8_mark.size()), depth - 1);
-            return inner.empty() ? "text after a byte order mark: save it without"
+            return inner.empty() ? "text after a byte order mark: save it without one"
                                  : named("", inner, " after a byte order mark");
         }
         if (const std::string_view kind = binary_kind(text); !kind.empty())

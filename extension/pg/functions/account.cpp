@@ -47,7 +47,7 @@ Datum check_result(FunctionCallInfo fcinfo, const PasswordCheck &check) {
     return record_result(fcinfo, values, nulls);
 }
 
-// Bytes that are no text fit no hash; telling so by an error would leave the attempt uncounted.
+// Bytes that are not text fit no hash; telling so by an error would leave the attempt uncounted.
 std::optional<std::string_view> password_argument(FunctionCallInfo fcinfo, int n) {
     if (PG_ARGISNULL(n))
         return std::nullopt;

@@ -32,7 +32,7 @@ struct TextArray {
     int count;
 };
 
-// What is wrong may be that it is no UTF-8.
+// What is wrong may be that it is not UTF-8.
 std::string_view shown(const text *value) {
     return GetDatabaseEncoding() == PG_SQL_ASCII ? view_of(value) : to_utf8(view_of(value));
 }

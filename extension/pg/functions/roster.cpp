@@ -110,7 +110,7 @@ SQL_FUNCTION(read_roster) {
 
     std::vector<RosterRow> rows;
     std::vector<RosterProblem> problems;
-    std::unordered_set<std::size_t> no_rows; // what is no object misses nothing else
+    std::unordered_set<std::size_t> no_rows; // what is not an object misses nothing else
     rows.reserve(document.root().size());
     for (const json::Value value : document.root().elements()) {
         if (!value.is_object())

@@ -265,20 +265,21 @@ AdoptableKey read_adoptable_key(std::string_view token) {
     const auto refused = [](std::string_view why) { return Error(Errc::key_not_adopted, {why}); };
     CompactJws jws;
     if (token.substr(0, 3) == "sb_")
-        throw refused("it is no JWT but one of Supabase's newer keys, which only its own gateway "
-                      "knows: issue another with auth.issue_key()");
+        throw refused(
+            "it is not a JWT but one of Supabase's newer keys, which only its own gateway "
+            "knows: issue another with auth.issue_key()");
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
-        throw refused("it is no JWT: " + describe(fault, jws.header_json));
+        throw refused("it is not a JWT: " + describe(fault, jws.header_json));
     if (!is_access_token_type(jws.typ))
         throw refused("its header names another kind of token");
     const VerificationKey found = jws.kid ? verification_key(*jws.kid) : VerificationKey{};
     const bool good = jws.kid ? found.key != nullptr && verify(jws, *found.key) == TokenFault::none
                               : signer_of(jws).has_value();
     if (!good)
-        throw refused("no key of this database has signed it: import its secret first");
+        throw refused("it was not signed by a key of this database: import its secret first");
     json::Document claims;
     if (!json::try_parse(claims, jws.payload) || !claims.root().is_object())
-        throw refused("its claims are no JSON object");
+        throw refused("its claims are not a JSON object");
     const json::Value root = claims.root();
     const TimestampTz now = GetCurrentTimestamp();
     if (const TokenFault fault = check_claims(root, rules_at(now)); fault != TokenFault::none)

@@ -30,7 +30,7 @@ std::vector<Key> keys_from_string(std::string_view text, Reading reading) {
 }
 
 [[noreturn]] void refuse_set() {
-    throw Error(Errc::key_refused, {"one key is wanted here, not a set"});
+    throw Error(Errc::key_refused, {"a single key is expected, not a set"});
 }
 
 // The one key of a set that is for us as far as it says itself.

@@ -69,7 +69,7 @@ Secret read_master_key_file(const std::string &path) {
     if (file.fd < 0 || fstat(file.fd, &status) != 0)
         throw unreadable(std::strerror(errno));
     if (!S_ISREG(status.st_mode))
-        throw unreadable("it is no regular file");
+        throw unreadable("it is not a regular file");
     if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         throw Error(Errc::master_key_file_permissions, {path});
     Secret text = Secret::of_size(max_master_key_file);
