@@ -1,5 +1,6 @@
 # pg_principal: `make run`, `make test`, `make torture`, `make matrix`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`;
-# `make extension` (without the command: FRONTEND=no make install), `make debug`, `make installcheck` on a running server.
+# `make extension` (without the command: FRONTEND=no make install), `make debug`, `make installcheck` on a running server,
+# `make deb`, `make dist`.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -40,7 +41,7 @@ EXTRA_FLAGS := $(strip $(EXTRA_FLAGS) $(foreach flags,PG_CFLAGS PG_CXXFLAGS COPT
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
 # What installs and chooses a PostgreSQL itself does not depend on the one that PATH happens to lead to.
-HARNESS := run test torture matrix bench lint fuzz
+HARNESS := run test torture matrix bench lint fuzz deb dist
 PGXS := $(if $(filter $(HARNESS),$(MAKECMDGOALS)),,$(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 # Debian ships pgxs.mk with the server, the headers apart from it.
 SERVER_HEADER := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
@@ -68,7 +69,7 @@ PG_FLAGS = $(CORE_FLAGS) -isystem $(includedir_server) -D_GNU_SOURCE -Wno-shadow
 FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
 	-DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"' $(shell pkg-config --cflags-only-other cpp-httplib 2>/dev/null)
 # cpp-httplib only where it is called: it sets up OpenSSL before main() does anything.
-FRONTEND_LIBS := -Wl,--push-state,--as-needed -lcpp-httplib -Wl,--pop-state -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
+FRONTEND_LIBS := -Wl,-z,relro,-z,now -Wl,--push-state,--as-needed -lcpp-httplib -Wl,--pop-state -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
 # Objects are of one server version and of one set of flags: others compile them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)
@@ -143,6 +144,10 @@ torture:
 # On other releases of Debian, each in a root of its own below build/matrix; RUN=fresh: on fresh machines of many shapes.
 matrix:
 	@bash tests/harness/matrix.sh
+deb: # Debian packages for this release's servers, in build/deb
+	@bash packaging/deb.sh
+dist: # what PGXN takes, in build
+	@bash packaging/dist.sh
 
 .DEFAULT_GOAL := all
 .PHONY: all extension debug install install-frontend uninstall uninstall-frontend clean installcheck-folders $(HARNESS)

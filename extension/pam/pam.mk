@@ -5,7 +5,7 @@ PAM_HEADER := $(shell echo '\#include <security/pam_modules.h>' | $(CXX) -x c++ 
 
 $(PAM_MODULE): extension/pam/pam_pg_principal.cpp Makefile extension/pam/pam.mk
 	@mkdir -p $(@D)
-	$(CXX) $(STRICT) $(HARDEN) -fvisibility=hidden -shared $< -lpam -o $@
+	$(CXX) $(STRICT) $(HARDEN) $(EXTRA_FLAGS) -fvisibility=hidden -shared $< -Wl,-z,relro,-z,now -lpam -o $@
 
 ifeq ($(PAM_HEADER),yes)
 all: $(PAM_MODULE)

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/harness/roots.sh
 . tests/harness/roots.sh
 roots=build/matrix/fresh
+before=59a688ec7f9a702fe9e987843118b614b906f9aa # the last commit of 0.2.0
 
 # In a shape's root: its own layer, in memory, above those that it shares. What was compiled or downloaded once is not
 # again: by ccache, and by copies in apt's cache.
@@ -20,12 +21,14 @@ inside() { # LOG CACHE SHAPE LOWER NETWORK COMMAND..
         shift 4
         mount -t tmpfs -o mode=755,size=90% tmpfs "$home"
         root=$home/root debs=$home/upper/var/cache/apt/archives
-        mkdir -p "$root" "$home/work" "$home"/upper/srv/{clone,ccache} "$home/upper/etc" "$debs"
+        mkdir -p "$root" "$home/work" "$home"/upper/srv/{base,clone,ccache} "$home/upper/etc" "$debs"
         tar -x -C "$home/upper/srv/clone" -f "$cache/shapes/$shape.tar"
+        cp "$cache/shapes/before.tar" "$home/upper/srv/"
         cp /etc/resolv.conf "$home/upper/etc/"
         find "$cache/debs" -name "*.deb" -exec cp -t "$debs" {} +
         mount -t overlay overlay -o "lowerdir=$lower,upperdir=$home/upper,workdir=$home/work" "$root"
         mount --bind "$cache/ccache" "$root/srv/ccache"
+        mount --bind "$cache/base" "$root/srv/base"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/dev/shm"
         mount -t tmpfs tmpfs "$root/tmp"
@@ -58,6 +61,7 @@ try_shape() { # RELEASE SHAPE: prints its line
     [ "$base" = bare ] || lower=$cache/ready:$lower
     [ "$base" != ready ] || network=none
     git archive -o "$cache/shapes/$shape.tar" HEAD
+    git archive -o "$cache/shapes/before.tar" "$before" 2>/dev/null || : >"$cache/shapes/before.tar" # no history: `packages` cannot upgrade
     SECONDS=0
     inside "$log" "$cache" "$shape" "$lower" "$network" "${environment[@]}" bash /srv/clone/tests/harness/shape.sh try "$shape" || status=$?
     echo "$release $shape: $([ "$status" = 0 ] && echo ok || echo "FAILED ($log)"), $SECONDS s: $(tail -n 1 "$log")"

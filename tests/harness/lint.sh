@@ -95,7 +95,7 @@ no_include_points_up() {
 }
 
 no_trailing_space() {
-    ! find Makefile META.json README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs monitoring findings .ci extension frontend sql/modules sql/upgrade \
+    ! find Makefile META.json README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs monitoring packaging findings .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
         -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
 }
@@ -128,7 +128,7 @@ folders() {
 }
 
 shell_scripts() {
-    { find tests findings -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x -S warning
+    { find tests findings packaging -name '*.sh' -not -path '*/expected/*' && echo .ci/run; } | xargs shellcheck -x -S warning
 }
 
 mkdir -p build

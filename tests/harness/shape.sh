@@ -4,7 +4,7 @@
 #   shape.sh base SHAPE    `bare`: nothing but make; `ready`: what both commands installed, without a network; `connected`: with one
 #   shape.sh try SHAPE     in such a root, with the clone in /srv/clone: the last line says what came out
 set -eu
-bare=(bare libpq-dev client-only server-no-headers headers-no-server sudo-user no-sudo readme-install no-such-package)
+bare=(bare libpq-dev client-only server-no-headers headers-no-server sudo-user no-sudo readme-install no-such-package packages)
 ready=(other-server other-pg_config lang-unset lang-C lang-missing lc-ctype-UTF-8 turkish proxy noexec-tmp noexec-clone
     every-variable odd-path home-of-root no-npm user-without-sudo)
 
@@ -123,6 +123,14 @@ readme-install) # a server of one's own, then what README says, word for word
     [ "$(stat -c %s /usr/local/bin/pg_principal)" -lt 6000000 ] || die "the command is not stripped"
     pg_ctlcluster "$(major)" main stop
     echo "README's section Install, CREATE EXTENSION, pg_principal on PATH"
+    ;;
+packages) # `make deb`, and what came out on machines without a compiler
+    # shellcheck source=tests/harness/packages_shape.sh
+    . "$clone/tests/harness/packages_shape.sh"
+    build_packages
+    try_packages
+    try_upgrade
+    echo "packages: built twice alike, lintian, installed, used, upgraded from 0.2.0, removed"
     ;;
 
 other-server) # on the usual port, of the cluster that Debian makes

@@ -39,6 +39,11 @@ on_primary() { PGHOST=$primary PGPORT=$primary_port psql -XqAt -c "$1"; }
 replayed() {
     local lsn
     lsn=$(on_primary "SELECT pg_current_wal_insert_lsn()")
+    if [ "$(pg_major "$pg_config")" -ge 19 ]; then # as docs/reliability.md has it
+        [ "$(psql -XqAt -c "WAIT FOR LSN '$lsn' WITH (TIMEOUT '60s', NO_THROW)")" != success ] || return 0
+        echo "the standby does not replay" >&2
+        exit 1
+    fi
     for _ in {1..600}; do
         [ "$(psql -XqAt -c "SELECT pg_last_wal_replay_lsn() >= '$lsn'")" != t ] || return 0
         sleep 0.1
