@@ -113,6 +113,8 @@ debug: # unoptimised; plain `make` goes back. `make DEBUG=1 test ONLY=regress KE
 # The command goes where PATH finds it, which the server's own bindir is not. Debugging is for what is in build:
 # STRIP=: installs it whole.
 COMMAND_DIR ?= $(if $(filter command,$(firstword $(origin prefix))),$(prefix),/usr/local)/bin
+# `serve` looks for the console's files beside the folder of the command.
+CONSOLE_DIR = $(patsubst %/,%,$(dir $(COMMAND_DIR)))/share/pg_principal/console
 INSTALL_STRIP_FLAG = $(if $(filter-out : true,$(STRIP)),-s --strip-program='$(STRIP)')
 ifneq ($(FRONTEND),no)
 install: install-frontend
@@ -120,9 +122,12 @@ endif
 install-frontend: $(BUILD)/pg_principal
 	mkdir -p '$(DESTDIR)$(COMMAND_DIR)'
 	install -m 755 $(INSTALL_STRIP_FLAG) $< '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
+	mkdir -p '$(DESTDIR)$(CONSOLE_DIR)'
+	install -m 644 frontend/console/*.html frontend/console/*.js frontend/console/*.css frontend/console/*.svg '$(DESTDIR)$(CONSOLE_DIR)/'
 uninstall: uninstall-frontend
 uninstall-frontend:
 	rm -f '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
+	rm -rf '$(DESTDIR)$(CONSOLE_DIR)'
 
 include tests/harness/unit.mk
 include tests/harness/fuzz.mk

@@ -6,6 +6,7 @@
 
 #include "api/api.hpp"
 #include "oauth/oauth.hpp"
+#include "serve/console.hpp"
 #include "serve/serve.hpp"
 
 namespace pg_principal::cli {
@@ -22,13 +23,14 @@ void add_serve_command(CLI::App &root, Session &session) {
                  "the\ncertificate again.",
                  [&session, flags] {
                      serve(*flags, session.dsn, session.streams.err,
-                           [&flags](http::RouteTable &routes, db::Pool &pool) {
+                           [&flags, &session](http::RouteTable &routes, db::Pool &pool) {
                                api::add_routes(routes, pool, lifetimes(*flags));
                                const supabase::Options theirs = supabase_options(*flags);
                                oauth::add_routes(routes, pool, lifetimes(*flags),
                                                  !theirs.offered || !theirs.prefix.empty());
                                supabase::add_routes(routes, pool, lifetimes(*flags),
                                                     theirs);
+                               add_console(routes, flags->console, session.streams.err);
                            });
                  },
                  {});

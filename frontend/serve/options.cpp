@@ -121,6 +121,10 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
                                 "(anon or service_role)"),
                   "--require-api-key");
 
+    add(verb, "--console", flags.console, "FOLDER",
+        "Files of the console, served at /console/; where they were installed unless told, \"off\" "
+        "for none");
+
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {

@@ -264,6 +264,8 @@ fi
 say "An agent with a password of its own signs in, like a person would"
 agent_login=invoice-agent@example.com
 agent_password=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')-Aa1!
+console_login=admin@example.com
+console_password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')-Aa1!
 account() { # SQL with \$1, SECRET: prints the statement and, with the tokens cut short, the answer
     printf '   %sdemo=# %s%s\n' "$faint" "$1" "$plain"
     out=$(SECRET=$2 PGOPTIONS="-c client_min_messages=error" psql -XAtq -v ON_ERROR_STOP=1 2>&1 <<END
@@ -361,6 +363,15 @@ done
 echo "   Sign in as the agent; who holds the fresh token; what the health scan found:"
 printf '\n   %s\n' "${curl_lines[@]}"
 
+say "And a console for people: an administrator signs in and sees the incident"
+account "SELECT ok, status, payload->'user'->>'email' FROM auth.add_user(jsonb_build_object(
+                  'email', '$console_login', 'password', \$1, 'role', 'ADMIN'))" "$console_password"
+expect "administrator" "$out" "t|201|$console_login"
+matches "the console" "$($curl "$http/console/")" 'pg_principal console'
+console_token=$($curl "$http/api/auth/login" -H 'Content-Type: application/json' -d "{\"email\": \"$console_login\", \"password\": \"$console_password\"}" |
+    jq -r .tokens.accessToken)
+matches "its page of agents" "$($curl "$http/api/agents" -H "Authorization: Bearer $console_token")" "\"$agent_login\".*refresh-id-mismatch"
+
 say "Try it yourself"
 url="postgresql://app:$password@127.0.0.1:$port/demo"
 expect "the URL" "$(PGHOST='' PGUSER='' PGPORT='' psql -XAtq "$url" -c "SELECT current_user")" app
@@ -369,6 +380,7 @@ cat <<END
    export LANDMARK_AUTH_TOKEN=$fresh
    PGOPTIONS="-c pg_principal.token=\$LANDMARK_AUTH_TOKEN" psql "$url" -c 'SELECT * FROM activity'
 
+   console:          $http/console/ as $console_login, password $console_password
    HTTP:             $http (log: $work/access.log)
    URL:              $url
    operator:         PGHOST=$PGHOST PGPORT=$port PGUSER=postgres PGDATABASE=demo psql

@@ -72,6 +72,9 @@ def table(server, who, bot):
         ("GET", "/ready"): ("", None, [200] * 10),
         ("GET", "/metrics"): ("", None, [200] * 10),
         ("GET", "/openapi.json"): ("", None, [200] * 10),
+        ("GET", "/console"): ("", None, [308] * 10),
+        ("GET", "/console/"): ("", None, [200] * 10),
+        ("GET", "/console/:file"): (lambda path: path.replace(":file", "main.js"), None, [200] * 10),
     }
 
 
@@ -94,7 +97,7 @@ def every_route():
         tokens = {**callers(server), "expired": expired}
         who, bot = account(), account(kind="service_account")
         documented = json.loads(ask(server.port, "/openapi.json")[2])["paths"]
-        served = {(method.upper(), path.replace("{id}", ":id")) for path, methods in documented.items() for method in methods
+        served = {(method.upper(), path.replace("{id}", ":id").replace("{file}", ":file")) for path, methods in documented.items() for method in methods
                   if not path.startswith(("/auth/v1/", "/oauth/", "/.well-known/o"))}  # oauth.py
         routes = table(server, who, bot)
         equal("the table has every route", sorted(served), sorted(routes))
