@@ -33,7 +33,7 @@ int registration_value = 0;
 // Read by SQL alone.
 int access_token_ttl_value, refresh_token_ttl_value, refresh_reuse_interval_value,
     max_failed_sign_ins_value, lockout_duration_value, max_failure_entries_value,
-    max_own_changes_value, agent_password_max_age_value;
+    max_own_changes_value, agent_password_max_age_value, max_delegation_chain_value;
 bool require_current_password_value = true, autoconfirm_value = false,
      refresh_reuse_parent_value = false;
 
@@ -143,6 +143,9 @@ void define_account_settings() {
                "Refusals that are audited for each principal in an hour.",
                "Those beyond are counted and not written, so that nobody can fill the disk.",
                &max_failure_entries_value, 60, 1, 1000000, 0);
+    define_int("pg_principal.max_delegation_chain",
+               "How many agents may act one for the other on behalf of a person.", nullptr,
+               &max_delegation_chain_value, 2, 1, 8, 0);
     define_int("pg_principal.max_own_changes",
                "Changes of its own account that a principal may make in an hour.",
                "Twice as many of its password. Those beyond are refused: each is audited.",

@@ -115,6 +115,7 @@ void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
     add_user_routes(routes, backend);
     add_admin_routes(routes, backend);
     add_oversight_routes(routes, backend);
+    add_delegation_routes(routes, backend);
     routes.add(key_route(backend));
 }
 

@@ -35,6 +35,7 @@ http::Route route(const Row &row, http::Handler act);
 using SharedBackend = std::shared_ptr<const Backend>;
 void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
+void add_delegation_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_oversight_routes(http::RouteTable &routes, const SharedBackend &backend);
 // Of the API itself: strict about the query.

@@ -28,6 +28,8 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
     add_people_commands(root, session);
     add_keys_commands(root, session);
     add_clients_commands(root, session);
+    add_issuers_commands(root, session);
+    add_delegations_commands(root, session);
     add_health_commands(root, session);
     add_audit_commands(root, session);
     add_whoami_command(root, session);

@@ -26,6 +26,8 @@ void add_login_verbs(CLI::App &auth, Session &session); // of the same family
 void add_people_commands(CLI::App &root, Session &session);
 void add_keys_commands(CLI::App &root, Session &session);
 void add_clients_commands(CLI::App &root, Session &session);
+void add_issuers_commands(CLI::App &root, Session &session);
+void add_delegations_commands(CLI::App &root, Session &session);
 void add_health_commands(CLI::App &root, Session &session);
 void add_audit_commands(CLI::App &root, Session &session);
 void add_whoami_command(CLI::App &root, Session &session);

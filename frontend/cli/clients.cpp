@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/arguments.hpp"
+#include "cli/read_file.hpp"
 #include "db/array.hpp"
 
 namespace pg_principal::cli {
@@ -10,7 +11,7 @@ namespace pg_principal::cli {
 namespace {
 
 struct Options {
-    std::string email, ttl = "90d", label, reason, id;
+    std::string email, ttl = "90d", label, reason, id, jwks_file;
     std::vector<std::string> scopes;
 };
 
@@ -76,6 +77,24 @@ void set_scopes(const Session &session, const Options &options) {
     print_done(session, "set the scopes of", options.email);
 }
 
+void register_keys(const Session &session, const Options &options) {
+    const db::Result rows = session.ask(
+        "SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
+        {options.email, read_secret({}, options.jwks_file)});
+    print_done(session, "registered keys", std::string(rows.text(0, 0)));
+}
+
+void list_keys(const Session &session, const Options &options) {
+    const db::Result rows = session.ask(
+        "SELECT thumbprint, client_email, kid, kty, " + utc_time_sql("created_at") +
+            " FROM auth.list_client_keys($1::pg_catalog.text)",
+        {given_or_null(options.email)});
+    print_rows(session.streams, session.output, rows,
+               {{{"thumbprint"}, {"email"}, {"kid"}, {"kty"}, {"createdAt"}},
+                {{"THUMBPRINT", 0}, {"EMAIL", 1}, {"KID", 2}, {"TYPE", 3}, {"CREATED", 4}},
+                "no client keys"});
+}
+
 void revoke_secret(const Session &session, const Options &options) {
     const db::Result rows = session.ask(
         "SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)",
@@ -129,6 +148,21 @@ void add_clients_commands(CLI::App &root, Session &session) {
                set_scopes);
     verb->add_option("--email", options->email, "Whose")->required();
     verb->add_option("--scope", options->scopes, "One that it may have; may be repeated");
+
+    verb = add("register-keys",
+               "Say which keys a client signs with, in place of those before (private_key_jwt)",
+               "  pg_principal clients register-keys --email a@example.com --jwks-file keys.json",
+               register_keys);
+    verb->add_option("--email", options->email, "Whose")->required();
+    verb->add_option("--jwks-file", options->jwks_file, "A JWK Set; public halves are kept")
+        ->required()
+        ->type_name("FILE");
+
+    add("keys", "List the registered keys of clients",
+        "  pg_principal clients keys\n"
+        "  pg_principal clients keys --email kata-agent-team@example.com",
+        list_keys)
+        ->add_option("--email", options->email, "Whose; everybody's when not given");
 
     verb = add("revoke-secret", "End a client secret and every token that was got with it",
                "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "

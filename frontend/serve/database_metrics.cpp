@@ -25,6 +25,8 @@ const std::map<std::string, Family, std::less<>> known = {
     {"auth.refresh.failures", {"Refused refreshes.", "reason"}},
     {"auth.sign_in.failures", {"Refused sign-ins.", "reason"}},
     {"auth.client.failures", {"Refused clients at the OAuth endpoints.", "reason"}},
+    {"auth.delegation.failures", {"Refused token exchanges of agents.", "reason"}},
+    {"auth.assertion.failures", {"Refused tokens of trusted issuers.", "reason"}},
     {"auth.audit.suppressed", {"Refusals that were counted and not audited.", ""}},
     {"agent.findings", {"Open findings of the last health scan.", "kind"}},
     {"agent.findings.next_expiry",

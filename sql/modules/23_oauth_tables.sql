@@ -32,3 +32,94 @@ ALTER TABLE auth.client_secrets ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.clients', '');
 SELECT pg_extension_config_dump('auth.client_secrets', '');
+
+CREATE TABLE auth.client_keys (
+    user_id uuid,
+    id uuid,
+    jwk jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, id)
+);
+COMMENT ON TABLE auth.client_keys IS
+'Public keys of clients that sign for themselves (private_key_jwt). id is made of the RFC 7638 '
+'thumbprint.';
+
+CREATE TABLE auth.used_assertions (
+    hash bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX used_assertions_expires_at ON auth.used_assertions (expires_at);
+COMMENT ON TABLE auth.used_assertions IS
+'Which assertions have been shown, by issuer and jti, until they end: each is good once.';
+
+ALTER TABLE auth.client_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.used_assertions ENABLE ROW LEVEL SECURITY;
+
+SELECT pg_extension_config_dump('auth.client_keys', '');
+SELECT pg_extension_config_dump('auth.used_assertions', '');
+
+CREATE TABLE auth.trusted_issuers (
+    issuer text PRIMARY KEY,
+    jwks jsonb,
+    jwks_url text,
+    audiences text[] NOT NULL,
+    algorithms text[] NOT NULL,
+    max_life integer NOT NULL CHECK (max_life > 0),
+    required_claims text[] NOT NULL DEFAULT '{}',
+    single_use boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL,
+    keys_read_at timestamptz
+);
+COMMENT ON TABLE auth.trusted_issuers IS
+'Whose tokens may be exchanged at /oauth/token (RFC 7523), by the rules of auth.issuer_rules.';
+COMMENT ON COLUMN auth.trusted_issuers.jwks_url IS
+'Where the issuer publishes its keys; the database opens no connection.';
+COMMENT ON COLUMN auth.trusted_issuers.audiences IS
+'One of these must be in aud. Empty: the token must have no aud, as Cognito''s access tokens.';
+COMMENT ON COLUMN auth.trusted_issuers.max_life IS
+'The longest that a token may live from its iat on, in seconds.';
+COMMENT ON COLUMN auth.trusted_issuers.single_use IS
+'A token is good once, by its jti, or by itself where it has none.';
+
+CREATE TABLE auth.issuer_rules (
+    id uuid PRIMARY KEY,
+    issuer text NOT NULL,
+    user_id uuid NOT NULL,
+    owner_generation integer NOT NULL,
+    claims jsonb NOT NULL,
+    scopes text[] NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    UNIQUE (issuer, user_id)
+);
+CREATE INDEX issuer_rules_user_id ON auth.issuer_rules (user_id);
+COMMENT ON TABLE auth.issuer_rules IS
+'Which token of a trusted issuer is which service account: every claim named here must have exactly '
+'this value.';
+
+ALTER TABLE auth.trusted_issuers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.issuer_rules ENABLE ROW LEVEL SECURITY;
+
+SELECT pg_extension_config_dump('auth.trusted_issuers', '');
+SELECT pg_extension_config_dump('auth.issuer_rules', '');
+
+CREATE TABLE auth.delegations (
+    id uuid PRIMARY KEY,
+    person_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    person_generation integer NOT NULL,
+    agent_generation integer NOT NULL,
+    scopes text[] NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    granted_by uuid,
+    UNIQUE (person_id, agent_id)
+);
+CREATE INDEX delegations_agent_id ON auth.delegations (agent_id);
+COMMENT ON TABLE auth.delegations IS
+'Which agent, a service account, may act for which person at /oauth/token (RFC 8693), with which '
+'scopes and until when.';
+COMMENT ON COLUMN auth.delegations.person_generation IS
+'auth.users.owner_generation of then: with a new owner of either address the grant is none.';
+COMMENT ON COLUMN auth.delegations.granted_by IS 'Who granted it; NULL: an operator.';
+ALTER TABLE auth.delegations ENABLE ROW LEVEL SECURITY;
+SELECT pg_extension_config_dump('auth.delegations', '');

@@ -40,6 +40,8 @@ BEGIN
         RETURN NULL;
     ELSIF auth.uid() IS NULL THEN
         RETURN auth.refusal(401, 'unauthenticated', 'Authentication required');
+    ELSIF auth.is_delegated() THEN
+        RETURN auth.refusal(403, 'delegated', 'An agent that acts for somebody may not do this');
     ELSIF cardinality(roles) > 0 AND NOT auth.has_role(VARIADIC roles) THEN
         RETURN auth.refusal(403, 'forbidden', 'Insufficient role');
     END IF;
@@ -48,5 +50,5 @@ END
 $$;
 COMMENT ON FUNCTION auth.refusal_of_caller(text[]) IS
 'Internal: NULL when the caller has a live token and one of these app roles (none named: any will '
-'do), else 401 or 403. The project key service_role counts as ADMIN where app roles are named, and '
+'do), else 401 or 403, also for an agent that acts for somebody. The project key service_role counts as ADMIN where app roles are named, and '
 'is no principal: 401 where none is. 28000 when the token is dead.';

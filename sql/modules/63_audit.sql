@@ -66,6 +66,14 @@ DECLARE
     request record := auth.request_context();
     new_hash bytea;
 BEGIN
+    -- an agent that acts for somebody did it, on that one's behalf
+    IF actor_id = (auth.audit_actor()).id THEN -- else the caller's token may be dead by now
+        IF auth.is_delegated() THEN
+            metadata := coalesce(metadata, '{}') || jsonb_build_object('onBehalfOf', actor_email);
+            actor_id := auth.actor();
+            actor_email := auth.actor_email();
+        END IF;
+    END IF;
     new_hash := auth.audit_hash(user_id, head.seq + 1, at_time, actor_id, actor_email, subject,
         changes, reason, metadata,
                                 request.ip, request.user_agent, head.hash);

@@ -28,6 +28,9 @@ BEGIN
     ELSIF principal.kind <> 'service_account' THEN
         PERFORM auth.raise_error('client_not_a_service_account', principal.email);
     END IF;
+    DELETE FROM auth.client_keys k USING auth.clients c
+    WHERE k.user_id = principal.id AND c.user_id = principal.id
+        AND c.owner_generation <> principal.owner_generation;
     DELETE FROM auth.client_secrets s USING auth.clients c
     WHERE s.user_id = principal.id AND c.user_id = principal.id
         AND (c.owner_generation <> principal.owner_generation
@@ -146,6 +149,20 @@ END;
 COMMENT ON FUNCTION auth.list_client_secrets(text) IS
 'The secrets of a client, or with NULL of all, oldest first, without the secrets themselves.';
 
+CREATE OR REPLACE FUNCTION auth.end_credential(user_id uuid, credential_id uuid, reason text)
+    RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.revoke_session(s.id, end_credential.reason)
+    FROM auth.sessions s
+    WHERE s.user_id = end_credential.user_id AND s.credential_id = end_credential.credential_id
+        AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+    ORDER BY s.id;
+END
+$$;
+COMMENT ON FUNCTION auth.end_credential(uuid, uuid, text) IS
+'Internal: ends the sessions that were opened with a secret, a key or a rule that is gone.';
+
 CREATE OR REPLACE FUNCTION auth.revoke_client_secret(id uuid, reason text DEFAULT NULL)
     RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -157,11 +174,7 @@ BEGIN
     IF gone.id IS NULL THEN
         RETURN false;
     END IF;
-    PERFORM auth.revoke_session(s.id, coalesce(reason, 'client secret revoked'))
-    FROM auth.sessions s
-    WHERE s.user_id = gone.user_id AND s.credential_id = gone.id AND s.revoked_at IS NULL
-        AND s.expires_at > clock_timestamp()
-    ORDER BY s.id;
+    PERFORM auth.end_credential(gone.user_id, gone.id, coalesce(reason, 'client secret revoked'));
     PERFORM auth.audit(gone.user_id, (SELECT u.email FROM auth.users u WHERE u.id = gone.user_id),
         '{"clientSecret": {"previous": "active", "current": "revoked"}}', reason,
         jsonb_strip_nulls(jsonb_build_object('secretId', gone.id, 'label', gone.label)));
@@ -177,9 +190,13 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.client_secrets;
+        DELETE FROM auth.client_keys;
+        DELETE FROM auth.issuer_rules;
         DELETE FROM auth.clients;
     ELSE
         DELETE FROM auth.client_secrets s USING gone g WHERE s.user_id = g.id;
+        DELETE FROM auth.client_keys k USING gone g WHERE k.user_id = g.id;
+        DELETE FROM auth.issuer_rules r USING gone g WHERE r.user_id = g.id;
         DELETE FROM auth.clients c USING gone g WHERE c.user_id = g.id;
     END IF;
     RETURN NULL;

@@ -18,28 +18,31 @@ END;
 COMMENT ON FUNCTION auth.oauth_error(integer, text, text, text) IS
 'Internal: a refusal as RFC 6749, section 5.2 has it; reason is for the operator.';
 
-CREATE OR REPLACE FUNCTION auth.refuse_client(principal auth.users, reason text)
-    RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.refuse_client(principal auth.users, reason text,
+    detail text DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.count_up('auth.client.failures', reason);
     IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email,
         jsonb_build_object('client', jsonb_build_object('previous', NULL, 'current', 'refused',
-            'reason', reason)), reason, NULL, reason IN ('banned', 'expired-secret')) THEN
+            'reason', reason)), reason, CASE WHEN detail IS NOT NULL
+                THEN jsonb_build_object('detail', detail) END,
+            reason IN ('banned', 'expired-secret', 'replayed-assertion')) THEN
         PERFORM auth.log_event(jsonb_build_object('event', 'auth.client.failure', 'userId',
             principal.id, 'reason', reason,
-            'metadata', jsonb_build_object('ip', (auth.request_context()).ip)));
+            'metadata', jsonb_strip_nulls(jsonb_build_object('detail', detail, 'ip',
+                (auth.request_context()).ip))));
     END IF;
     RETURN auth.oauth_error(401, 'invalid_client', 'Client authentication failed', reason);
 END
 $$;
-COMMENT ON FUNCTION auth.refuse_client(auth.users, text) IS
+COMMENT ON FUNCTION auth.refuse_client(auth.users, text, text) IS
 'Internal: counts, audits and logs a refused client. Who it is proven to be, and why it was '
 'refused, only the operator learns.';
 
 CREATE OR REPLACE FUNCTION auth.judge_client_secret(client_id text, secret text,
-    OUT principal auth.users, OUT scopes text[], OUT credential_id uuid, OUT fault text)
-    RETURNS record
+    OUT principal auth.users, OUT scopes text[], OUT credential_id uuid, OUT ends timestamptz,
+    OUT fault text, OUT detail text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held bigint;
@@ -70,6 +73,7 @@ BEGIN
         fault := 'banned';
     END IF;
     credential_id := found_secret.id;
+    ends := found_secret.expires_at;
 END
 $$;
 COMMENT ON FUNCTION auth.judge_client_secret(text, text) IS
@@ -78,33 +82,40 @@ COMMENT ON FUNCTION auth.judge_client_secret(text, text) IS
 
 CREATE OR REPLACE FUNCTION auth.authenticate_client(request jsonb, basic_id text,
     basic_secret text, OUT principal auth.users, OUT scopes text[], OUT credential_id uuid,
-    OUT refused auth.auth_result) RETURNS record
+    OUT ends timestamptz, OUT refused auth.auth_result) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record;
+    ways integer := (basic_id IS NOT NULL)::integer
+        + coalesce((request ? 'client_secret')::integer + (request ? 'client_assertion')::integer, 0);
 BEGIN
-    IF basic_id IS NOT NULL AND (request ? 'client_secret'
-        OR request->>'client_id' IS DISTINCT FROM basic_id AND request ? 'client_id') THEN
+    IF ways > 1 OR basic_id IS NOT NULL AND request ? 'client_id'
+        AND request->>'client_id' <> basic_id THEN
         refused := auth.oauth_error(400, 'invalid_request',
             'The client authenticates itself in more than one way');
         RETURN;
-    ELSIF basic_id IS NULL AND NOT request ? 'client_secret' THEN
+    ELSIF ways = 0 THEN
         RETURN; -- nobody says who they are
+    ELSIF request ? 'client_assertion' THEN
+        judged := auth.judge_client_assertion(request);
+    ELSE
+        judged := auth.judge_client_secret(coalesce(basic_id, request->>'client_id'),
+            CASE WHEN basic_id IS NULL THEN request->>'client_secret' ELSE basic_secret END);
     END IF;
-    judged := auth.judge_client_secret(coalesce(basic_id, request->>'client_id'),
-        CASE WHEN basic_id IS NULL THEN request->>'client_secret' ELSE basic_secret END);
     IF judged.fault IS NOT NULL THEN
-        refused := auth.refuse_client(judged.principal, judged.fault);
+        refused := auth.refuse_client(judged.principal, judged.fault, left(judged.detail, 300));
         RETURN;
     END IF;
     principal := judged.principal;
     scopes := judged.scopes;
     credential_id := judged.credential_id;
+    ends := judged.ends;
 END
 $$;
 COMMENT ON FUNCTION auth.authenticate_client(jsonb, text, text) IS
-'Internal: the client that a request comes from (client_secret_basic, client_secret_post), or why '
-'it is refused; all NULL when it shows no secret.';
+'Internal: the client that a request comes from (client_secret_basic, client_secret_post, '
+'private_key_jwt), or why '
+'it is refused; all NULL when it shows neither a secret nor an assertion.';
 
 CREATE OR REPLACE FUNCTION auth.narrowed_scopes(asked text, may text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE
@@ -117,110 +128,37 @@ COMMENT ON FUNCTION auth.narrowed_scopes(text, text[]) IS
 'Internal: of the scopes that may be had those that are asked for; all of them when none is.';
 
 CREATE OR REPLACE FUNCTION auth.open_access(
-    principal auth.users, credential_id uuid, scopes text[], ttl_seconds bigint, client_id text,
-    metadata jsonb) RETURNS auth.auth_result
+    principal auth.users, credential_id uuid, scopes text[], ttl_seconds bigint, no_later timestamptz,
+    client_id text, metadata jsonb) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
     issued_at bigint := floor(extract(epoch FROM clock_timestamp()));
-    ends timestamptz := to_timestamp(issued_at + ttl_seconds);
+    life bigint := CASE WHEN isfinite(no_later) THEN least(ttl_seconds,
+        floor(extract(epoch FROM no_later))::bigint - issued_at) ELSE ttl_seconds END;
+    ends timestamptz := to_timestamp(issued_at + life);
     request record := auth.request_context();
     token text;
 BEGIN
+    IF life < 1 THEN
+        RETURN auth.oauth_error(400, 'invalid_grant', 'It has ended', 'expired');
+    END IF;
     -- of an earlier session_generation than a ban that runs beside this it is dead from its birth
     INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
         user_agent, credential_id)
     VALUES (new_id, principal.id, principal.session_generation, 'oauth', nullif(scopes, '{}'),
         clock_timestamp(), ends, request.ip, request.user_agent, open_access.credential_id);
-    token := auth.mint_access_token(principal, new_id, issued_at, ttl_seconds,
+    token := auth.mint_access_token(principal, new_id, issued_at, life,
         array_to_string(scopes, ' '), client_id, NULL);
     PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(metadata || jsonb_build_object('sessionId', new_id, 'scopes',
             nullif(scopes, '{}'), 'expiresAt', auth.iso_time(ends))));
     RETURN ROW(true, 200, NULL, jsonb_strip_nulls(jsonb_build_object('access_token', token,
-        'token_type', 'Bearer', 'expires_in', ttl_seconds,
+        'token_type', 'Bearer', 'expires_in', life,
         'scope', nullif(array_to_string(scopes, ' '), ''))))::auth.auth_result;
 END
 $$;
-COMMENT ON FUNCTION auth.open_access(auth.users, uuid, text[], bigint, text, jsonb) IS
-'Internal: a session with the one access token that is got for it, as the token endpoint answers.';
-
-CREATE OR REPLACE FUNCTION auth.grant_refresh(refresh_token text, client uuid, context jsonb)
-    RETURNS auth.auth_result
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    given record;
-    result auth.auth_result;
-BEGIN
-    IF client IS NOT NULL THEN
-        given := auth.read_refresh_token(refresh_token);
-        IF NOT EXISTS (SELECT FROM auth.sessions s WHERE s.id = given.session_id
-            AND s.user_id = client) THEN
-            RETURN auth.oauth_error(400, 'invalid_grant', 'The refresh token is not the client''s',
-                'another-client');
-        END IF;
-    END IF;
-    result := auth.refresh(refresh_token, context);
-    IF NOT result.ok THEN
-        RETURN auth.oauth_error(400, 'invalid_grant', 'The refresh token is not valid',
-            result.reason);
-    END IF;
-    result.payload := jsonb_build_object('access_token', result.payload->'tokens'->'accessToken',
-        'token_type', 'Bearer',
-        'expires_in', result.payload->'tokens'->'accessTokenExpiresIn',
-        'refresh_token', result.payload->'tokens'->'refreshToken');
-    RETURN result;
-END
-$$;
-COMMENT ON FUNCTION auth.grant_refresh(text, uuid, jsonb) IS
-'Internal: auth.refresh() as the token endpoint answers. Sessions of a sign-in have no client: who '
-'shows none is asked for none.';
-
-CREATE OR REPLACE FUNCTION auth.oauth_token(request jsonb, basic_id text DEFAULT NULL,
-    basic_secret text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    grant_type text := request->>'grant_type';
-    client record;
-    scopes text[];
-BEGIN
-    PERFORM auth.set_request_context(context);
-    IF grant_type IS NULL THEN
-        RETURN auth.oauth_error(400, 'invalid_request', 'grant_type is missing');
-    ELSIF grant_type NOT IN ('client_credentials', 'refresh_token') THEN
-        RETURN auth.oauth_error(400, 'unsupported_grant_type', 'This grant_type is not offered');
-    ELSIF grant_type = 'refresh_token' AND NOT request ? 'refresh_token' THEN
-        RETURN auth.oauth_error(400, 'invalid_request', 'refresh_token is missing');
-    END IF;
-    client := auth.authenticate_client(request, basic_id, basic_secret);
-    IF (client.refused).ok IS NOT NULL THEN
-        RETURN client.refused;
-    ELSIF grant_type = 'refresh_token' THEN
-        RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
-    ELSIF (client.principal).id IS NULL THEN
-        RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
-    END IF;
-    scopes := auth.narrowed_scopes(request->>'scope', client.scopes);
-    IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
-    END IF;
-    -- whoever revokes the secret waits, and ends this session too
-    PERFORM FROM auth.client_secrets s WHERE s.id = client.credential_id
-        AND s.expires_at > clock_timestamp() FOR KEY SHARE;
-    IF NOT FOUND THEN
-        RETURN auth.refuse_client(client.principal, 'wrong-secret');
-    END IF;
-    RETURN auth.open_access(client.principal, client.credential_id, scopes,
-        auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'),
-        (client.principal).id::text, jsonb_build_object('grant', grant_type,
-            'secretId', client.credential_id));
-END
-$$;
-COMMENT ON FUNCTION auth.oauth_token(jsonb, text, text, jsonb) IS
-'The token endpoint: a request''s fields, the client_id and secret of its Authorization: Basic, and '
-'a context as for auth.sign_in(). grant_type client_credentials (for service accounts, see '
-'auth.create_client_secret()) or refresh_token. 200 with access_token, token_type, expires_in, '
-'scope, refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). '
-'Call it in a transaction of its own: a rollback takes back the audit entry and the counter of a '
-'refusal.';
+COMMENT ON FUNCTION auth.open_access(auth.users, uuid, text[], bigint, timestamptz, text, jsonb) IS
+'Internal: a session with the one access token that is got for it, which ends no later than what it '
+'was got with, as the token endpoint answers.';

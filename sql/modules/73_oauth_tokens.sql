@@ -137,7 +137,8 @@ BEGIN
     END IF;
     IF session.id IS NULL THEN
         RETURN ROW(true, 200, NULL, NULL)::auth.auth_result; -- dead already, or never alive
-    ELSIF (client.principal).id <> session.user_id THEN
+    ELSIF (client.principal).id <> session.user_id
+        AND (client.principal).id <> ALL (coalesce(session.depends_on, '{}')) THEN
         RETURN auth.oauth_error(400, 'invalid_grant', 'The token is not the client''s',
             'another-client');
     ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' THEN
@@ -158,7 +159,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
     issuer text := current_setting('pg_principal.issuer');
     origin text := substring(issuer FROM '^https?://[^/?#[:space:]]+');
-    methods jsonb := '["client_secret_basic", "client_secret_post"]';
+    methods jsonb := '["client_secret_basic", "client_secret_post", "private_key_jwt"]';
+    algs jsonb := '["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+        "EdDSA"]';
     told jsonb;
 BEGIN
     IF origin IS NULL OR issuer ~ '[?#[:space:]]' OR path IS DISTINCT FROM
@@ -173,12 +176,17 @@ BEGIN
     END IF;
     told := jsonb_build_object('issuer', issuer, 'token_endpoint', origin || '/oauth/token',
         'token_endpoint_auth_methods_supported', methods || '["none"]',
+        'token_endpoint_auth_signing_alg_values_supported', algs,
         'introspection_endpoint', origin || '/oauth/introspect',
         'introspection_endpoint_auth_methods_supported', methods,
+        'introspection_endpoint_auth_signing_alg_values_supported', algs,
         'revocation_endpoint', origin || '/oauth/revoke',
         'revocation_endpoint_auth_methods_supported', methods || '["none"]',
+        'revocation_endpoint_auth_signing_alg_values_supported', algs,
         'jwks_uri', origin || '/.well-known/jwks.json', 'response_types_supported', '[]'::jsonb,
-        'grant_types_supported', '["client_credentials", "refresh_token"]'::jsonb);
+        'grant_types_supported', '["client_credentials", "refresh_token",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange"]'::jsonb);
     IF document = 'openid-configuration' THEN
         told := told || jsonb_build_object('subject_types_supported', '["public"]'::jsonb,
             'id_token_signing_alg_values_supported', coalesce((SELECT jsonb_agg(DISTINCT k.alg)

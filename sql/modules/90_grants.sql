@@ -52,7 +52,9 @@ BEGIN
     auth.audit_feed(integer, text, uuid, boolean), auth.incidents_feed(integer, text, uuid),
     auth.agents_feed(integer, text), auth.token_expiries(integer), auth.refusals_by_hour(integer),
     auth.health_status(), auth.key_states(), auth.audit_status(), auth.check_audit(),
-    auth.list_connections(), auth.end_connection(integer)
+    auth.list_connections(), auth.end_connection(integer),
+    auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(),
+    auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb), auth.my_delegations()
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and
             -- counters by a rollback, and name any address.
@@ -69,6 +71,11 @@ BEGIN
     auth.adopt_key(text, timestamptz, text),
     auth.create_client_secret(text, text, text), auth.set_client_scopes(text, text[]), auth.list_clients(),
     auth.list_client_secrets(text), auth.revoke_client_secret(uuid, text),
+    auth.register_client_keys(text, jsonb), auth.list_client_keys(text),
+    auth.trust_issuer(text, text[], jsonb, text, text[], text, text[], boolean), auth.distrust_issuer(text), auth.store_issuer_keys(text, jsonb),
+    auth.map_claims(text, text, jsonb, text[]), auth.unmap_claims(text, text), auth.list_issuers(), auth.list_issuer_rules(text),
+    auth.test_issuer_token(text),
+    auth.delegate(text, text, text, text[]), auth.end_delegation(uuid), auth.list_delegations(text),
     auth.list_sessions(text), auth.revoke_session(uuid, text), auth.ban(text, interval, text), auth.unban(text),
     auth.create_signing_key(text, boolean), auth.import_signing_key(text, boolean), auth.import_signing_key(jsonb, boolean),
     auth.activate_signing_key(text), auth.retire_signing_key(text), auth.revoke_signing_key(text),

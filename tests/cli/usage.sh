@@ -28,7 +28,9 @@ is "--version is the control file's" "$code $out" "0 pg_principal $version"
 for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" "auth logins" "auth allow-login" "auth disallow-login" "auth connections" "auth disconnect" \
     people "people validate" "people push" "people render" "people provision" "people remove" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
-    clients "clients list" "clients create-secret" "clients secrets" "clients scopes" "clients revoke-secret" \
+    clients "clients list" "clients create-secret" "clients secrets" "clients scopes" "clients revoke-secret" "clients register-keys" "clients keys" \
+    issuers "issuers list" "issuers trust" "issuers distrust" "issuers keys" "issuers map" "issuers unmap" "issuers rules" "issuers test" \
+    delegations "delegations list" "delegations create" "delegations end" \
     health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" whoami serve; do
     # shellcheck disable=SC2086
     pg_principal $verb --help

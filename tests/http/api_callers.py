@@ -35,6 +35,9 @@ def table(server, who, bot):
     def me(path):
         return path.replace(":id", who["id"])
 
+    def grant_for(person, agent):
+        return sql("SELECT auth.delegate(:'person', :'agent')", person=person["email"], agent=agent["email"])
+
     wrong = {"email": "nobody@example.com", "password": "x"}
     return {
         ("POST", "/api/auth/login"): ("", wrong, [401] * 10),
@@ -56,6 +59,9 @@ def table(server, who, bot):
         ("DELETE", "/api/sessions/:id"): (lambda path: path.replace(":id", session_of_who()), None,
                                           [401, 401, 401, 401, 404, 404, 404, 200, 401, 200]),
         ("POST", "/api/tokens"): ("", lambda: {"userId": bot["id"]}, admin(201)),
+        ("GET", "/api/delegations"): ("", None, signed_in(200)),
+        ("POST", "/api/delegations"): ("", {"agent": bot["email"], "userId": who["id"]}, [401, 401, 401, 401, 403, 403, 403, 201, 401, 201]),
+        ("DELETE", "/api/delegations/:id"): (lambda path: path.replace(":id", grant_for(who, bot)), None, [401, 401, 401, 401, 404, 404, 404, 200, 401, 200]),
         ("GET", "/api/audits"): ("", None, auditor(200)),
         ("GET", "/api/health/incidents"): ("", None, auditor(200)),
         ("GET", "/api/health/status"): ("", None, auditor(200)),

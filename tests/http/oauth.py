@@ -12,6 +12,9 @@ from api import FAST, PASSWORD, Answer, account, key, sql
 from wire import Server, ask, equal, main, ok
 
 
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -174,12 +177,25 @@ def clients():
     sql(f"ALTER ROLE postgres SET pg_principal.issuer = '{issuer}'")
     with Server(*FAST, "--listen", f"127.0.0.1:{port}") as server:
         refresh = api.sign_in(server, person["email"], PASSWORD)["tokens"]["refreshToken"]
+        token = api.token_of(server, person["email"])
+        sql("SELECT auth.delegate(:'person', :'agent', '1d', '{read}')", person=person["email"], agent=bot["email"])
         node = subprocess.Popen(["node", "tests/interop/oauth.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={
-            **os.environ, "OAUTH_ISSUER": issuer, "OAUTH_CLIENT_ID": bot["id"], "OAUTH_CLIENT_SECRET": bot["secret"], "OAUTH_REFRESH_TOKEN": refresh})
+            **os.environ, "OAUTH_ISSUER": issuer, "OAUTH_CLIENT_ID": bot["id"], "OAUTH_CLIENT_SECRET": bot["secret"], "OAUTH_REFRESH_TOKEN": refresh,
+            "OAUTH_PERSON_TOKEN": token})
         bound = []
         for line in node.stdout:
-            if not line.startswith("bind "):
+            word, _, rest = line.partition(" ")
+            if word == "register":
+                sql("SELECT auth.register_client_keys(:'email', :'keys')", email=bot["email"], keys=rest.strip())
+            elif word == "trust":
+                sql("SELECT auth.trust_issuer(:'issuer', ARRAY[:'us'], :'keys')", issuer=GITHUB, us=issuer, keys=rest.strip())
+                sql("SELECT auth.map_claims(:'issuer', :'email', '{\"repository_id\": \"74\", \"environment\": \"prod\"}', '{read}')", issuer=GITHUB, email=bot["email"])
+            elif word != "bind":
                 print(line, end="", flush=True)
+                continue
+            if word != "bind":
+                node.stdin.write("go on\n")
+                node.stdin.flush()
                 continue
             connection = OpenConnection()
             connection.ask(f"SET pg_principal.token = '{line.split()[1]}'")
@@ -193,7 +209,7 @@ def clients():
             refused = connection.ask("SELECT auth.email()")
             ok("SQL: revoked by its client, it is refused at the next statement", "token refused" in refused and "session revoked" in refused, refused)
             connection.close()
-        equal("so many were tried", len(bound), 4)
+        equal("so many were tried", len(bound), 5)
     sql("ALTER ROLE web RESET pg_principal.issuer")
     sql("ALTER ROLE postgres RESET pg_principal.issuer")
 

@@ -1,5 +1,6 @@
-// What two OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN.
-// Prints a line for each check. Before it revokes an access token it prints "bind TOKEN" and waits for a line.
+// What two OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
+// OAUTH_PERSON_TOKEN of a person who lets the client act for her. Prints a line for each check. It waits for a line after
+// "bind TOKEN", before it revokes that token, and after "register JWKS" and "trust JWKS" for what it asks for.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { webcrypto } from 'node:crypto';
@@ -12,8 +13,9 @@ const folder = process.cwd() + '/build/interop/node_modules/';
 const require = createRequire(pathToFileURL(process.cwd() + '/build/interop/here.js'));
 const entry = (name) => import(pathToFileURL(folder + name + '/' + require(folder + name + '/package.json').main));
 const oauth = await entry('oauth4webapi'), openid = await entry('openid-client');
+const jose = require('jose');
 
-const { OAUTH_ISSUER, OAUTH_CLIENT_ID: id, OAUTH_CLIENT_SECRET: secret, OAUTH_REFRESH_TOKEN: refresh } = process.env;
+const { OAUTH_ISSUER, OAUTH_CLIENT_ID: id, OAUTH_CLIENT_SECRET: secret, OAUTH_REFRESH_TOKEN: refresh, OAUTH_PERSON_TOKEN: person } = process.env;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const issuer = new URL(OAUTH_ISSUER), insecure = { [oauth.allowInsecureRequests]: true };
 
@@ -35,9 +37,52 @@ async function refused(name, call, wanted) {
     }
 }
 
-async function bind(token) {
-    console.log(`bind ${token}`);
+async function tell(what, detail) {
+    console.log(`${what} ${detail}`);
     await lines.next();
+}
+
+const bind = (token) => tell('bind', token);
+const publicKeys = async (keys) => JSON.stringify({ keys: await Promise.all(keys.map((key) => jose.exportJWK(key.publicKey))) });
+
+// A client that signs for itself, a job with a token of its platform, an agent that acts for somebody.
+async function withoutSecrets() {
+    const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }));
+    const client = { client_id: id };
+    const generic = async (grant, parameters, auth = oauth.None()) => oauth.processGenericTokenEndpointResponse(as, client,
+        await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, insecure));
+    const own = await oauth.generateKeyPair('ES256', { extractable: true }), theirs = await oauth.generateKeyPair('RS256', { extractable: true });
+    await tell('register', await publicKeys([own]));
+    const signed = oauth.PrivateKeyJwt(own.privateKey, { [oauth.modifyAssertion]: (header, payload) => { payload.aud = as.issuer; } });
+    const mine = await oauth.processClientCredentialsResponse(as, client, await oauth.clientCredentialsGrantRequest(as, client, signed, {}, insecure));
+    equal('oauth4webapi: PrivateKeyJwt', [mine.token_type, mine.scope], ['bearer', 'read write']);
+    await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, signed, mine.access_token, insecure));
+    await refused('oauth4webapi: PrivateKeyJwt with the endpoint as its audience', async () => {
+        const wrong = oauth.PrivateKeyJwt(own.privateKey, { [oauth.modifyAssertion]: (header, payload) => { payload.aud = as.token_endpoint; } });
+        const response = await oauth.clientCredentialsGrantRequest(as, client, wrong, {}, insecure);
+        throw { status: response.status, error: (await response.json()).error };
+    }, [401, 'invalid_client']);
+
+    await tell('trust', await publicKeys([theirs]));
+    const grant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+    const job = (claims) => new jose.SignJWT({ repository: 'octo/app', repository_id: '74', environment: 'prod', ref: 'refs/heads/main', ...claims })
+        .setProtectedHeader({ alg: 'RS256', typ: 'JWT' }).setIssuer('https://token.actions.githubusercontent.com').setAudience(OAUTH_ISSUER)
+        .setSubject('repo:octo@65/app@74:environment:prod').setJti(crypto.randomUUID()).setIssuedAt().setNotBefore('-5s').setExpirationTime('5m').sign(theirs.privateKey);
+    const assertion = await job({});
+    const got = await generic(grant, { assertion, scope: 'read' });
+    equal('oauth4webapi: a job\'s token for one of ours', [got.scope, got.expires_in <= 300], ['read', true]);
+    await refused('oauth4webapi: once', () => generic(grant, { assertion }), [400, 'invalid_grant']);
+    await refused('oauth4webapi: of another environment', async () => generic(grant, { assertion: await job({ environment: 'staging' }) }), [400, 'invalid_grant']);
+
+    const agents = await oauth.processClientCredentialsResponse(as, client, await oauth.clientCredentialsGrantRequest(as, client, signed, {}, insecure));
+    const type = 'urn:ietf:params:oauth:token-type:access_token', exchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
+    const both = await generic(exchange, { subject_token: person, subject_token_type: type, actor_token: agents.access_token, actor_token_type: type });
+    const claims = jose.decodeJwt(both.access_token);
+    equal('oauth4webapi: an agent on behalf of a person', [both.issued_token_type, both.scope, claims.act, claims.sub === jose.decodeJwt(person).sub], [type, 'read', { sub: id }, true]);
+    await refused('oauth4webapi: not the other way round', () => generic(exchange, { subject_token: agents.access_token, subject_token_type: type, actor_token: person, actor_token_type: type }),
+        [400, 'invalid_request']);
+    await bind(both.access_token);
+    await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, signed, agents.access_token, insecure));
 }
 
 async function oauth4webapi() {
@@ -99,5 +144,6 @@ async function openidClient() {
 }
 
 await oauth4webapi();
+await withoutSecrets();
 await openidClient();
 process.exit(0);

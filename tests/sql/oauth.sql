@@ -153,7 +153,7 @@ ROLLBACK;
 
 -- Nothing of it worries the health scan, and what was issued is audited.
 SELECT kind, email FROM auth.incidents WHERE reason LIKE '%successor%' OR kind = 'token_unused';
-SELECT changes, metadata->>'grant' AS "grant", metadata ? 'secretId' AS secret, metadata->'scopes' AS scopes FROM auth.audit_log WHERE metadata ? 'grant' ORDER BY seq LIMIT 2;
+SELECT changes, metadata->>'grant' AS "grant", metadata ? 'credentialId' AS secret, metadata->'scopes' AS scopes FROM auth.audit_log WHERE metadata ? 'grant' ORDER BY seq LIMIT 2;
 SELECT changes, reason, metadata->>'label' AS label FROM auth.audit_log WHERE changes ?| '{clientSecret,clientScopes}' ORDER BY seq;
 SELECT count(*) AS faults FROM auth.audit_verify();
 SELECT origin, count(*) > 0 AS some FROM auth.list_sessions('kata-agent-team@example.com') GROUP BY origin ORDER BY origin;

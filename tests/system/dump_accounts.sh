@@ -52,10 +52,20 @@ client_token() { # DATABASE: with the secret of before
     sql "$1" "SELECT coalesce(r.reason, r.payload->>'access_token') FROM auth.oauth_token('{\"grant_type\": \"client_credentials\"}', '${secret% *}', '${secret#* }') AS r"
 }
 client_access=$(client_token before)
+jwk=$(sql before "SELECT auth.generate_jwk('ES256')")
+sql before "SELECT auth.register_client_keys('etl@example.com', jsonb_build_object('keys', jsonb_build_array('$jwk'::jsonb)))" \
+    "SELECT auth.trust_issuer('https://issuer', '{us}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk('$jwk'))))" \
+    "SELECT auth.delegate('old@example.com', 'etl@example.com')" \
+    "SELECT auth.map_claims('https://issuer', 'etl@example.com', '{\"job\": \"1\"}')" >/dev/null
+assertion=$(sql before "SELECT auth.jwt_sign(jsonb_build_object('iss', 'https://issuer', 'aud', 'us', 'job', '1', 'jti', 'a', 'exp', floor(extract(epoch FROM now())) + 3000), '$jwk')")
+exchange() { # DATABASE: the token of an issuer, which is good once
+    sql "$1" "SELECT coalesce(r.reason, 'exchanged') FROM auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', '$assertion')) AS r"
+}
+is "before: an issuer's token is exchanged" "$(exchange before)" exchanged
 sql before "SELECT auth.allow_login('authenticated', kind => 'service_account')" "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets client_keys used_assertions trusted_issuers issuer_rules delegations'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do
@@ -94,6 +104,7 @@ check() { # DATABASE
     is "$db: a ban holds" "$(sign_in "$db" boss@example.com)" banned
     like "$db: passwords are known" "$(sign_in "$db" etl@example.com)" '^eyJ'
     is "$db: a client's token is alive" "$(who "$db" "$client_access")" etl@example.com
+    is "$db: an issuer's token was used before" "$(exchange "$db")" replayed-assertion
     like "$db: and its secret good for the next" "$(client_token "$db")" '^eyJ'
     is "$db: still one key for refresh tokens" "$(sql "$db" "SELECT count(*) FROM auth.server_keys")" 1
     is "$db: what had not been reported is, once" "$(sql "$db" "SELECT reason FROM auth.scan_agent_health() WHERE kind = 'refresh_failure' ORDER BY created_at" "SELECT count(*) FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'")" \

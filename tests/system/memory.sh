@@ -84,8 +84,21 @@ create_client_secret, hold_client, make_client_secret, revoke_client_secret~10~a
 set_client_scopes, check_scopes, list_clients, list_client_secrets~20~concat(auth.set_client_scopes('bot-' || :me, '{a}'), (SELECT count(*) FROM auth.list_clients()), (SELECT count(*) FROM auth.list_client_secrets()))~auth.set_client_scopes('bot-' || :me, '{a b}')
 oauth_token, authenticate_client, judge_client_secret, refuse_client, oauth_error~20~(auth.oauth_token('{"grant_type": "client_credentials"}', auth.uid()::text, 'x')).status~
 oauth_token, grant_refresh~20~(auth.oauth_token('{"grant_type": "refresh_token", "refresh_token": "x"}')).status~
-open_access, mint_access_token, narrowed_scopes~20~auth.open_access(u, NULL, auth.narrowed_scopes('a', '{a,b}'), 60, 'me', '{}') FROM auth.users u WHERE u.email = :me~
+open_access, mint_access_token, narrowed_scopes~20~auth.open_access(u, NULL, auth.narrowed_scopes('a', '{a,b}'), 60, 'infinity', 'me', '{}') FROM auth.users u WHERE u.email = :me~
 oauth_introspect, examine_token, find_refresh_session~300~(auth.oauth_introspect(jsonb_build_object('token', :token), bearer => :token)).status~auth.examine_token(:bad) IS NULL AND auth.raise_error('email_missing') IS NULL
+read_assertion, peek_assertion~500~(auth.read_assertion(:token, '{"keys": []}')).fault || (auth.peek_assertion(:token)).fault~auth.read_assertion(:token, '{"keys": 1}')
+register_client_keys, list_client_keys, key_id~10~auth.register_client_keys('bot-' || :me, jsonb_build_object('keys', jsonb_build_array(:okp))) + (SELECT count(*) FROM auth.list_client_keys())~auth.register_client_keys('bot-' || :me, '{"keys": [1]}')
+judge_client_assertion, use_assertion~20~concat((auth.judge_client_assertion('{"client_assertion": "x.y.z"}')).fault, auth.use_assertion('x', random()::text, now() - interval '1 hour'))~
+trust_issuer, check_issuer_keys, store_issuer_keys, list_issuers, distrust_issuer~5~concat(auth.trust_issuer('x-' || :me, '{a}', '{"keys": []}'), auth.store_issuer_keys('x-' || :me, '{"keys": []}'), (SELECT count(*) FROM auth.list_issuers()), auth.distrust_issuer('x-' || :me))~auth.trust_issuer('x', '{a}')
+map_claims, unmap_claims, end_credential, list_issuer_rules~5~concat(auth.map_claims('issuer', 'bot-' || :me, '{"a": "b"}'), (SELECT count(*) FROM auth.list_issuer_rules()), auth.unmap_claims('issuer', 'bot-' || :me))~auth.map_claims('nobody', 'bot-' || :me, '{"a": "b"}')
+claim_leaves, rule_faults, matching_rules~100~concat(auth.rule_faults('{"a": {"b": 1}}', '{"a": {"b": 2}}'), (SELECT count(*) FROM auth.matching_rules('issuer', '{}')))~
+test_issuer_token, judge_foreign_token~100~count(*) FROM auth.test_issuer_token(:token)~
+oauth_token, grant_jwt_bearer, refuse_assertion~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :token))).status~
+actor, actor_email, actors, is_delegated, chain_of~500~concat(auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(), auth.chain_of('{"sub": "00000000-0000-4000-8000-000000000000"}'))~
+delegate, store_delegation, end_delegation, end_dependents, list_delegations~5~concat(auth.end_delegation(auth.delegate(:me, 'bot-' || :me)), (SELECT count(*) FROM auth.list_delegations()))~auth.delegate(:me, :me)
+my_delegations, delegate_to, revoke_delegation~10~concat((auth.my_delegations()).status, (auth.delegate_to('x')).status, (auth.revoke_delegation(gen_random_uuid())).status)~
+oauth_token, grant_token_exchange, shown_session, refuse_delegation~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange', 'subject_token', :token, 'actor_token', :token, 'subject_token_type', 'urn:ietf:params:oauth:token-type:jwt', 'actor_token_type', 'urn:ietf:params:oauth:token-type:jwt'))).status~
+open_delegated, own_scopes, common_scopes~10~auth.open_delegated(u, u, '{"sub": "00000000-0000-4000-8000-000000000000"}', NULL, '{}', auth.common_scopes(auth.own_scopes('{"scope": "a b"}'), '{a}'), 60) FROM auth.users u WHERE u.email = :me~
 oauth_revoke, end_shown_session~50~concat((auth.oauth_revoke('{"token": "x"}')).status, auth.end_shown_session(s)) FROM auth.sessions s WHERE s.id = gen_random_uuid()~
 oauth_metadata~200~auth.oauth_metadata('oauth-authorization-server')~
 list_sessions, revoke_session, write_revocation~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
@@ -173,6 +186,7 @@ SELECT auth.import_signing_key('one that is there already, to be refused', false
 SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann"}, {"email": "ben@example.com", "name": "Ben", "manager_email": "ann@example.com"}]');
 SELECT auth.provision();
 UPDATE auth.users SET app_role = 'ADMIN';
+SELECT auth.trust_issuer('issuer', '{us}', '{"keys": []}');
 SELECT auth.add_user(jsonb_build_object('email', 'bot-' || w || '@example.com', 'kind', 'service_account')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 SELECT auth.add_user(jsonb_build_object('email', 'other-' || w || '@example.com', 'password', 'Th1sIsAStrong!Pass')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 CREATE TABLE refresh_tokens AS SELECT w || '@example.com' AS who, s.payload->'tokens'->>'refreshToken' AS token, false AS is_used FROM unnest(ARRAY['ann', 'ben']) AS w, auth.sign_in('other-' || w || '@example.com', 'Th1sIsAStrong!Pass') AS s;

@@ -1,0 +1,73 @@
+// Grants of delegation: which agent may act for the caller.
+#include "api/fields.hpp"
+#include "api/routes.hpp"
+#include "core/base/uuid.hpp"
+
+namespace pg_principal::api {
+
+using namespace http;
+
+namespace {
+
+const Statement list_delegations{PG_PRINCIPAL_CALL_AS_SELF("auth.my_delegations()"), true};
+const Statement delegate{PG_PRINCIPAL_CALL_AS_CALLER(
+    "auth.delegate_to($2, coalesce($3, '30d'), coalesce($4::text[], '{}'), $5::uuid, $6::jsonb)")};
+const Statement end_delegation{
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.revoke_delegation($2::uuid, $3::jsonb)")};
+
+Response get_delegations(const Backend &backend, const Request &request) {
+    return backend.as_caller(request, list_delegations);
+}
+
+Response post_delegation(const Backend &backend, const Request &request) {
+    Fields fields(request, "The delegation was refused");
+    const Param agent = fields.text("agent"), ttl = fields.text("ttl", Need::optional),
+                scopes = fields.texts("scopes"), user = fields.text("userId", Need::optional);
+    if (user && !is_uuid(*user))
+        fields.refuse("userId", "is no UUID");
+    fields.check();
+    return backend.as_caller(request, delegate,
+                             {agent, ttl, scopes, user, backend.context(request)});
+}
+
+Response delete_delegation(const Backend &backend, const Request &request) {
+    return backend.as_caller(request, end_delegation,
+                             {path_uuid(request), backend.context(request)});
+}
+
+constexpr Row table[] = {
+    {"GET", "/api/delegations", Caller::signed_in,
+     "Which agents may act for the caller, and for whom it may act", get_delegations,
+     R"({"type":"object","required":["delegations"],"properties":{"delegations":{"type":"array",
+         "items":{"type":"object","required":["id","person","agent","scopes","state"],"properties":{
+         "id":{"type":"string","format":"uuid"},"person":{"type":"string"},
+         "agent":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}},
+         "createdAt":{"type":"string"},"expiresAt":{"type":"string"},
+         "state":{"enum":["live","expired","void"]}}}}}})"},
+    {"POST",
+     "/api/delegations",
+     Caller::signed_in,
+     "Let an agent act for the caller, for ADMIN for anybody",
+     post_delegation,
+     R"({"type":"object","required":["id"],
+         "properties":{"id":{"type":"string","format":"uuid"}}})",
+     Budget::own,
+     R"({"type":"object","required":["agent"],"additionalProperties":false,"properties":{
+         "agent":{"type":"string"},"userId":{"type":"string","format":"uuid"},
+         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"30d"},
+         "scopes":{"type":"array","items":{"type":"string"}}}})",
+     201,
+     {404}},
+    {"DELETE", "/api/delegations/:id", Caller::signed_in,
+     "End a grant of the caller, for ADMIN anybody's, with the tokens got by it",
+     delete_delegation, R"({"$ref":"#/components/schemas/Success"})", Budget::own},
+};
+
+} // namespace
+
+void add_delegation_routes(RouteTable &routes, const SharedBackend &backend) {
+    for (const Row &row : table)
+        add_route(routes, row, backend);
+}
+
+} // namespace pg_principal::api

@@ -1,0 +1,171 @@
+-- Clients that sign for themselves: private_key_jwt (RFC 7523, as RFC 10070 narrows it).
+
+CREATE OR REPLACE FUNCTION auth.read_assertion(token text, jwks jsonb, OUT fault text,
+    OUT header jsonb, OUT claims jsonb, OUT signer text) RETURNS record
+LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_read_assertion';
+COMMENT ON FUNCTION auth.read_assertion(text, jsonb) IS
+'Internal: what a token says that a key of the set has signed, that is alive and has an end, and '
+'the thumbprint of that key; or why it is none.';
+
+CREATE OR REPLACE FUNCTION auth.peek_assertion(token text, OUT fault text, OUT header jsonb,
+    OUT claims jsonb, OUT signer text) RETURNS record
+LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_peek_assertion';
+COMMENT ON FUNCTION auth.peek_assertion(text) IS
+'Internal: what a token says of itself, to find its issuer by. Nothing of it is verified.';
+
+CREATE OR REPLACE FUNCTION auth.key_id(jwk jsonb) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT
+BEGIN ATOMIC
+    SELECT md5('client key ' || auth.jwk_thumbprint(key_id.jwk))::uuid;
+END;
+COMMENT ON FUNCTION auth.key_id(jsonb) IS 'Internal: what a client''s public key is called.';
+
+CREATE OR REPLACE FUNCTION auth.register_client_keys(email text, jwks jsonb) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    keys jsonb := CASE WHEN jsonb_typeof(jwks->'keys') = 'array' THEN jwks->'keys' END;
+    principal auth.users;
+    gone record;
+    n integer;
+BEGIN
+    IF keys IS NULL THEN
+        PERFORM auth.raise_error('key_set_refused', 'it is no JWK Set');
+    ELSIF jsonb_array_length(keys) > 20 THEN
+        PERFORM auth.raise_error('key_set_refused', 'it has more than 20 keys');
+    END IF;
+    -- the public half alone: what was private never gets here
+    keys := (SELECT coalesce(jsonb_agg(auth.public_jwk(k)), '[]') FROM jsonb_array_elements(keys) AS k);
+    principal := auth.hold_client(register_client_keys.email);
+    FOR gone IN
+        DELETE FROM auth.client_keys c WHERE c.user_id = principal.id
+            AND c.id NOT IN (SELECT auth.key_id(k) FROM jsonb_array_elements(keys) AS k)
+        RETURNING c.id
+    LOOP
+        PERFORM auth.end_credential(principal.id, gone.id, 'client key removed');
+    END LOOP;
+    INSERT INTO auth.client_keys AS c (user_id, id, jwk, created_at)
+    SELECT DISTINCT ON (auth.key_id(k)) principal.id, auth.key_id(k), k, clock_timestamp()
+    FROM jsonb_array_elements(keys) AS k
+    ON CONFLICT (user_id, id) DO UPDATE SET jwk = excluded.jwk WHERE c.jwk <> excluded.jwk;
+    SELECT count(*) INTO n FROM auth.client_keys c WHERE c.user_id = principal.id;
+    PERFORM auth.audit(principal.id, principal.email,
+        '{"clientKeys": {"previous": null, "current": "registered"}}', NULL,
+        jsonb_build_object('keys', (SELECT coalesce(jsonb_agg(auth.jwk_thumbprint(c.jwk)), '[]')
+            FROM auth.client_keys c WHERE c.user_id = principal.id)));
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION auth.register_client_keys(text, jsonb) IS
+'The public keys that a service account signs its client assertions with, a JWK Set of at most 20, '
+'in place of those before. A key that is gone takes along the tokens that were got with it. Of '
+'private keys the public half is kept. Returns how many there are. 22023 for what is no key set, '
+'and for symmetric keys.';
+
+CREATE OR REPLACE FUNCTION auth.list_client_keys(
+    email text DEFAULT NULL, OUT client_id uuid, OUT client_email text, OUT thumbprint text,
+    OUT kid text, OUT kty text, OUT created_at timestamptz) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT u.id, u.email, auth.jwk_thumbprint(k.jwk), k.jwk->>'kid', k.jwk->>'kty', k.created_at
+    FROM auth.client_keys k JOIN auth.clients c ON c.user_id = k.user_id
+        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
+    WHERE list_client_keys.email IS NULL
+        OR u.email = lower(btrim(list_client_keys.email) COLLATE "C")
+    ORDER BY u.email, k.created_at, k.id;
+END;
+COMMENT ON FUNCTION auth.list_client_keys(text) IS
+'The registered keys of a client, or with NULL of all.';
+
+CREATE OR REPLACE FUNCTION auth.use_assertion(issuer text, jti text, expires_at timestamptz)
+    RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- as many as come go, and nobody waits for another's
+    DELETE FROM auth.used_assertions a USING (
+        SELECT o.hash FROM auth.used_assertions o
+        WHERE o.expires_at < clock_timestamp() - interval '10 minutes'
+        ORDER BY o.expires_at LIMIT 2 FOR UPDATE SKIP LOCKED) AS old
+    WHERE a.hash = old.hash;
+    INSERT INTO auth.used_assertions (hash, expires_at)
+    VALUES (sha256(convert_to(length(issuer) || ':' || issuer || jti, 'UTF8')),
+        use_assertion.expires_at)
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION auth.use_assertion(text, text, timestamptz) IS
+'Internal: whether an assertion is shown for the first time. Of two at once one waits for the '
+'other. It is remembered for as long as clock_skew, at most 300 s, may have it alive.';
+
+CREATE OR REPLACE FUNCTION auth.judge_client_assertion(request jsonb,
+    OUT principal auth.users, OUT scopes text[], OUT credential_id uuid, OUT ends timestamptz,
+    OUT fault text, OUT detail text) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    type constant text := 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+    most constant bigint := 300;
+    skew bigint := auth.seconds('clock_skew');
+    now_s numeric := extract(epoch FROM clock_timestamp());
+    said record := auth.peek_assertion(request->>'client_assertion');
+    wanted uuid;
+    seen record;
+    known record;
+BEGIN
+    fault := 'bad-assertion';
+    IF request->>'client_assertion_type' IS DISTINCT FROM type THEN
+        detail := 'client_assertion_type is another';
+        RETURN;
+    ELSIF said.claims IS NULL THEN
+        detail := said.fault;
+        RETURN;
+    ELSIF (said.claims->>'sub') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        wanted := (said.claims->>'sub')::uuid;
+    END IF;
+    SELECT u AS found_user, c.scopes AS may,
+        (SELECT jsonb_agg(k.jwk) FROM auth.client_keys k
+        WHERE k.user_id = u.id) AS keys INTO known
+    FROM auth.users u
+        JOIN auth.clients c ON c.user_id = u.id AND c.owner_generation = u.owner_generation
+    WHERE u.id = wanted AND u.kind = 'service_account';
+    IF known.keys IS NULL THEN
+        fault := 'unknown-client';
+        RETURN;
+    END IF;
+    principal := known.found_user;
+    seen := auth.read_assertion(request->>'client_assertion',
+        jsonb_build_object('keys', known.keys));
+    detail := CASE
+        WHEN seen.fault IS NOT NULL THEN seen.fault
+        WHEN lower(coalesce(seen.header->>'typ', 'jwt')) NOT IN
+            ('jwt', 'client-authentication+jwt', 'application/client-authentication+jwt')
+            THEN 'wrong type'
+        WHEN seen.claims->>'iss' IS DISTINCT FROM seen.claims->>'sub' THEN 'iss is not sub'
+        WHEN request ? 'client_id' AND request->>'client_id' <> seen.claims->>'sub'
+            THEN 'client_id is another'
+        WHEN seen.claims->'aud' IS DISTINCT FROM
+            to_jsonb(current_setting('pg_principal.issuer')) THEN 'aud is not the issuer alone'
+        WHEN (seen.claims->>'exp')::numeric > now_s + most + skew THEN 'exp is too far off'
+        WHEN (seen.claims->>'iat')::numeric > now_s + skew THEN 'iat is in the future'
+        WHEN coalesce(seen.claims->>'jti', '') = '' THEN 'jti is missing'
+    END;
+    IF detail IS NOT NULL THEN
+        RETURN;
+    ELSIF auth.is_banned(principal) THEN
+        fault := 'banned';
+        RETURN;
+    ELSIF NOT auth.use_assertion(principal.id::text, seen.claims->>'jti',
+        to_timestamp((seen.claims->>'exp')::double precision)) THEN
+        fault := 'replayed-assertion';
+        RETURN;
+    END IF;
+    SELECT k.id INTO credential_id FROM auth.client_keys k
+    WHERE k.user_id = principal.id AND auth.jwk_thumbprint(k.jwk) = seen.signer;
+    scopes := known.may;
+    ends := 'infinity';
+    fault := NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.judge_client_assertion(jsonb) IS
+'Internal: whose client assertion it is, or the fault: bad-assertion with a detail, '
+'unknown-client, banned, replayed-assertion. Its audience must be pg_principal.issuer and nothing '
+'else, its end at most five minutes off, its jti new.';

@@ -1,0 +1,244 @@
+-- Grants of delegation: which agent may act for which person, and what ends with them.
+
+CREATE OR REPLACE FUNCTION auth.end_dependents(ids uuid[], reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended record;
+BEGIN
+    FOR ended IN
+        SELECT s.id, s.user_id FROM auth.sessions s
+        WHERE s.depends_on && ids AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+        ORDER BY s.user_id, s.id
+    LOOP
+        PERFORM auth.lock_audit_head(ended.user_id); -- before sessions, as everywhere
+        PERFORM auth.write_revocation(ended.id, end_dependents.reason);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.end_dependents(uuid[], text) IS
+'Internal: ends the delegated tokens that hang on sessions, agents or grants that are gone.';
+
+CREATE OR REPLACE FUNCTION auth.end_dependents_of() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.end_dependents(ARRAY[OLD.id], TG_ARGV[0]);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.end_dependents_of() IS
+'Internal: trigger that ends the delegated tokens that hang on a session, an agent or a grant.';
+CREATE OR REPLACE TRIGGER end_dependents AFTER UPDATE ON auth.users
+    FOR EACH ROW WHEN (OLD.session_generation <> NEW.session_generation OR OLD.kind <> NEW.kind
+        OR OLD.owner_generation <> NEW.owner_generation)
+    EXECUTE FUNCTION auth.end_dependents_of('agent banned');
+CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.users
+    FOR EACH ROW EXECUTE FUNCTION auth.end_dependents_of('agent deleted');
+CREATE OR REPLACE TRIGGER end_dependents AFTER UPDATE ON auth.sessions
+    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
+    EXECUTE FUNCTION auth.end_dependents_of('session ended');
+CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.sessions
+    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND OLD.expires_at > clock_timestamp())
+    EXECUTE FUNCTION auth.end_dependents_of('session deleted');
+CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.delegations
+    FOR EACH ROW EXECUTE FUNCTION auth.end_dependents_of('delegation ended');
+
+CREATE OR REPLACE FUNCTION auth.store_delegation(person auth.users, agent auth.users,
+    scopes text[], ends timestamptz, by uuid) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_id uuid := gen_random_uuid();
+BEGIN
+    PERFORM auth.lock_audit_head(person.id); -- before the grant, as whoever exchanges a token
+    -- one that is replaced ends, and with it what was got by it
+    DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id;
+    INSERT INTO auth.delegations (id, person_id, agent_id, person_generation, agent_generation,
+        scopes, created_at, expires_at, granted_by)
+    VALUES (new_id, person.id, agent.id, person.owner_generation, agent.owner_generation,
+        ARRAY(SELECT DISTINCT s FROM unnest(store_delegation.scopes) AS s ORDER BY s),
+        clock_timestamp(), ends, by);
+    PERFORM auth.audit(person.id, person.email,
+        '{"delegation": {"previous": null, "current": "granted"}}', NULL, jsonb_build_object(
+            'delegationId', new_id, 'agent', agent.email, 'scopes', scopes,
+            'expiresAt', auth.iso_time(ends)));
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION auth.store_delegation(auth.users, auth.users, text[], timestamptz, uuid) IS
+'Internal: a grant in place of the one before of the same two.';
+
+CREATE OR REPLACE FUNCTION auth.delegate(person text, agent text, ttl text DEFAULT '30d',
+    scopes text[] DEFAULT '{}') RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ttl_seconds bigint := auth.parse_ttl(coalesce(ttl, ''));
+    the_agent auth.users;
+    the_person auth.users;
+BEGIN
+    PERFORM auth.check_scopes(scopes);
+    SELECT * INTO the_agent FROM auth.users u WHERE u.email = auth.known_email(delegate.agent)
+        FOR SHARE;
+    SELECT * INTO the_person FROM auth.users u WHERE u.email = auth.known_email(delegate.person)
+        FOR SHARE;
+    IF the_agent.id IS NULL OR the_person.id IS NULL THEN
+        PERFORM auth.raise_error('user_missing', coalesce(CASE WHEN the_agent.id IS NULL
+            THEN delegate.agent ELSE delegate.person END, 'NULL'));
+    ELSIF the_agent.kind <> 'service_account' THEN
+        PERFORM auth.raise_error('delegation_refused', the_agent.email || ' is no service account');
+    ELSIF the_person.kind <> 'person' THEN
+        PERFORM auth.raise_error('delegation_refused', the_person.email || ' is no person');
+    END IF;
+    RETURN auth.store_delegation(the_person, the_agent, coalesce(scopes, '{}'),
+        clock_timestamp() + ttl_seconds * interval '1 second', NULL);
+END
+$$;
+COMMENT ON FUNCTION auth.delegate(text, text, text, text[]) IS
+'For operators: lets an agent, a service account, act for a person at /oauth/token (RFC 8693) for '
+'that long and with those scopes, in place of a grant of before, whose tokens end. Returns its id. '
+'42704 for nobody, 22023 for another kind of principal.';
+
+CREATE OR REPLACE FUNCTION auth.end_delegation(id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone auth.delegations;
+BEGIN
+    -- before the grant, as whoever exchanges a token
+    PERFORM auth.lock_audit_head(d.person_id) FROM auth.delegations d
+    WHERE d.id = end_delegation.id;
+    DELETE FROM auth.delegations d WHERE d.id = end_delegation.id RETURNING * INTO gone;
+    IF gone.id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM auth.audit(gone.person_id, (SELECT u.email FROM auth.users u
+        WHERE u.id = gone.person_id), '{"delegation": {"previous": "active", "current": "ended"}}',
+        NULL, jsonb_build_object('delegationId', gone.id, 'agent', (SELECT u.email
+            FROM auth.users u WHERE u.id = gone.agent_id)));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.end_delegation(uuid) IS
+'For operators: ends a grant, and every token that was got by it, at the next statement '
+'everywhere. False when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.list_delegations(email text DEFAULT NULL, OUT id uuid,
+    OUT person text, OUT agent text, OUT scopes text[], OUT created_at timestamptz,
+    OUT expires_at timestamptz, OUT state text, OUT granted_by text) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT d.id, p.email, a.email, d.scopes, d.created_at, d.expires_at,
+        CASE WHEN d.expires_at <= clock_timestamp() THEN 'expired'
+            WHEN p.owner_generation <> d.person_generation
+                OR a.owner_generation <> d.agent_generation THEN 'void' ELSE 'live' END,
+        (SELECT b.email FROM auth.users b WHERE b.id = d.granted_by)
+    FROM auth.delegations d JOIN auth.users p ON p.id = d.person_id
+        JOIN auth.users a ON a.id = d.agent_id
+    WHERE list_delegations.email IS NULL
+        OR lower(btrim(list_delegations.email) COLLATE "C") IN (p.email, a.email)
+    ORDER BY p.email, a.email;
+END;
+COMMENT ON FUNCTION auth.list_delegations(text) IS
+'For operators: which agents may act for a person, or for whom an agent may act; with NULL all. '
+'state: live, expired, or void: one of the two addresses has a new owner.';
+
+CREATE OR REPLACE FUNCTION auth.my_delegations() RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('delegations', (SELECT coalesce(jsonb_agg(
+        jsonb_build_object('id', l.id, 'person', l.person, 'agent', l.agent, 'scopes', l.scopes,
+            'createdAt', auth.iso_time(l.created_at), 'expiresAt', auth.iso_time(l.expires_at),
+            'state', l.state) ORDER BY l.person, l.agent), '[]')
+        FROM auth.list_delegations(auth.email()) AS l)))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.my_delegations() IS
+'The grants of delegation of the caller: 200 {delegations: [...]} with those where it is the person '
+'or the agent; 401.';
+
+CREATE OR REPLACE FUNCTION auth.delegate_to(agent text, ttl text DEFAULT '30d',
+    scopes text[] DEFAULT '{}', person uuid DEFAULT NULL, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose uuid := coalesce(person, auth.uid());
+    refused auth.auth_result := CASE WHEN whose IS DISTINCT FROM auth.uid()
+        THEN auth.refusal_of_caller('ADMIN') ELSE auth.refusal_of_caller() END;
+    problem constant text := 'The delegation was refused';
+    ttl_seconds bigint;
+    the_agent auth.users;
+    the_person auth.users;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    BEGIN
+        ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
+        PERFORM auth.check_scopes(scopes);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RETURN auth.bad_field(problem, CASE WHEN ttl_seconds IS NULL THEN 'ttl' ELSE 'scopes' END,
+            'is malformed');
+    END;
+    SELECT * INTO the_agent FROM auth.users u
+    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND u.kind = 'service_account'
+        FOR SHARE;
+    SELECT * INTO the_person FROM auth.users u WHERE u.id = whose FOR SHARE;
+    IF the_agent.id IS NULL THEN
+        RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
+    ELSIF the_person.id IS NULL THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    ELSIF the_person.kind <> 'person' THEN
+        RETURN auth.bad_field(problem, 'userId', 'must be that of a person');
+    END IF;
+    RETURN ROW(true, 201, NULL, jsonb_build_object('id', auth.store_delegation(the_person,
+        the_agent, coalesce(scopes, '{}'), clock_timestamp() + ttl_seconds * interval '1 second',
+        auth.uid())))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.delegate_to(text, text, text[], uuid, jsonb) IS
+'Lets an agent act for the caller, for ADMIN for anybody (person): see auth.delegate(). 201 {id}; '
+'400 naming the bad field, 401, 403, 404. An agent that acts for somebody cannot pass that on.';
+
+CREATE OR REPLACE FUNCTION auth.revoke_delegation(id uuid, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    is_admin boolean := (auth.refusal_of_caller('ADMIN')).ok IS NULL;
+BEGIN
+    IF refused.ok IS NOT NULL AND NOT is_admin THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    IF NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = revoke_delegation.id
+        AND (is_admin OR auth.uid() IN (d.person_id, d.agent_id))) THEN
+        RETURN auth.refusal(404, 'unknown-delegation', 'Delegation not found');
+    END IF;
+    PERFORM auth.end_delegation(revoke_delegation.id);
+    RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.revoke_delegation(uuid, jsonb) IS
+'Ends a grant of the caller, as the person or as the agent, for ADMIN anybody''s, with every token '
+'that was got by it. 200 {success: true}; 401; 404 when there is none, or it is somebody else''s.';
+
+CREATE OR REPLACE FUNCTION auth.delete_delegations() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM auth.delegations;
+    ELSE
+        DELETE FROM auth.delegations d USING gone g WHERE g.id IN (d.person_id, d.agent_id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.delete_delegations() IS
+'Internal: trigger that deletes the grants of deleted principals.';
+CREATE OR REPLACE TRIGGER delete_delegations AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_delegations();
+CREATE OR REPLACE TRIGGER delete_all_delegations AFTER TRUNCATE ON auth.users
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_delegations();

@@ -1,0 +1,240 @@
+-- Trusted issuers: whose tokens are exchanged for ours, and which of them is whose.
+
+CREATE OR REPLACE FUNCTION auth.trust_issuer(
+    issuer text, audiences text[], jwks jsonb DEFAULT NULL, jwks_url text DEFAULT NULL,
+    algorithms text[] DEFAULT '{RS256,ES256}', max_life text DEFAULT '1h',
+    required_claims text[] DEFAULT '{}', single_use boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    longest bigint := auth.parse_ttl(coalesce(max_life, ''));
+    known constant text[] := '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}';
+    problem text := CASE
+        WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
+        WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'
+        WHEN audiences IS NULL OR array_position(audiences, NULL) > 0 THEN 'audiences are missing'
+        WHEN coalesce(cardinality(algorithms), 0) = 0 OR NOT algorithms <@ known
+            THEN 'algorithms are some of ' || array_to_string(known, ', ')
+        WHEN required_claims IS NULL OR array_position(required_claims, NULL) > 0
+            OR single_use IS NULL THEN 'required_claims and single_use are not NULL'
+        WHEN jwks IS NULL AND jwks_url IS NULL THEN 'either jwks or jwks_url is needed'
+        WHEN jwks_url !~ '^https://[^/?#[:space:]@]+(/[^#[:space:]]*)?$'
+            THEN 'jwks_url is an https:// URL'
+    END;
+BEGIN
+    IF problem IS NOT NULL THEN
+        PERFORM auth.raise_error('issuer_refused', problem);
+    END IF;
+    IF jwks IS NOT NULL THEN
+        PERFORM auth.check_issuer_keys(jwks);
+    END IF;
+    INSERT INTO auth.trusted_issuers AS t (issuer, jwks, jwks_url, audiences, algorithms, max_life,
+        required_claims, single_use, created_at, keys_read_at)
+    VALUES (trust_issuer.issuer, trust_issuer.jwks, trust_issuer.jwks_url, trust_issuer.audiences,
+        trust_issuer.algorithms, longest, trust_issuer.required_claims, trust_issuer.single_use,
+        clock_timestamp(), CASE WHEN trust_issuer.jwks IS NOT NULL THEN clock_timestamp() END)
+    ON CONFLICT ON CONSTRAINT trusted_issuers_pkey DO UPDATE SET
+        jwks = coalesce(excluded.jwks, CASE WHEN t.jwks_url = excluded.jwks_url THEN t.jwks END),
+        jwks_url = excluded.jwks_url, audiences = excluded.audiences,
+        algorithms = excluded.algorithms, max_life = excluded.max_life,
+        required_claims = excluded.required_claims, single_use = excluded.single_use,
+        keys_read_at = coalesce(excluded.keys_read_at, t.keys_read_at);
+    PERFORM auth.audit_later('{"trustedIssuer": {"previous": null, "current": "trusted"}}',
+        jsonb_build_object('issuer', issuer, 'audiences', audiences, 'algorithms', algorithms,
+            'maxLife', longest, 'requiredClaims', required_claims, 'singleUse', single_use));
+END
+$$;
+COMMENT ON FUNCTION auth.trust_issuer(text, text[], jsonb, text, text[], text, text[], boolean) IS
+'Lets tokens of an issuer be exchanged at /oauth/token by the rules of auth.map_claims(), or '
+'changes how. audiences: one must be in aud; empty: the token must have none. jwks: its keys, or '
+'jwks_url: where it publishes them, for auth.store_issuer_keys(). max_life: the longest that a '
+'token may live, as auth.issue() reads it. single_use: each is good once. 22023 for what cannot be.';
+
+CREATE OR REPLACE FUNCTION auth.check_issuer_keys(jwks jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen record;
+BEGIN
+    IF jsonb_typeof(jwks->'keys') IS DISTINCT FROM 'array' THEN
+        PERFORM auth.raise_error('key_set_refused', 'it is no JWK Set');
+    ELSIF octet_length(jwks::text) > 262144 THEN
+        PERFORM auth.raise_error('key_set_refused', 'it is longer than 256 kB');
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(jwks->'keys') AS k
+        WHERE k->>'kty' = 'oct' OR k ?| '{d,k,p,q}') THEN
+        PERFORM auth.raise_error('key_set_refused', 'it has keys that are not public');
+    END IF;
+    seen := auth.read_assertion('e30.e30.', jwks); -- raises what is wrong with the set
+END
+$$;
+COMMENT ON FUNCTION auth.check_issuer_keys(jsonb) IS
+'Internal: 22023 for what is no set of public keys.';
+
+CREATE OR REPLACE FUNCTION auth.store_issuer_keys(issuer text, jwks jsonb) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.check_issuer_keys(jwks);
+    UPDATE auth.trusted_issuers t SET jwks = store_issuer_keys.jwks,
+        keys_read_at = clock_timestamp()
+    WHERE t.issuer = store_issuer_keys.issuer;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION auth.store_issuer_keys(text, jsonb) IS
+'The keys that an issuer publishes now, in place of those before: whoever fetches them from its '
+'jwks_url brings them. False when it is not trusted. 22023 for what is no set of public keys: then '
+'those before stay.';
+
+CREATE OR REPLACE FUNCTION auth.distrust_issuer(issuer text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule record;
+BEGIN
+    -- first: who exchanges a token holds it
+    DELETE FROM auth.trusted_issuers t WHERE t.issuer = distrust_issuer.issuer;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    FOR rule IN DELETE FROM auth.issuer_rules r WHERE r.issuer = distrust_issuer.issuer
+        RETURNING r.user_id, r.id
+    LOOP
+        PERFORM auth.end_credential(rule.user_id, rule.id, 'issuer no longer trusted');
+    END LOOP;
+    PERFORM auth.audit_later('{"trustedIssuer": {"previous": "trusted", "current": "removed"}}',
+        jsonb_build_object('issuer', issuer));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.distrust_issuer(text) IS
+'Trusts an issuer no more: its rules go, and every token that was got with one of its tokens ends. '
+'False when it is not trusted.';
+
+CREATE OR REPLACE FUNCTION auth.claim_leaves(claims jsonb, OUT path text[], OUT value jsonb)
+    RETURNS SETOF record
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    WITH RECURSIVE walk (path, value) AS (
+        SELECT ARRAY[e.key], e.value FROM jsonb_each(claim_leaves.claims) AS e
+        UNION ALL
+        SELECT w.path || e.key, e.value
+        FROM walk w, LATERAL jsonb_each(CASE jsonb_typeof(w.value) WHEN 'object' THEN w.value
+            ELSE '{}' END) AS e
+    )
+    SELECT w.path, w.value FROM walk w
+    WHERE jsonb_typeof(w.value) <> 'object' OR w.value = '{}' ORDER BY w.path;
+END;
+COMMENT ON FUNCTION auth.claim_leaves(jsonb) IS
+'Internal: what stands at the ends of nested objects, and where.';
+
+CREATE OR REPLACE FUNCTION auth.rule_faults(rule jsonb, claims jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    -- an array holds a value; otherwise it is that very value, a string no number and no truth value
+    SELECT ARRAY(
+        SELECT array_to_string(l.path, '.') || CASE WHEN f.found IS NULL THEN ' is missing'
+            ELSE ' is ' || left(f.found::text, 100) || ', not ' || l.value::text END
+        FROM auth.claim_leaves(rule_faults.rule) AS l,
+            LATERAL (SELECT rule_faults.claims #> l.path AS found) AS f
+        WHERE (f.found = l.value OR jsonb_typeof(f.found) = 'array'
+            AND EXISTS (SELECT FROM jsonb_array_elements(CASE jsonb_typeof(f.found)
+                WHEN 'array' THEN f.found ELSE '[]' END) AS e (item)
+                WHERE e.item = l.value)) IS NOT TRUE);
+END;
+COMMENT ON FUNCTION auth.rule_faults(jsonb, jsonb) IS
+'Internal: which claims of a rule a token has not, or with another value; empty when it matches.';
+
+CREATE OR REPLACE FUNCTION auth.map_claims(issuer text, email text, claims jsonb,
+    scopes text[] DEFAULT '{}') RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    principal auth.users;
+    rule auth.issuer_rules;
+    former uuid;
+BEGIN
+    PERFORM auth.check_scopes(scopes);
+    IF jsonb_typeof(claims) IS DISTINCT FROM 'object' OR claims = '{}' THEN
+        PERFORM auth.raise_error('rule_refused', 'claims are an object that names some');
+    ELSIF EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
+        WHERE jsonb_typeof(l.value) NOT IN ('string', 'number', 'boolean')) THEN
+        PERFORM auth.raise_error('rule_refused', 'the value of a claim is a string, number or boolean');
+    ELSIF NOT EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
+        WHERE l.path[1] NOT IN ('iss', 'aud', 'exp', 'iat', 'nbf')) THEN
+        PERFORM auth.raise_error('rule_refused', 'it names nothing that tells tokens of the issuer apart');
+    END IF;
+    PERFORM FROM auth.trusted_issuers t WHERE t.issuer = map_claims.issuer FOR KEY SHARE;
+    IF NOT FOUND THEN
+        PERFORM auth.raise_error('issuer_missing', coalesce(issuer, 'NULL'));
+    END IF;
+    principal := auth.hold_client(map_claims.email);
+    rule.id := gen_random_uuid();
+    DELETE FROM auth.issuer_rules r WHERE r.issuer = map_claims.issuer
+        AND r.user_id = principal.id RETURNING r.id INTO former;
+    INSERT INTO auth.issuer_rules (id, issuer, user_id, owner_generation, claims, scopes, created_at)
+    VALUES (rule.id, map_claims.issuer, principal.id, principal.owner_generation,
+        map_claims.claims, ARRAY(SELECT DISTINCT s FROM unnest(map_claims.scopes) AS s ORDER BY s),
+        clock_timestamp());
+    IF former IS NOT NULL THEN
+        PERFORM auth.end_credential(principal.id, former, 'rule replaced');
+    END IF;
+    PERFORM auth.audit(principal.id, principal.email,
+        '{"issuerRule": {"previous": null, "current": "added"}}', NULL, jsonb_build_object(
+            'ruleId', rule.id, 'issuer', issuer, 'claims', claims, 'scopes', scopes));
+    RETURN rule.id;
+END
+$$;
+COMMENT ON FUNCTION auth.map_claims(text, text, jsonb, text[]) IS
+'Which token of a trusted issuer is a service account: {"repository_id": "74", "kubernetes.io": '
+'{"namespace": "prod"}} wants every one of these claims with exactly this value; of a claim that '
+'is an array one element. In place of a rule of before for the same account, whose tokens end. '
+'scopes: what such a token is exchanged for. Returns the rule''s id.';
+
+CREATE OR REPLACE FUNCTION auth.unmap_claims(issuer text, email text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone auth.issuer_rules;
+BEGIN
+    DELETE FROM auth.issuer_rules r USING auth.users u
+    WHERE r.issuer = unmap_claims.issuer AND r.user_id = u.id
+        AND u.email = auth.known_email(unmap_claims.email)
+    RETURNING r.* INTO gone;
+    IF gone.id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM auth.end_credential(gone.user_id, gone.id, 'rule removed');
+    PERFORM auth.audit(gone.user_id, auth.known_email(unmap_claims.email),
+        '{"issuerRule": {"previous": "active", "current": "removed"}}', NULL,
+        jsonb_build_object('ruleId', gone.id, 'issuer', gone.issuer));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.unmap_claims(text, text) IS
+'Takes a service account''s rule away, and ends every token that was got by it. False when there is '
+'none.';
+
+CREATE OR REPLACE FUNCTION auth.list_issuers(OUT issuer text, OUT audiences text[],
+    OUT algorithms text[], OUT max_life integer, OUT required_claims text[], OUT single_use boolean,
+    OUT jwks_url text, OUT keys integer, OUT keys_read_at timestamptz, OUT rules bigint)
+    RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT t.issuer, t.audiences, t.algorithms, t.max_life, t.required_claims, t.single_use,
+        t.jwks_url, coalesce(jsonb_array_length(t.jwks->'keys'), 0), t.keys_read_at,
+        (SELECT count(*) FROM auth.issuer_rules r JOIN auth.users u ON u.id = r.user_id
+            AND u.owner_generation = r.owner_generation WHERE r.issuer = t.issuer)
+    FROM auth.trusted_issuers t ORDER BY t.issuer COLLATE "C";
+END;
+COMMENT ON FUNCTION auth.list_issuers() IS
+'The trusted issuers: what their tokens must be like, how many keys of theirs are known since when, '
+'and how many rules there are.';
+
+CREATE OR REPLACE FUNCTION auth.list_issuer_rules(issuer text DEFAULT NULL, OUT rule_id uuid,
+    OUT rule_issuer text, OUT email text, OUT claims jsonb, OUT scopes text[],
+    OUT created_at timestamptz) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT r.id, r.issuer, u.email, r.claims, r.scopes, r.created_at
+    FROM auth.issuer_rules r
+        JOIN auth.users u ON u.id = r.user_id AND u.owner_generation = r.owner_generation
+    WHERE list_issuer_rules.issuer IS NULL OR r.issuer = list_issuer_rules.issuer
+    ORDER BY r.issuer COLLATE "C", u.email;
+END;
+COMMENT ON FUNCTION auth.list_issuer_rules(text) IS
+'The rules of a trusted issuer, or with NULL of all.';

@@ -1,0 +1,178 @@
+-- Token exchange (RFC 8693): an agent gets a token of the person it acts for.
+
+CREATE OR REPLACE FUNCTION auth.refuse_delegation(person auth.users, agent auth.users, reason text)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- in the chain of the agent, which is proven; what nobody proved is nobody's
+    whose auth.users := CASE WHEN agent.id IS NOT NULL THEN agent ELSE person END;
+    told jsonb := jsonb_strip_nulls(jsonb_build_object('onBehalfOf', person.email, 'actor',
+        agent.email));
+BEGIN
+    PERFORM auth.count_up('auth.delegation.failures', reason);
+    IF auth.audit_failure(coalesce(whose.id, auth.nobody()), whose.email,
+        jsonb_build_object('delegation', jsonb_build_object('previous', NULL, 'current', 'refused',
+            'reason', reason)), reason, nullif(told, '{}'), whose.id IS NOT NULL) THEN
+        PERFORM auth.log_event(jsonb_build_object('event', 'auth.delegation.failure', 'userId',
+            whose.id, 'reason', reason, 'metadata', told || jsonb_strip_nulls(
+                jsonb_build_object('ip', (auth.request_context()).ip))));
+    END IF;
+    -- RFC 8693, section 2.2.2
+    RETURN auth.oauth_error(400, 'invalid_request', 'The exchange is not allowed', reason);
+END
+$$;
+COMMENT ON FUNCTION auth.refuse_delegation(auth.users, auth.users, text) IS
+'Internal: counts, audits and logs a refused token exchange; the entry names both.';
+
+CREATE OR REPLACE FUNCTION auth.shown_session(token text, OUT claims jsonb,
+    OUT session auth.sessions, OUT principal auth.users) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen constant record := auth.examine_token(token);
+BEGIN
+    IF seen.claims IS NULL THEN
+        RETURN;
+    END IF;
+    -- whoever ends the session, or bans its owner, waits: what hangs on either ends with it
+    SELECT * INTO principal FROM auth.users u WHERE u.id = (seen.claims->>'sub')::uuid FOR SHARE;
+    IF principal.id IS NULL THEN -- a project key, or deleted a moment ago
+        RETURN;
+    END IF;
+    PERFORM auth.lock_audit_head(principal.id); -- before sessions, as everywhere
+    SELECT * INTO session FROM auth.sessions s WHERE s.id = (seen.claims->>'session_id')::uuid
+        AND s.revoked_at IS NULL AND s.generation = principal.session_generation FOR SHARE;
+    IF session.id IS NOT NULL AND NOT auth.is_banned(principal) THEN
+        claims := seen.claims;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.shown_session(text) IS
+'Internal: what a live token says, its session and principal, both held as they are until the '
+'transaction ends. claims is NULL when it is dead.';
+
+CREATE OR REPLACE FUNCTION auth.own_scopes(claims jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT coalesce(string_to_array(nullif(own_scopes.claims->>'scope', ''), ' '), '{}');
+END;
+COMMENT ON FUNCTION auth.own_scopes(jsonb) IS 'Internal: the scopes that a token carries.';
+
+CREATE OR REPLACE FUNCTION auth.common_scopes(a text[], b text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT ARRAY(SELECT s FROM unnest(common_scopes.a) WITH ORDINALITY AS u (s, n)
+        WHERE s = ANY (common_scopes.b) ORDER BY n);
+END;
+COMMENT ON FUNCTION auth.common_scopes(text[], text[]) IS 'Internal: those that are in both.';
+
+CREATE OR REPLACE FUNCTION auth.open_delegated(person auth.users, agent auth.users, act jsonb,
+    grant_id uuid, depends_on uuid[], scopes text[], ttl_seconds bigint) RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_id uuid := gen_random_uuid();
+    issued_at bigint := floor(extract(epoch FROM clock_timestamp()));
+    ends timestamptz := to_timestamp(issued_at + ttl_seconds);
+    request record := auth.request_context();
+    token text;
+BEGIN
+    INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
+        user_agent, credential_id, depends_on)
+    VALUES (new_id, person.id, person.session_generation, 'oauth', nullif(scopes, '{}'),
+        clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
+        open_delegated.depends_on);
+    token := auth.mint_access_token(person, new_id, issued_at, ttl_seconds,
+        array_to_string(scopes, ' '), agent.id::text, act);
+    PERFORM auth.audit_as(agent.id, agent.email, person.id, person.email,
+        '{"token": {"previous": null, "current": "issued"}}', NULL,
+        jsonb_strip_nulls(jsonb_build_object('grant', 'token-exchange', 'sessionId', new_id,
+            'onBehalfOf', person.email, 'actor', agent.email, 'delegationId', grant_id,
+            'scopes', nullif(scopes, '{}'), 'expiresAt', auth.iso_time(ends))));
+    RETURN ROW(true, 200, NULL, jsonb_strip_nulls(jsonb_build_object('access_token', token,
+        'issued_token_type', 'urn:ietf:params:oauth:token-type:access_token',
+        'token_type', 'Bearer', 'expires_in', ttl_seconds,
+        'scope', nullif(array_to_string(scopes, ' '), ''))))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.open_delegated(auth.users, auth.users, jsonb, uuid, uuid[], text[], bigint) IS
+'Internal: a session of the person with the one token that the agent gets for it. It ends with '
+'whatever depends_on names.';
+
+CREATE OR REPLACE FUNCTION auth.grant_token_exchange(request jsonb, client uuid, context jsonb)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    types constant text[] := '{urn:ietf:params:oauth:token-type:access_token,urn:ietf:params:oauth:token-type:jwt}';
+    subject record;
+    actor record;
+    person auth.users;
+    agent auth.users;
+    granted auth.delegations;
+    act jsonb;
+    chain uuid[];
+    scopes text[];
+    life bigint;
+BEGIN
+    IF NOT request ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'A subject_token, an actor_token and the '
+            'type of each are needed');
+    ELSIF request->>'subject_token_type' <> ALL (types) OR request->>'actor_token_type' <> ALL (types)
+        OR coalesce(request->>'requested_token_type', types[1]) <> ALL (types) THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are exchanged');
+    END IF;
+    -- the agent first, as where a grant ends
+    actor := auth.shown_session(request->>'actor_token');
+    agent := actor.principal;
+    IF actor.claims IS NULL THEN
+        RETURN auth.refuse_delegation(NULL, NULL, 'actor-token-dead');
+    ELSIF agent.kind <> 'service_account' OR actor.claims ? 'act' THEN
+        RETURN auth.refuse_delegation(NULL, agent, 'actor-not-an-agent');
+    ELSIF client <> agent.id THEN
+        RETURN auth.refuse_delegation(NULL, agent, 'another-client');
+    END IF;
+    subject := auth.shown_session(request->>'subject_token');
+    person := subject.principal;
+    IF subject.claims IS NULL THEN
+        RETURN auth.refuse_delegation(NULL, agent, 'subject-token-dead');
+    ELSIF person.kind <> 'person' THEN
+        RETURN auth.refuse_delegation(NULL, agent, 'subject-not-a-person');
+    END IF;
+    act := jsonb_strip_nulls(jsonb_build_object('sub', agent.id, 'act', subject.claims->'act'));
+    chain := auth.chain_of(act);
+    IF cardinality(chain) > current_setting('pg_principal.max_delegation_chain')::integer
+        OR agent.id = ANY (chain[2:]) THEN
+        RETURN auth.refuse_delegation(person, agent, 'chain-too-long');
+    END IF;
+    -- whoever ends the grant waits
+    SELECT * INTO granted FROM auth.delegations d
+    WHERE d.person_id = person.id AND d.agent_id = agent.id
+        AND d.person_generation = person.owner_generation
+        AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp()
+    FOR SHARE;
+    IF granted.id IS NULL THEN
+        RETURN auth.refuse_delegation(person, agent, 'not-delegated');
+    END IF;
+    scopes := auth.common_scopes(granted.scopes, auth.own_scopes(actor.claims));
+    -- a sign-in has no scopes because it is the person, not because it may nothing
+    IF subject.claims ? 'scope' OR (subject.session).origin <> 'sign_in' THEN
+        scopes := auth.common_scopes(scopes, auth.own_scopes(subject.claims));
+    END IF;
+    scopes := auth.narrowed_scopes(request->>'scope', scopes);
+    IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
+        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+    END IF;
+    life := floor(extract(epoch FROM least(to_timestamp((subject.claims->>'exp')::double precision),
+        to_timestamp((actor.claims->>'exp')::double precision), granted.expires_at,
+        (subject.session).expires_at, (actor.session).expires_at)))::bigint
+        - ceil(extract(epoch FROM clock_timestamp()))::bigint;
+    life := least(life, auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
+    IF life < 1 THEN
+        RETURN auth.refuse_delegation(person, agent, 'expired');
+    END IF;
+    RETURN auth.open_delegated(person, agent, act, granted.id,
+        chain || ARRAY[(subject.session).id, (actor.session).id, granted.id]
+            || coalesce((subject.session).depends_on, '{}'), scopes, life);
+END
+$$;
+COMMENT ON FUNCTION auth.grant_token_exchange(jsonb, uuid, jsonb) IS
+'Internal: a token of the person whose token is shown, with the agent whose token is shown as its '
+'actor: no more scopes than the grant, the agent and the person''s token have, and no longer a life.';

@@ -1,0 +1,248 @@
+-- The grants of the token endpoint.
+
+CREATE OR REPLACE FUNCTION auth.refuse_assertion(principal auth.users, reason text, detail jsonb)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.count_up('auth.assertion.failures', reason);
+    IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email,
+        jsonb_build_object('assertion', jsonb_build_object('previous', NULL, 'current', 'refused',
+            'reason', reason)), reason, nullif(jsonb_strip_nulls(detail), '{}')) THEN
+        PERFORM auth.log_event(jsonb_build_object('event', 'auth.assertion.failure', 'userId',
+            principal.id, 'reason', reason, 'metadata', jsonb_strip_nulls(
+                detail || jsonb_build_object('ip', (auth.request_context()).ip))));
+    END IF;
+    RETURN auth.oauth_error(400, 'invalid_grant', 'The assertion is not accepted', reason);
+END
+$$;
+COMMENT ON FUNCTION auth.refuse_assertion(auth.users, text, jsonb) IS
+'Internal: counts, audits and logs a refused token of a trusted issuer, or what passes for one.';
+
+CREATE OR REPLACE FUNCTION auth.judge_foreign_token(token text, OUT trusted auth.trusted_issuers,
+    OUT claims jsonb, OUT fault text) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now_s numeric := extract(epoch FROM clock_timestamp());
+    skew bigint := auth.seconds('clock_skew');
+    said record := auth.peek_assertion(token);
+    seen record;
+BEGIN
+    SELECT * INTO trusted FROM auth.trusted_issuers t WHERE t.issuer = said.claims->>'iss';
+    IF said.claims IS NULL THEN
+        fault := coalesce(said.fault, 'malformed');
+    ELSIF trusted.issuer IS NULL THEN
+        fault := 'issuer not trusted';
+    ELSIF trusted.jwks IS NULL THEN
+        fault := 'keys of the issuer not known yet';
+    ELSIF said.header->>'alg' <> ALL (trusted.algorithms) THEN
+        fault := 'algorithm not accepted';
+    ELSIF lower(coalesce(said.header->>'typ', 'jwt')) NOT IN
+        ('jwt', 'jose', 'at+jwt', 'application/jwt', 'application/at+jwt') THEN
+        fault := 'wrong type';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RETURN;
+    END IF;
+    seen := auth.read_assertion(token, trusted.jwks);
+    claims := seen.claims;
+    fault := CASE
+        WHEN seen.fault IS NOT NULL THEN seen.fault
+        WHEN claims->>'iss' IS DISTINCT FROM trusted.issuer THEN 'wrong issuer'
+        WHEN trusted.audiences = '{}' AND claims ? 'aud' THEN 'wrong audience'
+        WHEN trusted.audiences <> '{}' AND (CASE jsonb_typeof(claims->'aud')
+            WHEN 'array' THEN claims->'aud' ?| trusted.audiences
+            ELSE claims->>'aud' = ANY (trusted.audiences) END) IS NOT TRUE THEN 'wrong audience'
+        WHEN (claims->>'iat')::numeric > now_s + skew THEN 'iat is in the future'
+        WHEN (claims->>'exp')::numeric - coalesce((claims->>'iat')::numeric, now_s)
+            > trusted.max_life THEN 'lives too long'
+        WHEN (claims->>'exp')::numeric - now_s > trusted.max_life + skew THEN 'lives too long'
+        WHEN NOT claims ?& trusted.required_claims THEN 'a required claim is missing'
+    END;
+END
+$$;
+COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
+'Internal: what a token of a trusted issuer says, or why it is not accepted, whoever it may stand '
+'for.';
+
+CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, OUT rule_id uuid,
+    OUT principal auth.users, OUT scopes text[], OUT faults text[]) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.id, u, r.scopes, auth.rule_faults(r.claims, matching_rules.claims)
+    FROM auth.issuer_rules r
+        JOIN auth.users u ON u.id = r.user_id AND u.owner_generation = r.owner_generation
+    WHERE r.issuer = matching_rules.issuer AND u.kind = 'service_account' ORDER BY u.email;
+END;
+COMMENT ON FUNCTION auth.matching_rules(text, jsonb) IS
+'Internal: the rules of an issuer and what of each does not fit the claims.';
+
+CREATE OR REPLACE FUNCTION auth.test_issuer_token(token text, OUT email text, OUT rule_id uuid,
+    OUT matches boolean, OUT faults text[]) RETURNS SETOF record
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    judged record := auth.judge_foreign_token(coalesce(token, ''));
+BEGIN
+    IF judged.fault IS NOT NULL THEN
+        faults := ARRAY[judged.fault];
+        matches := false;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT (m.principal).email, m.rule_id, m.faults = '{}', m.faults
+    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m
+    ORDER BY m.faults <> '{}', cardinality(m.faults), (m.principal).email;
+END
+$$;
+COMMENT ON FUNCTION auth.test_issuer_token(text) IS
+'What would become of a token of a trusted issuer at /oauth/token: each rule of the issuer, whether '
+'it matches and what does not fit. One row without an email, with the reason, when the token itself '
+'is not accepted. Nothing is minted, and the token is not used up.';
+
+CREATE OR REPLACE FUNCTION auth.grant_jwt_bearer(request jsonb, client uuid, context jsonb)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    judged record := auth.judge_foreign_token(request->>'assertion');
+    told jsonb;
+    found_rule record;
+    names text[];
+    ends timestamptz;
+    scopes text[];
+BEGIN
+    told := jsonb_build_object('issuer', left((judged.trusted).issuer, 200),
+        'subject', left(judged.claims->>'sub', 200), 'detail', left(judged.fault, 300));
+    IF judged.fault IS NOT NULL THEN
+        RETURN auth.refuse_assertion(NULL, 'bad-assertion', told);
+    END IF;
+    SELECT array_agg((m.principal).email ORDER BY (m.principal).email) INTO names
+    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m WHERE m.faults = '{}';
+    IF names IS NULL THEN
+        RETURN auth.refuse_assertion(NULL, 'no-rule', told);
+    ELSIF cardinality(names) > 1 THEN
+        RETURN auth.refuse_assertion(NULL, 'several-rules',
+            told || jsonb_build_object('accounts', names));
+    END IF;
+    SELECT m.* INTO found_rule
+    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m WHERE m.faults = '{}';
+    IF auth.is_banned(found_rule.principal) THEN
+        RETURN auth.refuse_assertion(found_rule.principal, 'banned', told);
+    ELSIF client IS NOT NULL AND client <> (found_rule.principal).id THEN
+        RETURN auth.refuse_assertion(found_rule.principal, 'another-client', told);
+    END IF;
+    scopes := auth.narrowed_scopes(request->>'scope', found_rule.scopes);
+    IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
+        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+    END IF;
+    ends := to_timestamp((judged.claims->>'exp')::double precision);
+    -- whoever takes the rule away waits, and ends this session too
+    PERFORM FROM auth.issuer_rules r WHERE r.id = found_rule.rule_id FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN auth.refuse_assertion(found_rule.principal, 'no-rule', told);
+    ELSIF (judged.trusted).single_use AND NOT auth.use_assertion((judged.trusted).issuer,
+        coalesce('jti ' || (judged.claims->>'jti'), 'token ' || encode(sha256(convert_to(
+            split_part(request->>'assertion', '.', 2), 'UTF8')), 'hex')), ends) THEN
+        RETURN auth.refuse_assertion(found_rule.principal, 'replayed-assertion', told);
+    END IF;
+    RETURN auth.open_access(found_rule.principal, found_rule.rule_id, scopes,
+        auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), ends,
+        (found_rule.principal).id::text, jsonb_build_object('grant', 'jwt-bearer',
+            'ruleId', found_rule.rule_id, 'issuer', (judged.trusted).issuer,
+            'subject', left(judged.claims->>'sub', 200)));
+END
+$$;
+COMMENT ON FUNCTION auth.grant_jwt_bearer(jsonb, uuid, jsonb) IS
+'Internal: a token of a trusted issuer for one of ours, which ends no later.';
+
+CREATE OR REPLACE FUNCTION auth.grant_refresh(refresh_token text, client uuid, context jsonb)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given record;
+    result auth.auth_result;
+BEGIN
+    IF client IS NOT NULL THEN
+        given := auth.read_refresh_token(refresh_token);
+        IF NOT EXISTS (SELECT FROM auth.sessions s WHERE s.id = given.session_id
+            AND s.user_id = client) THEN
+            RETURN auth.oauth_error(400, 'invalid_grant', 'The refresh token is not the client''s',
+                'another-client');
+        END IF;
+    END IF;
+    result := auth.refresh(refresh_token, context);
+    IF NOT result.ok THEN
+        RETURN auth.oauth_error(400, 'invalid_grant', 'The refresh token is not valid',
+            result.reason);
+    END IF;
+    result.payload := jsonb_build_object('access_token', result.payload->'tokens'->'accessToken',
+        'token_type', 'Bearer',
+        'expires_in', result.payload->'tokens'->'accessTokenExpiresIn',
+        'refresh_token', result.payload->'tokens'->'refreshToken');
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION auth.grant_refresh(text, uuid, jsonb) IS
+'Internal: auth.refresh() as the token endpoint answers. Sessions of a sign-in have no client: who '
+'shows none is asked for none.';
+
+CREATE OR REPLACE FUNCTION auth.oauth_token(request jsonb, basic_id text DEFAULT NULL,
+    basic_secret text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    token_exchange constant text := 'urn:ietf:params:oauth:grant-type:token-exchange';
+    jwt_bearer constant text := 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+    grant_type text := request->>'grant_type';
+    client record;
+    scopes text[];
+    is_there boolean;
+BEGIN
+    PERFORM auth.set_request_context(context);
+    IF grant_type IS NULL THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'grant_type is missing');
+    ELSIF grant_type NOT IN ('client_credentials', 'refresh_token', jwt_bearer,
+        token_exchange) THEN
+        RETURN auth.oauth_error(400, 'unsupported_grant_type', 'This grant_type is not offered');
+    ELSIF grant_type = jwt_bearer AND NOT request ? 'assertion' THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'assertion is missing');
+    ELSIF grant_type = 'refresh_token' AND NOT request ? 'refresh_token' THEN
+        RETURN auth.oauth_error(400, 'invalid_request', 'refresh_token is missing');
+    END IF;
+    client := auth.authenticate_client(request, basic_id, basic_secret);
+    IF (client.refused).ok IS NOT NULL THEN
+        RETURN client.refused;
+    ELSIF grant_type = 'refresh_token' THEN
+        RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
+    ELSIF grant_type = token_exchange THEN
+        RETURN auth.grant_token_exchange(request, (client.principal).id, context);
+    ELSIF grant_type = jwt_bearer THEN
+        RETURN auth.grant_jwt_bearer(request, (client.principal).id, context);
+    ELSIF (client.principal).id IS NULL THEN
+        RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
+    END IF;
+    scopes := auth.narrowed_scopes(request->>'scope', client.scopes);
+    IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
+        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+    END IF;
+    -- whoever revokes the secret or key waits, and ends this session too
+    PERFORM FROM auth.client_secrets s WHERE s.id = client.credential_id
+        AND s.expires_at > clock_timestamp() FOR KEY SHARE;
+    is_there := FOUND;
+    PERFORM FROM auth.client_keys k WHERE k.id = client.credential_id
+        AND k.user_id = (client.principal).id FOR KEY SHARE;
+    IF NOT (is_there OR FOUND) THEN
+        RETURN auth.refuse_client(client.principal, 'wrong-secret');
+    END IF;
+    RETURN auth.open_access(client.principal, client.credential_id, scopes,
+        auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), client.ends,
+        (client.principal).id::text, jsonb_build_object('grant', grant_type,
+            'credentialId', client.credential_id));
+END
+$$;
+COMMENT ON FUNCTION auth.oauth_token(jsonb, text, text, jsonb) IS
+'The token endpoint: a request''s fields, the client_id and secret of its Authorization: Basic, and '
+'a context as for auth.sign_in(). grant_type client_credentials (for service accounts, see '
+'auth.create_client_secret() and auth.register_client_keys()), refresh_token, jwt-bearer of RFC 7523 '
+'(for tokens of trusted issuers, auth.trust_issuer()), or token-exchange of RFC 8693 (for agents '
+'that act for a person, auth.delegate()). 200 with access_token, token_type, expires_in, '
+'scope, refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). '
+'Call it in a transaction of its own: a rollback takes back the audit entry and the counter of a '
+'refusal.';

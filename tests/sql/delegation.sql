@@ -1,0 +1,156 @@
+\getenv here PG_ABS_SRCDIR
+\set setup :here /sql/include/setup.sql
+\set teardown :here /sql/include/teardown.sql
+\i :setup
+-- Delegation (RFC 8693): an agent acts for a person, both are visible, and either end ends it.
+SET client_min_messages = warning;
+SELECT auth.push_people('[{"email": "sub-agent@example.com", "name": "Sub Agent", "kind": "service_account"}, {"email": "third-agent@example.com", "name": "Third Agent", "kind": "service_account"}]') AS pushed \gset
+SELECT created FROM auth.provision() \gset
+SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+RESET client_min_messages;
+CREATE FUNCTION pg_temp.told(r auth.auth_result) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', r.status, r.reason, r.payload->>'scope', CASE WHEN r.payload ? 'access_token' THEN 'token' END) $$;
+CREATE FUNCTION pg_temp.asked(subject text, actor text, more jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange', 'subject_token', subject, 'subject_token_type', 'urn:ietf:params:oauth:token-type:access_token',
+        'actor_token', actor, 'actor_token_type', 'urn:ietf:params:oauth:token-type:jwt') || more $$;
+CREATE FUNCTION pg_temp.exchanged(subject text, actor text, more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.told(auth.oauth_token(pg_temp.asked(subject, actor, more))) $$;
+CREATE FUNCTION pg_temp.token(subject text, actor text, more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql AS $$ SELECT (auth.oauth_token(pg_temp.asked(subject, actor, more))).payload->>'access_token' $$;
+CREATE FUNCTION pg_temp.state(token text) RETURNS text LANGUAGE sql AS $$ SELECT replace(public.regress_try(format('SELECT auth.authenticate(%L)->>''email''', token)), '28000 | token refused | ', '') $$;
+SELECT payload->'tokens'->>'accessToken' AS person FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read,write}') AS agent, auth.issue('sub-agent@example.com', '1h', NULL, '{read}') AS sub_agent, auth.issue('third-agent@example.com', '1h', NULL, '{read}') AS third,
+       auth.issue('ann@example.com', '1h', NULL, '{read,pay}') AS scoped, auth.issue('ann@example.com', '1h') AS bare \gset
+
+-- Nobody acts for anybody who has not granted it.
+SELECT pg_temp.exchanged(:'person', :'agent') AS not_granted;
+SELECT regress_try(format('SELECT auth.delegate(%s)', a)) FROM (VALUES (1, '''nobody@example.com'', ''kata-agent-team@example.com'''), (2, '''ann@example.com'', ''boss@example.com'''), (3, '''sub-agent@example.com'', ''kata-agent-team@example.com'''),
+    (4, '''ann@example.com'', ''kata-agent-team@example.com'', ''5m'''), (5, '''ann@example.com'', ''kata-agent-team@example.com'', scopes => ''{a b}'''), (6, 'NULL, NULL')) AS t (n, a) ORDER BY n;
+SELECT auth.delegate('Ann@example.com', 'kata-agent-team@example.com', '1d', '{read,admin}') AS grant_id \gset
+SELECT person, agent, scopes, state, granted_by FROM auth.list_delegations();
+SELECT count(*) FROM auth.list_delegations('boss@example.com'), LATERAL (SELECT 1) AS x;
+
+-- The token is the person's, the agent visible in it; scopes that all have, and no longer a life than any.
+SELECT pg_temp.token(:'person', :'agent') AS both \gset
+SET pg_principal.token = :'both';
+SELECT auth.email(), auth.actor_email(), auth.actor() = (SELECT id FROM auth.users WHERE email = 'kata-agent-team@example.com') AS actor, auth.actors() = jsonb_build_array(auth.actor()) AS actors,
+       auth.is_delegated(), auth.is_person(), auth.has_scope('read'), auth.has_scope('write'), auth.has_scope('admin'), auth.jwt()->>'client_id' = auth.actor()::text AS client;
+CREATE TABLE owned (owner text, n int);
+INSERT INTO owned VALUES ('kata-agent-team@example.com', 1), ('ann@example.com', 2), ('boss@example.com', 3);
+SET client_min_messages = warning;
+SELECT auth.clamp('owned', 'owner');
+RESET client_min_messages;
+GRANT SELECT ON owned TO authenticated;
+SET ROLE authenticated;
+SELECT n FROM owned;
+-- it reads what the person reads, and touches neither accounts nor grants
+SELECT (auth.get_user()).status, (auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password')).reason, (auth.sign_out('global')).reason, (auth.update_profile('{"firstName": "x"}')).status,
+       (auth.delegate_to('sub-agent@example.com')).reason, (auth.revoke_delegation(:'grant_id')).status, (auth.my_delegations()).status;
+RESET ROLE;
+RESET pg_principal.token;
+DROP TABLE owned;
+SELECT auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated();
+SET pg_principal.token = :'agent';
+SELECT auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated();
+RESET pg_principal.token;
+SELECT label, pg_temp.exchanged(subject, actor, more) AS outcome FROM (VALUES
+    (1, 'some', :'person', :'agent', '{"scope": "read"}'::jsonb), (2, 'what the agent has not', :'person', :'agent', '{"scope": "admin"}'), (3, 'what was not granted', :'person', :'agent', '{"scope": "write"}'),
+    (4, 'a token of the person with scopes', :'scoped', :'agent', '{}'), (5, 'what that has and the agent has not', :'scoped', :'agent', '{"scope": "pay"}'), (6, 'a token of the person without', :'bare', :'agent', '{}'),
+    (7, 'the person as its own actor', :'person', :'person', '{}'), (8, 'the two the wrong way round', :'agent', :'person', '{}'), (9, 'the agent for itself', :'agent', :'agent', '{}'), (10, 'another agent', :'person', :'sub_agent', '{}'),
+    (11, 'another person', :'boss', :'agent', '{}'), (12, 'no token', 'x.y.z', :'agent', '{}'), (13, 'no actor', :'person', 'x.y.z', '{}'), (14, 'another type', :'person', :'agent', '{"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}'),
+    (15, 'a refresh token is wanted', :'person', :'agent', '{"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}'), (16, 'an act of one''s own', :'person', :'agent', '{"act": {"sub": "x"}}')) AS t (n, label, subject, actor, more) ORDER BY n;
+SELECT pg_temp.told(auth.oauth_token('{"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}')) AS nothing;
+SELECT token AS service FROM auth.issue_key('service_role') \gset
+SELECT pg_temp.exchanged(:'service', :'agent') AS project_key, pg_temp.exchanged(:'person', :'service') AS as_actor;
+-- the claim act is nobody's to write
+SELECT (payload->>'expires_in')::int <= 900 AS short, payload->>'issued_token_type' AS type FROM auth.oauth_token(pg_temp.asked(:'person', :'agent'));
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS long_lived \gset
+UPDATE auth.delegations SET expires_at = clock_timestamp() + interval '50 seconds';
+SELECT (payload->>'expires_in')::int BETWEEN 45 AND 50 AS as_the_grant FROM auth.oauth_token(pg_temp.asked(:'person', :'agent'));
+
+-- Chains: an agent acts for an agent that acts for the person, each with a grant of the person.
+SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read,admin}') IS NOT NULL AS granted, auth.delegate('ann@example.com', 'sub-agent@example.com', '1d', '{read}') IS NOT NULL AS granted,
+       auth.delegate('ann@example.com', 'third-agent@example.com', '1d', '{read}') IS NOT NULL AS granted;
+SELECT pg_temp.token(:'person', :'agent') AS one \gset
+SELECT pg_temp.token(:'one', :'sub_agent') AS two \gset
+SELECT c->>'sub' = (SELECT id::text FROM auth.users WHERE email = 'ann@example.com') AS person, jsonb_array_length(auth.actors()) AS agents, auth.actor_email(), auth.has_scope('read')
+FROM auth.authenticate(:'two', false) AS c;
+RESET pg_principal.token;
+SELECT pg_temp.exchanged(:'two', :'third') AS third, pg_temp.exchanged(:'one', :'agent') AS twice_the_same, pg_temp.exchanged(:'person', :'one') AS delegated_actor;
+SET pg_principal.max_delegation_chain = 3;
+SELECT pg_temp.exchanged(:'two', :'third') AS third;
+RESET pg_principal.max_delegation_chain;
+
+-- The end of anything it hangs on ends it, and what hangs on that.
+SELECT pg_temp.state(:'one') AS one, pg_temp.state(:'two') AS two;
+SELECT auth.end_delegation(id), auth.end_delegation(id) FROM auth.list_delegations() WHERE agent = 'kata-agent-team@example.com';
+SELECT pg_temp.state(:'one') AS one, pg_temp.state(:'two') AS two, pg_temp.state(:'person') AS person, pg_temp.state(:'agent') AS agent;
+SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read}') IS NOT NULL AS granted;
+-- the person's session
+SELECT payload->'tokens'->>'accessToken' AS person2 FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT pg_temp.token(:'person', :'agent') AS one, pg_temp.token(:'person2', :'agent') AS other \gset
+SET pg_principal.token = :'person';
+SELECT (auth.sign_out()).status;
+RESET pg_principal.token;
+SELECT pg_temp.state(:'one') AS one, pg_temp.state(:'other') AS of_the_other_session;
+-- the agent's session
+SELECT auth.revoke_session(id, 'lost') FROM auth.list_sessions('kata-agent-team@example.com') WHERE scopes = '{read,write}';
+SELECT pg_temp.state(:'other') AS one;
+-- a ban of the agent, of the person; their deletion; another owner
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS agent \gset
+SELECT pg_temp.token(:'person2', :'agent') AS one, pg_temp.token(:'person2', :'sub_agent') AS other \gset
+SELECT auth.ban('kata-agent-team@example.com');
+SELECT pg_temp.state(:'one') AS one, pg_temp.state(:'other') AS other, pg_temp.exchanged(:'person2', :'agent') AS again;
+SELECT auth.unban('kata-agent-team@example.com');
+SELECT pg_temp.state(:'one') AS lifted;
+SELECT pg_temp.token(:'person2', :'sub_agent') AS one \gset
+DELETE FROM auth.users WHERE email = 'sub-agent@example.com';
+SELECT pg_temp.state(:'one') AS deleted;
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS agent \gset
+SELECT pg_temp.token(:'person2', :'agent') AS one \gset
+SELECT auth.ban('ann@example.com');
+SELECT pg_temp.state(:'one') AS one;
+SELECT auth.unban('ann@example.com');
+SELECT payload->'tokens'->>'accessToken' AS person FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT pg_temp.token(:'person', :'agent') AS one \gset
+UPDATE auth.users SET owner_generation = owner_generation + 1 WHERE email = 'kata-agent-team@example.com';
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS agent \gset
+SELECT pg_temp.state(:'one') AS one, pg_temp.exchanged(:'person', :'agent') AS former, state FROM auth.list_delegations('kata-agent-team@example.com');
+-- a grant that has ended
+SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read}') IS NOT NULL AS granted;
+UPDATE auth.delegations SET expires_at = clock_timestamp() - interval '1 second';
+SELECT pg_temp.exchanged(:'person', :'agent') AS ended;
+
+-- Granted and ended by the person over an API, or by an ADMIN; by nobody else.
+SELECT auth.authenticate(:'person', false)->>'email' AS email;
+SELECT r.status, r.reason, r.payload->'errors'->0->>'field' AS field FROM (VALUES ('nobody@example.com', '1d'), ('boss@example.com', '1d'), ('kata-agent-team@example.com', '5m'), ('third-agent@example.com', '1d')) AS t (agent, ttl), LATERAL (SELECT (auth.delegate_to(agent, ttl, '{read}')).*) AS r;
+SELECT d->>'agent' AS agent, d->>'state' AS state, d->'scopes' AS scopes FROM jsonb_array_elements((auth.my_delegations()).payload->'delegations') AS d;
+SELECT (auth.delegate_to('third-agent@example.com', person => (SELECT id FROM auth.users WHERE email = 'boss@example.com'))).status AS for_another;
+RESET pg_principal.token;
+SELECT auth.delegate('boss@example.com', 'third-agent@example.com') AS bosss \gset
+SELECT auth.authenticate(:'person', false)->>'email' AS email;
+SELECT (auth.revoke_delegation(:'bosss')).status AS anothers;
+SELECT (auth.revoke_delegation((d->>'id')::uuid)).status AS own FROM jsonb_array_elements((auth.my_delegations()).payload->'delegations') AS d WHERE d->>'agent' = 'third-agent@example.com';
+RESET pg_principal.token;
+UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'ann@example.com';
+SELECT auth.authenticate(:'person', false)->>'email' AS email;
+SELECT (auth.delegate_to('third-agent@example.com', person => (SELECT id FROM auth.users WHERE email = 'boss@example.com'))).status AS for_another;
+RESET pg_principal.token;
+SELECT (auth.my_delegations()).status AS nobody, (auth.delegate_to('third-agent@example.com')).status AS nobody;
+
+-- Both are named: in the audit, in refusals, and in what the agent does through an operator's role.
+SELECT subject, actor_email, changes->'token'->>'current' AS token, metadata->>'onBehalfOf' AS on_behalf_of, metadata->>'actor' AS actor, metadata->'scopes' AS scopes FROM auth.audit_log WHERE metadata->>'grant' = 'token-exchange' ORDER BY created_at LIMIT 1;
+SELECT subject, reason, metadata->>'onBehalfOf' AS on_behalf_of, metadata->>'actor' AS actor FROM auth.audit_log WHERE changes->'delegation'->>'current' = 'refused' ORDER BY created_at LIMIT 3;
+SELECT label, value FROM auth.read_metrics() WHERE name = 'auth.delegation.failures' ORDER BY label;
+SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read}') IS NOT NULL AS granted;
+SELECT pg_temp.token(:'person', auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}')) AS one \gset
+SELECT auth.authenticate(:'one', false)->>'email' AS email;
+SELECT auth.ban('boss@example.com', reason => 'by an agent');
+RESET pg_principal.token;
+SELECT actor_email, metadata->>'onBehalfOf' AS on_behalf_of, reason FROM auth.audit_log WHERE reason = 'by an agent';
+SELECT changes->'session'->>'current' AS session, reason, count(*) > 1 AS several FROM auth.audit_log WHERE reason IN ('delegation ended', 'agent banned', 'agent deleted', 'session ended') GROUP BY 1, 2 ORDER BY 2;
+SELECT count(*) AS faults FROM auth.audit_verify();
+SELECT auth.audit_seal() ~ '^eyJ' AS sealed;
+-- who may what
+SET ROLE authenticated;
+SELECT regress_try('SELECT auth.delegate(''ann@example.com'', ''third-agent@example.com'')'), regress_try('SELECT auth.end_delegation(NULL)'), regress_try('SELECT * FROM auth.delegations'), regress_try('SELECT * FROM auth.list_delegations()');
+RESET ROLE;
+\i :teardown
