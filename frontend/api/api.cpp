@@ -12,16 +12,25 @@ namespace pg_principal::api {
 
 using namespace http;
 
+namespace {
+
+std::string schema_of(const std::string &text) {
+    return text.empty() || text[0] == '{' ? text
+                                          : R"({"$ref":"#/components/schemas/)" + text + "\"}";
+}
+
+} // namespace
+
 Route described(const Row &row) {
     Route made;
     made.method = row.method;
     made.pattern = row.path;
     made.caller = row.caller;
     made.summary = row.summary;
-    made.response_schema = row.response;
+    made.response_schema = schema_of(row.response);
     made.budget = row.budget;
     made.budget_of = row.budget_of;
-    made.request_schema = row.request;
+    made.request_schema = schema_of(row.request);
     made.success = row.success;
     made.query = row.query;
     for (const int status : row.refusals)
@@ -53,8 +62,8 @@ const Statement who_asks{
     " (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c OFFSET 0) s",
     true};
 
-// What the caller would be told of the token or the role, were the request not malformed: who may
-// not ask learns nothing of what is wrong with the question.
+// The refusal that a well-formed request would get for its token or role: callers who may not use
+// the route do not learn what is wrong with their request.
 std::optional<Response> refusal_of_caller(const Backend &backend, const Request &request,
                                           Caller caller) {
     const Result who =
@@ -120,7 +129,7 @@ void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
 }
 
 Response problem_body(const Problem &problem) {
-    // what could not be read may have been meant for us
+    // a request that could not be read may have been meant for the API
     constexpr std::string_view ours = "/api/";
     std::string text(problem.message);
     if (const std::string_view path = problem.request.path;

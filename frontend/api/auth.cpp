@@ -45,35 +45,23 @@ Response get_me(const Backend &backend, const Request &request) {
     return backend.as_caller(request, get_self);
 }
 
-constexpr const char *session = R"({"$ref":"#/components/schemas/Session"})";
-constexpr const char *profile = R"({"$ref":"#/components/schemas/Profile"})";
-
 constexpr Row table[] = {
     {"POST", "/api/auth/login", Caller::anybody, "Sign in with email and password", post_login,
-     session, Budget::costly,
+     "Session", Budget::costly,
      R"({"type":"object","required":["email","password"],"additionalProperties":false,
          "properties":{"email":{"type":"string"},"password":{"type":"string"}}})"},
     {"POST", "/api/auth/refresh", Caller::anybody,
-     "Exchange a refresh token for the next one and an access token", post_refresh, session,
-     Budget::refresh,
-     R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
+     "Exchange a refresh token for the next one and an access token", post_refresh, "Session",
+     Budget::refresh, R"({"type":"object","required":["refreshToken"],"additionalProperties":false,
          "properties":{"refreshToken":{"type":"string"}}})"},
-    {"POST",
-     "/api/auth/register",
-     Caller::anybody,
-     "Register, where the database allows it: the first becomes ADMIN",
-     post_register,
-     session,
-     Budget::costly,
-     R"({"$ref":"#/components/schemas/Registration"})",
-     201,
-     {403, 409}},
+    {"POST", "/api/auth/register", Caller::anybody,
+     "Register, where the database allows it: the first becomes ADMIN", post_register, "Session",
+     Budget::costly, "Registration", 201, closed_or_conflict},
     {"POST", "/api/auth/logout", Caller::signed_in, "End sessions of the caller", post_logout,
-     R"({"$ref":"#/components/schemas/Success"})", Budget::own,
-     R"({"type":"object","additionalProperties":false,
+     "Success", Budget::own, R"({"type":"object","additionalProperties":false,
          "properties":{"scope":{"enum":["local","others","global"],"default":"local"}}})"},
-    {"GET", "/api/auth/me", Caller::signed_in, "The caller's profile", get_me, profile},
-    {"GET", "/api/users/me", Caller::signed_in, "The caller's profile", get_me, profile},
+    {"GET", "/api/auth/me", Caller::signed_in, "The caller's profile", get_me, "Profile"},
+    {"GET", "/api/users/me", Caller::signed_in, "The caller's profile", get_me, "Profile"},
 };
 
 } // namespace

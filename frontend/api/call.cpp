@@ -16,18 +16,18 @@ using namespace http;
 
 namespace {
 
-// What the database refuses for being too much is told by the hour: a while, in seconds.
+// Retry-After of a limit that the database counts by the hour.
 constexpr std::size_t most_token_bytes = 16 << 10;
 constexpr const char *allowance_returns = "60";
 
-// Whoever won needs a moment to get on: at once we would be in its way again.
+// The other transaction needs a moment: an immediate retry would collide with it again.
 constexpr milliseconds first_pause{10}, last_pause{40};
 
 bool may_work_again(std::string_view sqlstate) {
     return sqlstate == "40001" || sqlstate == "40P01"; // serialization failure, deadlock
 }
 
-// Once more, and again, what the database could not do for others' sake.
+// Retries what failed because of concurrent transactions.
 template <class Ask>
 Result insist(Ask ask) {
     for (milliseconds pause = first_pause;; pause *= 4) {
@@ -72,7 +72,7 @@ std::string_view valid_part(std::string_view text, std::size_t most) {
 } // namespace
 
 void throw_other(const DbError &error) {
-    // No key that signs, or none that opens it: for the operator to mend, not for the caller.
+    // No signing key, or no master key for it: the operator has to act, not the caller.
     if (error.sqlstate == "55000")
         throw HttpError(503, "unavailable", "The service cannot do this now", error.sqlstate);
     if (may_work_again(error.sqlstate) || error.sqlstate == "55P03") // somebody holds what it needs

@@ -15,14 +15,21 @@ struct Row {
     http::Caller caller;
     const char *summary;
     http::Response (*act)(const Backend &, const http::Request &);
-    const char *response = ""; // JSON Schema
+    const char *response = ""; // a JSON Schema, or the name of one in component_schemas()
     std::optional<http::Budget> budget = {};
-    const char *request = ""; // JSON Schema
+    const char *request = ""; // the same
     int success = 200;
     std::array<int, 2> refusals = {}; // besides those that follow from the rest of it
     const char *query = "";           // of each of its names the schema, one JSON object
     http::Budget (*budget_of)(const http::Request &) = nullptr;
 };
+
+// For what stands before the last member that a row says something in.
+inline constexpr std::optional<http::Budget> unlimited = {};
+inline constexpr const char *no_body = "";
+inline constexpr std::array<int, 2> no_other = {}, conflict = {409},
+                                    closed_or_conflict = {403, 409},
+                                    missing_or_conflict = {404, 409};
 
 // Everything of it but the handler.
 http::Route described(const Row &row);

@@ -33,7 +33,7 @@ void verify(const Session &session, const std::string &seal_file) {
         session.ask("SELECT user_id, seq, fault FROM auth.audit_verify($1::pg_catalog.text)",
                     {read_seal(seal_file)});
     print_rows(session.streams, session.output, rows,
-               {{{"userId"}, {"entry", true}, {"fault"}},
+               {{"userId", "entry", "fault"},
                 {{"PRINCIPAL", 0}, {"ENTRY", 1}, {"FAULT", 2}},
                 "the audit is intact"});
     if (rows.rows() > 0)
@@ -44,7 +44,7 @@ void verify(const Session &session, const std::string &seal_file) {
 void seal(const Session &session) {
     const db::Result rows = session.ask("SELECT auth.audit_seal()");
     if (session.wants("json"))
-        print_first(session.streams.out, rows, {{"seal"}});
+        print_first(session.streams.out, rows, {"seal"});
     else
         session.streams.out << rows.text(0, 0) << '\n';
 }
@@ -107,18 +107,8 @@ void list(const Session &session, const ListOptions &options) {
         {given_or_null(options.email), since_value(options.since), std::to_string(options.limit),
          given_or_null(options.cursor), given_or_null(options.principal)});
     const Listing listing = {
-        {{"id"},
-         {"userId"},
-         {"entry", true},
-         {"email"},
-         {"actorId"},
-         {"actorEmail"},
-         {"changes", true},
-         {"reason"},
-         {"metadata", true},
-         {"ip"},
-         {"userAgent"},
-         {"createdAt"}},
+        {"id", "userId", "entry", "email", "actorId", "actorEmail", "changes", "reason", "metadata",
+         "ip", "userAgent", "createdAt"},
         {{"TIME", 11}, {"PRINCIPAL", 15}, {"BY", 14}, {"CHANGES", 13}, {"REASON", 7}},
         "no entries"};
     const bool is_full = rows.rows() > 0 && rows.rows() >= static_cast<int>(options.limit);

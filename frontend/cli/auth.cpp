@@ -31,9 +31,7 @@ void print_issued(const Session &session, const db::Result &rows, const std::str
     std::ostream &out = session.streams.out;
     const std::string_view token = rows.text(0, 5);
     if (session.wants("json"))
-        print_first(
-            out, rows,
-            {{"email"}, {"kind"}, {"ttlSeconds", true}, {"expiresAt"}, {"sessionId"}, {"token"}});
+        print_first(out, rows, {"email", "kind", "ttlSeconds", "expiresAt", "sessionId", "token"});
     else if (session.wants("token"))
         out << token << '\n';
     else
@@ -77,7 +75,7 @@ void adopt_key(const Session &session, const Options &options) {
                     {read_secret(options.variable, options.file), given_or_null(options.until),
                      given_or_null(options.label)});
     if (session.wants("json"))
-        print_first(session.streams.out, rows, {{"role"}, {"expiresAt"}, {"sessionId"}});
+        print_first(session.streams.out, rows, {"role", "expiresAt", "sessionId"});
     else
         session.streams.out << "adopted a key for " << rows.text(0, 0) << " until "
                             << rows.text(0, 1) << "; to end it: pg_principal auth revoke --session "
@@ -93,15 +91,8 @@ void list_sessions(const Session &session, const Options &options) {
                         "FROM auth.list_sessions($1::pg_catalog.text)",
                     {options.email});
     print_rows(session.streams, session.output, rows,
-               {{{"id"},
-                 {"label"},
-                 {"role"},
-                 {"createdAt"},
-                 {"expiresAt"},
-                 {"revokedAt"},
-                 {"revokeReason"},
-                 {"state"},
-                 {"scopes", true}},
+               {{"id", "label", "role", "createdAt", "expiresAt", "revokedAt", "revokeReason",
+                 "state", "scopes"},
                 {{"SESSION", 0},
                  {"STATE", 7},
                  {"LABEL", 1},

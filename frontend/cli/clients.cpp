@@ -23,7 +23,7 @@ void create_secret(const Session &session, const Options &options) {
         {options.email, options.ttl, given_or_null(options.label)});
     std::ostream &out = session.streams.out;
     if (session.wants("json"))
-        print_first(out, rows, {{"clientId"}, {"secretId"}, {"expiresAt"}, {"clientSecret"}});
+        print_first(out, rows, {"clientId", "secretId", "expiresAt", "clientSecret"});
     else if (session.wants("token"))
         out << rows.text(0, 3) << '\n';
     else
@@ -39,13 +39,7 @@ void list(const Session &session) {
         ", live_tokens, pg_catalog.to_json(banned), pg_catalog.array_to_string(scopes, ' ') FROM "
         "auth.list_clients()");
     print_rows(session.streams, session.output, rows,
-               {{{"clientId"},
-                 {"email"},
-                 {"scopes", true},
-                 {"secrets", true},
-                 {"nextExpiry"},
-                 {"liveTokens", true},
-                 {"banned", true}},
+               {{"clientId", "email", "scopes", "secrets", "nextExpiry", "liveTokens", "banned"},
                 {{"CLIENT", 0},
                  {"EMAIL", 1},
                  {"SECRETS", 3},
@@ -60,15 +54,11 @@ void list_secrets(const Session &session, const Options &options) {
         "SELECT secret_id, client_email, label, state, " + utc_time_sql("created_at") + ", " +
             utc_time_sql("expires_at") + " FROM auth.list_client_secrets($1::pg_catalog.text)",
         {given_or_null(options.email)});
-    print_rows(session.streams, session.output, rows,
-               {{{"secretId"}, {"email"}, {"label"}, {"state"}, {"createdAt"}, {"expiresAt"}},
-                {{"SECRET", 0},
-                 {"EMAIL", 1},
-                 {"STATE", 3},
-                 {"LABEL", 2},
-                 {"CREATED", 4},
-                 {"EXPIRES", 5}},
-                "no client secrets"});
+    print_rows(
+        session.streams, session.output, rows,
+        {{"secretId", "email", "label", "state", "createdAt", "expiresAt"},
+         {{"SECRET", 0}, {"EMAIL", 1}, {"STATE", 3}, {"LABEL", 2}, {"CREATED", 4}, {"EXPIRES", 5}},
+         "no client secrets"});
 }
 
 void set_scopes(const Session &session, const Options &options) {
@@ -78,17 +68,17 @@ void set_scopes(const Session &session, const Options &options) {
 }
 
 void register_keys(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-        {options.email, read_secret({}, options.jwks_file)});
+    const db::Result rows =
+        session.ask("SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
+                    {options.email, read_secret({}, options.jwks_file)});
     print_done(session, "registered keys", std::string(rows.text(0, 0)));
 }
 
 void list_keys(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT thumbprint, client_email, kid, kty, " + utc_time_sql("created_at") +
-            " FROM auth.list_client_keys($1::pg_catalog.text)",
-        {given_or_null(options.email)});
+    const db::Result rows =
+        session.ask("SELECT thumbprint, client_email, kid, kty, " + utc_time_sql("created_at") +
+                        " FROM auth.list_client_keys($1::pg_catalog.text)",
+                    {given_or_null(options.email)});
     print_rows(session.streams, session.output, rows,
                {{{"thumbprint"}, {"email"}, {"kid"}, {"kty"}, {"createdAt"}},
                 {{"THUMBPRINT", 0}, {"EMAIL", 1}, {"KID", 2}, {"TYPE", 3}, {"CREATED", 4}},
@@ -96,9 +86,9 @@ void list_keys(const Session &session, const Options &options) {
 }
 
 void revoke_secret(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)",
-        {options.id, given_or_null(options.reason)});
+    const db::Result rows =
+        session.ask("SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)",
+                    {options.id, given_or_null(options.reason)});
     if (!rows.boolean(0, 0))
         throw Failure("no client secret " + printable(options.id), {},
                       "List them: pg_principal clients secrets.");

@@ -15,7 +15,7 @@ void scan(const Session &session) {
         session.ask("SELECT kind, email, reason, metadata, " + utc_time_sql("created_at") +
                     " FROM auth.scan_agent_health()");
     print_rows(session.streams, session.output, rows,
-               {{{"kind"}, {"email"}, {"reason"}, {"metadata", true}, {"createdAt"}},
+               {{"kind", "email", "reason", "metadata", "createdAt"},
                 {{"TIME", 4}, {"EMAIL", 1}, {"KIND", 0}, {"REASON", 2}},
                 "nothing new"});
 }
@@ -31,19 +31,9 @@ void report(const Session &session) {
         "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END "
         "FROM auth.agent_health()");
     print_rows(session.streams, session.output, rows,
-               {{{"email"},
-                 {"role"},
-                 {"banned", true},
-                 {"issuedTokens", true},
-                 {"signedInSessions", true},
-                 {"nextExpiry"},
-                 {"lastUsedAt"},
-                 {"lastRefreshAt"},
-                 {"passwordChangedAt"},
-                 {"refreshFailures", true},
-                 {"lastFailureAt"},
-                 {"lastFailureReason"},
-                 {"findings", true}},
+               {{"email", "role", "banned", "issuedTokens", "signedInSessions", "nextExpiry",
+                 "lastUsedAt", "lastRefreshAt", "passwordChangedAt", "refreshFailures",
+                 "lastFailureAt", "lastFailureReason", "findings"},
                 {{"EMAIL", 0},
                  {"ROLE", 14},
                  {"TOKENS", 3},

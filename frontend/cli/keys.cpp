@@ -23,7 +23,7 @@ void list(const Session &session) {
                     ", CASE WHEN sealed THEN 'yes' ELSE 'no' END FROM auth.list_signing_keys()");
     print_rows(
         session.streams, session.output, rows,
-        {{{"kid"}, {"alg"}, {"state"}, {"sealed", true}, {"createdAt"}, {"activatedAt"}},
+        {{"kid", "alg", "state", "sealed", "createdAt", "activatedAt"},
          {{"KID", 0}, {"ALG", 1}, {"STATE", 2}, {"SEALED", 6}, {"CREATED", 4}, {"ACTIVATED", 5}}});
 }
 

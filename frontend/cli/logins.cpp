@@ -16,7 +16,7 @@ struct Options {
 
 std::vector<db::Param> grant_of(const Options &options) {
     if (options.kind.empty() && options.app_role.empty() && options.email.empty())
-        throw UsageError("one or more of --kind, --app-role, --email are needed");
+        throw UsageError("at least one of --kind, --app-role, --email is required");
     return {options.role, given_or_null(options.kind), given_or_null(options.app_role),
             given_or_null(options.email)};
 }
@@ -26,7 +26,7 @@ void list_logins(const Session &session) {
         session.ask("SELECT database_role, kind, app_role, email, " + utc_time_sql("created_at") +
                     " FROM auth.list_login_roles()");
     print_rows(session.streams, session.output, rows,
-               {{{"databaseRole"}, {"kind"}, {"appRole"}, {"email"}, {"createdAt"}},
+               {{"databaseRole", "kind", "appRole", "email", "createdAt"},
                 {{"DATABASE ROLE", 0}, {"KIND", 1}, {"APP ROLE", 2}, {"EMAIL", 3}, {"CREATED", 4}},
                 "nobody may log in with a token"});
 }
@@ -61,16 +61,8 @@ void list_connections(const Session &session, const Options &options) {
                         "email OPERATOR(pg_catalog.=) auth.normalise_email($1::pg_catalog.text)",
                     {given_or_null(options.email)});
     print_rows(session.streams, session.output, rows,
-               {{{"pid", true},
-                 {"database"},
-                 {"role"},
-                 {"userId"},
-                 {"email"},
-                 {"kind"},
-                 {"sessionId"},
-                 {"since"},
-                 {"expiresAt"},
-                 {"door"}},
+               {{"pid", "database", "role", "userId", "email", "kind", "sessionId", "since",
+                 "expiresAt", "door"},
                 {{"PID", 0},
                  {"EMAIL", 4},
                  {"KIND", 5},
@@ -92,7 +84,7 @@ void disconnect(const Session &session, const Options &options) {
 }
 
 void add_grant(CLI::App &verb, Options &options) {
-    verb.add_option("--role", options.role, "The database role that they log in as")
+    verb.add_option("--role", options.role, "The database role that principals log in as")
         ->required()
         ->type_name("ROLE");
     verb.add_option("--kind", options.kind, "Principals of this kind: person or service_account")
@@ -137,8 +129,8 @@ void add_login_verbs(CLI::App &group, Session &session) {
         "  pg_principal auth connections\n"
         "  pg_principal auth connections --email kata-agent-team@example.com --output json",
         list_connections)
-        ->add_option("--email", options->email, "Whose connections");
-    add("disconnect", "End one connection; its token lives on (auth revoke ends that)",
+        ->add_option("--email", options->email, "The principal");
+    add("disconnect", "End one connection; its token stays valid (auth revoke ends it)",
         "  pg_principal auth disconnect --pid 12700", disconnect)
         ->add_option("--pid", options->pid, "Its process ID, as auth connections shows it")
         ->required()

@@ -47,35 +47,6 @@ void print_object(std::ostream &out,
     print_json(out, object);
 }
 
-void Table::add(const std::vector<std::optional<std::string_view>> &row) {
-    std::vector<std::string> cells;
-    for (const std::optional<std::string_view> &cell : row)
-        cells.push_back(cell && !cell->empty() ? printable(*cell) : "-");
-    rows_.push_back(std::move(cells));
-}
-
-void Table::print(const Streams &streams) const {
-    std::vector<std::size_t> widths;
-    for (std::size_t i = 0; i < heading_.size(); ++i) {
-        widths.push_back(characters(heading_[i]));
-        for (const auto &row : rows_)
-            widths[i] = std::max(widths[i], characters(row[i]));
-    }
-    const auto line = [&](const std::vector<std::string> &cells) {
-        std::string out;
-        for (std::size_t i = 0; i < cells.size(); ++i) {
-            out += cells[i];
-            if (i + 1 < cells.size())
-                out.append(widths[i] - characters(cells[i]) + 2, ' ');
-        }
-        return out;
-    };
-    const std::string heading = line(heading_);
-    streams.out << (streams.out_is_terminal ? "\033[1m" + heading + "\033[0m" : heading) << '\n';
-    for (const auto &row : rows_)
-        streams.out << line(row) << '\n';
-}
-
 namespace {
 
 Json object_of(const db::Result &rows, int row, const std::vector<Listing::Member> &members) {
@@ -83,9 +54,10 @@ Json object_of(const db::Result &rows, int row, const std::vector<Listing::Membe
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto value = rows.maybe(row, static_cast<int>(i));
         Json &member = object[members[i].name];
-        if (value && members[i].is_json)
+        const bool is_json = members[i].is_json || rows.is_json(static_cast<int>(i));
+        if (value && is_json)
             member = Json::parse(*value, nullptr, false);
-        if (value && (!members[i].is_json || member.is_discarded()))
+        if (value && (!is_json || member.is_discarded()))
             member = *value; // also a number that is too large for a machine
     }
     return object;
@@ -110,17 +82,30 @@ void print_table(const Streams &streams, const db::Result &rows, const Listing &
         streams.out << listing.nothing << '\n';
         return;
     }
-    std::vector<std::string> heading;
+    std::vector<std::vector<std::string>> lines(1);
     for (const Listing::Heading &column : listing.table)
-        heading.emplace_back(column.text);
-    Table table(std::move(heading));
+        lines[0].emplace_back(column.text);
     for (int row = 0; row < rows.rows(); ++row) {
-        std::vector<std::optional<std::string_view>> cells;
-        for (const Listing::Heading &column : listing.table)
-            cells.push_back(rows.maybe(row, column.column));
-        table.add(cells);
+        std::vector<std::string> &cells = lines.emplace_back();
+        for (const Listing::Heading &column : listing.table) {
+            const std::string_view value = rows.text(row, column.column);
+            cells.push_back(value.empty() ? "-" : printable(value));
+        }
     }
-    table.print(streams);
+    std::vector<std::size_t> widths(listing.table.size());
+    for (const auto &cells : lines)
+        for (std::size_t i = 0; i < cells.size(); ++i)
+            widths[i] = std::max(widths[i], characters(cells[i]));
+    for (const auto &cells : lines) {
+        std::string line;
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            line += cells[i];
+            if (i + 1 < cells.size())
+                line.append(widths[i] - characters(cells[i]) + 2, ' ');
+        }
+        const bool bold = &cells == &lines[0] && streams.out_is_terminal;
+        streams.out << (bold ? "\033[1m" + line + "\033[0m" : line) << '\n';
+    }
 }
 
 void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,

@@ -30,24 +30,14 @@ void print_json(std::ostream &out, const Json &value);
 void print_object(std::ostream &out,
                   const std::vector<std::pair<const char *, std::string_view>> &members);
 
-// Columns as wide as their content, heading in bold on a terminal.
-class Table {
-  public:
-    explicit Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
-    void add(const std::vector<std::optional<std::string_view>> &row);
-    void print(const Streams &streams) const;
-
-  private:
-    std::vector<std::string> heading_;
-    std::vector<std::vector<std::string>> rows_;
-};
-
 // How a result is printed: which of its columns are members of a row's JSON object, and which stand
 // in the table.
 struct Listing {
     struct Member {
+        Member(const char *of, bool json = false) : name(of), is_json(json) {}
+        Member(const char *, const char *) = delete; // two members, not a name and a truth value
         const char *name;
-        bool is_json = false; // goes in as it is: numbers, truth values, objects
+        bool is_json; // goes in as it is; so do whole numbers and what has the type json
     };
     struct Heading {
         const char *text;
@@ -62,6 +52,7 @@ struct Listing {
 void print_first(std::ostream &out, const db::Result &rows,
                  const std::vector<Listing::Member> &members);
 Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members);
+// Columns as wide as their content, heading in bold on a terminal.
 void print_table(const Streams &streams, const db::Result &rows, const Listing &listing);
 // As --output says: json or text.
 void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,

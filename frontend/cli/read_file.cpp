@@ -4,10 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
-
-#include <fcntl.h>
-#include <unistd.h>
+#include <fstream>
 
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
@@ -15,41 +12,16 @@
 
 namespace pg_principal::cli {
 
-namespace {
-
-constexpr std::size_t chunk = std::size_t{1} << 16;
-
-[[noreturn]] void fail(const std::string &path) {
-    throw Failure("could not read " + quote_for_message(path) + ": " + std::strerror(errno));
-}
-
-} // namespace
-
 std::string read_file(const std::string &path, std::size_t limit) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        fail(path);
-    std::string text;
-    while (text.size() <= limit) {
-        const std::size_t before = text.size();
-        text.resize(before + chunk);
-        const ssize_t got = read(file, text.data() + before, chunk);
-        if (got < 0 && errno != EINTR) {
-            const int reason = errno;
-            close(file);
-            errno = reason;
-            fail(path);
-        }
-        text.resize(before + static_cast<std::size_t>(got < 0 ? 0 : got));
-        if (got == 0)
-            break;
-    }
-    close(file);
-    text.resize(std::min(text.size(), limit + 1));
+    std::ifstream file(path, std::ios::binary);
+    std::string text = read_stream(file, limit);
+    if (!file.is_open() || file.bad())
+        throw Failure("could not read " + quote_for_message(path) + ": " + std::strerror(errno));
     return text;
 }
 
 std::string read_stream(std::istream &in, std::size_t limit) {
+    constexpr std::size_t chunk = std::size_t{1} << 16;
     std::string text;
     while (in && text.size() <= limit) {
         const std::size_t before = text.size();

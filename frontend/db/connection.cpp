@@ -1,5 +1,6 @@
 #include "db/connection.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -29,6 +30,12 @@ std::int64_t Result::integer(int row, int column) const {
 }
 
 bool Result::boolean(int row, int column) const { return text(row, column) == "t"; }
+
+bool Result::is_json(int column) const {
+    constexpr Oid types[] = {20, 21, 23, 114, 3802}; // whole numbers, json, jsonb; never changed
+    const Oid type = PQftype(result_.get(), column);
+    return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
 
 void Connection::open(const std::string &dsn, std::initializer_list<Setting> settings) {
     close();

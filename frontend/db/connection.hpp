@@ -29,6 +29,7 @@ class Result {
     std::optional<std::string_view> maybe(int row, int column) const;
     std::int64_t integer(int row, int column) const; // throws std::runtime_error when it is none
     bool boolean(int row, int column) const;         // false for NULL
+    bool is_json(int column) const;                  // its texts are JSON: by its type
 
   private:
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;

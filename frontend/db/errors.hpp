@@ -23,12 +23,10 @@ struct Broken : Unavailable {
 // The database refused a statement: 503 when it took too long, otherwise 500. Handlers catch those
 // they know a better answer to.
 struct DbError : std::runtime_error {
-    DbError(std::string with_sqlstate, const std::string &message, std::string with_detail = {},
-            std::string with_hint = {}, std::string with_constraint = {})
+    DbError(std::string with_sqlstate, const std::string &message, std::string with_detail = {})
         : std::runtime_error(message), sqlstate(std::move(with_sqlstate)),
-          detail(std::move(with_detail)), hint(std::move(with_hint)),
-          constraint(std::move(with_constraint)) {}
-    std::string sqlstate, detail, hint, constraint;
+          detail(std::move(with_detail)) {}
+    std::string sqlstate, detail;
 };
 
 } // namespace pg_principal::db

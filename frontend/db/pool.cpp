@@ -10,7 +10,7 @@ namespace pg_principal::db {
 
 namespace {
 
-// So many requests of one principal wait for its share; each holds a thread meanwhile.
+// How many requests of one principal may wait for its share; each of them holds a thread.
 constexpr unsigned waiting_for_each_connection = 16;
 constexpr milliseconds first_backoff{100}, inspection{1000};
 
@@ -45,7 +45,7 @@ void Pool::forget(Owner owner) noexcept {
         shares_.erase(found);
 }
 
-// One is enough, unless it may be one that cannot take it.
+// Waking one thread is enough, unless that one has its share already and cannot take it.
 void Pool::tell_who_waits() noexcept {
     if (beyond_share_ > 0)
         idle_.notify_all();
@@ -53,7 +53,7 @@ void Pool::tell_who_waits() noexcept {
         idle_.notify_one();
 }
 
-// For whatever may have changed. Throws Unavailable when the time is over, or too many wait.
+// Until something may have changed. Throws Unavailable after the time, or when too many wait.
 void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
     const bool beyond_share = has_its_share(owner);
     if (beyond_share && shares_[owner].waiting >= waiting_for_each_connection * stats_.size) {

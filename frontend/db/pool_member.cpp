@@ -45,7 +45,7 @@ void Pool::Member::open(const PoolOptions &options) {
                                   {"client_encoding", "UTF8"},
                                   {"connect_timeout", patience},
                                   {"options", options.transaction_pooler ? "" : startup}});
-    // What comes unasked is dropped. A farewell among it tells that no answer will come any more.
+    // Notices are dropped; one that announces a shutdown means that no answer will come.
     PQsetNoticeReceiver(
         connection.raw(),
         [](void *member, const PGresult *notice) {
@@ -57,7 +57,7 @@ void Pool::Member::open(const PoolOptions &options) {
     pooled = options.transaction_pooler;
 }
 
-// Something to read may be a notice, or a farewell with the end behind it.
+// Something to read may be a notice, or the announcement of a shutdown.
 bool Pool::Member::alive() const {
     PGconn *const raw = connection.raw();
     for (int look = 0; look < 3 && raw && PQstatus(raw) == CONNECTION_OK; ++look) {
@@ -151,13 +151,12 @@ Pool::Member::Answer Pool::Member::await() {
 void Pool::Member::throw_error(const PGresult *result) {
     const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
     if (!connection.is_good() || sqlstate.empty() || ends_connection(sqlstate))
-        // A farewell that comes instead of the statement's result: it was not carried out, and what
-        // it had begun is rolled back. A pooler's (08...) tells nothing of that.
+        // The announcement of a shutdown instead of the result: the statement was rolled back. An
+        // error of a pooler (08...) does not tell.
         lose("the database ended the connection",
              sqlstate.empty() || sqlstate.substr(0, 2) == "08");
     throw DbError(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY),
-                  field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT),
-                  field(result, PG_DIAG_CONSTRAINT_NAME));
+                  field(result, PG_DIAG_MESSAGE_DETAIL));
 }
 
 } // namespace pg_principal::db

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "base/text.hpp"
-#include "http/text.hpp"
 
 namespace pg_principal::http {
 
@@ -20,7 +19,7 @@ bool is_value(std::string_view text) {
     return !bad;
 }
 
-Refusal judge_headers(const Request &request) {
+Rejection judge_headers(const Request &request) {
     for (const Header &header : request.headers) {
         if (!is_token(header.name) || !is_value(header.value))
             return {400, "malformed header"};
@@ -33,11 +32,11 @@ Refusal judge_headers(const Request &request) {
 }
 
 // What two readers, a proxy and the library, could take for two different requests.
-Refusal judge(const Request &request, const Limits &limits) {
+Rejection judge(const Request &request, const Limits &limits) {
     if (request.headers.size() > limits.headers)
         return {431, "too many headers"};
-    if (const Refusal refusal = judge_headers(request); refusal.status)
-        return refusal;
+    if (const Rejection rejection = judge_headers(request); rejection.status)
+        return rejection;
     const std::string_view length = request.header("Content-Length"),
                            coding = request.header("Transfer-Encoding");
     std::uint64_t bytes = 0;
@@ -58,7 +57,7 @@ Refusal judge(const Request &request, const Limits &limits) {
                             request.method != "TRACE";
     if (!reads_body && (!coding.empty() || bytes > 0))
         return {400, "unexpected body"};
-    return bytes > limits.body ? Refusal{413, "body too large"} : Refusal();
+    return bytes > limits.body ? Rejection{413, "body too large"} : Rejection();
 }
 
 // As a proxy is sent it (RFC 9112, section 3.2.2); which host is meant makes no difference here.
@@ -84,7 +83,7 @@ class Passage {
         const std::string_view target = without_authority(from.target);
         request.path = target.substr(0, target.find('?'));
         request.query = target.substr(std::min(request.path.size() + 1, target.size()));
-        // The library keeps those that say where the request ends.
+        // Only the headers that say where the request ends stay with the library.
         headers_.swap(from_.headers);
         from_.ranges.clear();
         for (const auto &[name, value] : headers_) {
@@ -98,14 +97,14 @@ class Passage {
         exchange_.request.began = Clock::now();
     }
 
-    // What the client sent is read even if it is refused: closing a socket with unread bytes resets
+    // The body is read even if the request is rejected: closing a socket with unread bytes resets
     // the connection, and the client would lose the answer.
     void answer(const httplib::ContentReader *reader) {
-        Refusal refusal = judge(exchange_.request, limits_);
-        if (reader && has_body() && (!refusal.status || refusal.status == 413))
-            refusal = read(*reader, refusal);
-        if (refusal.status)
-            return refuse(refusal);
+        Rejection rejection = judge(exchange_.request, limits_);
+        if (reader && has_body() && (!rejection.status || rejection.status == 413))
+            rejection = read(*reader, rejection);
+        if (rejection.status)
+            return reject(rejection);
         exchange_.request.body = body_;
         exchange_.request.began = Clock::now();
         std::optional<Response> early = dispatcher_.admit(exchange_);
@@ -113,11 +112,11 @@ class Passage {
     }
 
     // The connection ends with it: what follows may be the rest of this request.
-    void refuse(const Refusal &refusal) {
+    void reject(const Rejection &rejection) {
         if (from_.method == "HEAD")
             from_.method = "GET"; // only who sends no body is let go on
         ends_ = true;
-        give(dispatcher_.refused(exchange_, refusal));
+        give(dispatcher_.rejected(exchange_, rejection));
     }
 
   private:
@@ -133,23 +132,23 @@ class Passage {
                (request.has_header("Content-Length") && request.header("Content-Length") != "0");
     }
 
-    Refusal read(const httplib::ContentReader &reader, Refusal refusal) {
+    Rejection read(const httplib::ContentReader &reader, Rejection rejection) {
         std::size_t waste = 0;
         const bool whole = reader([&](const char *data, std::size_t size) {
             if (body_.size() + size > limits_.body)
-                refusal = {413, "body too large"};
-            if (!refusal.status)
+                rejection = {413, "body too large"};
+            if (!rejection.status)
                 body_.append(data, size);
-            return !refusal.status || (waste += size) <= most_waste;
+            return !rejection.status || (waste += size) <= most_waste;
         });
         // After chunks the library may have taken less for the body than the client sent.
         ends_ = ends_ || exchange_.request.has_header("Transfer-Encoding");
-        if (whole || refusal.status)
-            return refusal;
-        // The library tells a client that fell silent from one that broke off as little as we can.
+        if (whole || rejection.status)
+            return rejection;
+        // The library does not tell a client that went silent from one that closed the connection.
         return Clock::now() - exchange_.request.began < limits_.request_time
-                   ? Refusal{400, "malformed body"}
-                   : Refusal{408, "the request took too long"};
+                   ? Rejection{400, "malformed body"}
+                   : Rejection{408, "the request took too long"};
     }
 
     void give(Response response) {
@@ -163,7 +162,7 @@ class Passage {
             to_.body = std::move(response.body);
             return;
         }
-        // The library has no word for it; it ends a connection on which it could not write all.
+        // The library has no call that closes a connection; it does so after an incomplete body.
         to_.set_header("Connection", "close");
         const std::size_t length = response.body.size();
         to_.set_content_provider(
@@ -185,16 +184,10 @@ class Passage {
 };
 
 const char *reason_of(int status) {
-    switch (status) {
-    case 413:
-        return "body too large";
-    case 414:
-        return "request line too long";
-    case 416:
-        return "malformed Range";
-    default:
-        return "malformed request";
-    }
+    return status == 413   ? "body too large"
+           : status == 414 ? "request line too long"
+           : status == 416 ? "malformed Range"
+                           : "malformed request";
 }
 
 } // namespace
@@ -232,7 +225,7 @@ void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits
     server.set_error_handler(
         [&dispatcher, limits](const httplib::Request &from, httplib::Response &to) {
             if (!to.has_header("X-Request-Id"))
-                Passage(from, to, dispatcher, limits).refuse({to.status, reason_of(to.status)});
+                Passage(from, to, dispatcher, limits).reject({to.status, reason_of(to.status)});
         });
     server.set_exception_handler([](const httplib::Request &, httplib::Response &to,
                                     std::exception_ptr) { to.status = 500; });

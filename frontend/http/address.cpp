@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "base/text.hpp"
 #include "http/message.hpp"
@@ -84,13 +83,6 @@ std::vector<std::string_view> forwarded_entries(const std::vector<Header> &heade
 }
 
 } // namespace
-
-Address::Address(const sockaddr_storage &peer) {
-    if (peer.ss_family == AF_INET)
-        *this = from_v4(&reinterpret_cast<const sockaddr_in &>(peer).sin_addr);
-    else if (peer.ss_family == AF_INET6)
-        std::memcpy(bytes_.data(), &reinterpret_cast<const sockaddr_in6 &>(peer).sin6_addr, 16);
-}
 
 std::optional<Address> Address::parse(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN + 1] = {};

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-struct sockaddr_storage;
-
 namespace pg_principal::http {
 
 struct Header;
@@ -21,7 +19,6 @@ class Address {
     using Bytes = std::array<std::uint8_t, 16>;
     Address() = default;
     explicit Address(const Bytes &bytes) : bytes_(bytes) {}
-    explicit Address(const sockaddr_storage &peer);
     // Without port or zone.
     static std::optional<Address> parse(std::string_view text);
 
@@ -29,8 +26,8 @@ class Address {
     bool is_unknown() const { return bytes_ == Bytes{}; }
     std::string text() const; // "unknown" where it is
     const Bytes &bytes() const { return bytes_; }
-    // What one subscriber usually holds: an IPv4 address, a /64 of IPv6; not that of ::1, in which
-    // whoever is unknown would lie.
+    // What one subscriber usually holds: an IPv4 address, a /64 of IPv6; except for ::1, whose /64
+    // would hold the unknown address.
     Address network() const;
     bool operator==(const Address &other) const { return bytes_ == other.bytes_; }
 

@@ -6,10 +6,10 @@
 #include <exception>
 
 #include "base/text_object.hpp"
+#include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/json/document.hpp"
 #include "http/errors.hpp"
-#include "http/hash.hpp"
 
 namespace pg_principal::http {
 
@@ -30,92 +30,43 @@ Response default_problem(const Problem &problem) {
 }
 
 std::string_view code_of(int status) {
-    switch (status) {
-    case 400:
-        return "bad_request";
-    case 408:
-        return "request_timeout";
-    case 411:
-        return "length_required";
-    case 413:
-        return "payload_too_large";
-    case 414:
-        return "uri_too_long";
-    case 417:
-        return "expectation_failed";
-    case 431:
-        return "headers_too_large";
-    case 501:
-        return "not_implemented";
-    case 503:
-        return "unavailable";
-    case 505:
-        return "http_version_not_supported";
-    default:
-        return "error";
-    }
+    constexpr std::pair<int, std::string_view> codes[] = {
+        {400, "bad_request"},       {408, "request_timeout"},
+        {411, "length_required"},   {413, "payload_too_large"},
+        {414, "uri_too_long"},      {417, "expectation_failed"},
+        {431, "headers_too_large"}, {501, "not_implemented"},
+        {503, "unavailable"},       {505, "http_version_not_supported"}};
+    for (const auto &[known, code] : codes)
+        if (known == status)
+            return code;
+    return "error";
 }
 
-void append_hex(std::string &out, std::uint64_t word) {
-    for (int shift = 60; shift >= 0; shift -= 4)
-        out += "0123456789abcdef"[word >> shift & 15];
+std::string formatted(const std::timespec &now, const char *format) {
+    std::tm parts = {};
+    char text[64];
+    gmtime_r(&now.tv_sec, &parts);
+    return {text, std::strftime(text, sizeof text, format, &parts)}; // the program's locale is C
 }
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 } // namespace
 
-void WallClock::update() {
-    std::timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    milliseconds_ = static_cast<int>(now.tv_nsec / 1'000'000);
-    if (now.tv_sec == second_)
-        return;
-    second_ = now.tv_sec;
-    std::tm parts = {};
-    gmtime_r(&second_, &parts);
-    static constexpr const char *days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char *months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char text[64];
-    std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday],
-                  parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
-                  parts.tm_min, parts.tm_sec);
-    date_ = text;
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &parts);
-    iso_ = text;
-}
-
-std::string WallClock::iso() const {
-    const std::string digits = std::to_string(1000 + milliseconds_);
-    return iso_ + digits.substr(1) + 'Z';
-}
-
 Dispatcher::Dispatcher(RouteTable routes, Policy policy, LineLog &access_log)
     : routes_(std::move(routes)), policy_(std::move(policy)), access_log_(access_log),
       limiter_(policy_.rate), metrics_(routes_) {
     if (!policy_.problem_body)
         policy_.problem_body = default_problem;
-    random_bytes(id_seed_, sizeof id_seed_);
     metrics_.counter("pg_principal_http_log_lines_dropped_total",
                      "Access log lines that nobody read in time.",
                      [&access_log] { return static_cast<double>(access_log.dropped()); });
 }
 
-// Unique, not secret.
-std::string Dispatcher::new_id() {
-    const std::uint64_t count = next_id_.fetch_add(1, std::memory_order_relaxed);
-    std::string id;
-    id.reserve(32);
-    append_hex(id, mix(id_seed_[0] + count));
-    append_hex(id, mix(id_seed_[1] ^ mix(count)));
-    return id;
-}
-
 void Dispatcher::identify(Exchange &exchange) {
     Request &request = exchange.request;
     const std::string_view id = request.header("X-Request-Id");
-    request.id = is_request_id(id) ? std::string(id) : new_id();
+    request.id = is_request_id(id) ? std::string(id) : hex_encode(random_bytes(16));
     request.client = client_address(exchange.peer, request.headers, policy_.proxies);
     exchange.failure.clear();
 }
@@ -128,11 +79,11 @@ Response Dispatcher::problem(const Exchange &exchange, int status, std::string_v
     return response;
 }
 
-Response Dispatcher::refused(Exchange &exchange, const Refusal &refusal) {
+Response Dispatcher::rejected(Exchange &exchange, const Rejection &rejection) {
     exchange.match = {};
     exchange.request.began = Clock::now();
     identify(exchange);
-    return problem(exchange, refusal.status, code_of(refusal.status), refusal.reason);
+    return problem(exchange, rejection.status, code_of(rejection.status), rejection.reason);
 }
 
 std::optional<Response> Dispatcher::admit(Exchange &exchange) {
@@ -225,11 +176,11 @@ Response Dispatcher::handle(Exchange &exchange) const {
 }
 
 void Dispatcher::finish(const Exchange &exchange, Response &response) {
-    thread_local WallClock clock;
+    std::timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
     const Request &request = exchange.request;
-    clock.update();
     add_cors(request, response);
-    response.set("Date", clock.http_date());
+    response.set("Date", formatted(now, "%a, %d %b %Y %H:%M:%S GMT"));
     response.set("X-Request-Id", request.id);
     response.set("X-Content-Type-Options", "nosniff");
     if (!response.has("Cache-Control"))
@@ -238,7 +189,7 @@ void Dispatcher::finish(const Exchange &exchange, Response &response) {
     metrics_.observe(exchange.match.route ? exchange.match.index : Metrics::no_route,
                      response.status, seconds);
     if (access_log_.enabled())
-        log(exchange, response, seconds, clock);
+        log(exchange, response, seconds, now);
 }
 
 namespace {
@@ -258,14 +209,16 @@ std::string shown_path(std::string_view path) {
 // The pattern instead of the path, and nothing of the query: neither can hold a secret then. What
 // no route is for, an operator wants to see.
 void Dispatcher::log(const Exchange &exchange, const Response &response, double seconds,
-                     const WallClock &clock) {
+                     const std::timespec &now) {
     const Request &request = exchange.request;
     const bool bodyless = has_no_body(response.status) || request.method == "HEAD";
-    char took[32];
+    char took[32], time[40];
     std::snprintf(took, sizeof took, "%.3f", seconds * 1000);
+    std::snprintf(time, sizeof time, "%s.%03ldZ", formatted(now, "%Y-%m-%dT%H:%M:%S").c_str(),
+                  now.tv_nsec / 1'000'000);
     std::string line;
     json::ObjectWriter object(line);
-    object.text("time", clock.iso());
+    object.text("time", time);
     object.text("id", request.id);
     object.text("method", request.method);
     object.text("route", exchange.match.route ? exchange.match.route->pattern : "");

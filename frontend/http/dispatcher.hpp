@@ -2,8 +2,6 @@
 // every response carries. Knows no socket and no library.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <ctime>
 #include <functional>
 #include <optional>
@@ -28,7 +26,7 @@ struct Problem {
 };
 
 // A request that cannot be served as it came.
-struct Refusal {
+struct Rejection {
     int status = 0; // 0: none
     const char *reason = "";
 };
@@ -49,19 +47,6 @@ struct Exchange {
     std::string failure; // for the log: an SQLSTATE or a word, never a text
 };
 
-// The time of day as headers and log lines spell it, spelt once a second. One per thread.
-class WallClock {
-  public:
-    void update();
-    const std::string &http_date() const { return date_; }
-    std::string iso() const; // with milliseconds
-
-  private:
-    std::time_t second_ = -1;
-    int milliseconds_ = 0;
-    std::string date_, iso_;
-};
-
 class Dispatcher {
   public:
     Dispatcher(RouteTable routes, Policy policy, LineLog &access_log);
@@ -73,7 +58,7 @@ class Dispatcher {
     Response problem(const Exchange &exchange, int status, std::string_view code,
                      std::string_view message) const;
     // What cannot be answered; of the request as much is there as could be read.
-    Response refused(Exchange &exchange, const Refusal &refusal);
+    Response rejected(Exchange &exchange, const Rejection &rejection);
     // Adds the headers that every response has; counts and logs it.
     void finish(const Exchange &exchange, Response &response);
 
@@ -86,16 +71,13 @@ class Dispatcher {
     Response options(const Exchange &exchange) const;
     void add_cors(const Request &request, Response &response) const;
     void log(const Exchange &exchange, const Response &response, double seconds,
-             const WallClock &clock);
-    std::string new_id();
+             const std::timespec &now);
 
     RouteTable routes_;
     Policy policy_;
     LineLog &access_log_;
     RateLimiter limiter_;
     Metrics metrics_;
-    std::uint64_t id_seed_[2];
-    std::atomic<std::uint64_t> next_id_{0};
 };
 
 } // namespace pg_principal::http

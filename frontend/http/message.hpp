@@ -1,6 +1,7 @@
 // What a handler gets and what it gives back.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,20 @@ struct PathParam {
 };
 
 bool same_name(std::string_view a, std::string_view b) noexcept; // ASCII, case does not count
+
+inline bool is_printable_without(std::string_view text, std::string_view these) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+        return c > ' ' && c < 0x7f && these.find(c) == these.npos;
+    });
+}
+// RFC 9110, section 5.6.2: what a method or a header's name may be.
+inline bool is_token(std::string_view text) {
+    return is_printable_without(text, "\"(),/:;<=>?@[\\]{}");
+}
+// A name or an address, with or without a port.
+inline bool is_host(std::string_view text) {
+    return is_printable_without(text, "\"#%&'()*+,/;<=>?@\\^`{|}$!");
+}
 
 // Its views lead into the connection's buffer and last until the handler returns.
 struct Request {
@@ -52,7 +67,6 @@ struct Response {
     std::string body = {};
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers = {};
-    bool close = false; // end the connection after it
 
     // Replaces. Throws std::invalid_argument for a name or value that would end the line.
     Response &set(std::string_view name, std::string_view value);

@@ -12,11 +12,6 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-void append_head(std::string &out, const std::string &name, const std::string &help,
-                 const char *type) {
-    out += "# HELP " + name + ' ' + help + "\n# TYPE " + name + ' ' + type + '\n';
-}
-
 std::string number(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.10g", value);
@@ -24,6 +19,12 @@ std::string number(double value) {
 }
 
 } // namespace
+
+std::string metric_head(std::string_view name, std::string_view help, std::string_view type) {
+    const std::string known(name);
+    return ("# HELP " + known + ' ').append(help) + "\n# TYPE " + known + ' ' + std::string(type) +
+           '\n';
+}
 
 std::string label_value(std::string_view text) {
     std::string out = "\"";
@@ -64,7 +65,7 @@ void Metrics::counter(std::string name, std::string help, std::function<double()
 
 void Metrics::append_requests(std::string &out) const {
     const std::string name = "pg_principal_http_requests_total";
-    append_head(out, name, "Requests answered.", "counter");
+    out += metric_head(name, "Requests answered.", "counter");
     for (const auto &series : series_)
         for (int i = 0; i < statuses; ++i)
             if (const auto count = series->by_status[static_cast<std::size_t>(i)].load(relaxed))
@@ -74,7 +75,8 @@ void Metrics::append_requests(std::string &out) const {
 
 void Metrics::append_durations(std::string &out) const {
     const std::string name = "pg_principal_http_request_duration_seconds";
-    append_head(out, name, "Time from a request's last byte to its response's first.", "histogram");
+    out +=
+        metric_head(name, "Time from a request's last byte to its response's first.", "histogram");
     for (const auto &series : series_) {
         std::uint64_t sum = 0;
         std::string lines;
@@ -97,7 +99,7 @@ std::string Metrics::text() const {
     append_requests(out);
     append_durations(out);
     for (const Reading &reading : readings_) {
-        append_head(out, reading.name, reading.help, reading.type.c_str());
+        out += metric_head(reading.name, reading.help, reading.type);
         out += reading.name + ' ' + number(reading.read()) + '\n';
     }
     return out;

@@ -49,6 +49,9 @@ class Metrics {
     std::vector<Reading> readings_;
 };
 
+// The lines above a metric's samples.
+std::string metric_head(std::string_view name, std::string_view help, std::string_view type);
+
 // A label's value, escaped.
 std::string label_value(std::string_view text);
 

@@ -3,24 +3,32 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "core/crypto/crypto.hpp"
-#include "http/hash.hpp"
 
 namespace pg_principal::http {
 
+namespace {
+
+std::uint64_t mix(std::uint64_t z) noexcept {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31);
+}
+
+// Seeded, so that nobody can choose addresses that fall together.
+std::uint64_t hash_of(const Address::Bytes &bytes, std::uint64_t seed) noexcept {
+    std::uint64_t words[2];
+    std::memcpy(words, bytes.data(), sizeof words);
+    return mix(mix(words[0] ^ seed) ^ words[1] ^ seed);
+}
+
+} // namespace
+
 const char *budget_name(Budget budget) noexcept {
-    switch (budget) {
-    case Budget::costly:
-        return "costly";
-    case Budget::refresh:
-        return "refresh";
-    case Budget::own:
-        return "own";
-    case Budget::administration:
-        return "administration";
-    }
-    return "";
+    constexpr const char *names[] = {"costly", "refresh", "own", "administration"};
+    return names[static_cast<std::size_t>(budget)];
 }
 
 RateLimiter::RateLimiter(RateLimit limit, std::size_t buckets) : limit_(limit) {

@@ -1,5 +1,5 @@
 // A token bucket per client and budget in a table of fixed size: memory does not grow with the
-// number of clients, and whoever has been served least lately is remembered last.
+// number of clients, and the client with the most tokens left is forgotten first.
 #pragma once
 
 #include <array>

@@ -1,16 +1,9 @@
 #include "http/routes.hpp"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
 namespace pg_principal::http {
-
-struct RouteTable::Node {
-    std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
-    std::unique_ptr<Node> parameter;
-    std::vector<std::size_t> routes; // that end here, one a method
-};
 
 namespace {
 
@@ -36,6 +29,29 @@ std::vector<std::string_view> parameter_names(std::string_view pattern) {
     return names;
 }
 
+// A parameter is the same under any name, and sorted behind everything that is spelt out.
+std::string shape_of(std::string_view pattern) {
+    std::string shape;
+    while (!pattern.empty()) {
+        const std::string_view segment = take_segment(pattern);
+        shape.append("/").append(is_parameter(segment) ? "\x7f" : segment);
+    }
+    return shape;
+}
+
+// Whether it is a path of the pattern, and the values of its parameters then, as sent.
+bool fits(std::string_view path, std::string_view pattern, std::vector<std::string_view> &values) {
+    values.clear();
+    while (!path.empty() && !pattern.empty()) {
+        const std::string_view segment = take_segment(path), wanted = take_segment(pattern);
+        if (is_parameter(wanted) && !segment.empty())
+            values.push_back(segment);
+        else if (is_parameter(wanted) || segment != wanted)
+            return false;
+    }
+    return path.empty() && pattern.empty();
+}
+
 void check(const Route &route) {
     const std::string &pattern = route.pattern;
     const std::vector<std::string_view> names = pattern.empty() || pattern[0] != '/'
@@ -50,84 +66,46 @@ void check(const Route &route) {
 } // namespace
 
 const char *caller_name(Caller caller) noexcept {
-    switch (caller) {
-    case Caller::anybody:
-        return "anybody";
-    case Caller::api_key:
-        return "api_key";
-    case Caller::signed_in:
-        return "signed_in";
-    case Caller::auditor:
-        return "auditor";
-    case Caller::admin:
-        return "admin";
-    case Caller::service_role:
-        return "service_role";
-    }
-    return "";
+    constexpr const char *names[] = {"anybody", "api_key", "signed_in",
+                                     "auditor", "admin",   "service_role"};
+    return names[static_cast<std::size_t>(caller)];
 }
-
-RouteTable::RouteTable() : root_(std::make_unique<Node>()) {}
-RouteTable::~RouteTable() = default;
-RouteTable::RouteTable(RouteTable &&) noexcept = default;
 
 RouteTable &RouteTable::add(Route route) {
     check(route);
-    Node *node = root_.get();
-    for (std::string_view rest = route.pattern; !rest.empty();) {
-        const std::string_view segment = take_segment(rest);
-        std::unique_ptr<Node> &child =
-            is_parameter(segment) ? node->parameter : node->children[std::string(segment)];
-        if (!child)
-            child = std::make_unique<Node>();
-        node = child.get();
-    }
-    for (const std::size_t other : node->routes)
-        if (routes_[other].method == route.method)
+    const std::string shape = shape_of(route.pattern);
+    for (std::size_t i = 0; i < routes_.size(); ++i)
+        if (shapes_[i] == shape && routes_[i].method == route.method)
             throw std::logic_error("second route " + route.method + ' ' + route.pattern);
-    node->routes.push_back(routes_.size());
+    shapes_.push_back(shape);
     routes_.push_back(std::move(route));
     return *this;
-}
-
-const RouteTable::Node *RouteTable::descend(const Node &node, std::string_view rest,
-                                            std::vector<std::string_view> &values) const {
-    if (rest.empty())
-        return node.routes.empty() ? nullptr : &node;
-    const std::string_view segment = take_segment(rest);
-    if (const auto child = node.children.find(segment); child != node.children.end())
-        if (const Node *found = descend(*child->second, rest, values))
-            return found;
-    if (!node.parameter || segment.empty())
-        return nullptr;
-    values.push_back(segment);
-    const Node *found = descend(*node.parameter, rest, values);
-    if (!found)
-        values.pop_back();
-    return found;
 }
 
 RouteTable::Match RouteTable::find(std::string_view method, std::string_view path) const {
     Match match;
     std::vector<std::string_view> values;
-    const Node *node = path.empty() || path[0] != '/' ? nullptr : descend(*root_, path, values);
-    if (!node)
-        return match;
+    const std::string *best = nullptr;
+    for (std::size_t i = 0; i < routes_.size() && path.substr(0, 1) == "/"; ++i)
+        if (fits(path, routes_[i].pattern, values) && (!best || shapes_[i] < *best))
+            best = &shapes_[i];
     bool has_get = false;
-    for (const std::size_t index : node->routes) {
-        const Route &route = routes_[index];
+    for (std::size_t i = 0; i < routes_.size() && best; ++i) {
+        const Route &route = routes_[i];
+        if (shapes_[i] != *best)
+            continue;
         has_get = has_get || route.method == "GET";
         match.allow += (match.allow.empty() ? "" : ", ") + route.method;
         if (route.method == method || (route.method == "GET" && method == "HEAD"))
-            match.route = &routes_[match.index = index];
+            match.route = &routes_[match.index = i];
     }
     if (!match.route) {
-        match.allow += has_get ? ", HEAD, OPTIONS" : ", OPTIONS";
+        if (best)
+            match.allow += has_get ? ", HEAD, OPTIONS" : ", OPTIONS";
         return match;
     }
     match.allow.clear();
-    if (values.empty())
-        return match;
+    fits(path, match.route->pattern, values);
     const std::vector<std::string_view> names = parameter_names(match.route->pattern);
     for (std::size_t i = 0; i < values.size(); ++i) {
         std::optional<std::string> value = percent_decode(values[i]);

@@ -1,8 +1,8 @@
 // The table of routes: what is served, who may call it, and what documents it.
 #pragma once
 
+#include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +27,7 @@ struct Route {
     Handler handler;
     std::string summary = {};
     Caller caller = Caller::anybody;
-    bool asks_database = true; // hence may answer 503
+    bool asks_database = true; // so it may answer 503
     // What it is charged to; none: it is not limited.
     std::optional<Budget> budget = {};
     Budget (*budget_of)(const Request &) = nullptr; // where that depends on the request
@@ -41,9 +41,6 @@ struct Route {
 
 class RouteTable {
   public:
-    RouteTable();
-    ~RouteTable();
-    RouteTable(RouteTable &&) noexcept;
     // Throws std::logic_error for a malformed pattern and for one that is there already.
     RouteTable &add(Route route);
 
@@ -61,11 +58,8 @@ class RouteTable {
     const std::vector<Route> &routes() const { return routes_; }
 
   private:
-    struct Node;
-    const Node *descend(const Node &node, std::string_view rest,
-                        std::vector<std::string_view> &values) const;
     std::vector<Route> routes_;
-    std::unique_ptr<Node> root_;
+    std::vector<std::string> shapes_; // of their patterns: what is sorted first goes before
 };
 
 } // namespace pg_principal::http

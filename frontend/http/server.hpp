@@ -45,8 +45,8 @@ class Server {
     Server(const Server &) = delete;
     Server &operator=(const Server &) = delete;
 
-    // Serves until it has stopped; false when somebody had to be left in the middle, who may still
-    // hold threads. Throws Failure when it cannot go on.
+    // Serves until it has stopped; false when requests were still running, whose threads may still
+    // be in use. Throws Failure when it cannot go on.
     bool run();
     // From any thread: no new connections, requests underway finish. The second time they do not.
     void stop() noexcept;

@@ -37,8 +37,8 @@ void challenge(const Request &request, Response &response) {
 
 Response refuse(const Request &request, int status, std::string_view code,
                 std::string_view description) {
-    Response response = Response::json(
-        status, text_object({{"error", code}, {"error_description", description}}));
+    Response response =
+        Response::json(status, text_object({{"error", code}, {"error_description", description}}));
     if (status == 401)
         challenge(request, response);
     return response;

@@ -17,8 +17,8 @@ void challenge(const http::Request &request, http::Response &response);
 // without a value as if it were not there. Throws api::Answer.
 struct Form {
     explicit Form(const http::Request &request);
-    std::string fields;           // one JSON object of texts
-    db::Param client_id, secret;  // of Authorization: Basic
+    std::string fields;          // one JSON object of texts
+    db::Param client_id, secret; // of Authorization: Basic
 };
 
 // Of the form, where it can be read at all.

@@ -107,8 +107,8 @@ constexpr api::Row table[] = {
      R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
          "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
          "client_secret":{"type":"string"}}})"},
-    {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)",
-     post_revoke, "", Budget::administration,
+    {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
+     "", Budget::administration,
      R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
          "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
          "client_secret":{"type":"string"}}})"},
@@ -125,14 +125,12 @@ constexpr api::Row documents[] = {
     {"GET", "/.well-known/oauth-protected-resource/:a", Caller::anybody,
      "Who issues tokens for /api (RFC 9728)", get_metadata<resource_document>, resource_metadata},
     {"GET", "/.well-known/openid-configuration", Caller::anybody,
-     "The same as OpenID Connect Discovery has it", get_metadata<openid_document>,
-     server_metadata},
+     "The same as OpenID Connect Discovery has it", get_metadata<openid_document>, server_metadata},
 };
 
 } // namespace
 
-void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes,
-                bool at_root) {
+void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes, bool at_root) {
     const auto backend = std::make_shared<const Backend>(pool, lifetimes);
     const auto made = [&backend](const api::Row &row) {
         return api::route(row, [backend, act = row.act](const Request &request) {

@@ -2,8 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/text.hpp"
-#include "roster/file.hpp"
+#include "roster/events.hpp"
 
 namespace pg_principal::cli {
 
@@ -11,77 +10,38 @@ namespace {
 
 using nlohmann::json;
 
-// Events rather than a tree: a tree would keep only the last of two equal names.
 class JsonRoster : public nlohmann::json_sax<json> {
   public:
     JsonRoster(std::string_view text, RosterOptions options)
-        : text_(text), builder_(std::move(options)) {}
+        : text_(text),
+          events_(std::move(options), "no list of people: expected a list, or people or roster") {}
 
-    Roster finish() {
-        if (!found_)
-            throw RosterFileError(0, "no list of people: expected a list, or people or roster");
-        return builder_.finish();
-    }
+    Roster finish() { return events_.finish(); }
 
-    bool null() override {
-        if (!where_.empty() && where_.back() == In::row) {
-            builder_.set_absent(key_);
-            return true;
-        }
-        return value("null");
-    }
-    bool boolean(bool) override { return value("a boolean"); }
-    bool number_integer(number_integer_t) override { return value("a number"); }
-    bool number_unsigned(number_unsigned_t) override { return value("a number"); }
-    bool number_float(number_float_t, const string_t &) override { return value("a number"); }
-    bool binary(binary_t &) override { return value("binary data"); }
-
-    bool string(string_t &text) override {
-        if (where_.empty() || where_.back() != In::row)
-            return value("a string");
-        builder_.set(key_, text);
-        return true;
-    }
-
+    bool null() override { return text(std::nullopt, "null"); }
+    bool boolean(bool) override { return other("a boolean"); }
+    bool number_integer(number_integer_t) override { return other("a number"); }
+    bool number_unsigned(number_unsigned_t) override { return other("a number"); }
+    bool number_float(number_float_t, const string_t &) override { return other("a number"); }
+    bool binary(binary_t &) override { return other("binary data"); }
+    bool string(string_t &value) override { return text(value, "a string"); }
     bool key(string_t &name) override {
-        key_ = name;
-        if (where_.back() == In::wrapper) {
-            is_list_key_ = name == "people" || name == "roster";
-            if (is_list_key_ && found_)
-                throw RosterFileError(0, "a second list of people");
-        }
+        events_.key(0, name);
         return true;
     }
-
     bool start_object(std::size_t) override {
-        if (where_.empty()) {
-            where_.push_back(In::wrapper);
-        } else if (where_.back() == In::list) {
-            builder_.begin_row(0);
-            where_.push_back(In::row);
-        } else {
-            value("an object");
-            where_.push_back(In::skipped);
-        }
+        events_.begin_object(0, "an object");
         return true;
     }
-
     bool start_array(std::size_t) override {
-        if (where_.empty() || (where_.back() == In::wrapper && is_list_key_)) {
-            found_ = true;
-            where_.push_back(In::list);
-        } else {
-            if (where_.back() == In::wrapper) // people may be missed in it
-                throw RosterFileError(0, "an unknown list " + quote_for_message(key_) +
-                                             ": neither people nor roster");
-            value("a list");
-            where_.push_back(In::skipped);
-        }
+        events_.begin_list(0);
         return true;
     }
-
-    bool end_object() override { return end(); }
-    bool end_array() override { return end(); }
+    bool end_object() override { return end_array(); }
+    bool end_array() override {
+        events_.end();
+        return true;
+    }
 
     bool parse_error(std::size_t position, const std::string &, const json::exception &e) override {
         constexpr std::size_t longest_reason = 200;
@@ -97,40 +57,17 @@ class JsonRoster : public nlohmann::json_sax<json> {
     }
 
   private:
-    enum class In { wrapper, list, row, skipped };
-
-    bool end() {
-        where_.pop_back();
+    bool text(const std::optional<std::string> &value, const char *called) {
+        events_.text(0, value, called);
+        return true;
+    }
+    bool other(const char *called) {
+        events_.other(0, called);
         return true;
     }
 
-    // A value where it does not belong.
-    bool value(const char *found) {
-        if (where_.empty())
-            throw RosterFileError(0, std::string("a list of people is expected, not ") + found);
-        switch (where_.back()) {
-        case In::wrapper:
-            if (is_list_key_)
-                throw RosterFileError(0, key_ + " must be a list of people, not " + found);
-            return true;
-        case In::list:
-            builder_.begin_row(0);
-            builder_.problem(not_an_object_problem(found));
-            return true;
-        case In::row:
-            builder_.refuse(key_, found);
-            return true;
-        case In::skipped:
-            return true;
-        }
-        return false;
-    }
-
     std::string_view text_;
-    RosterBuilder builder_;
-    std::vector<In> where_;
-    std::string key_;
-    bool is_list_key_ = false, found_ = false;
+    RosterEvents events_;
 };
 
 } // namespace

@@ -9,24 +9,20 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include "core/base/text.hpp"
-#include "roster/file.hpp"
+#include "roster/events.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
 
-// Events rather than a tree: duplicate keys and lines stay visible, and an alias to a list or
-// mapping is refused instead of being walked again and again.
+// An alias to a list or mapping is refused instead of being walked again and again.
 class YamlRoster : public YAML::EventHandler {
   public:
-    explicit YamlRoster(RosterOptions options) : builder_(std::move(options)) {}
-
-    Roster finish() {
-        if (!found_)
-            throw RosterFileError(0, "no list of people: expected a list, or people: or roster:");
-        return builder_.finish();
+    explicit YamlRoster(RosterOptions options)
+        : events_(std::move(options), "no list of people: expected a list, or people: or roster:") {
     }
+
+    Roster finish() { return events_.finish(); }
 
     void OnDocumentStart(const YAML::Mark &) override {}
     void OnDocumentEnd() override {}
@@ -46,16 +42,18 @@ class YamlRoster : public YAML::EventHandler {
     }
 
     void OnAlias(const YAML::Mark &mark, YAML::anchor_t anchor) override {
-        constexpr std::size_t longest =
-            1000; // a long text behind many aliases would fill the memory
+        // a long text behind many aliases would fill the memory
+        constexpr std::size_t longest = 1000;
         const auto known = anchors_.find(anchor);
-        if (known == anchors_.end()) {
-            if (in_wrapper_value() && !is_list_key_ && lists_.count(anchor) > 0)
-                refuse_list(mark);
-            return other(mark, "an alias to a list or a mapping");
+        if (known == anchors_.end() && !expects_key() && lists_.count(anchor) > 0)
+            events_.refuse_unknown_list(line(mark));
+        if (known == anchors_.end() || (known->second && known->second->size() > longest)) {
+            const char *const called = known == anchors_.end() ? "an alias to a list or a mapping"
+                                                               : "an alias to a long text";
+            if (!refused_as_key(mark, called))
+                events_.other(line(mark), called);
+            return;
         }
-        if (known->second && known->second->size() > longest)
-            return other(mark, "an alias to a long text");
         scalar(mark, known->second);
     }
 
@@ -64,175 +62,71 @@ class YamlRoster : public YAML::EventHandler {
         check_tag(mark, tag, {"", "?", "!", "tag:yaml.org,2002:seq"});
         if (anchor)
             lists_.insert(anchor);
-        if (in_wrapper_value() && !is_list_key_)
-            refuse_list(mark);
-        if (where_.empty() || (where_.back() == In::wrapper && is_list_key_)) {
-            is_list_key_ = false;
-            has_key_ = false;
-            found_ = true;
-            where_.push_back(In::list);
-            return;
-        }
-        other(mark, "a list");
-        where_.push_back(In::skipped);
+        if (refused_as_key(mark, "a list"))
+            events_.skip();
+        else
+            events_.begin_list(line(mark));
     }
 
     void OnMapStart(const YAML::Mark &mark, const std::string &tag, YAML::anchor_t,
                     YAML::EmitterStyle::value) override {
         check_tag(mark, tag, {"", "?", "!", "tag:yaml.org,2002:map"});
-        if (where_.empty()) {
-            where_.push_back(In::wrapper);
-            return;
-        }
-        if (where_.back() == In::list) {
-            builder_.begin_row(line(mark));
-            has_key_ = false;
-            where_.push_back(In::row);
-            return;
-        }
-        other(mark, "a mapping");
-        where_.push_back(In::skipped);
+        if (refused_as_key(mark, "a mapping"))
+            events_.skip();
+        else
+            events_.begin_object(line(mark), "a mapping");
     }
 
-    void OnSequenceEnd() override { where_.pop_back(); }
-    void OnMapEnd() override { where_.pop_back(); }
+    void OnSequenceEnd() override { events_.end(); }
+    void OnMapEnd() override { events_.end(); }
 
   private:
-    enum class In { wrapper, list, row, skipped };
-
     static std::size_t line(const YAML::Mark &mark) {
         return static_cast<std::size_t>(mark.line) + 1;
     }
 
+    bool expects_key() const { return events_.in_object() && !has_key_; }
+
+    // Takes note that a key or the value of one came. True for what is no text in a key's place.
+    bool refused_as_key(const YAML::Mark &mark, const char *called) {
+        if (!events_.in_object())
+            return false;
+        has_key_ = !has_key_;
+        if (!has_key_)
+            return false;
+        if (!events_.in_row())
+            throw RosterFileError(line(mark), std::string("a key cannot be ") + called);
+        events_.refuse_key(std::string("a field's name cannot be ") + called);
+        return true;
+    }
+
     void scalar(const YAML::Mark &mark, const std::optional<std::string> &value) {
-        if (where_.empty())
-            throw RosterFileError(line(mark), "a list of people is expected here, not a text");
-        switch (where_.back()) {
-        case In::wrapper:
-            return has_key_ ? wrapper_value(mark, value ? "a text" : "nothing")
-                            : wrapper_key(mark, value.value_or(""));
-        case In::list:
-            builder_.begin_row(line(mark));
-            return builder_.problem(not_an_object_problem("a text"));
-        case In::row:
-            return has_key_ ? row_value(value) : row_key(value);
-        case In::skipped:
-            return;
-        }
-    }
-
-    bool in_wrapper_value() const {
-        return !where_.empty() && where_.back() == In::wrapper && has_key_;
-    }
-
-    // People may be missed in it.
-    [[noreturn]] void refuse_list(const YAML::Mark &mark) {
-        throw RosterFileError(line(mark), "an unknown list " + quote_for_message(key_) +
-                                              ": neither people nor roster");
+        const bool is_key = expects_key();
+        if (events_.in_object())
+            has_key_ = is_key;
+        if (!is_key)
+            return events_.text(line(mark), value, value ? "a text" : "nothing");
+        constexpr const char *merging = "merge keys (<<) are not supported: write the fields out";
+        const bool merges = value == "<<";
+        if (merges && !events_.in_row())
+            throw RosterFileError(line(mark), merging);
+        events_.key(line(mark), value.value_or(""));
+        if (merges)
+            events_.refuse_key(merging);
     }
 
     // A tag says that what is written means something else: !!binary, !!set.
     void check_tag(const YAML::Mark &mark, const std::string &tag,
                    std::initializer_list<std::string_view> fine) {
-        const bool skipped = !where_.empty() && where_.back() == In::skipped;
-        if (!skipped && std::find(fine.begin(), fine.end(), tag) == fine.end())
+        if (!events_.is_skipped() && std::find(fine.begin(), fine.end(), tag) == fine.end())
             throw RosterFileError(line(mark),
                                   "the tag " + quote_for_message(tag) + " is not supported");
     }
 
-    // A list, a mapping or an alias where a text belongs.
-    void other(const YAML::Mark &mark, const char *found) {
-        if (where_.empty())
-            throw RosterFileError(line(mark), "a list of people is expected here");
-        switch (where_.back()) {
-        case In::wrapper:
-            if (!has_key_)
-                throw RosterFileError(line(mark), std::string("a key cannot be ") + found);
-            return wrapper_value(mark, found);
-        case In::list:
-            builder_.begin_row(line(mark));
-            return builder_.problem(not_an_object_problem(found));
-        case In::row:
-            return has_key_ ? refuse_value(found) : refuse_key(found);
-        case In::skipped:
-            return;
-        }
-    }
-
-    void wrapper_key(const YAML::Mark &mark, const std::string &key) {
-        if (key == merge_key)
-            throw RosterFileError(line(mark), merge_problem);
-        key_ = key;
-        is_list_key_ = key == "people" || key == "roster";
-        has_key_ = true;
-        if (is_list_key_ && found_)
-            throw RosterFileError(line(mark), "a second list of people");
-    }
-
-    // `found` is what stands there instead of a list.
-    void wrapper_value(const YAML::Mark &mark, const char *found) {
-        if (is_list_key_)
-            throw RosterFileError(line(mark),
-                                  std::string("a list of people is expected here, not ") + found);
-        has_key_ = false;
-    }
-
-    void row_key(const std::optional<std::string> &key) {
-        key_ = key.value_or("");
-        has_key_ = true;
-        is_key_refused_ = key_ == merge_key;
-        if (is_key_refused_)
-            builder_.problem(merge_problem);
-    }
-
-    void refuse_key(const char *found) {
-        builder_.problem(std::string("a field's name cannot be ") + found);
-        has_key_ = true;
-        is_key_refused_ = true;
-    }
-
-    void row_value(const std::optional<std::string> &value) {
-        has_key_ = false;
-        if (is_key_refused_)
-            return;
-        if (value)
-            builder_.set(key_, *value);
-        else
-            builder_.set_absent(key_);
-    }
-
-    void refuse_value(const char *found) {
-        has_key_ = false;
-        if (!is_key_refused_)
-            builder_.refuse(key_, found);
-    }
-
-    static constexpr const char *merge_key = "<<",
-                                *merge_problem =
-                                    "merge keys (<<) are not supported: write the fields out";
-
-    RosterBuilder builder_;
-    std::vector<In> where_;
+    RosterEvents events_;
     std::unordered_set<YAML::anchor_t> lists_; // that an alias may stand for
     std::unordered_map<YAML::anchor_t, std::optional<std::string>> anchors_;
-    std::string key_;
-    bool has_key_ = false, is_key_refused_ = false, is_list_key_ = false;
-    bool found_ = false;
-};
-
-class Nothing : public YAML::EventHandler {
-    void OnDocumentStart(const YAML::Mark &) override {}
-    void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark &, YAML::anchor_t) override {}
-    void OnAlias(const YAML::Mark &, YAML::anchor_t) override {}
-    void OnScalar(const YAML::Mark &, const std::string &, YAML::anchor_t,
-                  const std::string &) override {}
-    void OnSequenceStart(const YAML::Mark &, const std::string &, YAML::anchor_t,
-                         YAML::EmitterStyle::value) override {}
-    void OnSequenceEnd() override {}
-    void OnMapStart(const YAML::Mark &, const std::string &, YAML::anchor_t,
-                    YAML::EmitterStyle::value) override {}
-    void OnMapEnd() override {}
+    bool has_key_ = false; // its value comes next
 };
 
 } // namespace
@@ -243,8 +137,7 @@ Roster parse_yaml_roster(std::string_view text, RosterOptions options) {
     try {
         YAML::Parser parser(stream);
         parser.HandleNextDocument(roster);
-        Nothing rest;
-        if (parser.HandleNextDocument(rest))
+        if (parser)
             throw RosterFileError(0, "more than one YAML document");
     } catch (const YAML::DeepRecursion &) {
         throw RosterFileError(0, "malformed YAML: nested too deeply");

@@ -45,12 +45,11 @@ std::string exposed_name(std::string_view name, bool counter) {
     return counter ? out + "_total" : out;
 }
 
-void append_head(std::string &out, std::string_view name, bool counter) {
-    const std::string exposed = exposed_name(name, counter);
+std::string head_of(std::string_view name, bool counter) {
     const auto family = known.find(name);
-    out += "# HELP " + exposed + ' ' +
-           (family == known.end() ? "Of the database." : family->second.help) + "\n# TYPE " +
-           exposed + (counter ? " counter\n" : " gauge\n");
+    return metric_head(exposed_name(name, counter),
+                       family == known.end() ? "Of the database." : family->second.help,
+                       counter ? "counter" : "gauge");
 }
 
 void append_sample(std::string &out, std::string_view name, std::string_view label, bool counter,
@@ -67,8 +66,7 @@ void append_sample(std::string &out, std::string_view name, std::string_view lab
 
 void append_own(std::string &out, const char *name, const char *help, std::time_t value) {
     const std::string full = std::string("pg_principal_database_") + name;
-    out += "# HELP " + full + ' ' + help + "\n# TYPE " + full + " gauge\n" + full + ' ' +
-           std::to_string(value) + '\n';
+    out += metric_head(full, help, "gauge") + full + ' ' + std::to_string(value) + '\n';
 }
 
 std::string exposed(const Result &rows) {
@@ -79,13 +77,13 @@ std::string exposed(const Result &rows) {
         const std::string_view name = rows.text(i, 0);
         const bool counter = rows.text(i, 2) == "counter";
         if (name != last)
-            append_head(out, name, counter);
+            out += head_of(name, counter);
         last = name;
         has_failures = has_failures || name == "agent.refresh.failures";
         append_sample(out, name, rows.text(i, 1), counter, rows.text(i, 3));
     }
     if (!has_failures) { // an alert needs the zero before the first one
-        append_head(out, "agent.refresh.failures", true);
+        out += head_of("agent.refresh.failures", true);
         append_sample(out, "agent.refresh.failures", "", true, "0");
     }
     return out;

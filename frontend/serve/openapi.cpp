@@ -88,7 +88,8 @@ Json operation(const Route &route, const std::vector<std::string> &names) {
     if (!route.request_schema.empty()) {
         Json schema = Json::parse(route.request_schema);
         const bool needed = schema.contains("$ref") || schema.contains("required");
-        out["requestBody"] = {{"required", needed}, {"content", content(std::move(schema), route.request_type)}};
+        out["requestBody"] = {{"required", needed},
+                              {"content", content(std::move(schema), route.request_type)}};
     }
     out["responses"] = responses(route, !names.empty());
     out["security"] = Json::array();

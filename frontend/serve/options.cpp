@@ -6,7 +6,6 @@
 #include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
-#include "http/text.hpp"
 #include "oauth/oauth.hpp"
 
 namespace pg_principal::cli {

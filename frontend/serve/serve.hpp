@@ -1,4 +1,4 @@
-// The server as a program: flags in, signals heeded, until it is told to stop.
+// The server as a program: reads its flags, handles signals, runs until it is told to stop.
 #pragma once
 
 #include <functional>

@@ -59,8 +59,8 @@ struct Page {
     std::string filter;
 };
 
-// As Supabase Auth takes them: "" is what the client library sends for what it does not say, page 0
-// is the first, and more than there may be on a page is as much as may be.
+// As Supabase Auth reads them: the client library sends "" for what is not set, page 0 is the first
+// page, and per_page is capped.
 Page page_of(const Request &request) {
     const api::Query query(request);
     Page page;
@@ -144,54 +144,22 @@ Response get_factors(const api::Backend &backend, const Request &request) {
     return Response::json(200, "[]");
 }
 
-constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
-constexpr const char *attributes = R"({"$ref":"#/components/schemas/SupabaseUserAttributes"})";
-
 constexpr api::Row table[] = {
-    {"GET",
-     "/admin/users",
-     Caller::auditor,
-     "Users, newest first, a page at a time",
-     get_users,
-     R"({"$ref":"#/components/schemas/SupabaseUsers"})",
-     {},
-     "",
-     200,
-     {},
+    {"GET", "/admin/users", Caller::auditor, "Users, newest first, a page at a time", get_users,
+     "SupabaseUsers", api::unlimited, api::no_body, 200, api::no_other,
      R"({"page":{"type":"integer","minimum":0,"default":1},
          "per_page":{"type":"integer","minimum":0,"default":50,"description":"at most 1000"},
          "filter":{"type":"string","maxLength":254}})"},
-    {"POST",
-     "/admin/users",
-     Caller::admin,
-     "Make a user",
-     post_user,
-     user,
-     Budget::administration,
-     attributes,
-     200,
-     {409}},
-    {"GET", "/admin/users/:id", Caller::auditor, "A user", get_user, user},
-    {"PUT",
-     "/admin/users/:id",
-     Caller::admin,
-     "Change a user; ban_duration bans (876000h) or lifts a ban (none)",
-     put_user,
-     user,
-     Budget::administration,
-     attributes,
-     200,
-     {409}},
-    {"DELETE",
-     "/admin/users/:id",
-     Caller::admin,
-     "Delete a user",
-     remove_user,
-     R"({"type":"object"})",
-     Budget::administration,
-     R"({"type":"object","properties":{"should_soft_delete":{"const":false}}})",
-     200,
-     {409}},
+    {"POST", "/admin/users", Caller::admin, "Make a user", post_user, "SupabaseUser",
+     Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
+    {"GET", "/admin/users/:id", Caller::auditor, "A user", get_user, "SupabaseUser"},
+    {"PUT", "/admin/users/:id", Caller::admin,
+     "Change a user; ban_duration bans (876000h) or lifts a ban (none)", put_user, "SupabaseUser",
+     Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
+    {"DELETE", "/admin/users/:id", Caller::admin, "Delete a user", remove_user,
+     R"({"type":"object"})", Budget::administration,
+     R"({"type":"object","properties":{"should_soft_delete":{"const":false}}})", 200,
+     api::conflict},
     {"GET", "/admin/users/:id/factors", Caller::auditor, "Second factors of a user: none",
      get_factors, R"({"type":"array","maxItems":0})"},
 };

@@ -85,8 +85,8 @@ Refusal database_refusal(const DbError &error) {
     api::throw_other(error);
 }
 
-// By a caller: whose token or role the database may refuse. Of a stranger it can refuse the input;
-// anything else is ours to mend, and no reason for a client to give up its session.
+// The database may refuse a caller's token or role, and anybody's input; any other error is the
+// server's, and must not make a client give up its session.
 template <class Ask>
 Outcome outcome(bool by_caller, Ask ask) {
     try {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/json/writer.hpp"
-#include "http/text.hpp"
 #include "supabase/routes.hpp"
 
 namespace pg_principal::supabase {

@@ -140,42 +140,23 @@ Response post_logout(const api::Backend &backend, const Request &request) {
     return Response::empty();
 }
 
-constexpr const char *session = R"({"$ref":"#/components/schemas/SupabaseSession"})";
-constexpr const char *user = R"({"$ref":"#/components/schemas/SupabaseUser"})";
-
 constexpr api::Row table[] = {
     {"POST", "/signup", Caller::anybody, "Register, where the database allows it", post_signup,
-     session, Budget::costly,
+     "SupabaseSession", Budget::costly,
      R"({"type":"object","required":["email","password"],"properties":{
          "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})"},
-    {"POST",
-     "/token",
-     Caller::anybody,
-     "Sign in with a password, or exchange a refresh token",
-     post_token,
-     session,
-     Budget::costly,
+    {"POST", "/token", Caller::anybody, "Sign in with a password, or exchange a refresh token",
+     post_token, "SupabaseSession", Budget::costly,
      R"({"type":"object","properties":{"email":{"type":"string"},
          "password":{"type":"string"},"refresh_token":{"type":"string"}}})",
-     200,
-     {},
-     R"({"grant_type":{"enum":["password","refresh_token"]}})",
+     200, api::no_other, R"({"grant_type":{"enum":["password","refresh_token"]}})",
      budget_of_grant},
-    {"GET", "/user", Caller::signed_in, "The caller", get_user, user},
-    {"PUT", "/user", Caller::signed_in, "Change the caller's metadata and password", put_user, user,
-     Budget::costly,
-     R"({"type":"object","properties":{"data":{"type":"object"},
+    {"GET", "/user", Caller::signed_in, "The caller", get_user, "SupabaseUser"},
+    {"PUT", "/user", Caller::signed_in, "Change the caller's metadata and password", put_user,
+     "SupabaseUser", Budget::costly, R"({"type":"object","properties":{"data":{"type":"object"},
          "password":{"type":"string"},"current_password":{"type":"string"}}})"},
-    {"POST",
-     "/logout",
-     Caller::signed_in,
-     "End sessions of the caller",
-     post_logout,
-     "",
-     Budget::own,
-     "",
-     204,
-     {},
+    {"POST", "/logout", Caller::signed_in, "End sessions of the caller", post_logout, api::no_body,
+     Budget::own, api::no_body, 204, api::no_other,
      R"({"scope":{"enum":["global","local","others"],"default":"global"}})"},
 };
 

@@ -25,7 +25,7 @@ like "listed as text" "$(auth logins)" "^DATABASE ROLE +KIND +APP ROLE +EMAIL +C
 is "it is what the SQL function says" "$(sql "SELECT count(*) FROM auth.login_roles WHERE database_role = 'cli_app'")" 3
 is "an operator hands out no role of others" "$(PGUSER=cli_op auth allow-login --role cli_app --kind person; echo $?)" $'pg_principal: role "cli_app" is not cli_op\'s to hand out\n  hint: Become a member of it, or let a superuser do it.\n1'
 like "a role that is not there" "$(auth allow-login --role nobody --kind person; echo $?)" 'pg_principal: role "nobody" does not exist.*1$'
-like "nobody named" "$(auth allow-login --role cli_app; echo $?)" 'one or more of --kind, --app-role, --email are needed.*2$'
+like "nobody named" "$(auth allow-login --role cli_app; echo $?)" 'at least one of --kind, --app-role, --email is required.*2$'
 like "an unknown kind" "$(auth allow-login --role cli_app --kind robot; echo $?)" '--kind: robot not in .*2$'
 is "take one back" "$(auth disallow-login --role cli_app --kind person --app-role ADMIN)" "disallowed cli_app"
 is "not twice" "$(auth disallow-login --role cli_app --kind person --app-role ADMIN; echo $?)" \

@@ -130,7 +130,7 @@ bad "an alias to a mapping" yaml '- &a {email: a@example.com, name: A}\n- *a\n' 
 1 problem in 2 rows, nothing was written'
 bad "truncated" json '[{"email": "a@example.com", "na' 'line 1: malformed JSON: syntax error while parsing object key - invalid string: missing closing quote; last read: '"'"'"na'"'"'; expected string literal'
 bad "trailing text" json '[] x' "line 1: malformed JSON: syntax error while parsing value - invalid literal; last read: '[] x'; expected end of input"
-bad "not a list" json '{"people": 7}' "people must be a list of people, not a number"
+bad "not a list" json '{"people": 7}' "a list of people is expected here, not a number"
 bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
   hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'
 bad "no email column" csv 'name\nA\n' 'line 1: the header has no column "email"'

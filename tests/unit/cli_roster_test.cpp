@@ -1,6 +1,7 @@
 // The YAML, CSV and JSON parsers, and what they have in common.
 #include "roster/file.hpp"
 #include "roster/write.hpp"
+#include "roster_support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -305,8 +306,9 @@ TEST(Json, NamesBadRows) {
 }
 
 TEST(Json, RefusesFilesItCannotRead) {
-    EXPECT_EQ(json("7"), "line 0: a list of people is expected, not a number");
-    EXPECT_EQ(json(R"({"people": "x"})"), "line 0: people must be a list of people, not a string");
+    EXPECT_EQ(json("7"), "line 0: a list of people is expected here, not a number");
+    EXPECT_EQ(json(R"({"people": "x"})"),
+              "line 0: a list of people is expected here, not a string");
     EXPECT_EQ(json(R"({"people": [], "roster": []})"), "line 0: a second list of people");
     EXPECT_EQ(json(R"({"people": [], "agents": [{"email": "a@x"}]})"),
               "line 0: an unknown list \"agents\": neither people nor roster");

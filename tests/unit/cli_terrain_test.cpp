@@ -2,6 +2,7 @@
 #include "terrain/names.hpp"
 #include "terrain/people.hpp"
 #include "terrain/tokens.hpp"
+#include "roster_support.hpp"
 
 #include <map>
 #include <set>

@@ -48,6 +48,12 @@ inline std::string replaced(std::string text, std::string_view from, std::string
     return at == text.npos ? text : text.replace(at, from.size(), to);
 }
 
+// The first candidate, or nullptr.
+inline const Key *selected(const KeySet &keys, Alg alg, std::optional<std::string_view> kid) {
+    const KeySet::Candidates found = keys.candidates(alg, kid);
+    return found.count > 0 ? found.keys[0] : nullptr;
+}
+
 // A token taken apart together with the text it points into.
 struct Parsed {
     explicit Parsed(std::string_view text)

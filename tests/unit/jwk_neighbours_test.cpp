@@ -244,7 +244,7 @@ TEST(JwkNeighbours, PublishedSetsLoad) {
             for (std::size_t i = 0; i < keys.size(); ++i) {
                 if (!keys.usable(i) || keys.kid(i).empty())
                     continue;
-                const Key *chosen = beside.select(keys.usable(i)->default_alg(), keys.kid(i));
+                const Key *chosen = selected(beside, keys.usable(i)->default_alg(), keys.kid(i));
                 ASSERT_NE(chosen, nullptr) << bad.what << " beside " << keys.kid(i);
                 EXPECT_EQ(thumbprint(*chosen), thumbprint(*keys.usable(i)));
             }

@@ -22,7 +22,8 @@ TEST(JwkSet, OneKeyIsASetOfOne) {
     EXPECT_EQ(parse_jwk_set(rfc::a1_key).size(), 1u);
     EXPECT_EQ(parse_jwk_set(set({std::string(rfc::a2_key), std::string(rfc::a3_key)})).size(), 2u);
     EXPECT_TRUE(parse_jwk_set(set({})).empty());
-    EXPECT_EQ(parse_jwk_set("{\"keys\":[],\"extra\":1}").select(Alg::HS256, std::nullopt), nullptr);
+    EXPECT_EQ(selected(parse_jwk_set("{\"keys\":[],\"extra\":1}"), Alg::HS256, std::nullopt),
+              nullptr);
     EXPECT_EQ(parse_jwk_set("\xef\xbb\xbf" + set({oct('a')})).size(), 1u); // a byte order mark
 }
 
@@ -47,15 +48,16 @@ TEST(JwkSet, SecretsBesidePublicKeysAreNeverUsed) {
         EXPECT_EQ(found.lack, KeySet::Lack::unusable);
         EXPECT_TRUE(contains(found.reason, "secret beside public keys"));
     }
-    EXPECT_NE(keys.select(Alg::ES256, std::nullopt), nullptr);
+    EXPECT_NE(selected(keys, Alg::ES256, std::nullopt), nullptr);
     // a public key that is of no use is public all the same
     for (const std::string_view other :
          {"{\"kty\":\"AKP\"}", "{\"kty\":\"RSA\"}", "{\"kty\":\"EC\",\"use\":\"enc\"}"})
-        EXPECT_EQ(parse_jwk_set(set({oct('a'), std::string(other)})).select(Alg::HS256, {}),
+        EXPECT_EQ(selected(parse_jwk_set(set({oct('a'), std::string(other)})), Alg::HS256, {}),
                   nullptr)
             << other;
     // nothing asymmetric
-    EXPECT_NE(parse_jwk_set(set({oct('a'), oct('b'), "{}", "1"})).select(Alg::HS256, {}), nullptr);
+    EXPECT_NE(selected(parse_jwk_set(set({oct('a'), oct('b'), "{}", "1"})), Alg::HS256, {}),
+              nullptr);
     // keys of our own: during a change from HS256 to ES256 both are there
     EXPECT_EQ(KeySet({generate_key(Alg::HS256), generate_key(Alg::ES256)}).size(), 2u);
     const Key key = generate_key(Alg::HS256);
@@ -106,10 +108,10 @@ TEST(JwkSet, SizeIsBounded) {
 
 TEST(JwkSet, ATokensKidDecides) {
     const KeySet keys = parse_jwk_set(set({oct('a', kid("a")), oct('b', kid("b")), oct('c')}));
-    EXPECT_EQ(keys.select(Alg::HS256, "b"), keys.usable(1));
-    EXPECT_EQ(keys.select(Alg::HS256, "z"), nullptr);
-    EXPECT_EQ(keys.select(Alg::HS256, ""), nullptr);
-    EXPECT_EQ(keys.select(Alg::RS256, "b"), nullptr);
+    EXPECT_EQ(selected(keys, Alg::HS256, "b"), keys.usable(1));
+    EXPECT_EQ(selected(keys, Alg::HS256, "z"), nullptr);
+    EXPECT_EQ(selected(keys, Alg::HS256, ""), nullptr);
+    EXPECT_EQ(selected(keys, Alg::RS256, "b"), nullptr);
     EXPECT_EQ(keys.candidates(Alg::HS256, std::nullopt).count, 3u);
     EXPECT_EQ(keys.candidates(Alg::HS256, "z").lack, KeySet::Lack::kid_unknown);
     EXPECT_EQ(keys.candidates(Alg::RS256, "b").lack, KeySet::Lack::not_for_algorithm);
@@ -134,8 +136,8 @@ TEST(JwkSet, AlgAndTypeDecideNext) {
     const KeySet keys = parse_jwk_set(
         set({oct('a', ",\"alg\":\"HS512\""), oct('b', ",\"alg\":\"HS256\""), oct('c')}));
     EXPECT_EQ(keys.candidates(Alg::HS256, std::nullopt).count, 2u);
-    EXPECT_EQ(keys.select(Alg::HS256, std::nullopt), keys.usable(1));
-    EXPECT_EQ(keys.select(Alg::ES256, std::nullopt), nullptr);
+    EXPECT_EQ(selected(keys, Alg::HS256, std::nullopt), keys.usable(1));
+    EXPECT_EQ(selected(keys, Alg::ES256, std::nullopt), nullptr);
     EXPECT_EQ(verified(rfc::a3_token, keys), TokenFault::algorithm_refused);
     EXPECT_EQ(verified(rfc::a3_token, KeySet()), TokenFault::unknown_key);
 }

@@ -1,4 +1,4 @@
-#include "core/principals/roster.hpp"
+#include "roster_support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -142,16 +142,6 @@ TEST(Roster, KnowsItsFields) {
     EXPECT_EQ(find_roster_field("team")->member, &RosterRow::team);
     EXPECT_EQ(unknown_field_problem("colo\nur"), "unknown field \"colo\\x0aur\"");
     EXPECT_EQ(wrong_type_problem("level", "a number"), "level must be a string, not a number");
-}
-
-TEST(Roster, ListsUpToALimit) {
-    std::vector<RosterProblem> many;
-    for (std::size_t row = 1; row <= 30; ++row)
-        many.push_back({row, "bad"});
-    const std::string text = list_problems(many);
-    EXPECT_EQ(text.substr(0, 22), "row 1: bad\nrow 2: bad\n");
-    EXPECT_EQ(text.substr(text.size() - 23), "row 20: bad\nand 10 more");
-    EXPECT_EQ(list_problems(many, 30).find("more"), std::string::npos);
 }
 
 TEST(Roster, ReportsEveryRowOfALargeOne) {

@@ -125,7 +125,8 @@ class PKey {
     // Throws Error(key_refused) when the numbers do not form a sound key (the rules: jwk.hpp).
     static PKey build(const KeyParts &parts, std::size_t rsa_bits = max_rsa_bits);
     static PKey generate(Alg alg, Checkpoint checkpoint = no_checkpoint);
-    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase. public_half: of a private key no more.
+    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase. public_half: keep only
+    // the public half of a private key.
     static PKey from_pem(std::string_view pem, bool public_half = false);
 
     KeyParts parts() const;

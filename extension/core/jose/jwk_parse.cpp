@@ -12,7 +12,7 @@ namespace {
 
 std::string named(std::string_view member) { return "member \"" + std::string(member) + "\""; }
 
-std::optional<std::string_view> optional_text(json::Value jwk, std::string_view member) {
+std::optional<std::string_view> text_member(json::Value jwk, std::string_view member) {
     const json::Value value = jwk.find(member);
     if (!value)
         return std::nullopt;
@@ -22,7 +22,7 @@ std::optional<std::string_view> optional_text(json::Value jwk, std::string_view 
 }
 
 std::string_view required_text(json::Value jwk, std::string_view member) {
-    if (const auto text = optional_text(jwk, member))
+    if (const auto text = text_member(jwk, member))
         return *text;
     malformed(named(member) + " is missing");
 }
@@ -126,7 +126,7 @@ struct Permission {
 
 // RFC 7517 sections 4.2 and 4.3; jwt-svid: SPIFFE JWT-SVID section 4.2.
 Permission parse_permission(json::Value jwk) {
-    const auto use = optional_text(jwk, "use");
+    const auto use = text_member(jwk, "use");
     if (use && *use != "sig" && *use != "jwt-svid")
         refuse("its use is not \"sig\"");
     const json::Value ops = jwk.find("key_ops");
@@ -158,11 +158,11 @@ JwkOutline outline_of(json::Value jwk) {
         malformed("it is not a JSON object");
     JwkOutline outline;
     outline.kty = kty_of(jwk);
-    outline.kid = optional_text(jwk, "kid").value_or("");
+    outline.kid = text_member(jwk, "kid").value_or("");
     const Permission permission = parse_permission(jwk);
     outline.may_sign = permission.sign;
     outline.may_verify = permission.verify;
-    if (const auto text = optional_text(jwk, "alg")) {
+    if (const auto text = text_member(jwk, "alg")) {
         outline.alg = alg_from_name(*text);
         if (!outline.alg)
             refuse("its alg is not a supported signature algorithm");

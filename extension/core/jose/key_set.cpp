@@ -127,11 +127,6 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
     return found;
 }
 
-const Key *KeySet::select(Alg alg, std::optional<std::string_view> kid) const {
-    const Candidates found = candidates(alg, kid);
-    return found.count > 0 ? found.keys[0] : nullptr;
-}
-
 class KeySetReader {
   public:
     static KeySet read(json::Value set, json::Value keys) {

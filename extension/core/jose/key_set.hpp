@@ -46,8 +46,6 @@ class KeySet {
     // with those whose type and alg fit, in the order of the set.
     Candidates candidates(Alg alg, std::optional<std::string_view> kid,
                           Checkpoint checkpoint = no_checkpoint) const;
-    // The first candidate, or nullptr.
-    const Key *select(Alg alg, std::optional<std::string_view> kid) const;
 
   private:
     friend class KeySetReader;

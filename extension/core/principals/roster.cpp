@@ -130,16 +130,4 @@ std::string not_an_object_problem(std::string_view found) {
     return "must be an object of fields, not " + std::string(found);
 }
 
-std::string list_problems(const std::vector<RosterProblem> &problems, std::size_t limit) {
-    std::string out;
-    for (std::size_t i = 0; i < problems.size() && i < limit; ++i) {
-        if (i > 0)
-            out += '\n';
-        out += "row " + std::to_string(problems[i].row) + ": " + problems[i].reason;
-    }
-    if (problems.size() > limit)
-        out += "\nand " + std::to_string(problems.size() - limit) + " more";
-    return out;
-}
-
 } // namespace pg_principal

@@ -57,7 +57,4 @@ std::string unknown_field_problem(std::string_view field);
 std::string wrong_type_problem(std::string_view field, std::string_view found);
 std::string not_an_object_problem(std::string_view found);
 
-// One line each, at most `limit`, then "and N more": fit for an error's detail.
-std::string list_problems(const std::vector<RosterProblem> &problems, std::size_t limit = 20);
-
 } // namespace pg_principal

@@ -19,7 +19,7 @@ namespace pg_principal {
 namespace {
 
 // What is left of an exception once its handler is gone: no destructor, no allocation.
-struct Failure {
+struct CaughtError {
     ErrorData *server_error;
     int sqlstate;
     char message[1024];
@@ -41,7 +41,7 @@ int sqlstate_of(std::string_view code) noexcept {
     return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]);
 }
 
-void capture(Failure &failure, int sqlstate, std::string_view message, std::string_view detail,
+void capture(CaughtError &failure, int sqlstate, std::string_view message, std::string_view detail,
              std::string_view hint) noexcept {
     failure.server_error = nullptr;
     failure.sqlstate = sqlstate;
@@ -83,7 +83,7 @@ void to_server_encoding(char *text, std::size_t size) {
     pfree(out);
 }
 
-[[noreturn]] void raise(Failure &failure, int level = ERROR) {
+[[noreturn]] void raise(CaughtError &failure, int level = ERROR) {
     if (failure.server_error != nullptr)
         ReThrowError(failure.server_error);
     to_server_encoding(failure.message, sizeof failure.message);
@@ -97,7 +97,7 @@ void to_server_encoding(char *text, std::size_t size) {
 
 // false when the body returned; the frames of the body are gone either way.
 template <class Body>
-bool fails(Body body, Failure &failure) noexcept {
+bool fails(Body body, CaughtError &failure) noexcept {
     try {
         body();
         return false;
@@ -138,14 +138,14 @@ Datum call_sql_function(SqlFunction body, FunctionCallInfo fcinfo) {
     Datum result = 0;
     // static: 10 kB on a deep stack is worth avoiding, and a backend runs one function at a time;
     // it is filled and raised with no other call in between
-    static Failure failure;
+    static CaughtError failure;
     if (fails([&] { result = body(fcinfo); }, failure))
         raise(failure);
     return result;
 }
 
 void run_or_exit(void (*body)()) {
-    static Failure failure;
+    static CaughtError failure;
     if (fails(body, failure))
         raise(failure, FATAL);
 }
@@ -177,6 +177,10 @@ std::string_view view_of(const text *value) noexcept {
 
 std::string_view text_argument(FunctionCallInfo fcinfo, int n) {
     return to_utf8(bytes_argument(fcinfo, n));
+}
+
+std::optional<std::string_view> optional_text_argument(FunctionCallInfo fcinfo, int n) {
+    return PG_ARGISNULL(n) ? std::nullopt : std::optional(text_argument(fcinfo, n));
 }
 
 std::string_view to_utf8(std::string_view server_text) {

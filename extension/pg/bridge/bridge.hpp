@@ -10,8 +10,9 @@
 #include "pg/bridge/pg.hpp"
 
 #include <exception>
-#include <string_view>
 #include <new>
+#include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -76,6 +77,8 @@ void check_interrupts();
 // side has not (22P05). In SQL_ASCII, which says nothing of its bytes, they must be UTF-8:
 // Error(text_malformed). More than a value can hold is Error(value_too_long).
 std::string_view text_argument(FunctionCallInfo fcinfo, int n);
+std::optional<std::string_view> optional_text_argument(FunctionCallInfo fcinfo,
+                                                       int n); // NULL: none
 std::string_view to_utf8(std::string_view server_text);
 text *to_text(std::string_view utf8);
 // A detoasted copy-free view where the value is not toasted; valid as long as the datum.

@@ -9,8 +9,13 @@ extern "C" {
 
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace pg_principal {
+
+inline std::string_view bytes_of(const pg_uuid_t &id) noexcept {
+    return {reinterpret_cast<const char *>(id.data), UUID_LEN};
+}
 
 // Of 16 bytes, in the current memory context.
 inline Datum uuid_datum(const void *bytes) {

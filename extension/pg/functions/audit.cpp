@@ -20,12 +20,6 @@ using namespace pg_principal;
 
 namespace {
 
-std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
-    if (PG_ARGISNULL(n))
-        return std::nullopt;
-    return text_argument(fcinfo, n);
-}
-
 Uuid uuid_argument(FunctionCallInfo fcinfo, int n) { return uuid_from(PG_GETARG_UUID_P(n)->data); }
 
 bool is_ip_address(const std::string &text) {
@@ -67,21 +61,21 @@ SQL_FUNCTION(audit_hash) {
     entry.created_at_us = unix_microseconds(PG_GETARG_TIMESTAMPTZ(2));
     if (!PG_ARGISNULL(3))
         entry.actor_id = uuid_argument(fcinfo, 3);
-    entry.actor_email = optional_text(fcinfo, 4);
-    entry.subject = optional_text(fcinfo, 5);
+    entry.actor_email = optional_text_argument(fcinfo, 4);
+    entry.subject = optional_text_argument(fcinfo, 5);
     entry.changes = jsonb_argument(fcinfo, 6);
-    entry.reason = optional_text(fcinfo, 7);
+    entry.reason = optional_text_argument(fcinfo, 7);
     if (!PG_ARGISNULL(8))
         entry.metadata = jsonb_argument(fcinfo, 8);
-    entry.ip = optional_text(fcinfo, 9);
-    entry.user_agent = optional_text(fcinfo, 10);
+    entry.ip = optional_text_argument(fcinfo, 9);
+    entry.user_agent = optional_text_argument(fcinfo, 10);
     return PointerGetDatum(to_bytes(audit_entry_hash(entry, bytes_argument(fcinfo, 11))));
 }
 
 // The transition function of an aggregate: the state is NULL at first.
 SQL_FUNCTION(fold_chain_head) {
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-        throw Error(Errc::crypto_failed, {"a chain head is NULL"});
+        throw Error(Errc::argument_null, {"a chain head"});
     const std::string_view state = PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0);
     return PointerGetDatum(to_bytes(fold_chain_head(
         state, uuid_argument(fcinfo, 1), PG_GETARG_INT64(2), bytes_argument(fcinfo, 3))));

@@ -2,6 +2,7 @@
 #include "core/base/error.hpp"
 #include "pg/identity/call_site.hpp"
 #include "pg/bridge/jsonb.hpp"
+#include "pg/bridge/uuid.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -85,10 +86,6 @@ Datum answer(FunctionCallInfo fcinfo) {
     site->isnull = now.isnull;
     site->looked();
     return value;
-}
-
-std::string_view bytes_of(const pg_uuid_t &uuid) noexcept {
-    return {reinterpret_cast<const char *>(uuid.data), UUID_LEN};
 }
 
 Answer read_uid(const Identity &i) { return {!i.has_principal, bytes_of(i.uid)}; }

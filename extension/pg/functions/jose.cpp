@@ -20,12 +20,6 @@ std::optional<Alg> alg_argument(FunctionCallInfo fcinfo, int n) {
     return require_alg(text_argument(fcinfo, n));
 }
 
-std::optional<std::string_view> optional_text(FunctionCallInfo fcinfo, int n) {
-    if (PG_ARGISNULL(n))
-        return std::nullopt;
-    return text_argument(fcinfo, n);
-}
-
 // One for each backend, never destroyed: its buffers are reused from call to call.
 template <class Scratch>
 Scratch &reused() {
@@ -70,8 +64,8 @@ SQL_FUNCTION(jwt_verify) {
         PG_RETURN_NULL();
     ClaimRules rules;
     rules.time = {unix_microseconds(GetCurrentStatementStartTimestamp()), settings::clock_skew()};
-    rules.audience = optional_text(fcinfo, 2);
-    rules.issuer = optional_text(fcinfo, 3);
+    rules.audience = optional_text_argument(fcinfo, 2);
+    rules.issuer = optional_text_argument(fcinfo, 3);
     TokenScratch &token = reused<TokenScratch>();
     const TokenFault fault = verify_token(bytes_argument(fcinfo, 0), key_set_argument(fcinfo, 1),
                                           rules, token, check_interrupts);

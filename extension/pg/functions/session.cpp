@@ -99,7 +99,7 @@ class UserRow {
         for (int i = 0; i < row_.desc->natts; ++i)
             if (std::strcmp(NameStr(TupleDescAttr(row_.desc, i)->attname), name) == 0)
                 return i;
-        throw Error(Errc::error_unknown, {name});
+        throw Error(Errc::column_missing, {name});
     }
     Row row_{};
 };

@@ -8,6 +8,7 @@
 #include "pg/settings.hpp"
 #include "pg/tables/store.hpp"
 #include "pg/bridge/time.hpp"
+#include "pg/bridge/uuid.hpp"
 
 #include <cstdint>
 #include <cstring>
@@ -35,10 +36,6 @@ std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
     if (digits != 2 * UUID_LEN || text.size() != 36)
         return std::nullopt;
     return uuid;
-}
-
-std::string_view bytes_of(const pg_uuid_t &id) noexcept {
-    return {reinterpret_cast<const char *>(id.data), UUID_LEN};
 }
 
 bool same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept { return bytes_of(a) == bytes_of(b); }
