@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Connections per second with a token by PAM, against scram-sha-256 on the same server, over TLS, by 1 and by 16
-# clients: goal, at least as many.
+# clients: goal, at least as many. And what a connection keeps in memory: goal, at most 64 KiB above one by SCRAM.
 set -euo pipefail
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
@@ -42,4 +42,30 @@ for clients in 1 16; do
     echo "ratio connection_by_token_$clients $ratio (at most 1.00)"
     awk -v r="$ratio" 'BEGIN { exit r > 1 }' || failed=1
 done
+
+# What 16 idle connections of each kind have for themselves, after one statement.
+hold() { # ROLE PASSWORD
+    for _ in {1..16}; do
+        PGPASSWORD=$2 PGSSLMODE=require psql -XqAtw -h 127.0.0.1 -U "$1" -d postgres -c "SELECT 1" -c "SELECT pg_sleep(3600)" >/dev/null 2>&1 &
+    done
+}
+kib() { # ROLE: the median of their anonymous memory
+    local pid
+    for pid in $(psql -XqAt -d postgres -c "SELECT pid FROM pg_stat_activity WHERE usename = '$1'"); do
+        awk '/^Pss_Anon:/ { print $2 }' "/proc/$pid/smaps_rollup"
+    done | sort -n | sed -n 8p
+}
+hold scram "$password"
+hold app "$token"
+for _ in {1..300}; do
+    [ "$(psql -XqAt -d postgres -c "SELECT count(*) FROM pg_stat_activity WHERE usename IN ('app', 'scram') AND query ~ '^SELECT pg_sleep'")" != 32 ] || break
+    sleep 0.1
+done
+scram=$(kib scram) ours=$(kib app)
+echo "  $scram KiB for a connection by scram-sha-256, $ours KiB by token, and the ${#token} bytes of the token in shared memory"
+psql -XqAt -d postgres -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename IN ('app', 'scram')" >/dev/null
+wait
+ratio=$(awk -v a="$scram" -v b="$ours" 'BEGIN { printf "%.2f", (b - a) / 64 }')
+echo "ratio memory_of_a_connection_above_scram_in_64_KiB $ratio (at most 1.00)"
+awk -v r="$ratio" 'BEGIN { exit r > 1 }' || failed=1
 exit $failed

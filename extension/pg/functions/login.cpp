@@ -19,11 +19,11 @@ SQL_FUNCTION(token_connections) {
             Datum values[] = {Int32GetDatum(slot.pid),
                               ObjectIdGetDatum(slot.role),
                               CStringGetTextDatum(login::name_of(slot.door)),
-                              UUIDPGetDatum(&slot.session_id),
-                              UUIDPGetDatum(&slot.uid),
+                              UUIDPGetDatum(&slot.owner.session_id),
+                              UUIDPGetDatum(&slot.owner.uid),
                               TimestampTzGetDatum(slot.since),
-                              TimestampTzGetDatum(slot.expires_at)};
-            bool nulls[] = {false, false, false, !slot.has_session, false, false, false};
+                              TimestampTzGetDatum(slot.owner.expires_at)};
+            bool nulls[] = {false, false, false, !slot.owner.has_session, false, false, false};
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         });
     return 0;

@@ -71,11 +71,10 @@ void put(int index, std::string_view token) noexcept {
     shared()->slots[index].token_bytes = static_cast<std::uint32_t>(token.size());
 }
 
-template <std::size_t size>
-void copy_text(char (&to)[size], std::string_view text) noexcept {
-    const std::size_t length = std::min(text.size(), size - 1);
-    std::memcpy(to, text.data(), length);
-    to[length] = '\0';
+void put_reason(Slot &slot, std::string_view reason) noexcept {
+    const std::size_t length = std::min(reason.size(), sizeof slot.reason - 1);
+    std::memcpy(slot.reason, reason.data(), length);
+    slot.reason[length] = '\0';
 }
 
 bool is_current(const Case &seen) noexcept {
@@ -88,7 +87,7 @@ void end_slot(Slot &slot, std::string_view reason) noexcept {
     if (slot.ending)
         return;
     slot.ending = true;
-    copy_text(slot.reason, reason);
+    put_reason(slot, reason);
     kill(slot.pid, SIGTERM);
 }
 
@@ -138,24 +137,26 @@ Slot own_slot() noexcept {
     return shared()->slots[index];
 }
 
-void watch(Door door, Oid role, std::string_view token, const pg_uuid_t *session,
-           const pg_uuid_t &uid, TimestampTz expires_at) noexcept {
+void watch_admitted() noexcept {
+    const Lock lock(LW_EXCLUSIVE);
+    Slot &slot = shared()->slots[own_index()];
+    slot.since = GetCurrentTimestamp();
+    slot.state = SlotState::watched;
+}
+
+void watch(Door door, Oid role, std::string_view token, const Owner &owner) noexcept {
     const int index = own_index();
     if (index < 0 || token.size() > max_token_bytes)
         return;
     const Lock lock(LW_EXCLUSIVE);
     wipe(index);
     Slot &slot = shared()->slots[index];
+    slot.owner = owner;
     slot.pid = MyProcPid;
     slot.door = door;
     slot.database = MyDatabaseId;
     slot.role = role;
-    slot.has_session = session != nullptr;
-    if (session != nullptr)
-        slot.session_id = *session;
-    slot.uid = uid;
     slot.since = GetCurrentTimestamp();
-    slot.expires_at = expires_at;
     put(index, token);
     slot.state = SlotState::watched;
 }
@@ -196,16 +197,23 @@ bool next_case(Oid database, SlotState state, int after, Case &out) {
     return false;
 }
 
-void answer(const Case &asked, SlotState verdict, std::string_view text) noexcept {
+void answer_admitted(const Case &asked, const Owner &owner) noexcept {
     const Lock lock(LW_EXCLUSIVE);
     if (!is_current(asked))
         return;
     Slot &slot = shared()->slots[asked.index];
-    if (verdict == SlotState::refused)
-        copy_text(slot.reason, text);
-    else if (text.size() < sizeof slot.email) // a part of one could be another's
-        copy_text(slot.email, text);
-    slot.state = verdict;
+    slot.owner = owner;
+    slot.state = SlotState::admitted;
+    SetLatch(&ProcGlobal->allProcs[asked.index].procLatch);
+}
+
+void answer_refused(const Case &asked, std::string_view reason) noexcept {
+    const Lock lock(LW_EXCLUSIVE);
+    if (!is_current(asked))
+        return;
+    Slot &slot = shared()->slots[asked.index];
+    put_reason(slot, reason);
+    slot.state = SlotState::refused;
     SetLatch(&ProcGlobal->allProcs[asked.index].procLatch);
 }
 
@@ -309,7 +317,7 @@ void detach_worker(int index, bool for_good) noexcept {
             Slot &slot = shared()->slots[i];
             if (slot.state == SlotState::asking && slot.database == worker.database) {
                 slot.state = SlotState::refused;
-                copy_text(slot.reason, "no worker");
+                put_reason(slot, "no worker");
                 SetLatch(&ProcGlobal->allProcs[i].procLatch);
             }
         }

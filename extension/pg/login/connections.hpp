@@ -31,7 +31,15 @@ enum class SlotState : int {
     watched   // the connection ends with its token
 };
 
-// One process. Its token is apart: Connections::token_of().
+// Whose a token is.
+struct Owner {
+    bool has_session;
+    pg_uuid_t session_id, uid;
+    TimestampTz expires_at; // without the skew of clocks
+    char email[256];        // empty: too long
+};
+
+// One process. Its token is apart.
 struct Slot {
     int pid;
     SlotState state;
@@ -40,11 +48,9 @@ struct Slot {
     std::uint32_t generation; // counts what was asked and watched here
     std::uint32_t token_bytes;
     bool ending;
-    bool has_session;
-    pg_uuid_t session_id, uid;
-    TimestampTz since, expires_at; // expires_at without the skew of clocks
-    char reason[64];               // of the refusal or of the end
-    char email[256];               // of whom the worker has admitted
+    Owner owner; // once the token is admitted
+    TimestampTz since;
+    char reason[64]; // of the refusal or of the end
 };
 
 // What a worker works on, copied out of shared memory.
@@ -66,17 +72,17 @@ bool is_available() noexcept;
 bool ask(Door door, Oid database, Oid role, std::string_view token) noexcept;
 // Copied under the lock.
 Slot own_slot() noexcept;
-// The token of this process is watched from now on.
-void watch(Door door, Oid role, std::string_view token, const pg_uuid_t *session,
-           const pg_uuid_t &uid, TimestampTz expires_at) noexcept;
+// The token of this process is watched from now on: the one that was admitted last, or another.
+void watch_admitted() noexcept;
+void watch(Door door, Oid role, std::string_view token, const Owner &owner) noexcept;
 void forget_own_slot() noexcept;
 // The reason why the worker ends this process; empty while it does not.
 const char *own_end() noexcept;
 
 // For the worker of a database.
 bool next_case(Oid database, SlotState state, int after, Case &out);
-// The text is the reason of a refusal, or the email of whom is admitted.
-void answer(const Case &asked, SlotState verdict, std::string_view text) noexcept;
+void answer_admitted(const Case &asked, const Owner &owner) noexcept;
+void answer_refused(const Case &asked, std::string_view reason) noexcept;
 // Ends the process if it still is the one that was judged.
 void end_process(const Case &judged, std::string_view reason) noexcept;
 bool has_connections(Oid database) noexcept;

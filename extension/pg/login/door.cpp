@@ -92,14 +92,18 @@ void judge(Door door, const char *user, std::string_view token) {
         guard([] { before_shmem_exit(forget_at_exit, 0); });
         registered = true;
     }
-    if (!ask(door, database, role.oid, token))
+    ask_worker(door, database, role.oid, token);
+}
+
+} // namespace
+
+void ask_worker(Door door, Oid database, Oid role, std::string_view token) {
+    if (!ask(door, database, role, token))
         refuse("not preloaded");
     if (!ensure_worker(database))
         refuse("no worker");
     wait_for_verdict();
 }
-
-} // namespace
 
 bool ensure_worker(Oid database) {
     int index = -1;

@@ -1,5 +1,5 @@
 // The door: a token in place of a password. A process that authenticates has no database, so a
-// worker in the wanted one judges the token; the session judges it again before it is served
+// worker in the wanted one judges the token; the session asks again before it is served
 // (session.cpp), and without that second verdict the server's own start of it fails.
 #pragma once
 
@@ -11,6 +11,8 @@ namespace pg_principal::login {
 // may have a session as the role that the client asked for.
 bool open_door(Door door, const char *user, const char *token) noexcept;
 
+// Returns when the worker has admitted the token; else throws Error(token_refused).
+void ask_worker(Door door, Oid database, Oid role, std::string_view token);
 // Asks the postmaster for a worker in that database unless there is one. False: it cannot be had.
 bool ensure_worker(Oid database);
 

@@ -24,7 +24,7 @@ bool validate(const ValidatorModuleState *, const char *token, const char *role,
     try {
         const Slot slot = own_slot();
         // what pg_ident.conf maps, where the line in pg_hba.conf names a map
-        result->authn_id = guard([&slot] { return pstrdup(slot.email); });
+        result->authn_id = guard([&slot] { return pstrdup(slot.owner.email); });
         result->authorized = true;
     } catch (...) {
         end_admission();

@@ -16,7 +16,6 @@ extern "C" {
 #include "access/xact.h"
 #include "libpq/libpq-be.h"
 #include "storage/ipc.h"
-#include "storage/proc.h"
 }
 
 #include <cstring>
@@ -36,9 +35,9 @@ void log_session(const char *event, const Slot &slot, std::string_view reason) {
     writer.text("door", name_of(slot.door));
     writer.text("database", MyProcPort == nullptr ? "" : MyProcPort->database_name);
     writer.text("role", MyProcPort == nullptr ? "" : MyProcPort->user_name);
-    writer.text("userId", uuid_text(UUIDPGetDatum(&slot.uid)));
-    if (slot.has_session)
-        writer.text("sessionId", uuid_text(UUIDPGetDatum(&slot.session_id)));
+    writer.text("userId", uuid_text(UUIDPGetDatum(&slot.owner.uid)));
+    if (slot.owner.has_session)
+        writer.text("sessionId", uuid_text(UUIDPGetDatum(&slot.owner.session_id)));
     else
         writer.null("sessionId");
     writer.number("pid", MyProcPid);
@@ -58,34 +57,11 @@ void log_at_exit(int, Datum) {
     }
 }
 
-void watch_identity(Door door, const Identity &identity) {
-    const TimestampTz expires = TIMESTAMP_IS_NOEND(identity.dies_at)
-                                    ? identity.dies_at
-                                    : identity.dies_at - settings::clock_skew() * us_per_s;
-    watch(door, GetSessionUserId(), identity.source,
-          identity.has_session ? &identity.session_id : nullptr, identity.uid, expires);
-}
-
-// A table that is locked for long refuses a session's start, as the worker refuses the token: it
-// must not hold a connection that no timeout of the client's session ends yet.
-class ShortLockWaits {
-  public:
-    ShortLockWaits() noexcept {
-        if (LockTimeout == 0 || LockTimeout > lock_wait_ms)
-            LockTimeout = lock_wait_ms;
-    }
-    ~ShortLockWaits() { LockTimeout = before_; }
-    ShortLockWaits(const ShortLockWaits &) = delete;
-    ShortLockWaits &operator=(const ShortLockWaits &) = delete;
-
-  private:
-    const int before_ = LockTimeout;
-};
-
+// The worker judges this time, too: what it reads for that stays with it, and costs neither this
+// process memory nor its client time.
 void begin(const Admission &in) {
-    const ShortLockWaits short_waits;
-    const Identity &identity = admit(in.token, GetSessionUserId());
-    watch_identity(in.door, identity);
+    ask_worker(in.door, MyDatabaseId, GetSessionUserId(), in.token);
+    watch_admitted();
     settings::bind_login(in.token.c_str());
     guard([] { before_shmem_exit(log_at_exit, 0); });
     log_session("auth.login", own_slot(), {});
@@ -100,14 +76,6 @@ bool begins() noexcept {
         begin(in);
         end_admission();
         return true;
-    } catch (const PgError &error) {
-        if (const char *known = reason_of(error.data()->sqlerrcode); *known != '\0')
-            reason = known;
-        else
-            reason =
-                std::string_view(kept, static_cast<std::size_t>(std::max(
-                                           0, pg_snprintf(kept, sizeof kept, "internal error: %s",
-                                                          error.data()->message))));
     } catch (const Error &error) {
         if (error.code() == Errc::token_refused) {
             strlcpy(kept, error.detail().c_str(), sizeof kept);
@@ -164,7 +132,7 @@ void note_token(const Identity &identity) {
         guard([] { before_shmem_exit([](int, Datum) { forget_own_slot(); }, 0); });
         registered = true;
     }
-    watch_identity(Door::sql, identity);
+    watch(Door::sql, GetSessionUserId(), identity.source, owner_of(identity));
     has_noted_token = true;
     wake_worker(MyDatabaseId);
 }

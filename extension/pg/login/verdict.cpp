@@ -2,6 +2,8 @@
 
 #include "pg/identity/verification.hpp"
 #include "pg/tables/store.hpp"
+#include "pg/bridge/time.hpp"
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -102,6 +104,19 @@ const Identity &admit(std::string_view token, Oid role) {
     if (!wanted.granted)
         refuse_token("role not granted");
     return identity;
+}
+
+Owner owner_of(const Identity &identity) noexcept {
+    Owner owner{};
+    owner.has_session = identity.has_session;
+    owner.session_id = identity.session_id;
+    owner.uid = identity.uid;
+    owner.expires_at = TIMESTAMP_IS_NOEND(identity.dies_at)
+                           ? identity.dies_at
+                           : identity.dies_at - settings::clock_skew() * us_per_s;
+    if (identity.email.size() < sizeof owner.email) // a part of one could be another's
+        std::memcpy(owner.email, identity.email.data(), identity.email.size());
+    return owner;
 }
 
 const char *reason_of(int sqlstate) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/identity/identity.hpp"
+#include "pg/login/connections.hpp"
 
 namespace pg_principal::login {
 
@@ -15,6 +16,8 @@ constexpr int lock_wait_ms = 1000;
 const Identity &admit(std::string_view token, Oid role);
 // The same of a token that was bound by SQL: how its connection logged in is no matter of ours.
 const Identity &admit_bound(std::string_view token);
+
+Owner owner_of(const Identity &identity) noexcept;
 
 // The reason to give for an error that the tables raised, "" when another try may help.
 const char *reason_of(int sqlstate) noexcept;

@@ -40,7 +40,8 @@ void leave_at_exit(int, Datum) { detach_worker(place, !is_connected); }
 
 struct Verdict {
     enum { alive, dead, unknown } outcome;
-    std::string text; // the email of the living, or the reason
+    std::string reason;
+    Owner owner{}; // of the living
 };
 
 void in_transaction() {
@@ -52,20 +53,20 @@ void in_transaction() {
 
 Verdict judge(const Case &asked) {
     in_transaction();
-    Verdict verdict{Verdict::unknown, "internal error"};
+    Verdict verdict{Verdict::unknown, "internal error", {}};
     try {
         const Identity &identity =
             asked.door == Door::sql ? admit_bound(asked.token) : admit(asked.token, asked.role);
-        verdict = {Verdict::alive, identity.email};
+        verdict = {Verdict::alive, {}, owner_of(identity)};
     } catch (const Error &error) {
         if (error.code() == Errc::token_refused)
-            verdict = {Verdict::dead, error.detail()};
+            verdict = {Verdict::dead, error.detail(), {}};
         else
-            verdict = {Verdict::unknown, error.what()};
+            verdict = {Verdict::unknown, error.what(), {}};
     } catch (const PgError &error) {
         const char *known = reason_of(error.data()->sqlerrcode);
-        verdict = *known == '\0' ? Verdict{Verdict::unknown, error.data()->message}
-                                 : Verdict{Verdict::dead, known};
+        verdict = *known == '\0' ? Verdict{Verdict::unknown, error.data()->message, {}}
+                                 : Verdict{Verdict::dead, known, {}};
         guard([] { AbortCurrentTransaction(); });
         return verdict;
     }
@@ -77,11 +78,11 @@ void serve_all(Case &at) {
     for (at.index = -1; next_case(MyDatabaseId, SlotState::asking, at.index, at);) {
         const Verdict verdict = judge(at);
         if (verdict.outcome == Verdict::alive)
-            answer(at, SlotState::admitted, verdict.text);
+            answer_admitted(at, verdict.owner);
         else
-            answer(at, SlotState::refused,
-                   verdict.outcome == Verdict::dead ? verdict.text
-                                                    : "internal error: " + verdict.text);
+            answer_refused(at, verdict.outcome == Verdict::dead
+                                   ? verdict.reason
+                                   : "internal error: " + verdict.reason);
     }
 }
 
@@ -91,7 +92,7 @@ bool sweep(Case &at, bool blind_too_long) {
     for (at.index = -1; next_case(MyDatabaseId, SlotState::watched, at.index, at);) {
         const Verdict verdict = judge(at);
         if (verdict.outcome == Verdict::dead)
-            end_process(at, verdict.text);
+            end_process(at, verdict.reason);
         else if (verdict.outcome == Verdict::unknown) {
             if (blind_too_long)
                 end_process(at, "cannot be judged");
