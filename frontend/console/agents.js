@@ -31,7 +31,9 @@ function agentRow(agent) {
   const [text, tone] = isBanned(agent) ? ["Banned", "neutral"] : urgencies[agent.urgency];
   return [
     h("span", {}, h("a", { href: `#/principals/${agent.id}` }, agent.email), h("span", { class: "dim small block" }, agent.role)),
-    h("span", {}, badge(text, tone), agent.findings.length > 0 && h("ul", { class: "findings small" }, agent.findings.map(findingLine))),
+    h("span", {}, badge(text, tone),
+      agent.urgency === "refused" && h("span", { class: "small block" }, words(agent.lastRefusalReason), " ", h("span", { class: "dim" }, `(${fromNow(agent.lastRefusalAt)})`)),
+      agent.findings.length > 0 && h("ul", { class: "findings small" }, agent.findings.map(findingLine))),
     h("span", {}, agent.nextExpiry ? ago(agent.nextExpiry) : h("span", { class: "dim" }, "no live token")),
     h("span", {}, count(agent.issuedTokens, "token"), h("span", { class: "dim small block" }, count(agent.signedInSessions, "sign-in"))),
     ago([agent.lastUsedAt, agent.lastRefreshAt].filter(Boolean).sort().at(-1), "not seen"),

@@ -56,7 +56,7 @@ export async function integrityPage() {
         scanLine(status),
         facts([
           ["Last scan", ago(status.lastScanAt)],
-          ["Run by pg_cron", status.jobId === null ? (status.cronDatabase ? `not in this database (pg_cron is in ${status.cronDatabase})` : "no: pg_cron is not there")
+          ["Run by pg_cron", status.jobId === null ? (status.cronDatabase ? `not in this database (cron.database_name is ${status.cronDatabase})` : "no: pg_cron is not there")
             : h("span", {}, `job ${status.jobId}, `, h("code", {}, status.schedule), status.active ? "" : ", not active")],
           ["Its last run", status.lastRunAt ? h("span", {}, badge(status.lastStatus, status.lastStatus === "succeeded" ? "good" : "bad"), " ", ago(status.lastRunAt)) : "none"],
           ...(status.failedRuns ? [["Failed since", count(status.failedRuns, "run")], ["Message", status.lastMessage]] : []),

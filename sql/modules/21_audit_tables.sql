@@ -113,9 +113,11 @@ CREATE TABLE auth.incidents (
     resolved_at timestamptz
 );
 CREATE INDEX incidents_undetected ON auth.incidents (created_at) WHERE detected_at IS NULL;
-CREATE INDEX incidents_created_at ON auth.incidents (created_at);
+CREATE INDEX incidents_created_at ON auth.incidents (created_at, id);
 CREATE UNIQUE INDEX incidents_open_finding ON auth.incidents (kind, user_id, subject)
     WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+-- who was refused, the latest first, and when somebody was
+CREATE INDEX incidents_refusals ON auth.incidents (created_at, id) WHERE kind = 'refresh_failure';
 CREATE INDEX incidents_user_id ON auth.incidents (user_id, created_at);
 CREATE INDEX incidents_open ON auth.incidents (user_id)
     WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;

@@ -2,7 +2,8 @@
 
 CREATE OR REPLACE FUNCTION auth.agents_by_urgency(entries integer, cursor text, OUT user_id uuid,
     OUT urgency text, OUT next_cursor text) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     section constant text := left(coalesce(cursor, '1'), 1);
     refused text[] := regexp_match(cursor, '^1[.]([0-9]{1,17})[.]([0-9a-f-]{36})$');
@@ -29,64 +30,73 @@ BEGIN
         after_user := found[3];
     END IF;
     -- Three queries, each along an index: a page costs the same however many agents there are.
+    -- OFFSET 0 keeps the planner from joining what is asked of a few rows alone; LIMIT 100, the
+    -- most that there can be, tells it how few.
     IF section = '1' THEN -- refused, and not come back since
         RETURN QUERY
-        SELECT i.user_id, 'refused', format('1.%s.%s', (extract(epoch
-            FROM i.created_at) * 1000000)::bigint, i.id)
-        FROM auth.incidents i JOIN auth.users u ON u.id = i.user_id
-        WHERE i.kind = 'refresh_failure' AND i.created_at > yesterday
-          AND (i.created_at, i.id) < (after_time, after_id)
-          AND NOT EXISTS (SELECT FROM auth.incidents n WHERE n.user_id = i.user_id
-              AND n.kind = 'refresh_failure' AND (n.created_at, n.id) > (i.created_at, i.id))
-          AND NOT EXISTS (SELECT FROM auth.sessions s
-              LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
-              WHERE s.user_id = i.user_id AND greatest(s.created_at, r.created_at) > i.created_at)
-        ORDER BY i.created_at DESC, i.id DESC LIMIT rest;
+        SELECT l.user_id, 'refused', format('1.%s.%s',
+            (extract(epoch FROM l.created_at) * 1000000)::bigint, l.id)
+        FROM (SELECT i.* FROM auth.incidents i
+            WHERE i.kind = 'refresh_failure' AND i.created_at > yesterday
+              AND (i.created_at, i.id) < (after_time, after_id)
+              AND NOT EXISTS (SELECT FROM auth.incidents n WHERE n.user_id = i.user_id
+                  AND n.kind = 'refresh_failure' AND n.created_at >= i.created_at
+                  AND (n.created_at, n.id) > (i.created_at, i.id) OFFSET 0)
+              AND NOT EXISTS (SELECT FROM auth.sessions s
+                  LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+                  WHERE s.user_id = i.user_id
+                      AND greatest(s.created_at, r.created_at) > i.created_at
+                  OFFSET 0)
+              AND EXISTS (SELECT FROM auth.users u WHERE u.id = i.user_id OFFSET 0)
+            ORDER BY i.created_at DESC, i.id DESC LIMIT 100) AS l LIMIT rest;
         GET DIAGNOSTICS seen = ROW_COUNT;
         rest := rest - seen;
     END IF;
     IF rest > 0 AND section < '3' THEN -- each by its worst finding, as incidents_urgency has them
         RETURN QUERY
-        SELECT i.user_id, (ARRAY['silent', 'expiring', 'finding'])[i.rank],
-            format('2.%s.%s.%s', i.rank, i.due, i.user_id)
-        FROM (SELECT o.*, CASE WHEN o.kind IN ('token_expired', 'refresh_lapsed') THEN 1
-                  WHEN o.kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END AS rank,
-                  coalesce(o.metadata->>'expiresAt', '') COLLATE "C" AS due
-              FROM auth.incidents o
-              WHERE o.kind <> 'refresh_failure' AND o.resolved_at IS NULL) AS i
-        JOIN auth.users u ON u.id = i.user_id
-        WHERE (i.rank, i.due, i.user_id) > (after_rank, after_due, after_user)
-          AND NOT EXISTS (
-              SELECT FROM (SELECT o.id, CASE WHEN o.kind IN ('token_expired', 'refresh_lapsed')
+        SELECT l.user_id, (ARRAY['silent', 'expiring', 'finding'])[l.rank],
+            format('2.%s.%s.%s', l.rank, l.due, l.user_id)
+        FROM (SELECT i.user_id, i.rank, i.due
+            FROM (SELECT o.id, o.user_id, CASE WHEN o.kind IN ('token_expired', 'refresh_lapsed')
                       THEN 1 WHEN o.kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END
                       AS rank, coalesce(o.metadata->>'expiresAt', '') COLLATE "C" AS due
-                  FROM auth.incidents o WHERE o.user_id = i.user_id
-                      AND o.kind <> 'refresh_failure' AND o.resolved_at IS NULL) AS b
-              WHERE (b.rank, b.due, b.id) < (i.rank, i.due, i.id))
-          AND NOT EXISTS (SELECT FROM auth.incidents f WHERE f.user_id = i.user_id
-              AND f.kind = 'refresh_failure' AND f.created_at > yesterday
-              AND NOT EXISTS (SELECT FROM auth.sessions s
+                  FROM auth.incidents o
+                  WHERE o.kind <> 'refresh_failure' AND o.resolved_at IS NULL) AS i
+            WHERE (i.rank, i.due, i.user_id) > (after_rank, after_due, after_user)
+              AND NOT EXISTS (
+                  SELECT FROM auth.incidents o WHERE o.user_id = i.user_id
+                      AND o.kind <> 'refresh_failure' AND o.resolved_at IS NULL
+                      AND (CASE WHEN o.kind IN ('token_expired', 'refresh_lapsed') THEN 1
+                          WHEN o.kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END,
+                          coalesce(o.metadata->>'expiresAt', '') COLLATE "C", o.id)
+                          < (i.rank, i.due, i.id) OFFSET 0)
+              AND NOT EXISTS (SELECT FROM auth.incidents f WHERE f.user_id = i.user_id
+                  AND f.kind = 'refresh_failure' AND f.created_at > yesterday
+                  AND NOT EXISTS (SELECT FROM auth.sessions s
                   LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
                   WHERE s.user_id = f.user_id
-                      AND greatest(s.created_at, r.created_at) > f.created_at))
-        ORDER BY i.rank, i.due, i.user_id LIMIT rest;
+                      AND greatest(s.created_at, r.created_at) > f.created_at
+                  OFFSET 0) OFFSET 0)
+              AND EXISTS (SELECT FROM auth.users u WHERE u.id = i.user_id OFFSET 0)
+            ORDER BY i.rank, i.due, i.user_id LIMIT 100) AS l LIMIT rest;
         GET DIAGNOSTICS seen = ROW_COUNT;
         rest := rest - seen;
     END IF;
     IF rest > 0 THEN
         RETURN QUERY
-        SELECT u.id, 'none', '3.' || u.email
-        FROM auth.users u
-        WHERE auth.is_agent(u.kind, u.email) AND u.email > after_email
-          AND NOT EXISTS (SELECT FROM auth.incidents o WHERE o.user_id = u.id
-              AND o.kind <> 'refresh_failure' AND o.resolved_at IS NULL)
-          AND NOT EXISTS (SELECT FROM auth.incidents f WHERE f.user_id = u.id
-              AND f.kind = 'refresh_failure' AND f.created_at > yesterday
-              AND NOT EXISTS (SELECT FROM auth.sessions s
+        SELECT l.id, 'none', '3.' || l.email
+        FROM (SELECT u.id, u.email FROM auth.users u
+            WHERE auth.is_agent(u.kind, u.email) AND u.email > after_email
+              AND NOT EXISTS (SELECT FROM auth.incidents o WHERE o.user_id = u.id
+                  AND o.kind <> 'refresh_failure' AND o.resolved_at IS NULL OFFSET 0)
+              AND NOT EXISTS (SELECT FROM auth.incidents f WHERE f.user_id = u.id
+                  AND f.kind = 'refresh_failure' AND f.created_at > yesterday
+                  AND NOT EXISTS (SELECT FROM auth.sessions s
                   LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
                   WHERE s.user_id = f.user_id
-                      AND greatest(s.created_at, r.created_at) > f.created_at))
-        ORDER BY u.email LIMIT rest;
+                      AND greatest(s.created_at, r.created_at) > f.created_at
+                  OFFSET 0) OFFSET 0)
+            ORDER BY u.email LIMIT 100) AS l LIMIT rest;
     END IF;
 END
 $$;
@@ -144,11 +154,11 @@ BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
     END IF;
-    SELECT coalesce(jsonb_agg(auth.agent_json(u, a.urgency) ORDER BY a.ordinality), '[]'),
+    SELECT coalesce(jsonb_agg(auth.agent_json((SELECT u FROM auth.users u WHERE u.id = a.user_id),
+            a.urgency) ORDER BY a.ordinality), '[]'),
         max(a.next_cursor) FILTER (WHERE a.ordinality = entries)
     INTO found_agents, last_cursor
-    FROM auth.agents_by_urgency(entries, cursor) WITH ORDINALITY AS a
-    JOIN auth.users u ON u.id = a.user_id;
+    FROM auth.agents_by_urgency(entries, cursor) WITH ORDINALITY AS a;
     RETURN ROW(true, 200, NULL, jsonb_build_object('agents', found_agents, 'nextCursor',
         last_cursor))::auth.auth_result;
 EXCEPTION WHEN invalid_parameter_value THEN
@@ -162,8 +172,8 @@ COMMENT ON FUNCTION auth.agents_feed(integer, text) IS
 'or ends soon (expiring), those with another finding of the last health scan (finding), all others '
 'by email (none). 200 with {agents: [{id, email, kind, role, urgency, bannedUntil, issuedTokens, '
 'signedInSessions, nextExpiry, lastUsedAt, lastRefreshAt, refusals, lastRefusalAt, '
-'lastRefusalReason, findings: [{kind, reason, expiresAt, since}]}], nextCursor}; refusals are those '
-'of 7 days. 400 for a bad limit or cursor, 401, 403.';
+'lastRefusalReason, findings: [{kind, reason, expiresAt, since}]}], nextCursor}; refusals are '
+'those of 7 days. 400 for a bad limit or cursor, 401, 403.';
 
 CREATE OR REPLACE FUNCTION auth.token_expiries(days integer DEFAULT 90) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -252,6 +252,9 @@ CREATE INDEX users_agents ON auth.users (email) WHERE kind = 'service_account' O
 CREATE INDEX sessions_issued ON auth.sessions (expires_at) WHERE origin = 'issued' AND revoked_at IS NULL AND user_id IS NOT NULL;
 CREATE INDEX audit_log_refusals ON auth.audit_log (created_at)
     WHERE changes->'signIn'->>'current' = 'refused' OR changes->'refreshToken'->>'current' = 'invalidated';
+DROP INDEX auth.incidents_created_at;
+CREATE INDEX incidents_created_at ON auth.incidents (created_at, id);
+CREATE INDEX incidents_refusals ON auth.incidents (created_at, id) WHERE kind = 'refresh_failure';
 CREATE INDEX incidents_user_id ON auth.incidents (user_id, created_at);
 CREATE INDEX incidents_open ON auth.incidents (user_id) WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
 CREATE INDEX incidents_urgency ON auth.incidents (
