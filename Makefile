@@ -114,7 +114,7 @@ debug: # unoptimised; plain `make` goes back. `make DEBUG=1 test ONLY=regress KE
 # STRIP=: installs it whole.
 COMMAND_DIR ?= $(if $(filter command,$(firstword $(origin prefix))),$(prefix),/usr/local)/bin
 # `serve` looks for the console's files beside the folder of the command.
-CONSOLE_DIR = $(patsubst %/,%,$(dir $(COMMAND_DIR)))/share/pg_principal/console
+CONSOLE_DIR = $(patsubst %/,%,$(dir $(patsubst %/,%,$(COMMAND_DIR))))/share/pg_principal/console
 INSTALL_STRIP_FLAG = $(if $(filter-out : true,$(STRIP)),-s --strip-program='$(STRIP)')
 ifneq ($(FRONTEND),no)
 install: install-frontend

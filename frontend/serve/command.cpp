@@ -28,8 +28,7 @@ void add_serve_command(CLI::App &root, Session &session) {
                                const supabase::Options theirs = supabase_options(*flags);
                                oauth::add_routes(routes, pool, lifetimes(*flags),
                                                  !theirs.offered || !theirs.prefix.empty());
-                               supabase::add_routes(routes, pool, lifetimes(*flags),
-                                                    theirs);
+                               supabase::add_routes(routes, pool, lifetimes(*flags), theirs);
                                add_console(routes, flags->console, session.streams.err);
                            });
                  },
