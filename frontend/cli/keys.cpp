@@ -119,9 +119,9 @@ void add_keys_commands(CLI::App &root, Session &session) {
                  "  pg_principal keys create --alg ES256 --standby",
                  [&session, options] { create(session, *options); }, {"text", "json", "token"});
     verb->add_option("--alg", options->algorithm, "Signature algorithm (default HS256)")
-        ->check(CLI::IsMember(std::vector<std::string>{"HS256", "HS384", "HS512", "RS256", "RS384",
-                                                       "RS512", "PS256", "PS384", "PS512", "ES256",
-                                                       "ES384", "ES512", "EdDSA"}))
+        ->check(CLI::IsMember(std::vector<std::string>{
+            "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+            "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"}))
         ->type_name("ALG");
     add_standby(*verb, *options);
 

@@ -37,6 +37,27 @@ COMMENT ON FUNCTION auth.jwt_verify(text, jsonb, text, text) IS
 'kid and what is wrong with it; other errors as auth.jws_verify(); NULL for a NULL token or key. '
 'For tokens of this database use auth.authenticate(), which knows sessions and bans.';
 
+CREATE OR REPLACE FUNCTION auth.verify_foreign_token(token text, jwks jsonb, rules jsonb,
+    OUT claims jsonb, OUT kid text, OUT refusal text) RETURNS record
+LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
+    'pg_principal_verify_foreign_token';
+COMMENT ON FUNCTION auth.verify_foreign_token(text, jsonb, jsonb) IS
+'Internal: the claims of a token that a trusted issuer or a client has signed, or why it is refused: '
+'what the token is never raises. rules: {"issuer": text or null (not asked for), "audiences": [text] '
+'or null, "soleAudience": boolean, "algorithms": [name], "types": [text], "longestLife": seconds}. '
+'Whatever they say, a secret never verifies, exp must be there, typ is JWT, JOSE or none unless types '
+'lists another, and a key that names its issuer serves no other. kid is the token''s own word. A NULL '
+'token or key set is refused, too; NULL rules are an error.';
+
+CREATE OR REPLACE FUNCTION auth.jwks_problems(jwks jsonb, OUT index integer, OUT kid text,
+    OUT problem text) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
+    'pg_principal_jwks_problems';
+COMMENT ON FUNCTION auth.jwks_problems(jsonb) IS
+'The keys of a JWK Set that no token can be verified with, and why: each is passed over by '
+'auth.jwt_verify() and auth.jws_verify(), and a token that names it is refused. index counts from 0. '
+'Errors as auth.jws_verify().';
+
 CREATE OR REPLACE FUNCTION auth.verify_signature(alg text, jwk jsonb, message bytea,
     signature bytea) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',

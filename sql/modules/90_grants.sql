@@ -41,7 +41,7 @@ BEGIN
     auth.self_and_report_emails(), auth.self_and_report_ids(), auth.owner_is(text, text), auth.owner_is(uuid, text),
     auth.jws_sign(bytea, jsonb, text), auth.jws_verify(text, jsonb), auth.jwt_sign(jsonb, jsonb, text),
     auth.jwt_verify(text, jsonb, text, text), auth.verify_signature(text, jsonb, bytea, bytea), auth.jwk_thumbprint(jsonb),
-    auth.generate_jwk(text), auth.public_jwk(jsonb), auth.public_pem(jsonb), auth.pem_to_jwk(text),
+    auth.jwks_problems(jsonb), auth.generate_jwk(text), auth.public_jwk(jsonb), auth.public_pem(jsonb), auth.pem_to_jwk(text),
     auth.clamp(regclass, name, text, boolean, boolean), auth.unclamp(regclass), auth.clamp_notices(regclass, boolean),
     auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.find_user(uuid), auth.list_users(integer, integer), auth.search_users(text, integer, integer),
     auth.update_profile(jsonb, jsonb), auth.update_account(jsonb, jsonb),

@@ -47,7 +47,7 @@ refused "two verbs" 2 'unknown verb or argument "provision"' people remove --ema
 refused "unknown output" 2 "--output: xml not in {text,json,token}" auth issue --email a@example.com --output xml
 refused "no token output where there is no token" 2 "--output: token not in {text,json}" auth ban --email a@example.com --output token
 refused "unknown role" 2 "--role: root not in {anon,service_role}" auth key --role root
-refused "unknown algorithm" 2 "--alg: none not in {HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA}" keys create --alg none
+refused "unknown algorithm" 2 "--alg: none not in {HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,Ed448}" keys create --alg none
 refused "missing --email of a ban" 2 "--email is required" auth ban
 refused "missing file" 2 "FILE is required" people push
 refused "missing kid" 2 "KID is required" keys activate

@@ -1,6 +1,6 @@
 // npm jose's side of tests/cli/jose_interop.sh.
 // make: keys of its own for each algorithm and a token under each, as JSON.
-// check FILE: verifies the tokens in FILE and signs with the private keys there.
+// algorithms: their names. check FILE: verifies the tokens in FILE and signs with the private keys there.
 import { readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -8,11 +8,12 @@ import { pathToFileURL } from 'node:url';
 
 // jose is installed under build/, not beside this file
 const require = createRequire(pathToFileURL(process.cwd() + '/build/interop/here.js'));
-const jose = require('jose');
+// the packages have other ways in: version 6 is for import alone
+const jose = await import(pathToFileURL(require.resolve(process.env.JOSE ?? 'jose')));
 
 const payload = Buffer.from('\u0000payload of jose', 'utf8');
 const claims = { sub: 'jose', aud: 'api', iss: 'us', exp: 4102444800, n: 1.5 };
-const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
 const secrets = { HS256: 32, HS384: 48, HS512: 64 };
 
 async function row(alg, form, key, privateKey, publicKey, jwk) {
@@ -85,5 +86,9 @@ async function check(rows) {
     return signed;
 }
 
+if (process.argv[2] === 'algorithms') {
+    console.log([...Object.keys(secrets), ...asymmetric].join(','));
+    process.exit(0);
+}
 const rows = process.argv[2] === 'make' ? await make() : await check(JSON.parse(readFileSync(process.argv[3], 'utf8')));
 process.stdout.write(JSON.stringify(rows));

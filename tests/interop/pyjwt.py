@@ -1,6 +1,7 @@
 """PyJWT's side of tests/cli/jose_interop.sh.
 
 make: keys of its own for each algorithm and a token under each, as JSON.
+algorithms: their names.
 check FILE: verifies the tokens in FILE and signs with the private keys there.
 """
 
@@ -132,6 +133,8 @@ def check(rows):
 
 if sys.argv[1] == "make":
     make()
+elif sys.argv[1] == "algorithms":
+    print(",".join(set(ALGORITHMS) - {"none"}))
 else:
     with open(sys.argv[2], encoding="utf-8") as file:
         check(json.load(file))

@@ -18,7 +18,7 @@ SELECT regress_jwt(token, jwk) FROM regress_rfc WHERE name = '7515 A.1';
 SELECT regress_jws('eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.', jwk) AS jws, regress_jwt('eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.', jwk) AS jwt FROM regress_rfc WHERE name = '7515 A.1';
 
 -- Every algorithm, any payload, the empty one included; another key or another algorithm of the same key does not do.
-CREATE TEMP TABLE made AS SELECT n, alg, auth.generate_jwk(alg) AS jwk FROM unnest(ARRAY['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']) WITH ORDINALITY AS a (alg, n);
+CREATE TEMP TABLE made AS SELECT n, alg, auth.generate_jwk(alg) AS jwk FROM unnest(ARRAY['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'Ed448']) WITH ORDINALITY AS a (alg, n);
 SELECT alg, jwk->>'kty' AS kty, jwk->>'crv' AS crv, jwk->>'alg' = alg AS alg, jwk->>'kid' = auth.jwk_thumbprint(jwk) AS kid, (SELECT string_agg(m, ' ' ORDER BY m COLLATE "C") FROM jsonb_object_keys(jwk) AS m) AS members,
     length(regress_bytes(coalesce(jwk->>'n', jwk->>'k', jwk->>'d'))) AS bytes FROM made ORDER BY n;
 SELECT alg, convert_from(regress_part(t, 1), 'UTF8')::jsonb - 'kid' AS header, convert_from(regress_part(t, 1), 'UTF8')::jsonb->>'kid' = jwk->>'kid' AS kid, length(regress_part(t, 3)) AS signature, auth.jws_verify(t, jwk) AS payload,
@@ -28,10 +28,15 @@ SELECT alg, auth.jws_verify(auth.jws_sign('', jwk), jwk) AS empty, length(auth.j
 SELECT m.alg, string_agg(k.alg, ' ' ORDER BY k.n) AS "a signature fits" FROM (SELECT *, auth.jws_sign('x', jwk) AS t FROM made) AS m JOIN made k ON auth.verify_signature(k.alg, k.jwk, regress_input(t), regress_part(t, 3)) GROUP BY m.n, m.alg ORDER BY m.n;
 -- the alg argument: the key's own, one that it fits when it declares none, no other
 SELECT kty, alg, left(regress_try(format('SELECT auth.jws_verify(auth.jws_sign(''x'', %1$L, %2$L), %1$L)', jwk, alg)), 80) FROM (SELECT DISTINCT ON (jwk->>'kty', jwk->>'crv') jwk->>'kty' AS kty, jwk->>'crv' AS crv, jwk - 'alg' AS jwk FROM made WHERE alg NOT IN ('HS256', 'HS384') ORDER BY 1, 2, n DESC) AS k,
-    unnest(ARRAY['HS256', 'HS512', 'RS256', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']) WITH ORDINALITY AS a (alg, n) ORDER BY kty, crv, a.n;
+    unnest(ARRAY['HS256', 'HS512', 'RS256', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'Ed448']) WITH ORDINALITY AS a (alg, n) ORDER BY kty, crv, a.n;
 SELECT alg, regress_try(format('SELECT auth.jws_sign(''x'', %L, %L)', (SELECT jwk FROM made WHERE alg = 'HS256'), alg)) FROM unnest(ARRAY['HS384', 'RS256', 'none', 'None', 'hs256', '', 'HS256 ', 'ES256K', 'RSA-OAEP', 'Ed25519']) AS alg;
 SELECT regress_try(format('SELECT auth.verify_signature(%L, %L, '''', '''')', alg, jwk)) FROM (VALUES ('none'), ('HS1')) AS a (alg), (SELECT jwk FROM made WHERE n = 1) AS k;
-SELECT alg, regress_try(format('SELECT auth.generate_jwk(%L)', alg)) FROM unnest(ARRAY['none', 'hs256', 'HS1', 'ES256K', 'Ed25519', '', 'A256GCM']) AS alg;
+SELECT alg, regress_try(format('SELECT auth.generate_jwk(%L)', alg)) FROM unnest(ARRAY['none', 'hs256', 'HS1', 'ES256K', 'ED25519', '', 'A256GCM']) AS alg;
+-- RFC 9864: EdDSA and Ed25519 name one operation of a key on that curve, whichever of them its alg says; Ed448 is another
+SELECT declared, alg, left(regress_try(format('SELECT convert_from(auth.jws_verify(auth.jws_sign(''x'', %1$L, %2$L), auth.public_jwk(%1$L)), ''UTF8'')', jwk - 'alg' || CASE WHEN declared <> '' THEN jsonb_build_object('alg', declared) ELSE '{}' END, alg)), 80)
+FROM made, unnest(ARRAY['', 'EdDSA', 'Ed25519', 'Ed448']) WITH ORDINALITY AS d (declared, m), unnest(ARRAY['EdDSA', 'Ed25519', 'Ed448']) WITH ORDINALITY AS a (alg, n) WHERE made.alg = 'Ed25519' ORDER BY d.m, a.n;
+-- a key that is published under both names with one kid is meant by the name in the header
+SELECT regress_jws(auth.jws_sign('x', jwk - 'alg', alg), jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(jwk), auth.public_jwk(jwk) || '{"alg": "EdDSA"}'))) AS "both names", regress_jwt(auth.jws_sign('{}', jwk - 'alg', alg), jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(jwk), auth.public_jwk(jwk)))) AS "one twice" FROM made, unnest(ARRAY['EdDSA', 'Ed25519']) AS a (alg) WHERE made.alg = 'Ed25519';
 -- no key signs with its public half
 SELECT alg, regress_try(format('SELECT auth.jws_sign(''x'', %L)', auth.public_jwk(jwk))) FROM made WHERE alg !~ 'HS' ORDER BY n;
 -- NULL

@@ -13,15 +13,15 @@ CREATE TEMP TABLE minted (n int GENERATED ALWAYS AS IDENTITY, alg text, kid text
 RESET client_min_messages;
 
 -- Each algorithm: a key whose id is its thumbprint, a token that says which key signed it.
-SELECT alg, regress_try(format('SELECT length(auth.create_signing_key(%L))', alg)) FROM unnest(ARRAY['HS256', 'HS384', 'HS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'PS256']) WITH ORDINALITY AS a (alg, n) ORDER BY n;
-SELECT a.alg, regress_try(format('SELECT auth.create_signing_key(%L)', a.alg)) FROM unnest(ARRAY['none', 'hs256', 'HS1', 'ES256K', 'Ed25519', '', 'RSA-OAEP', NULL]) WITH ORDINALITY AS a (alg, n) WHERE a.alg IS NOT NULL ORDER BY n;
+SELECT alg, regress_try(format('SELECT length(auth.create_signing_key(%L))', alg)) FROM unnest(ARRAY['HS256', 'HS384', 'HS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'Ed448', 'RS256', 'PS256']) WITH ORDINALITY AS a (alg, n) ORDER BY n;
+SELECT a.alg, regress_try(format('SELECT auth.create_signing_key(%L)', a.alg)) FROM unnest(ARRAY['none', 'hs256', 'HS1', 'ES256K', 'ed25519', '', 'RSA-OAEP', NULL]) WITH ORDINALITY AS a (alg, n) WHERE a.alg IS NOT NULL ORDER BY n;
 SELECT left(regress_try('SELECT auth.create_signing_key(NULL)'), 5) AS "null", left(regress_try('SELECT auth.import_signing_key(NULL::text)'), 5) AS "null text", left(regress_try('SELECT auth.import_signing_key(NULL::jsonb)'), 5) AS "null jsonb";
 SELECT alg, state, sealed, activated_at IS NULL AS "not activated" FROM auth.list_signing_keys() ORDER BY state, alg;
 SELECT state, count(*) FROM auth.list_signing_keys() GROUP BY state ORDER BY state;
 DELETE FROM auth.signing_keys;
 SELECT auth.jwks();
 INSERT INTO minted (alg, kid, token)
-SELECT k.alg, k.kid, t.token FROM unnest(ARRAY['HS256', 'ES256', 'EdDSA', 'HS512', 'ES384', 'RS256', 'PS256']) WITH ORDINALITY AS a (alg, n),
+SELECT k.alg, k.kid, t.token FROM unnest(ARRAY['HS256', 'ES256', 'EdDSA', 'Ed25519', 'Ed448', 'HS512', 'ES384', 'RS256', 'PS256']) WITH ORDINALITY AS a (alg, n),
      LATERAL (SELECT a.alg, auth.create_signing_key(a.alg) AS kid OFFSET 0) AS k, LATERAL (SELECT auth.issue('boss@example.com', '1h') AS token WHERE k.kid IS NOT NULL OFFSET 0) AS t ORDER BY a.n;
 SELECT m.alg, h->>'alg' AS header_alg, h->>'typ' AS typ, h->>'kid' = m.kid AS kid, length(m.kid) AS thumbprint, (SELECT count(*) FROM jsonb_object_keys(h)) AS members, regress_alive(m.token), k.state
 FROM minted m JOIN auth.list_signing_keys() k USING (kid), LATERAL (SELECT regress_part(m.token, 1)::jsonb) AS p (h) ORDER BY m.n;

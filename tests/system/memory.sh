@@ -63,6 +63,8 @@ error_kinds~100~count(*) FROM auth.error_kinds()~
 owner_is~1000~auth.owner_is('ann@example.com'::text, 'person') AND auth.owner_is(gen_random_uuid(), 'person')~auth.owner_is('ann@example.com'::text, 'person') FROM set_config('pg_principal.token', 'x', true)
 jws_sign, jws_verify~500~auth.jws_verify(auth.jws_sign('payload', :jwk), :jwk)~auth.jws_sign('payload', '{"kty": "oct", "k": "c2hvcnQ"}')
 jwt_sign, jwt_verify~500~auth.jwt_verify(auth.jwt_sign('{"a": 1}', :jwk), :jwk)~auth.jwt_verify('a.b.c', :jwk)
+verify_foreign_token~500~(SELECT coalesce(refusal, claims::text) FROM auth.verify_foreign_token(:foreign_token, :foreign_keys, '{"issuer": "i", "audiences": ["a"]}'))~(SELECT claims FROM auth.verify_foreign_token('a.b.c', :foreign_keys, '{}'))
+jwks_problems~300~count(*) FROM auth.jwks_problems(:foreign_keys || jsonb_build_object('x', random()))~auth.jwks_problems('{"keys": 1}')
 verify_signature~500~auth.verify_signature('HS256', :jwk, 'message', 'signature')~auth.verify_signature('nope', :jwk, 'message', current_user::bytea)
 jwk_thumbprint, public_jwk, public_pem~100~concat(auth.jwk_thumbprint(j), auth.public_jwk(j), auth.public_pem(j)) FROM (SELECT :okp || jsonb_build_object('kid', random()::text)) AS r (j)~auth.public_jwk('{"kty": "oct"}' || jsonb_build_object('kid', random()::text))
 pem_to_jwk~100~auth.pem_to_jwk(:pem || repeat(' ', (10 * random())::int))~auth.pem_to_jwk('-----BEGIN ' || random())
@@ -218,6 +220,8 @@ filled() {
     text=${text//:refresh/\'$refresh\'}
     text=${text//:bcrypt/\'$bcrypt\'}
     text=${text//:seal/\'$seal\'}
+    text=${text//:foreign_token/auth.jwt_sign(\'\{\"iss\": \"i\", \"aud\": \"a\", \"exp\": 4102444800\}\', :okp)}
+    text=${text//:foreign_keys/\'\{\"keys\": [1, \{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\}]\}\'::jsonb}
     text=${text//:token/\'$token\'}
     text=${text//:bad/\'${token%????}AAAA\'}
     text=${text//:kid/\'$kid\'}

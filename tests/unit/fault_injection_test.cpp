@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <new>
 #include <optional>
 
@@ -229,6 +230,16 @@ TEST(FaultInjection, ReadingKeys) {
         right_or_error("public JWK", [&] { return thumbprint(parse_jwk(open)); });
         right_or_error("public PEM", [&] { return thumbprint(parse_pem(pem)); });
         right_or_error("private PEM", [&] { return thumbprint(parse_pem(private_text)); });
+    }
+    for (const char *name : {"pss", "pss-sha512-salt20", "pss-certificate", "ec-certificate"}) {
+        std::ifstream file("tests/samples/keys/" + std::string(name) + ".pem");
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        ASSERT_FALSE(text.empty()) << name;
+        right_or_error(name, [&] { // what it is limited to is not lost
+            const Key key = parse_pem(text);
+            return public_pem(key) + std::string(key.refusal(Alg::RS256, KeyOperation::verify)) +
+                   std::string(key.refusal(Alg::PS384, KeyOperation::verify));
+        });
     }
     for (const std::string_view text : {pem::ec_with_params, pem::ec_compressed, pem::rsa_pkcs1,
                                         pem::rsa_pkcs1_public, pem::ed_pkcs8, pem::ed_spki})

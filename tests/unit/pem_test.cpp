@@ -6,6 +6,11 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+
 namespace pg_principal {
 namespace {
 
@@ -55,6 +60,60 @@ TEST(Pem, SignsAndVerifies) {
     }
 }
 
+const std::string &sample(const std::string &name) {
+    static std::map<std::string, std::string> kept;
+    std::string &text = kept[name];
+    if (text.empty()) {
+        std::ifstream file("tests/samples/keys/" + name + ".pem");
+        std::ostringstream all;
+        all << file.rdbuf();
+        text = all.str();
+        EXPECT_FALSE(text.empty()) << name;
+    }
+    return text;
+}
+
+TEST(Pem, AKeyForPssStaysOne) {
+    EXPECT_TRUE(parse_pem(pem::rsapss_spki).is_pss_only());
+    const std::pair<const char *, std::vector<Alg>> keys[] = {
+        {"pss", {Alg::PS256, Alg::PS384, Alg::PS512}},
+        {"pss-sha256", {Alg::PS256}},
+        {"pss-sha512-salt20", {Alg::PS512}}};
+    for (const auto &[name, algs] : keys) {
+        const Key key = parse_pem(sample(name)), open = parse_pem(public_pem(key));
+        EXPECT_EQ(public_pem(open), public_pem(key));
+        EXPECT_EQ(private_pem(key).view(), private_pem(parse_pem(private_pem(key).view())).view());
+        EXPECT_EQ(key.default_alg(), algs.front());
+        for (const Alg alg : {Alg::PS256, Alg::PS384, Alg::PS512, Alg::RS256, Alg::RS384,
+                              Alg::RS512, Alg::ES256, Alg::HS256}) {
+            const bool fits = std::find(algs.begin(), algs.end(), alg) != algs.end();
+            EXPECT_EQ(key.allows(alg, KeyOperation::sign), fits) << name << alg_name(alg);
+            EXPECT_EQ(open.allows(alg, KeyOperation::verify), fits) << name << alg_name(alg);
+            if (fits) {
+                EXPECT_EQ(verified(jws_sign("payload", key, alg), open), TokenFault::none);
+            }
+        }
+        // a JWK says it by its alg
+        const Key jwk = parse_jwk(public_jwk(key));
+        EXPECT_EQ(jwk.alg(), algs.front());
+        EXPECT_FALSE(jwk.allows(Alg::RS256, KeyOperation::verify));
+    }
+}
+
+TEST(Pem, ACertificateIsThePublicKeyInIt) {
+    for (const auto &[name, key] :
+         {std::pair("rsa-certificate", "rsa-key"), std::pair("ec-certificate", "ec-key"),
+          std::pair("pss-certificate", "pss-sha256")}) {
+        const Key open = parse_pem(sample(name));
+        EXPECT_FALSE(open.is_private());
+        EXPECT_EQ(public_pem(open), public_pem(parse_pem(sample(key))));
+        EXPECT_EQ(verified(jws_sign("payload", parse_pem(sample(key))), open), TokenFault::none);
+    }
+    const std::string &text = sample("ec-certificate");
+    for (std::size_t i = 0; i + 1 < text.size(); i += 3)
+        EXPECT_THROW(parse_pem(text.substr(0, i)), Error) << i;
+}
+
 TEST(Pem, WhatMustNotBeUsedIsRefused) {
     const std::pair<std::string_view, std::string_view> refused[] = {
         {pem::ec_pkcs8_encrypted, "encrypted"},
@@ -62,10 +121,13 @@ TEST(Pem, WhatMustNotBeUsedIsRefused) {
         {pem::k1_spki, "curve"},
         {pem::ec_explicit, "by name"},
         {pem::x25519_spki, "type"},
-        {pem::rsapss_spki, "type"},
         {pem::rsa1024_spki, "2048"},
         {pem::rsa3_pkcs1, "two primes"},
-        {pem::cert, "neither a public nor a private key"}};
+        {sample("pss-sha1"), "RSASSA-PSS parameters"},
+        {sample("pss-two-hashes"), "RSASSA-PSS parameters"},
+        {sample("pss-long-salt"), "RSASSA-PSS parameters"},
+        {sample("ca-certificate"), "not for digital signatures"},
+        {sample("small-certificate"), "2048"}};
     for (const auto &[text, why] : refused)
         EXPECT_TRUE(contains(error_of(Errc::key_refused, [key = text] { parse_pem(key); }), why))
             << why;

@@ -27,6 +27,8 @@ constexpr std::array<AlgRow, alg_count> algs = {{
     {"ES384", Kty::EC, Hash::sha384, Curve::P384},
     {"ES512", Kty::EC, Hash::sha512, Curve::P521},
     {"EdDSA", Kty::OKP, Hash::none, Curve::none},
+    {"Ed25519", Kty::OKP, Hash::none, Curve::Ed25519},
+    {"Ed448", Kty::OKP, Hash::none, Curve::Ed448},
 }};
 
 struct CurveRow {
@@ -64,7 +66,19 @@ std::string_view alg_name(Alg alg) noexcept { return row(alg).name; }
 Hash alg_hash(Alg alg) noexcept { return row(alg).hash; }
 Kty alg_kty(Alg alg) noexcept { return row(alg).kty; }
 Curve alg_curve(Alg alg) noexcept { return row(alg).curve; }
+bool is_pss(Alg alg) noexcept {
+    return alg == Alg::PS256 || alg == Alg::PS384 || alg == Alg::PS512;
+}
 std::size_t hash_size(Hash hash) noexcept { return hash_sizes[static_cast<std::size_t>(hash)]; }
+
+bool fits_curve(Alg alg, Curve curve) noexcept {
+    return alg_curve(alg) == Curve::none || alg_curve(alg) == curve;
+}
+
+bool is_same_algorithm(Alg a, Alg b, Curve curve) noexcept {
+    return a == b || (alg_kty(a) == Kty::OKP && alg_kty(b) == Kty::OKP && fits_curve(a, curve) &&
+                      fits_curve(b, curve));
+}
 
 std::string_view kty_name(Kty kty) noexcept { return kty_names[static_cast<std::size_t>(kty)]; }
 std::string_view curve_name(Curve curve) noexcept {

@@ -33,9 +33,11 @@ enum class Alg : std::uint8_t {
     ES256,
     ES384,
     ES512,
-    EdDSA
+    EdDSA,
+    Ed25519, // RFC 9864, as the next: EdDSA with the curve in its name
+    Ed448
 };
-constexpr std::size_t alg_count = 13;
+constexpr std::size_t alg_count = 15;
 enum class Kty : std::uint8_t { oct, RSA, EC, OKP };
 enum class Curve : std::uint8_t { none, P256, P384, P521, Ed25519, Ed448 };
 enum class Hash : std::uint8_t { none, sha256, sha384, sha512 };
@@ -44,9 +46,13 @@ constexpr std::size_t hash_count = 4;
 std::optional<Alg> alg_from_name(std::string_view name) noexcept;
 Alg require_alg(std::string_view name); // throws Error(algorithm_unknown)
 std::string_view alg_name(Alg alg) noexcept;
-Hash alg_hash(Alg alg) noexcept; // none for EdDSA
+bool is_pss(Alg alg) noexcept;
+Hash alg_hash(Alg alg) noexcept; // none for those of OKP
 Kty alg_kty(Alg alg) noexcept;
-Curve alg_curve(Alg alg) noexcept; // none unless ES*
+Curve alg_curve(Alg alg) noexcept; // none where any will do
+bool fits_curve(Alg alg, Curve curve) noexcept;
+// Whether both name the same operation with a key on this curve: EdDSA and Ed25519, or Ed448.
+bool is_same_algorithm(Alg a, Alg b, Curve curve) noexcept;
 std::size_t hash_size(Hash hash) noexcept;
 std::string_view kty_name(Kty kty) noexcept;
 std::string_view curve_name(Curve curve) noexcept;
@@ -104,6 +110,13 @@ class HmacKey {
     std::array<OpensslPtr<evp_mac_ctx_st>, hash_count> ready_;
 };
 
+// What an RSA key for RSASSA-PSS alone (id-RSASSA-PSS, RFC 4055 section 1.2) is limited to.
+struct PssLimits {
+    bool only = false;
+    Hash hash = Hash::none; // none: any
+    int salt = 0;           // at least as many octets, where the hash is given
+};
+
 // The numbers of an asymmetric key, big-endian. EC and OKP: coordinates and d in full length.
 struct KeyParts {
     Kty kty = Kty::RSA;
@@ -112,6 +125,7 @@ struct KeyParts {
     std::string x, y;        // EC, OKP (x)
     Secret d;                // empty: a public key
     Secret p, q, dp, dq, qi; // RSA; all or none
+    PssLimits pss;           // RSA
     bool is_private() const noexcept { return !d.empty(); }
     void drop_private();
 };
@@ -125,8 +139,8 @@ class PKey {
     // Throws Error(key_refused) when the numbers do not form a sound key (the rules: jwk.hpp).
     static PKey build(const KeyParts &parts, std::size_t rsa_bits = max_rsa_bits);
     static PKey generate(Alg alg, Checkpoint checkpoint = no_checkpoint);
-    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase. public_half: keep only
-    // the public half of a private key.
+    // SPKI, PKCS#8, PKCS#1 and SEC1 without a passphrase, and a certificate, of which nothing is
+    // looked at but the key and whether it may sign. public_half: of a private key no more.
     static PKey from_pem(std::string_view pem, bool public_half = false);
 
     KeyParts parts() const;
@@ -135,6 +149,7 @@ class PKey {
     Kty kty() const noexcept { return kty_; }
     Curve curve() const noexcept { return curve_; }
     bool is_private() const noexcept { return is_private_; }
+    const PssLimits &pss() const noexcept { return pss_; }
 
     // The algorithm must fit the key. JOSE forms: raw r||s for ES, salt as long as the hash for PS.
     std::string sign(Alg alg, std::string_view message, Checkpoint checkpoint = no_checkpoint);
@@ -157,6 +172,7 @@ class PKey {
     std::array<OpensslPtr<evp_pkey_ctx_st>, alg_count> sign_ctx_, verify_ctx_;
     Kty kty_ = Kty::RSA;
     Curve curve_ = Curve::none;
+    PssLimits pss_;
     std::size_t signature_size_ = 0;
     bool is_private_ = false;
 };

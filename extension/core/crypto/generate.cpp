@@ -51,7 +51,7 @@ EVP_PKEY *generate_rsa(std::size_t bits, Checkpoint checkpoint) {
 PKey PKey::generate(Alg alg, Checkpoint checkpoint) {
     const CleanQueue queue;
     const Kty kty = alg_kty(alg);
-    const Curve curve = kty == Kty::OKP ? Curve::Ed25519 : alg_curve(alg);
+    const Curve curve = alg == Alg::EdDSA ? Curve::Ed25519 : alg_curve(alg);
     const std::size_t rsa_bits = alg_hash(alg) == Hash::sha256 ? 2048 : 3072;
     EVP_PKEY *pkey = kty == Kty::RSA  ? generate_rsa(rsa_bits, checkpoint)
                      : kty == Kty::EC ? EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", group_name(curve))

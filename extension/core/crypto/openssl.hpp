@@ -29,6 +29,7 @@ struct Free : OpensslFree {
     void operator()(EVP_MAC *mac) const noexcept { EVP_MAC_free(mac); }
     void operator()(OSSL_PARAM *params) const noexcept { OSSL_PARAM_free(params); }
     void operator()(OSSL_PARAM_BLD *builder) const noexcept { OSSL_PARAM_BLD_free(builder); }
+    void operator()(X509 *certificate) const noexcept { X509_free(certificate); }
     void operator()(PKCS8_PRIV_KEY_INFO *info) const noexcept { PKCS8_PRIV_KEY_INFO_free(info); }
 };
 template <class T>

@@ -1,10 +1,11 @@
-// PEM (RFC 7468): SPKI, PKCS#8, PKCS#1 and SEC1, never with a passphrase. The armour is read here,
-// because OpenSSL's reader would ask for a passphrase on the terminal.
+// PEM (RFC 7468): SPKI, PKCS#8, PKCS#1, SEC1 and X.509, never with a passphrase. The armour is read
+// here, because OpenSSL's reader would ask for a passphrase on the terminal.
 #include "core/crypto/openssl.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 
 namespace pg_principal {
 
@@ -61,7 +62,20 @@ Ptr<EVP_PKEY> read_pkcs8(const unsigned char *&at, long size) {
     return Ptr<EVP_PKEY>(info ? EVP_PKCS82PKEY_ex(info.get(), nullptr, nullptr) : nullptr);
 }
 
-enum class Form { pkcs8, rsa, ec, spki, rsa_public };
+// The key in a certificate. Its dates, its names and who signed it say nothing to us: whoever hands
+// it over vouches for the key.
+Ptr<EVP_PKEY> read_certificate(const unsigned char *&at, long size, const char *&fault) {
+    const Ptr<X509> certificate(d2i_X509(nullptr, &at, size));
+    if (!certificate)
+        return nullptr;
+    if ((X509_get_key_usage(certificate.get()) & KU_DIGITAL_SIGNATURE) == 0) {
+        fault = "its certificate is not for digital signatures";
+        return nullptr;
+    }
+    return Ptr<EVP_PKEY>(X509_get_pubkey(certificate.get()));
+}
+
+enum class Form { pkcs8, rsa, ec, spki, rsa_public, certificate };
 
 std::optional<Form> form_of(std::string_view label) noexcept {
     if (label == "PRIVATE KEY")
@@ -74,11 +88,13 @@ std::optional<Form> form_of(std::string_view label) noexcept {
         return Form::spki;
     if (label == "RSA PUBLIC KEY")
         return Form::rsa_public;
+    if (label == "CERTIFICATE")
+        return Form::certificate;
     return std::nullopt;
 }
 
-// nullptr when it is malformed.
-Ptr<EVP_PKEY> read_der(Form form, std::string_view der) {
+// nullptr when it is malformed, or for what `fault` then says.
+Ptr<EVP_PKEY> read_der(Form form, std::string_view der, const char *&fault) {
     const unsigned char *at = bytes(der);
     const unsigned char *const end = at + der.size();
     const auto size = static_cast<long>(der.size());
@@ -98,6 +114,9 @@ Ptr<EVP_PKEY> read_der(Form form, std::string_view der) {
         break;
     case Form::rsa_public:
         pkey.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size));
+        break;
+    case Form::certificate:
+        pkey = read_certificate(at, size, fault);
     }
     return at == end ? std::move(pkey) : nullptr;
 }
@@ -107,15 +126,59 @@ Ptr<EVP_PKEY> read_block(const Block &block, bool &is_private) {
     const auto form = form_of(block.label);
     if (!form)
         return nullptr;
-    is_private = *form != Form::spki && *form != Form::rsa_public;
+    is_private = *form == Form::pkcs8 || *form == Form::rsa || *form == Form::ec;
     Ptr<EVP_PKEY> pkey;
-    if (!confirmed([&] { return (pkey = read_der(*form, block.der.view())) != nullptr; }))
+    const char *fault = nullptr;
+    if (!confirmed([&] {
+            fault = nullptr;
+            return (pkey = read_der(*form, block.der.view(), fault)) != nullptr;
+        })) {
+        if (fault != nullptr)
+            refuse(fault);
         malformed("its PEM does not contain a valid key of that type");
+    }
     return pkey;
 }
 
 bool is_a(const EVP_PKEY *pkey, const char *type) {
     return confirmed([&] { return EVP_PKEY_is_a(pkey, type) == 1; });
+}
+
+std::string text_of(const EVP_PKEY *pkey, const char *name) {
+    char text[64] = "";
+    std::size_t size = 0;
+    if (!confirmed([&] {
+            return EVP_PKEY_get_utf8_string_param(pkey, name, text, sizeof text, &size) == 1;
+        }))
+        return {};
+    return {text, size};
+}
+
+Hash hash_of(std::string_view name) noexcept {
+    for (const Hash hash : {Hash::sha256, Hash::sha384, Hash::sha512})
+        if (name == hash_name(hash))
+            return hash;
+    return Hash::none;
+}
+
+// RFC 4055 section 3.1: without parameters it may be used with any, and with parameters that are
+// left out they are SHA-1 and a salt of 20. JOSE has one hash for both (RFC 7518 section 3.5).
+PssLimits pss_limits(const EVP_PKEY *pkey) {
+    PssLimits limits;
+    limits.only = true;
+    int salt = -1;
+    if (!confirmed([&] {
+            return EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt) == 1 &&
+                   salt >= 0;
+        }))
+        return limits;
+    limits.hash = hash_of(text_of(pkey, OSSL_PKEY_PARAM_RSA_DIGEST));
+    limits.salt = salt;
+    if (limits.hash == Hash::none ||
+        hash_of(text_of(pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST)) != limits.hash ||
+        static_cast<std::size_t>(salt) > hash_size(limits.hash))
+        refuse("its RSASSA-PSS parameters are none of PS256, PS384 and PS512");
+    return limits;
 }
 
 Curve curve_of(const EVP_PKEY *pkey) {
@@ -176,7 +239,10 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
     }
     if (!found)
         malformed("it contains no PEM key");
-    const bool is_rsa = is_a(found.get(), "RSA");
+    const bool is_plain = is_a(found.get(), "RSA"),
+               is_pss = !is_plain && is_a(found.get(), "RSA-PSS");
+    const bool is_rsa = is_plain || is_pss;
+    const PssLimits pss = is_pss ? pss_limits(found.get()) : PssLimits{};
     const Curve curve = is_rsa ? Curve::none : curve_of(found.get());
     const Kty kty = is_rsa                                             ? Kty::RSA
                     : curve == Curve::Ed25519 || curve == Curve::Ed448 ? Kty::OKP
@@ -190,6 +256,7 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
     // taken apart and built again, so that every key passes the same checks
     const PKey read = adopt(OpensslPtr<EVP_PKEY>(found.release()), kty, curve, found_private);
     KeyParts parts = read.parts();
+    parts.pss = pss;
     if (public_half)
         parts.drop_private();
     return build(parts);

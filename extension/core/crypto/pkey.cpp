@@ -162,7 +162,16 @@ Ptr<EVP_PKEY> build_rsa(const KeyParts &parts, std::size_t max_bits) {
         push_secret(OSSL_PKEY_PARAM_RSA_EXPONENT2, parts.dq);
         push_secret(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, parts.qi);
     }
-    return from_params("RSA", builder.get(), parts.is_private(),
+    if (parts.pss.hash != Hash::none) {
+        for (const char *name : {OSSL_PKEY_PARAM_RSA_DIGEST, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST})
+            require(
+                OSSL_PARAM_BLD_push_utf8_string(builder.get(), name, hash_name(parts.pss.hash), 0),
+                "key parameters");
+        require(
+            OSSL_PARAM_BLD_push_int(builder.get(), OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, parts.pss.salt),
+            "key parameters");
+    }
+    return from_params(parts.pss.only ? "RSA-PSS" : "RSA", builder.get(), parts.is_private(),
                        "its numbers do not form an RSA key");
 }
 
@@ -278,6 +287,7 @@ PKey PKey::build(const KeyParts &parts, std::size_t rsa_bits) {
                                                 : build_okp(parts);
     PKey key =
         adopt(OpensslPtr<EVP_PKEY>(pkey.release()), parts.kty, parts.curve, parts.is_private());
+    key.pss_ = parts.pss;
     // for RSA the only check that needs no primes
     if (parts.kty == Kty::RSA && parts.is_private() && !key.signs_what_it_verifies())
         refuse("its private members do not match its public ones");
@@ -294,6 +304,7 @@ KeyParts PKey::parts() const {
     KeyParts parts;
     parts.kty = kty_;
     parts.curve = curve_;
+    parts.pss = pss_;
     const EVP_PKEY *pkey = pkey_.get();
     const std::size_t size = field_size(curve_);
     if (kty_ == Kty::RSA) {

@@ -28,10 +28,6 @@ constexpr unsigned char order_p521[] = {
 
 constexpr std::size_t max_coordinate = 66;
 
-bool is_pss(Alg alg) noexcept {
-    return alg == Alg::PS256 || alg == Alg::PS384 || alg == Alg::PS512;
-}
-
 // An ASN.1 INTEGER: no superfluous zeros, a leading zero where the first bit is set.
 std::size_t put_integer(unsigned char *out, std::string_view number) noexcept {
     while (number.size() > 1 && number[0] == 0)
@@ -211,7 +207,11 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature,
 
 bool PKey::signs_what_it_verifies() {
     constexpr std::string_view message = "pg_principal key check";
-    const Alg alg = kty_ == Kty::RSA ? Alg::RS256 : Alg::EdDSA;
+    const Alg alg = kty_ != Kty::RSA            ? Alg::EdDSA
+                    : !pss_.only                ? Alg::RS256
+                    : pss_.hash == Hash::sha384 ? Alg::PS384
+                    : pss_.hash == Hash::sha512 ? Alg::PS512
+                                                : Alg::PS256;
     return verify(alg, message, sign(alg, message));
 }
 

@@ -11,6 +11,8 @@ constexpr std::size_t max_looked_at = std::size_t{1} << 18;
 
 constexpr std::string_view other_type = "the key is of another type";
 constexpr std::string_view other_curve = "the key is on another curve";
+constexpr std::string_view other_padding = "an RSASSA-PSS key serves PS algorithms alone";
+constexpr std::string_view other_hash = "its RSASSA-PSS parameters are for another hash";
 constexpr std::string_view other_alg = "the key is declared for another algorithm";
 constexpr std::string_view too_short = "the secret is shorter than the hash";
 constexpr std::string_view not_an_operation = "its key_ops do not allow it";
@@ -22,6 +24,8 @@ Kty Key::kty() const noexcept { return state_->secret ? Kty::oct : state_->pkey-
 Curve Key::curve() const noexcept { return state_->secret ? Curve::none : state_->pkey->curve(); }
 bool Key::is_private() const noexcept { return state_->secret || state_->pkey->is_private(); }
 
+bool Key::is_pss_only() const noexcept { return state_->pkey && state_->pkey->pss().only; }
+
 Alg Key::default_alg() const noexcept {
     if (alg_)
         return *alg_;
@@ -29,7 +33,7 @@ Alg Key::default_alg() const noexcept {
     case Kty::oct:
         return Alg::HS256;
     case Kty::RSA:
-        return Alg::RS256;
+        return state_->pkey->pss().only ? default_pss() : Alg::RS256;
     case Kty::OKP:
         return Alg::EdDSA;
     case Kty::EC:
@@ -38,11 +42,27 @@ Alg Key::default_alg() const noexcept {
     return curve() == Curve::P256 ? Alg::ES256 : curve() == Curve::P384 ? Alg::ES384 : Alg::ES512;
 }
 
+Alg Key::default_pss() const noexcept {
+    switch (state_->pkey->pss().hash) {
+    case Hash::sha384:
+        return Alg::PS384;
+    case Hash::sha512:
+        return Alg::PS512;
+    default:
+        return Alg::PS256;
+    }
+}
+
 std::string_view Key::misfit(Alg alg) const noexcept {
     if (alg_kty(alg) != kty())
         return other_type;
-    if (kty() == Kty::EC && alg_curve(alg) != curve())
+    if (!fits_curve(alg, curve()))
         return other_curve;
+    if (kty() == Kty::RSA && state_->pkey->pss().only && !is_pss(alg))
+        return other_padding;
+    if (kty() == Kty::RSA && state_->pkey->pss().hash != Hash::none &&
+        state_->pkey->pss().hash != alg_hash(alg))
+        return other_hash;
     if (kty() == Kty::oct && state_->secret->secret().size() < hash_size(alg_hash(alg)))
         return too_short;
     return {};
@@ -51,7 +71,7 @@ std::string_view Key::misfit(Alg alg) const noexcept {
 std::string_view Key::refusal(Alg alg, KeyOperation operation) const noexcept {
     if (const std::string_view why = misfit(alg); !why.empty())
         return why;
-    if (alg_ && *alg_ != alg)
+    if (alg_ && !is_same_algorithm(*alg_, alg, curve()))
         return other_alg;
     if (operation == KeyOperation::sign && !is_private())
         return only_public;
@@ -71,7 +91,7 @@ Key Key::with_kid(std::string kid) const {
 
 Key Key::with_alg(Alg alg) const {
     std::string_view why = misfit(alg);
-    if (why.empty() && alg_ && *alg_ != alg)
+    if (why.empty() && alg_ && !is_same_algorithm(*alg_, alg, curve()))
         why = other_alg;
     if (!why.empty())
         throw Error(Errc::algorithm_mismatch, {alg_name(alg), why});

@@ -27,7 +27,8 @@ class Key {
     const std::string &kid() const noexcept { return kid_; } // as declared, or empty
     bool is_private() const noexcept;                        // true for a secret, too
     bool is_symmetric() const noexcept { return kty() == Kty::oct; }
-    Alg default_alg() const noexcept; // the declared one, else the usual one of the key's type
+    bool is_pss_only() const noexcept; // a JWK says so by its alg alone
+    Alg default_alg() const noexcept;  // the declared one, else the usual one of the key's type
     // By type, curve, length, declared alg, key_ops and, to sign, the presence of the private part.
     bool allows(Alg alg, KeyOperation operation) const noexcept;
     // Why not, for an error message; empty when it is allowed.
@@ -46,6 +47,7 @@ class Key {
     friend class KeyBuilder;
     struct State;
     Key() = default;
+    Alg default_pss() const noexcept;
     std::string_view misfit(Alg alg) const noexcept; // type, curve and length alone
 
     std::shared_ptr<State> state_;

@@ -170,7 +170,7 @@ JwkOutline outline_of(json::Value jwk) {
     outline.curve = curve_of(jwk, outline.kty);
     if (outline.alg && alg_kty(*outline.alg) != outline.kty)
         refuse("its alg does not fit: the key is of another type");
-    if (outline.alg && outline.kty == Kty::EC && alg_curve(*outline.alg) != outline.curve)
+    if (outline.alg && !fits_curve(*outline.alg, outline.curve))
         refuse("its alg does not fit: the key is on another curve");
     return outline;
 }

@@ -49,8 +49,8 @@ void write_public(ObjectWriter &out, const KeyParts &parts) {
 }
 
 void write_declared(ObjectWriter &out, const Key &key) {
-    if (key.alg())
-        out.text("alg", alg_name(*key.alg()));
+    if (key.alg() || key.is_pss_only())
+        out.text("alg", alg_name(key.default_alg()));
     if (!key.kid().empty())
         out.text("kid", key.kid());
     out.text("use", "sig");

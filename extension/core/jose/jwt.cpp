@@ -60,6 +60,19 @@ bool has_audience(json::Value aud, std::string_view wanted) noexcept {
     return false;
 }
 
+// Whether the issuer that a key names, with the token's tenant in it, is the token's.
+bool is_for(std::string_view key_issuer, json::Value claims) {
+    constexpr std::string_view placeholder = "{tenantid}";
+    const json::Value iss = claims.find("iss"), tenant = claims.find("tid");
+    std::string issuer(key_issuer);
+    if (const std::size_t at = issuer.find(placeholder); at != issuer.npos) {
+        if (!tenant.is_string())
+            return false;
+        issuer.replace(at, placeholder.size(), tenant.as_string());
+    }
+    return iss.is_string() && iss.as_string() == issuer;
+}
+
 } // namespace
 
 std::optional<std::int64_t> numeric_date_us(json::Value value) noexcept {
@@ -138,22 +151,6 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
     return TokenFault::none;
 }
 
-bool is_access_token_type(std::optional<std::string_view> typ) noexcept {
-    if (!typ)
-        return true;
-    constexpr std::string_view prefix = "application/";
-    const auto equals = [](std::string_view text, std::string_view lower) {
-        return text.size() == lower.size() &&
-               std::equal(text.begin(), text.end(), lower.begin(), [](char c, char wanted) {
-                   return (c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) == wanted;
-               });
-    };
-    std::string_view name = *typ;
-    if (equals(name.substr(0, prefix.size()), prefix))
-        name.remove_prefix(prefix.size());
-    return equals(name, "jwt") || equals(name, "at+jwt");
-}
-
 TokenFault TokenScratch::finish(const ClaimRules &rules) {
     payload_json_ = json::try_parse(claims_, jws_.payload);
     if (!payload_json_)
@@ -178,7 +175,13 @@ TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimR
     TokenFault fault = scratch.jws_.parse(token);
     if (fault == TokenFault::none)
         fault = verify(scratch.jws_, keys, &scratch.key_, &scratch.key_fault_, checkpoint);
-    return fault == TokenFault::none ? scratch.finish(rules) : fault;
+    if (fault == TokenFault::none)
+        fault = scratch.finish(rules);
+    if (fault == TokenFault::none && rules.issuer)
+        if (const std::string_view issuer = keys.issuer_of(scratch.key_);
+            !issuer.empty() && !is_for(issuer, scratch.claims()))
+            fault = TokenFault::wrong_key_issuer;
+    return fault;
 }
 
 TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules &rules,

@@ -31,11 +31,6 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept;
 // A NumericDate in microseconds, saturated; nullopt when it is refused.
 std::optional<std::int64_t> numeric_date_us(json::Value value) noexcept;
 
-// Whether a header's typ may be that of an access token: none and JWT, as most issuers have it, or
-// at+jwt (RFC 9068), without case and with or without "application/". What names itself something
-// else (a logout token, a security event, a DPoP proof) is signed for another purpose.
-bool is_access_token_type(std::optional<std::string_view> typ) noexcept;
-
 // What a verification leaves behind; reuse one to avoid allocations.
 class TokenScratch {
   public:
@@ -61,7 +56,8 @@ class TokenScratch {
     std::string key_fault_; // what is wrong with the key that the token names
 };
 
-// Signature first, claims after: nothing of an unsigned payload is interpreted.
+// Signature first, claims after: nothing of an unsigned payload is interpreted. Where an issuer is
+// asked for, a key that says whose it is must be the issuer's.
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
                         TokenScratch &scratch, Checkpoint checkpoint = no_checkpoint);
 TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules &rules,

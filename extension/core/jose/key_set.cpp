@@ -20,6 +20,13 @@ bool is_the_keys_fault(const Error &error) noexcept {
            error.code() == Errc::secret_refused;
 }
 
+constexpr std::array all_algs = [] {
+    std::array<Alg, alg_count> algs{};
+    for (std::size_t i = 0; i < alg_count; ++i)
+        algs[i] = static_cast<Alg>(i);
+    return algs;
+}();
+
 } // namespace
 
 KeySet::KeySet(std::vector<Key> keys) {
@@ -41,10 +48,19 @@ KeySet::KeySet(std::vector<Key> keys) {
     }
 }
 
+bool KeySet::overlap(const Member &a, const Member &b) noexcept {
+    return std::any_of(all_algs.begin(), all_algs.end(),
+                       [&](Alg alg) { return a.serves_by_name(alg) && b.serves_by_name(alg); });
+}
+
 // As far as the key itself says: a secret may still be too short.
 bool KeySet::Member::may_serve(Alg wanted) const noexcept {
-    return alg_kty(wanted) == kty && (kty != Kty::EC || alg_curve(wanted) == curve) &&
-           alg.value_or(wanted) == wanted;
+    return alg_kty(wanted) == kty && fits_curve(wanted, curve) &&
+           is_same_algorithm(alg.value_or(wanted), wanted, curve);
+}
+
+bool KeySet::Member::serves_by_name(Alg wanted) const noexcept {
+    return alg.value_or(wanted) == wanted && may_serve(wanted);
 }
 
 const Key *KeySet::read(Member &member) {
@@ -63,17 +79,35 @@ const Key *KeySet::read(Member &member) {
     return member.key ? &*member.key : nullptr;
 }
 
+std::string KeySet::problem(std::size_t index) const {
+    const Member &member = members_[index];
+    if (read(members_[index]) == nullptr)
+        return member.fault;
+    if (!member.kid.empty())
+        for (std::size_t other = 0; other < members_.size(); ++other)
+            if (other != index && members_[other].is_outlined &&
+                members_[other].kid == member.kid && overlap(members_[other], member))
+                return "another key of the set has this kid and serves the same algorithm";
+    return {};
+}
+
 bool KeySet::names(std::string_view kid) const noexcept {
     return !kid.empty() && std::any_of(members_.begin(), members_.end(),
                                        [&](const Member &member) { return member.kid == kid; });
 }
 
 // Unsound ones, too: which of two keys was meant is not guessed.
-std::size_t KeySet::serving(Alg alg, std::string_view kid) const noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(members_.begin(), members_.end(), [&](const Member &member) {
-            return member.is_outlined && member.kid == kid && member.may_serve(alg);
-        }));
+KeySet::Serving KeySet::serving(Alg alg, std::string_view kid) const noexcept {
+    Serving found;
+    for (const Member &member : members_) {
+        if (!member.is_outlined || member.kid != kid)
+            continue;
+        found.by_name += member.serves_by_name(alg);
+        found.count += member.may_serve(alg);
+    }
+    if (found.by_name > 0) // of a key that is published under both names the one that was meant
+        found.count = found.by_name;
+    return found;
 }
 
 bool KeySet::has_usable_kid(Checkpoint checkpoint) const {
@@ -95,13 +129,16 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
         found.lack = Lack::kid_unknown;
         return found;
     }
-    if (named && serving(alg, *kid) > 1) {
+    const Serving meant = named ? serving(alg, *kid) : Serving{};
+    if (meant.count > 1) {
         found.lack = Lack::ambiguous;
         return found;
     }
     bool all_faulty = !members_.empty();
     for (Member &member : members_) {
         if (named && member.kid != *kid)
+            continue;
+        if (meant.by_name > 0 && member.is_outlined && !member.serves_by_name(alg))
             continue;
         const Key *key = nullptr;
         if (member.fault.empty() && member.may_serve(alg)) {
@@ -127,6 +164,13 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
     return found;
 }
 
+std::string_view KeySet::issuer_of(const Key *key) const noexcept {
+    for (const Member &member : members_)
+        if (member.key && &*member.key == key)
+            return member.issuer;
+    return {};
+}
+
 class KeySetReader {
   public:
     static KeySet read(json::Value set, json::Value keys) {
@@ -134,9 +178,7 @@ class KeySetReader {
             throw Error(Errc::key_malformed, {"member \"keys\" is not an array"});
         if (set.find("kty"))
             throw Error(Errc::key_malformed, {"it is a key and a key set at once"});
-        if (keys.size() > KeySet::max_keys)
-            throw Error(Errc::key_set_too_large,
-                        {std::to_string(KeySet::max_keys), "keys", std::to_string(keys.size())});
+        check_count(keys.size());
         KeySetReader reader;
         for (const json::Value jwk : keys.elements())
             reader.add(jwk);
@@ -147,11 +189,45 @@ class KeySetReader {
         return std::move(reader.set_);
     }
 
+    static KeySet read_pems(json::Value pems) {
+        check_count(pems.size());
+        KeySetReader reader;
+        for (const auto &[kid, pem] : pems.members())
+            reader.add_pem(kid, pem);
+        return std::move(reader.set_);
+    }
+
   private:
+    static void check_count(std::size_t keys) {
+        if (keys > KeySet::max_keys)
+            throw Error(Errc::key_set_too_large,
+                        {std::to_string(KeySet::max_keys), "keys", std::to_string(keys)});
+    }
+
+    void add_pem(std::string_view kid, json::Value pem) {
+        KeySet::Member member;
+        member.kid = kid;
+        try {
+            if (!pem.is_string())
+                throw Error(Errc::key_malformed, {"it is no PEM"});
+            member.key = parse_pem(pem.as_string(), Reading::public_half).with_kid(member.kid);
+            member.kty = member.key->kty();
+            member.curve = member.key->curve();
+        } catch (const Error &error) {
+            if (!is_the_keys_fault(error))
+                throw;
+            member.is_outlined = false;
+            member.fault = reason_of(error);
+        }
+        set_.members_.push_back(std::move(member));
+    }
+
     void add(json::Value jwk) {
         KeySet::Member member;
         if (const json::Value kid = jwk.find("kid"); kid.is_string())
             member.kid = kid.as_string();
+        if (const json::Value issuer = jwk.find("issuer"); issuer.is_string())
+            member.issuer = issuer.as_string();
         const json::Value kty = jwk.find("kty");
         asymmetric_ |= kty.is_string() && kty.as_string() != kty_name(Kty::oct);
         try {
@@ -190,7 +266,24 @@ bool may_be_used(json::Value jwk) {
     }
 }
 
+namespace {
+
+// Of any of its members, so that the others are passed over by name.
+bool is_pems_by_kid(json::Value set) {
+    if (!set.is_object() || set.find("kty") || set.find("keys"))
+        return false;
+    for (const json::Member &member : set.members())
+        if (member.value.is_string() &&
+            member.value.as_string().find("-----BEGIN ") != std::string_view::npos)
+            return true;
+    return false;
+}
+
+} // namespace
+
 KeySet parse_jwk_set(json::Value set) {
+    if (is_pems_by_kid(set))
+        return KeySetReader::read_pems(set);
     if (const json::Value keys = set.find("keys"))
         return KeySetReader::read(set, keys);
     return KeySet({parse_jwk(set, Reading::public_half)});
@@ -200,7 +293,7 @@ KeySet parse_jwk_set(std::string_view json) {
     json::Document doc;
     parse_key_text(doc, json, key_limits);
     const json::Value set = doc.root();
-    if (set.is_object() && !set.find("keys") && set.repeats_a_name())
+    if (set.is_object() && !set.find("keys") && !is_pems_by_kid(set) && set.repeats_a_name())
         throw Error(Errc::key_malformed, {"it has a duplicate member"});
     std::size_t keys = 0;
     if (set.is_object())

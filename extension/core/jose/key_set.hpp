@@ -40,6 +40,13 @@ class KeySet {
     const Key *usable(std::size_t index) const { return read(members_[index]); }
     std::string_view kid(std::size_t index) const noexcept { return members_[index].kid; }
     std::string_view fault(std::size_t index) const noexcept { return members_[index].fault; }
+    // Whose tokens a key of this set is for, when it says so: the member `issuer` that Entra ID
+    // adds, in which {tenantid} stands for the token's tenant. Empty: it does not say.
+    std::string_view issuer_of(const Key *key) const noexcept;
+
+    // What keeps the key at the index from verifying a token, as far as this is not the token's
+    // fault; empty: nothing. Reads its numbers.
+    std::string problem(std::size_t index) const;
 
     // A token with a kid is checked with the key of that kid and of its algorithm, and with none
     // when there are two of them; when no usable key of the set has a kid, or the token has none,
@@ -50,7 +57,7 @@ class KeySet {
   private:
     friend class KeySetReader;
     struct Member {
-        std::string kid;
+        std::string kid, issuer;
         Kty kty = Kty::oct;
         Curve curve = Curve::none;
         std::optional<Alg> alg;
@@ -59,10 +66,16 @@ class KeySet {
         Secret source;           // the JWK, until it is read
         std::optional<Key> key;  // its public half, once it is read
         bool may_serve(Alg wanted) const noexcept;
+        // Not under another name: Ed25519 where EdDSA is asked for.
+        bool serves_by_name(Alg wanted) const noexcept;
     };
+    static bool overlap(const Member &a, const Member &b) noexcept;
     static const Key *read(Member &member);
     bool names(std::string_view kid) const noexcept;
-    std::size_t serving(Alg alg, std::string_view kid) const noexcept;
+    struct Serving {
+        std::size_t count = 0, by_name = 0;
+    };
+    Serving serving(Alg alg, std::string_view kid) const noexcept;
     bool has_usable_kid(Checkpoint checkpoint) const;
 
     mutable std::vector<Member> members_;
@@ -71,7 +84,8 @@ class KeySet {
 // Whether a key of a set is for us, as far as it says itself.
 bool may_be_used(json::Value jwk);
 
-// A JWK, whose faults are errors, or {"keys": [...]}, of which only the frame can be one:
+// A JWK, whose faults are errors, or {"keys": [...]}, or {"KID": "PEM", ...} as Google publishes
+// its certificates, of which only the frame can be one:
 // Error(key_malformed) when it is not a JWK Set, Error(key_set_too_large).
 KeySet parse_jwk_set(std::string_view json);
 KeySet parse_jwk_set(json::Value set);

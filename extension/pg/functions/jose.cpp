@@ -1,6 +1,6 @@
 // auth.jws_*, auth.jwt_* and their kin: unpack, one call into core/, pack.
 #include "core/base/error.hpp"
-#include "core/jose/jwt.hpp"
+#include "core/jose/foreign_token.hpp"
 #include "pg/bridge/jsonb.hpp"
 #include "pg/keys/key_argument.hpp"
 #include "pg/settings.hpp"
@@ -8,6 +8,8 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "funcapi.h"
+#include "utils/tuplestore.h"
 }
 
 using namespace pg_principal;
@@ -72,6 +74,58 @@ SQL_FUNCTION(jwt_verify) {
     if (fault != TokenFault::none)
         throw Error(Errc::token_refused, {}, token.describe(fault));
     return to_jsonb(token.claims(), token.payload());
+}
+
+// claims, kid, refusal
+SQL_FUNCTION(verify_foreign_token) {
+    if (PG_ARGISNULL(2))
+        throw Error(Errc::token_rules_malformed, {"they are missing"});
+    const json::Document document(jsonb_argument(fcinfo, 2));
+    ForeignRules rules = read_foreign_rules(document.root());
+    rules.time = {unix_microseconds(GetCurrentStatementStartTimestamp()), settings::clock_skew()};
+    TokenScratch &token = reused<TokenScratch>();
+    static const KeySet none; // of an issuer whose keys are not known yet
+    const TokenFault fault = verify_foreign_token(
+        PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0),
+        PG_ARGISNULL(1) ? none : key_set_argument(fcinfo, 1), rules, token, check_interrupts);
+    Datum values[3] = {};
+    bool nulls[3] = {true, true, true};
+    if (fault == TokenFault::none) {
+        values[0] = to_jsonb(token.claims(), token.payload());
+        nulls[0] = false;
+    } else {
+        values[2] = PointerGetDatum(to_text(token.describe(fault)));
+        nulls[2] = false;
+    }
+    // what could not be taken apart has left the kid of another token behind
+    if (!is_malformed(fault) && fault != TokenFault::too_long && token.jws().kid) {
+        values[1] = PointerGetDatum(to_text(*token.jws().kid));
+        nulls[1] = false;
+    }
+    return record_result(fcinfo, values, nulls);
+}
+
+// index, kid, problem
+SQL_FUNCTION(jwks_problems) {
+    const KeySet &keys = key_set_argument(fcinfo, 0);
+    guard([fcinfo] { InitMaterializedSRF(fcinfo, 0); });
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        check_interrupts();
+        const std::string problem = keys.problem(i);
+        if (problem.empty())
+            continue;
+        const std::string_view kid = keys.kid(i);
+        Datum values[3] = {Int32GetDatum(static_cast<int>(i)), PointerGetDatum(to_text(kid)),
+                           PointerGetDatum(to_text(problem))};
+        bool nulls[3] = {false, kid.empty(), false};
+        Datum *row = values;
+        bool *is_null = nulls;
+        guard([result, row, is_null] {
+            tuplestore_putvalues(result->setResult, result->setDesc, row, is_null);
+        });
+    }
+    return 0;
 }
 
 SQL_FUNCTION(verify_signature) {

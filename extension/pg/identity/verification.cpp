@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/json/writer.hpp"
 #include "core/jose/jwt.hpp"
+#include "core/jose/token_type.hpp"
 #include "pg/keys/keyring.hpp"
 #include "pg/settings.hpp"
 #include "pg/tables/store.hpp"

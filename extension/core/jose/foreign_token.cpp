@@ -1,0 +1,143 @@
+#include "core/jose/foreign_token.hpp"
+
+#include "core/base/error.hpp"
+#include "core/jose/token_type.hpp"
+
+#include <algorithm>
+
+namespace pg_principal {
+
+namespace {
+
+[[noreturn]] void malformed(std::string_view member, const char *why) {
+    throw Error(Errc::token_rules_malformed, {"\"" + printable(member) + "\" " + why});
+}
+
+std::vector<std::string_view> texts(std::string_view name, json::Value list) {
+    if (!list.is_array() || list.size() == 0)
+        malformed(name, "is not a list of texts");
+    std::vector<std::string_view> all;
+    for (const json::Value text : list.elements()) {
+        if (!text.is_string() || text.as_string().empty())
+            malformed(name, "is not a list of texts");
+        all.push_back(text.as_string());
+    }
+    return all;
+}
+
+std::int64_t seconds(std::string_view name, json::Value value) {
+    const std::optional<std::int64_t> number = value.is_number() ? value.as_int64() : std::nullopt;
+    constexpr std::int64_t longest = std::int64_t{100} * 366 * 86400;
+    if (!number || *number < 1 || *number > longest)
+        malformed(name, "is not a whole number of seconds above zero");
+    return *number;
+}
+
+bool serves(const ForeignRules &rules, Alg alg, const Key &key) {
+    if (alg_kty(alg) == Kty::oct)
+        return false; // whoever can verify with a secret can sign with it
+    return rules.algorithms.empty() ||
+           std::any_of(rules.algorithms.begin(), rules.algorithms.end(),
+                       [&](Alg listed) { return is_same_algorithm(listed, alg, key.curve()); });
+}
+
+bool is_of_type(const ForeignRules &rules, std::optional<std::string_view> typ) {
+    return is_identity_token_type(typ) ||
+           std::any_of(rules.types.begin(), rules.types.end(),
+                       [&](std::string_view listed) { return is_same_type(*typ, listed); });
+}
+
+bool is_for_us(const ForeignRules &rules, json::Value aud) {
+    if (rules.audiences.empty())
+        return true;
+    const auto is_listed = [&](json::Value one) {
+        return std::find(rules.audiences.begin(), rules.audiences.end(), one.as_string()) !=
+               rules.audiences.end();
+    };
+    if (aud.is_string())
+        return is_listed(aud);
+    if (!aud.is_array() || rules.sole_audience)
+        return false;
+    for (const json::Value one : aud.elements()) // strings: check_claims()
+        if (is_listed(one))
+            return true;
+    return false;
+}
+
+bool lives_too_long(const ForeignRules &rules, json::Value exp) {
+    if (!rules.longest_life_s)
+        return false;
+    const std::optional<std::int64_t> end = numeric_date_us(exp);
+    constexpr std::int64_t micros = 1'000'000;
+    const std::int64_t latest =
+        rules.time.now_us + (*rules.longest_life_s + std::max(rules.time.skew_s, 0)) * micros;
+    return !end || *end > latest;
+}
+
+} // namespace
+
+ForeignRules read_foreign_rules(json::Value rules) {
+    ForeignRules read;
+    if (!rules.is_object())
+        throw Error(Errc::token_rules_malformed, {"they are not a JSON object"});
+    bool names_issuer = false, names_audiences = false;
+    for (const auto &[name, value] : rules.members()) {
+        if (name == "issuer") {
+            names_issuer = true;
+            if (value.is_null())
+                continue;
+            if (!value.is_string() || value.as_string().empty())
+                malformed(name, "is not a text");
+            read.issuer = value.as_string();
+        } else if (name == "audiences") {
+            names_audiences = true;
+            if (!value.is_null())
+                read.audiences = texts(name, value);
+        } else if (value.is_null()) {
+            continue;
+        } else if (name == "soleAudience") {
+            if (!value.is_bool())
+                malformed(name, "is neither true nor false");
+            read.sole_audience = value.as_bool();
+        } else if (name == "algorithms") {
+            for (const std::string_view alg : texts(name, value))
+                read.algorithms.push_back(require_alg(alg));
+        } else if (name == "types") {
+            read.types = texts(name, value);
+        } else if (name == "longestLife") {
+            read.longest_life_s = seconds(name, value);
+        } else {
+            malformed(name, "is not one of them");
+        }
+    }
+    if (!names_issuer)
+        malformed("issuer", "is missing");
+    if (!names_audiences)
+        malformed("audiences", "is missing");
+    if (read.sole_audience && read.audiences.empty())
+        malformed("soleAudience", "needs audiences");
+    return read;
+}
+
+TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
+                                const ForeignRules &rules, TokenScratch &scratch,
+                                Checkpoint checkpoint) {
+    ClaimRules claim_rules;
+    claim_rules.time = rules.time;
+    claim_rules.issuer = rules.issuer;
+    claim_rules.require_expiry = true;
+    if (const TokenFault fault = verify_token(token, keys, claim_rules, scratch, checkpoint);
+        fault != TokenFault::none)
+        return fault;
+    const CompactJws &jws = scratch.jws();
+    if (!serves(rules, jws.alg, *scratch.key()))
+        return TokenFault::algorithm_refused;
+    if (!is_of_type(rules, jws.typ))
+        return TokenFault::wrong_type;
+    if (!is_for_us(rules, scratch.claims().find("aud")))
+        return TokenFault::wrong_audience;
+    return lives_too_long(rules, scratch.claims().find("exp")) ? TokenFault::lives_too_long
+                                                               : TokenFault::none;
+}
+
+} // namespace pg_principal

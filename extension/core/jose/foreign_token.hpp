@@ -1,0 +1,36 @@
+// Tokens that somebody else has signed and we act upon: a trusted issuer's identity token, a
+// client's assertion. Stricter than a JWT in general: never a secret, always an end.
+#pragma once
+
+#include "core/jose/jwt.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace pg_principal {
+
+struct ForeignRules {
+    TimeRules time;
+    std::optional<std::string_view> issuer; // nullopt: not asked for; SPIFFE's tokens have none
+    // One of them must be among the token's; empty: not asked for, Cognito's access tokens have
+    // none.
+    std::vector<std::string_view> audiences;
+    bool sole_audience = false;          // and be the only one: a string, no list (RFC 10070)
+    std::vector<Alg> algorithms;         // empty: all but those of secrets
+    std::vector<std::string_view> types; // of typ, beside none, JWT and JOSE
+    std::optional<std::int64_t> longest_life_s; // from now to exp
+};
+
+// {"issuer": TEXT or null, "audiences": [TEXT, ...] or null, "soleAudience": BOOLEAN, "algorithms":
+// [NAME, ...], "types": [TEXT, ...], "longestLife": SECONDS}. The first two must be there, for what
+// is forgotten would let tokens in. The views point into the value's document. Throws
+// Error(token_rules_malformed) or Error(algorithm_unknown).
+ForeignRules read_foreign_rules(json::Value rules);
+
+TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
+                                const ForeignRules &rules, TokenScratch &scratch,
+                                Checkpoint checkpoint = no_checkpoint);
+
+} // namespace pg_principal
