@@ -8,7 +8,8 @@ CREATE TABLE auth.clients (
     created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE auth.clients IS
-'Service accounts that may get access tokens at /oauth/token. The client_id is the principal''s id.';
+'Service accounts that may get access tokens at /oauth/token. The client_id is the principal''s '
+'id.';
 COMMENT ON COLUMN auth.clients.owner_generation IS
 'auth.users.owner_generation of then: with a new owner of the address the client is none any more.';
 COMMENT ON COLUMN auth.clients.scopes IS
@@ -93,7 +94,8 @@ CREATE TABLE auth.issuer_rules (
 );
 CREATE INDEX issuer_rules_user_id ON auth.issuer_rules (user_id);
 COMMENT ON TABLE auth.issuer_rules IS
-'Which token of a trusted issuer is which service account: every claim named here must have exactly '
+'Which token of a trusted issuer is which service account: every claim named here must have '
+'exactly '
 'this value.';
 
 ALTER TABLE auth.trusted_issuers ENABLE ROW LEVEL SECURITY;

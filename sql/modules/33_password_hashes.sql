@@ -61,8 +61,7 @@ COMMENT ON FUNCTION auth.store_held_hash() IS
 'deletes the one there is.';
 
 -- ENABLE ALWAYS: a subscriber of an earlier version's table is sent hashes with the rows. Every
--- UPDATE that is
--- replicated names every column, the empty ones too.
+-- UPDATE that is replicated names every column, the empty ones too.
 CREATE OR REPLACE TRIGGER take_new_hash BEFORE INSERT ON auth.users
     FOR EACH ROW WHEN (NEW.encrypted_password IS NOT NULL) EXECUTE FUNCTION
         auth.take_written_hash();

@@ -15,7 +15,8 @@ BEGIN ATOMIC
     SELECT (auth.jwt()->'act'->>'sub')::uuid;
 END;
 COMMENT ON FUNCTION auth.actor() IS
-'The id of the agent that is calling on behalf of auth.uid(). NULL when the caller acts for itself; '
+'The id of the agent that is calling on behalf of auth.uid(). NULL when the caller acts for '
+'itself; '
 '28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.chain_of(act jsonb) RETURNS uuid[]
@@ -27,7 +28,8 @@ BEGIN ATOMIC
     )
     SELECT ARRAY(SELECT (c.act->>'sub')::uuid FROM chain c ORDER BY c.n);
 END;
-COMMENT ON FUNCTION auth.chain_of(jsonb) IS 'Internal: the agents of a claim act, the outermost first.';
+COMMENT ON FUNCTION auth.chain_of(jsonb) IS
+'Internal: the agents of a claim act, the outermost first.';
 
 CREATE OR REPLACE FUNCTION auth.actors() RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -50,5 +50,6 @@ END
 $$;
 COMMENT ON FUNCTION auth.refusal_of_caller(text[]) IS
 'Internal: NULL when the caller has a live token and one of these app roles (none named: any will '
-'do), else 401 or 403, also for an agent that acts for somebody. The project key service_role counts as ADMIN where app roles are named, and '
+'do), else 401 or 403, also for an agent that acts for somebody. The project key service_role '
+'counts as ADMIN where app roles are named, and '
 'is no principal: 401 where none is. 28000 when the token is dead.';

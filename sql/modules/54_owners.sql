@@ -5,49 +5,61 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT lower(btrim(regexp_replace(plain_name.name, '[[:space:]]+', ' ', 'g')));
 END;
-COMMENT ON FUNCTION auth.plain_name(text) IS 'Internal: a name without the case and the white space that tell nobody apart.';
+COMMENT ON FUNCTION auth.plain_name(text) IS
+'Internal: a name without the case and the white space that tell nobody apart.';
 
 CREATE OR REPLACE FUNCTION auth.judge_returners(only_one uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     returners constant uuid[] := ARRAY(
-        SELECT l.user_id FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        SELECT l.user_id FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id
+            JOIN auth.organization_people o ON o.email = u.email
         WHERE l.user_id = coalesce(only_one, l.user_id) ORDER BY l.user_id);
     returned record;
 BEGIN
     FOR returned IN
         SELECT l.user_id, o.kind
-        FROM unnest(returners) WITH ORDINALITY AS r (user_id, n) JOIN auth.roster_leavers l ON l.user_id = r.user_id
-            JOIN auth.users u ON u.id = l.user_id JOIN auth.organization_people o ON o.email = u.email
+        FROM unnest(returners) WITH ORDINALITY AS r (user_id, n)
+            JOIN auth.roster_leavers l ON l.user_id = r.user_id
+            JOIN auth.users u ON u.id = l.user_id
+                JOIN auth.organization_people o ON o.email = u.email
         WHERE (l.held OR l.kind <> o.kind OR auth.plain_name(l.name) <> auth.plain_name(o.name)
                 OR lower(l.github_username COLLATE "C") <> lower(o.github_username COLLATE "C"))
-            AND u.ban_origin IS DISTINCT FROM 'provision' -- whom it has banned auth.provision() restores
+            -- whom it has banned auth.provision() restores
+            AND u.ban_origin IS DISTINCT FROM 'provision'
         ORDER BY r.n
     LOOP
         PERFORM auth.take_hold(returned.user_id);
-        UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true, kind = returned.kind, updated_at = now()
+        UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true,
+            kind = returned.kind, updated_at = now()
         WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
     END LOOP;
     -- whoever holds it is making it anew, or deletes the principal
     WITH free AS MATERIALIZED (
-        SELECT l.user_id FROM unnest(returners) AS r (user_id) JOIN auth.roster_leavers l ON l.user_id = r.user_id
+        SELECT l.user_id FROM unnest(returners) AS r (user_id)
+            JOIN auth.roster_leavers l ON l.user_id = r.user_id
         FOR UPDATE OF l SKIP LOCKED
     )
     DELETE FROM auth.roster_leavers l USING free f WHERE l.user_id = f.user_id;
 END
 $$;
 COMMENT ON FUNCTION auth.judge_returners(uuid) IS
-'Internal: for each principal (or the one given) whose row of the roster is back whether that is another owner: of another name or github_username (where both are known) or kind, or after auth.provision() ran. What proved the one before ends.';
+'Internal: for each principal (or the one given) whose row of the roster is back whether that is '
+'another owner: of another name or github_username (where both are known) or kind, or after '
+'auth.provision() ran. What proved the one before ends.';
 
 CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     -- lifting a ban lets in who has left the roster; that time passes does not
-    SELECT (is_banned.principal).banned_until IS NOT NULL AND ((is_banned.principal).banned_until > clock_timestamp()
-        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = (is_banned.principal).id AND l.held));
+    SELECT (is_banned.principal).banned_until IS NOT NULL
+        AND ((is_banned.principal).banned_until > clock_timestamp()
+        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = (is_banned.principal).id
+            AND l.held));
 END;
 COMMENT ON FUNCTION auth.is_banned(auth.users) IS
-'Internal: whether a principal is refused: banned, or banned until some time ago and off the roster, as auth.provision() saw.';
+'Internal: whether a principal is refused: banned, or banned until some time ago and off the '
+'roster, as auth.provision() saw.';
 
 CREATE OR REPLACE FUNCTION auth.meet_returners() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -56,7 +68,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.meet_returners() IS 'Internal: trigger for rows of the roster that come back.';
+COMMENT ON FUNCTION auth.meet_returners() IS
+'Internal: trigger for rows of the roster that come back.';
 CREATE OR REPLACE TRIGGER meet_returners AFTER INSERT ON auth.organization_people
     FOR EACH STATEMENT EXECUTE FUNCTION auth.meet_returners();
 CREATE OR REPLACE TRIGGER meet_renamed AFTER UPDATE ON auth.organization_people
@@ -67,4 +80,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT is_agent.kind = 'service_account' OR is_agent.email LIKE '%-agent@%';
 END;
-COMMENT ON FUNCTION auth.is_agent(text, text) IS 'Whether the health scan looks after a principal: a service account, or an email that contains -agent@.';
+COMMENT ON FUNCTION auth.is_agent(text, text) IS
+'Whether the health scan looks after a principal: a service account, or an email that contains '
+'-agent@.';

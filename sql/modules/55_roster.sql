@@ -26,7 +26,8 @@ BEGIN
         PERFORM auth.raise_error('roster_not_an_array', 'NULL');
     END IF;
     SELECT coalesce(array_agg(r), '{}') INTO pushed FROM auth.read_roster(rows) AS r;
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
+    -- as auth.provision() will, perhaps in this transaction
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
 
     WITH problem (row_number, reason) AS (
         SELECT r.row_number, r.problem FROM unnest(pushed) AS r WHERE r.problem IS NOT NULL
@@ -41,7 +42,9 @@ BEGIN
               WHERE p.email IS NOT NULL)
           AND position('@' IN r.manager_email) > 0
         UNION ALL
-        SELECT r.row_number, format('github_username "%s" belongs to %s; if that is the same person under a new address, rename first: pg_principal people rename --from=%s --to=%s',
+        SELECT r.row_number, format('github_username "%s" belongs to %s; if that is the same '
+                                    'person under a new address, rename first: pg_principal people '
+                                    'rename --from=%s --to=%s',
             o.github_username, o.email, auth.shell_word(o.email), auth.shell_word(r.email))
         FROM unnest(pushed) AS r JOIN auth.organization_people o
             ON lower(o.github_username COLLATE "C") = lower(r.github_username COLLATE "C")
@@ -93,7 +96,8 @@ DECLARE
     who text := auth.known_email(remove_person.email);
     reports bigint;
 BEGIN
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
+    -- as auth.provision() will, perhaps in this transaction
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     SELECT count(*) INTO reports FROM auth.organization_people o WHERE o.manager_email = who;
     DELETE FROM auth.organization_people o WHERE o.email = who;
     IF FOUND AND reports > 0 THEN
@@ -108,8 +112,7 @@ COMMENT ON FUNCTION auth.remove_person(text) IS
 'False when there was no such row; 22023 when it is not an email address.';
 
 -- A changed kind, or another name together with another github_username, is another owner: either
--- alone
--- is a marriage or a renamed account.
+-- alone is a marriage or a renamed account.
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

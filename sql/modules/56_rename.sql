@@ -63,7 +63,8 @@ BEGIN
     IF was IS NULL OR becomes IS NULL THEN
         PERFORM auth.raise_error('email_missing');
     END IF;
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE; -- as auth.provision() will, perhaps in this transaction
+    -- as auth.provision() will, perhaps in this transaction
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = was;
     SELECT u.id INTO principal_id FROM auth.users u WHERE u.email = was;
     IF NOT FOUND AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = was) THEN
@@ -94,5 +95,6 @@ COMMENT ON FUNCTION auth.rename_person(text, text) IS
 'For operators: a new address for a row of the roster and its principal, whose id, sessions and '
 'tokens stay, as do its reports. Returns the id, NULL when auth.provision() has made no principal '
 'yet. Rows of clamped tables that name the old address stay: a NOTICE names each such table. 42704 '
-'when neither has the old address, 23505 when either has the new one, 22023 when it is not an email '
+'when neither has the old address, 23505 when either has the new one, 22023 when it is not an '
+'email '
 'address.';

@@ -1,6 +1,5 @@
 -- Accounts that the roster takes over, and those that it lets go. Who is an account of the roster:
--- whoever has a
--- row there, however the account was made.
+-- whoever has a row there, however the account was made.
 
 CREATE OR REPLACE FUNCTION auth.is_unproven(principal auth.users) RETURNS boolean
 LANGUAGE sql IMMUTABLE

@@ -3,18 +3,22 @@
 CREATE OR REPLACE FUNCTION auth.parse_ttl(ttl text) RETURNS bigint
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_parse_ttl';
 COMMENT ON FUNCTION auth.parse_ttl(text) IS
-'Seconds in a time to live: a whole number above zero and h, d or y (1y = 365d = 8760h). 22023 for anything else and for more than pg_principal.max_token_ttl.';
+'Seconds in a time to live: a whole number above zero and h, d or y (1y = 365d = 8760h). 22023 for '
+'anything else and for more than pg_principal.max_token_ttl.';
 
 CREATE OR REPLACE FUNCTION auth.sign_token(claims jsonb) RETURNS text
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_sign_token';
 COMMENT ON FUNCTION auth.sign_token(jsonb) IS
-'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever may call this may be anybody.';
+'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever '
+'may call this may be anybody.';
 
 CREATE OR REPLACE FUNCTION auth.mint_token(
-    principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text, method text, signed_in_at bigint) RETURNS text
+    principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint,
+        scopes text, method text, signed_in_at bigint) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_mint_token';
 COMMENT ON FUNCTION auth.mint_token(auth.users, text, uuid, bigint, bigint, text, text, bigint) IS
-'Internal: a token with Supabase''s claims for a session that is there; scopes separated by spaces, times in seconds since 1970. The principal is NULL for a project key.';
+'Internal: a token with Supabase''s claims for a session that is there; scopes separated by '
+'spaces, times in seconds since 1970. The principal is NULL for a project key.';
 
 CREATE OR REPLACE FUNCTION auth.open_session(
     principal auth.users, role text, ttl_seconds bigint, label text, scopes text[],
@@ -31,20 +35,25 @@ BEGIN
     session_id := gen_random_uuid();
     expires_at := to_timestamp(issued_at + ttl_seconds);
     INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)
-    VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label, scopes, clock_timestamp(), expires_at);
-    token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds, array_to_string(scopes, ' '), 'issued', issued_at);
+    VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label,
+        scopes, clock_timestamp(), expires_at);
+    token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds,
+        array_to_string(scopes, ' '), 'issued', issued_at);
     PERFORM auth.audit(coalesce(principal.id, auth.nobody()), principal.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
-        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label, 'scopes', scopes,
+        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label,
+            'scopes', scopes,
             'expiresAt', auth.iso_time(expires_at))));
 END
 $$;
 COMMENT ON FUNCTION auth.open_session(auth.users, text, bigint, text, text[]) IS
-'Internal: a session with the one token that is issued for it, and the audit entry of both. The principal is NULL for a project key.';
+'Internal: a session with the one token that is issued for it, and the audit entry of both. The '
+'principal is NULL for a project key.';
 
 CREATE OR REPLACE FUNCTION auth.issue_token(
     INOUT email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL,
-    OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint, OUT expires_at timestamptz) RETURNS record
+    OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint,
+        OUT expires_at timestamptz) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     principal auth.users;
@@ -67,7 +76,8 @@ BEGIN
     IF principal.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', email);
     ELSIF principal.banned_until > clock_timestamp() THEN
-        PERFORM auth.raise_error('user_banned', email, to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
+        PERFORM auth.raise_error('user_banned', email,
+            to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
     END IF;
     kind := principal.kind;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at
@@ -75,19 +85,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.issue_token(text, text, text, text[]) IS
-'Mints a token for a principal on the roster, however it was made, and tells what auth.issue() does not: its session, kind, seconds to live and end. From then on leaving the roster bans it. Refused, in this order: no email (22023), bad ttl (22023), no signing key (55000), no roster row (42704), no auth.users row (42704), banned (55000).';
+'Mints a token for a principal on the roster, however it was made, and tells what auth.issue() '
+'does not: its session, kind, seconds to live and end. From then on leaving the roster bans it. '
+'Refused, in this order: no email (22023), bad ttl (22023), no signing key (55000), no roster row '
+'(42704), no auth.users row (42704), banned (55000).';
 
-CREATE OR REPLACE FUNCTION auth.issue(email text, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL) RETURNS text
+CREATE OR REPLACE FUNCTION auth.issue(email text, ttl text DEFAULT '8760h', label text DEFAULT NULL,
+    scopes text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER
 BEGIN ATOMIC
     SELECT t.token FROM auth.issue_token(issue.email, issue.ttl, issue.label, issue.scopes) AS t;
 END;
 COMMENT ON FUNCTION auth.issue(text, text, text, text[]) IS
-'Mints a JWT (RFC 7519) for a principal on the roster. ttl: 24h, 90d, 1y, at most pg_principal.max_token_ttl; label: what the operator will know the session by; scopes: what auth.has_scope() answers true to. Errors as auth.issue_token().';
+'Mints a JWT (RFC 7519) for a principal on the roster. ttl: 24h, 90d, 1y, at most '
+'pg_principal.max_token_ttl; label: what the operator will know the session by; scopes: what '
+'auth.has_scope() answers true to. Errors as auth.issue_token().';
 
 CREATE OR REPLACE FUNCTION auth.issue_key(
     role text, ttl text DEFAULT '8760h', label text DEFAULT NULL,
-    OUT email text, OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint, OUT expires_at timestamptz) RETURNS record
+    OUT email text, OUT token text, OUT session_id uuid, OUT kind text, OUT ttl_seconds bigint,
+        OUT expires_at timestamptz) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF role IS NULL OR role NOT IN ('anon', 'service_role') THEN
@@ -100,15 +117,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.issue_key(text, text, text) IS
-'Mints a project key: a token for the role anon or service_role, of no principal, listed (auth.list_sessions(NULL)) and revoked like any other.';
+'Mints a project key: a token for the role anon or service_role, of no principal, listed '
+'(auth.list_sessions(NULL)) and revoked like any other.';
 
-CREATE OR REPLACE FUNCTION auth.read_adoptable_key(token text, OUT session_id uuid, OUT role text, OUT expires_at timestamptz) RETURNS record
+CREATE OR REPLACE FUNCTION auth.read_adoptable_key(token text, OUT session_id uuid, OUT role text,
+    OUT expires_at timestamptz) RETURNS record
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_adoptable_key';
 COMMENT ON FUNCTION auth.read_adoptable_key(text) IS
-'Internal: what a project key from elsewhere says, once a key of this database has verified it, and the session that stands for it. 22023 with the reason when it cannot be adopted.';
+'Internal: what a project key from elsewhere says, once a key of this database has verified it, '
+'and the session that stands for it. 22023 with the reason when it cannot be adopted.';
 
 CREATE OR REPLACE FUNCTION auth.adopt_key(
-    token text, until timestamptz DEFAULT NULL, label text DEFAULT NULL, OUT session_id uuid, OUT role text, OUT expires_at timestamptz) RETURNS record
+    token text, until timestamptz DEFAULT NULL, label text DEFAULT NULL, OUT session_id uuid,
+        OUT role text, OUT expires_at timestamptz) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     seen record;
@@ -125,15 +146,24 @@ BEGIN
         PERFORM auth.raise_error('key_not_adopted', 'it would end in the past');
     END IF;
     INSERT INTO auth.sessions AS s (id, role, label, origin, created_at, expires_at)
-    VALUES (adopt_key.session_id, adopt_key.role, adopt_key.label, 'adopted', clock_timestamp(), adopt_key.expires_at)
-    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, label = coalesce(excluded.label, s.label)
+    VALUES (adopt_key.session_id, adopt_key.role, adopt_key.label, 'adopted', clock_timestamp(),
+        adopt_key.expires_at)
+    ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at,
+        label = coalesce(excluded.label, s.label)
     WHERE s.revoked_at IS NULL;
     IF NOT FOUND THEN
         PERFORM auth.raise_error('key_not_adopted', 'it was revoked');
     END IF;
-    PERFORM auth.audit(auth.nobody(), NULL, '{"token": {"previous": null, "current": "adopted"}}', NULL,
-        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label, 'expiresAt', auth.iso_time(expires_at))));
+    PERFORM auth.audit(auth.nobody(), NULL, '{"token": {"previous": null, "current": "adopted"}}',
+        NULL,
+        jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label,
+            'expiresAt', auth.iso_time(expires_at))));
 END
 $$;
 COMMENT ON FUNCTION auth.adopt_key(text, timestamptz, text) IS
-'For operators: lets a project key from elsewhere (Supabase''s legacy anon or service_role, a JWT without a session) be used as it is, until the end that it has or an earlier one. Its signature must verify under a key of this database: import its secret first. From then on it is a session, listed (auth.list_sessions(NULL)) and revoked like any other; adopted again, it gets another end. 22023 with the reason when it cannot be: not signed by a key of ours, neither anon nor service_role, a user''s, expired, without any end, revoked here.';
+'For operators: lets a project key from elsewhere (Supabase''s legacy anon or service_role, a JWT '
+'without a session) be used as it is, until the end that it has or an earlier one. Its signature '
+'must verify under a key of this database: import its secret first. From then on it is a session, '
+'listed (auth.list_sessions(NULL)) and revoked like any other; adopted again, it gets another end. '
+'22023 with the reason when it cannot be: not signed by a key of ours, neither anon nor '
+'service_role, a user''s, expired, without any end, revoked here.';

@@ -74,7 +74,8 @@ DECLARE
 BEGIN
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(profile,
-        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata emailConfirmed id passwordHash banDuration',
+        'email password firstName lastName jobTitle phoneNumber role kind userMetadata appMetadata '
+        'emailConfirmed id passwordHash banDuration',
         'email');
     profile := auth.metadata_of(profile);
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile),
@@ -148,7 +149,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.get_user(uuid) IS
-'A profile: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 401, 403, 404 otherwise.';
+'A profile: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 401, 403, 404 '
+'otherwise.';
 
 CREATE OR REPLACE FUNCTION auth.find_user(user_id uuid) RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -102,7 +102,8 @@ DECLARE
     caller uuid := auth.uid();
     allowed integer := times * current_setting('pg_principal.max_own_changes')::integer;
 BEGIN
-    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE; -- two at once are counted one after the other
+    -- two at once are counted one after the other
+    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
     -- entries of sessions and of refusals have metadata, and bounds of their own
     IF allowed <= (SELECT count(*) FROM (
             SELECT l.actor_id, l.created_at, l.metadata FROM auth.audit_log l
@@ -186,7 +187,8 @@ BEGIN
     ELSIF changes->>'currentPassword' IS NULL AND
         current_setting('pg_principal.require_current_password')::boolean THEN
         RETURN auth.refusal(400, 'current-password-required', problem,
-            '[{"field": "currentPassword", "message": "currentPassword is required for a new password"}]');
+            '[{"field": "currentPassword", "message": "currentPassword is required for a new '
+            'password"}]');
     END IF;
     SELECT * INTO principal FROM auth.users u WHERE u.id = auth.uid();
     refused := auth.judge_new_password(principal, changes->>'currentPassword', changes->>'password',

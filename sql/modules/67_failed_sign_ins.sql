@@ -7,7 +7,8 @@ DECLARE
 BEGIN
     RETURN CASE WHEN address IS NULL THEN 'local'
         WHEN address IN (inet '::', inet '0.0.0.0') THEN 'unknown' -- not a neighbour of ::1
-        WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:', '') -- IPv4 as a dual-stack socket tells it
+        WHEN address <<= inet '::ffff:0:0/96' THEN replace(host(address), '::ffff:',
+            '') -- IPv4 as a dual-stack socket tells it
         WHEN family(address) = 6 THEN network(set_masklen(address, 64))::text
             ELSE host(address) END;
 END

@@ -1,31 +1,39 @@
 -- Signing up, in and out: refusals are answers, so that what they leave behind stays.
 
-CREATE OR REPLACE FUNCTION auth.requested_ttl(context jsonb, field text, setting text) RETURNS bigint
+CREATE OR REPLACE FUNCTION auth.requested_ttl(context jsonb, field text, setting text)
+    RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most bigint := auth.seconds(setting);
 BEGIN
-    IF jsonb_typeof(context->field) = 'number' AND (context->>field)::numeric BETWEEN 1 AND most THEN
+    IF jsonb_typeof(context->field) = 'number' AND (context->>field)::numeric BETWEEN 1 AND most
+        THEN
         RETURN floor((context->>field)::numeric);
     END IF;
     RETURN most;
 END
 $$;
 COMMENT ON FUNCTION auth.requested_ttl(jsonb, text, text) IS
-'Internal: the seconds that the request context asks for where they are fewer than the setting, else the setting.';
+'Internal: the seconds that the request context asks for where they are fewer than the setting, '
+'else the setting.';
 
 CREATE OR REPLACE FUNCTION auth.session_payload(
-    principal auth.users, session_id uuid, signed_in_at timestamptz, refresh_token text, refresh_expires_at timestamptz, access_ttl bigint) RETURNS jsonb
+    principal auth.users, session_id uuid, signed_in_at timestamptz, refresh_token text,
+        refresh_expires_at timestamptz, access_ttl bigint) RETURNS jsonb
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_session_payload';
-COMMENT ON FUNCTION auth.session_payload(auth.users, uuid, timestamptz, text, timestamptz, bigint) IS
-'Internal: {user, tokens} with a new access token beside a refresh token, which it never outlives. access_ttl: seconds, NULL for the setting.';
+COMMENT ON FUNCTION auth.session_payload(auth.users, uuid, timestamptz, text, timestamptz,
+    bigint) IS
+'Internal: {user, tokens} with a new access token beside a refresh token, which it never outlives. '
+'access_ttl: seconds, NULL for the setting.';
 
-CREATE OR REPLACE FUNCTION auth.start_session(principal auth.users, context jsonb) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.start_session(principal auth.users, context jsonb)
+    RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
     at_time timestamptz := clock_timestamp();
-    ends timestamptz := at_time + auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') * interval '1 second';
+    ends timestamptz := at_time + auth.requested_ttl(context, 'refreshTokenTtl',
+        'refresh_token_ttl') * interval '1 second';
     request record := auth.request_context();
     first record;
     held bigint;
@@ -34,23 +42,30 @@ BEGIN
     -- made when first needed, so that a restore never meets one of its own
     IF NOT EXISTS (SELECT FROM auth.server_keys k WHERE k.name = 'refresh_token') THEN
         INSERT INTO auth.server_keys (name, material, sealed_under)
-        SELECT 'refresh_token', m.material, m.sealed_under FROM auth.make_server_key() AS m ON CONFLICT DO NOTHING;
+        SELECT 'refresh_token', m.material, m.sealed_under FROM auth.make_server_key() AS m
+            ON CONFLICT DO NOTHING;
     END IF;
     first := auth.first_refresh_token(new_id);
     held := auth.hold_secret(first.hash);
-    INSERT INTO auth.sessions (id, user_id, generation, origin, created_at, expires_at, ip, user_agent)
-    VALUES (new_id, principal.id, principal.session_generation, 'sign_in', at_time, 'infinity', request.ip, request.user_agent);
-    INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at) VALUES (new_id, auth.held_secret(held), at_time, ends);
+    INSERT INTO auth.sessions (id, user_id, generation, origin, created_at, expires_at, ip,
+        user_agent)
+    VALUES (new_id, principal.id, principal.session_generation, 'sign_in', at_time, 'infinity',
+        request.ip, request.user_agent);
+    INSERT INTO auth.refresh_tokens (session_id, hash, created_at, expires_at)
+        VALUES (new_id, auth.held_secret(held), at_time, ends);
     payload := auth.session_payload(principal, new_id, at_time, first.token, ends,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
     PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
-        '{"session": {"previous": null, "current": "signed in"}}', NULL, jsonb_build_object('sessionId', new_id));
+        '{"session": {"previous": null, "current": "signed in"}}', NULL,
+            jsonb_build_object('sessionId', new_id));
     RETURN ROW(true, 200, NULL, payload)::auth.auth_result;
 END
 $$;
-COMMENT ON FUNCTION auth.start_session(auth.users, jsonb) IS 'Internal: a session of a principal that has just proven who it is.';
+COMMENT ON FUNCTION auth.start_session(auth.users, jsonb) IS
+'Internal: a session of a principal that has just proven who it is.';
 
-CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\x0b') COLLATE "C"), '');
@@ -64,16 +79,22 @@ BEGIN
     LOOP
         SELECT * INTO principal FROM auth.users u WHERE u.email = given_email;
         checked := auth.check_password(principal.id, sign_in.password);
-        -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same work, and no table to fill.
-        refused_as := auth.admit_sign_in(coalesce(principal.id, md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok);
+        -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same
+        -- work, and no table to fill.
+        refused_as := auth.admit_sign_in(coalesce(principal.id,
+            md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok);
         IF refused_as IS NOT NULL THEN
-            RETURN auth.refuse_sign_in(principal, CASE WHEN principal.id IS NULL THEN 'unknown-email' ELSE refused_as END, 401,
+            RETURN auth.refuse_sign_in(principal, CASE WHEN principal.id IS NULL
+                THEN 'unknown-email' ELSE refused_as END, 401,
                 'Invalid credentials');
         END IF;
-        new_scheme := CASE WHEN checked.needs_upgrade THEN auth.hold_password(principal.id, sign_in.password) END;
-        -- From here on the row is locked: what was verified is what stands, and a ban or a new password either came before or waits.
+        new_scheme := CASE WHEN checked.needs_upgrade
+            THEN auth.hold_password(principal.id, sign_in.password) END;
+        -- From here on the row is locked: what was verified is what stands, and a ban or a new
+        -- password either came before or waits.
         UPDATE auth.users u SET
-            last_sign_in_at = CASE WHEN auth.is_banned(u) THEN u.last_sign_in_at ELSE clock_timestamp() END,
+            last_sign_in_at = CASE WHEN auth.is_banned(u) THEN u.last_sign_in_at
+                ELSE clock_timestamp() END,
             password_scheme = coalesce(new_scheme, u.password_scheme),
             password_version = u.password_version + (new_scheme IS NOT NULL)::integer
         WHERE u.id = principal.id AND u.password_version = principal.password_version
@@ -87,9 +108,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.sign_in(text, text, jsonb) IS
-'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: a rollback takes back its audit entry and its counter, not the guess.';
+'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, '
+'refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same '
+'work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to '
+'who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and '
+'refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: a '
+'rollback takes back its audit entry and its counter, not the guess.';
 
-CREATE OR REPLACE FUNCTION auth.sign_up(profile jsonb, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.sign_up(profile jsonb, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     mode text := current_setting('pg_principal.registration');
@@ -105,35 +132,44 @@ BEGIN
             LOCK TABLE auth.users IN SHARE ROW EXCLUSIVE MODE;
         END IF;
         -- nor is a snapshot from before the lock believed
-        IF EXISTS (SELECT FROM auth.users) OR current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        IF EXISTS (SELECT FROM auth.users)
+            OR current_setting('transaction_isolation') NOT IN ('read committed',
+            'read uncommitted') THEN
             mode := 'off';
         END IF;
     END IF;
     IF mode = 'off' THEN
         RETURN auth.refusal(403, 'registration-closed', 'Registration is closed');
     END IF;
-    checked := auth.read_profile(profile, 'email password firstName lastName jobTitle phoneNumber userMetadata', 'email password');
+    checked := auth.read_profile(profile,
+        'email password firstName lastName jobTitle phoneNumber userMetadata', 'email password');
     profile := auth.metadata_of(profile);
     given_email := checked.fields->>'email';
     checked.problems := coalesce(checked.problems, auth.oversized_metadata(profile));
     IF checked.problems IS NOT NULL THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', checked.problems);
-    ELSIF mode = 'open' AND EXISTS (SELECT FROM auth.organization_people o WHERE o.email = given_email) THEN
+    ELSIF mode = 'open' AND EXISTS (SELECT FROM auth.organization_people o
+        WHERE o.email = given_email) THEN
         -- theirs once auth.provision() runs, and with it what the roster lets them see
         RETURN auth.refusal(409, 'email-taken', 'Email is already registered');
     END IF;
-    made := auth.store_user(checked.fields, profile, CASE mode WHEN 'bootstrap' THEN 'ADMIN' ELSE 'ANALYST' END, 'registered', true);
+    made := auth.store_user(checked.fields, profile, CASE mode WHEN 'bootstrap' THEN 'ADMIN'
+        ELSE 'ANALYST' END, 'registered', true);
     IF made.id IS NULL THEN
         RETURN auth.refusal(409, 'email-taken', 'Email is already registered');
     END IF;
-    UPDATE auth.users u SET last_sign_in_at = clock_timestamp() WHERE u.id = made.id RETURNING * INTO made;
+    UPDATE auth.users u SET last_sign_in_at = clock_timestamp() WHERE u.id = made.id RETURNING *
+        INTO made;
     result := auth.start_session(made, context);
     result.status := 201;
     RETURN result;
 END
 $$;
 COMMENT ON FUNCTION auth.sign_up(jsonb, jsonb) IS
-'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no principal; the first becomes ADMIN), open (always ANALYST, and no email of the roster), off. 201 with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, 409 Email is already registered.';
+'Registers whoever calls, as pg_principal.registration allows: bootstrap (only while there is no '
+'principal; the first becomes ADMIN), open (always ANALYST, and no email of the roster), off. 201 '
+'with what auth.sign_in() answers, 400 naming every bad field, 403 when registration is closed, '
+'409 Email is already registered.';
 
 CREATE OR REPLACE FUNCTION auth.registration_is_open() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -141,10 +177,13 @@ BEGIN ATOMIC
     SELECT CASE current_setting('pg_principal.registration') WHEN 'open' THEN true
         WHEN 'bootstrap' THEN NOT EXISTS (SELECT FROM auth.users) ELSE false END;
 END;
-COMMENT ON FUNCTION auth.registration_is_open() IS 'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
+COMMENT ON FUNCTION auth.registration_is_open() IS
+'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
 
-CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL) RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+    AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller();
     caller uuid := auth.uid();
@@ -158,8 +197,9 @@ BEGIN
         PERFORM auth.raise_error('sign_out_scope_unknown', coalesce(scope, 'NULL'));
     END IF;
     PERFORM auth.set_request_context(context);
-    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins meanwhile),
-    -- refresh tokens (one that lost a race is held when it comes to be audited), the audit chain, sessions.
+    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins
+    -- meanwhile), refresh tokens (one that lost a race is held when it comes to be audited), the
+    -- audit chain, sessions.
     PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
     PERFORM FROM auth.sessions s JOIN auth.refresh_tokens r ON r.session_id = s.id
     WHERE s.user_id = caller AND s.revoked_at IS NULL ORDER BY r.session_id FOR UPDATE OF r;
@@ -167,18 +207,23 @@ BEGIN
     WITH gone AS (
         UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
         WHERE s.user_id = caller AND s.revoked_at IS NULL
-          AND CASE scope WHEN 'local' THEN s.id = current_session WHEN 'others' THEN s.id <> current_session ELSE true END
+          AND CASE scope WHEN 'local' THEN s.id = current_session WHEN 'others'
+              THEN s.id <> current_session ELSE true END
         RETURNING s.id
     )
     SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone g;
     DELETE FROM auth.refresh_tokens r WHERE r.session_id = ANY (ended);
     IF cardinality(ended) > 0 THEN
         -- by now the caller's token may be dead
-        PERFORM auth.audit_as(caller, caller_email, caller, caller_email, '{"session": {"previous": "active", "current": "signed out"}}', NULL,
-            jsonb_build_object('scope', scope, 'sessions', cardinality(ended), 'sessionId', current_session));
+        PERFORM auth.audit_as(caller, caller_email, caller, caller_email,
+            '{"session": {"previous": "active", "current": "signed out"}}', NULL,
+            jsonb_build_object('scope', scope, 'sessions', cardinality(ended), 'sessionId',
+                current_session));
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.sign_out(text, jsonb) IS
-'Ends sessions of the caller at the next statement everywhere: this one (local), all but this one (others) or all (global), issued tokens included. 200 {success: true}; 401 without a token; 22023 for another scope.';
+'Ends sessions of the caller at the next statement everywhere: this one (local), all but this one '
+'(others) or all (global), issued tokens included. 200 {success: true}; 401 without a token; 22023 '
+'for another scope.';

@@ -4,7 +4,9 @@ CREATE OR REPLACE FUNCTION auth.is_point_in_time(given text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- not "yesterday", nor what depends on DateStyle
-    RETURN given ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' AND isfinite(given::timestamptz);
+    RETURN given ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?'
+            '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
+        AND isfinite(given::timestamptz);
 EXCEPTION WHEN data_exception THEN
     RETURN false;
 END
@@ -65,7 +67,8 @@ BEGIN
             FROM given g, (VALUES ('raw_user_meta_data'), ('raw_app_meta_data')) AS f (name)
         WHERE auth.metadata_size(g.row->f.name, NULL) > 8192
         UNION ALL
-        SELECT g.n, 'raw_user_meta_data and raw_app_meta_data have more than 8192 bytes together, too many for a token' FROM given g
+        SELECT g.n, 'raw_user_meta_data and raw_app_meta_data have more than 8192 bytes together, '
+                    'too many for a token' FROM given g
         WHERE auth.metadata_size(g.row->'raw_user_meta_data', g.row->'raw_app_meta_data') > 8192
           AND greatest(auth.metadata_size(g.row->'raw_user_meta_data', NULL),
               auth.metadata_size(g.row->'raw_app_meta_data', NULL)) <= 8192

@@ -1,44 +1,60 @@
 -- Refresh tokens: made, read and exchanged.
 
-CREATE OR REPLACE FUNCTION auth.make_server_key(OUT material bytea, OUT sealed_under text) RETURNS record
+CREATE OR REPLACE FUNCTION auth.make_server_key(OUT material bytea, OUT sealed_under text)
+    RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_make_server_key';
-COMMENT ON FUNCTION auth.make_server_key() IS 'Internal: 256 random bits, sealed when a master key is configured.';
+COMMENT ON FUNCTION auth.make_server_key() IS
+'Internal: 256 random bits, sealed when a master key is configured.';
 
-CREATE OR REPLACE FUNCTION auth.first_refresh_token(session_id uuid, OUT token text, OUT hash bytea) RETURNS record
+CREATE OR REPLACE FUNCTION auth.first_refresh_token(session_id uuid, OUT token text, OUT hash bytea)
+    RETURNS record
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_first_refresh_token';
-COMMENT ON FUNCTION auth.first_refresh_token(uuid) IS 'Internal: the refresh token of a new session and what is stored of it.';
+COMMENT ON FUNCTION auth.first_refresh_token(uuid) IS
+'Internal: the refresh token of a new session and what is stored of it.';
 
 CREATE OR REPLACE FUNCTION auth.read_refresh_token(
-    token text, OUT fault text, OUT session_id uuid, OUT generation integer, OUT hash bytea, OUT is_ours boolean,
+    token text, OUT fault text, OUT session_id uuid, OUT generation integer, OUT hash bytea,
+    OUT is_ours boolean,
     OUT successor text, OUT successor_hash bytea) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_read_refresh_token';
 COMMENT ON FUNCTION auth.read_refresh_token(text) IS
-'Internal: what a refresh token says and the token that follows it, or why it is none: verification-failed, invalid-payload. is_ours: its id carries our HMAC; whether its secret is right only the stored hash tells.';
+'Internal: what a refresh token says and the token that follows it, or why it is none: '
+'verification-failed, invalid-payload. is_ours: its id carries our HMAC; whether its secret is '
+'right only the stored hash tells.';
 
 CREATE OR REPLACE FUNCTION auth.equal_secrets(a bytea, b bytea) RETURNS boolean
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'pg_principal_equal_secrets';
-COMMENT ON FUNCTION auth.equal_secrets(bytea, bytea) IS 'Internal: whether two hashes are equal, in a time that does not tell where they differ. False for NULL.';
+COMMENT ON FUNCTION auth.equal_secrets(bytea, bytea) IS
+'Internal: whether two hashes are equal, in a time that does not tell where they differ. False for '
+'NULL.';
 
-CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb, proven boolean DEFAULT false) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.refuse_refresh(principal auth.users, reason text, metadata jsonb,
+    proven boolean DEFAULT false) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.count_up('auth.refresh.failures', reason);
-    IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email, jsonb_build_object('refreshToken',
-        jsonb_build_object('previous', 'active', 'current', 'invalidated', 'reason', reason, 'metadata', metadata)), reason, metadata,
+    IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email,
+        jsonb_build_object('refreshToken',
+        jsonb_build_object('previous', 'active', 'current', 'invalidated', 'reason', reason,
+            'metadata', metadata)), reason, metadata,
         proven, metadata ? 'sessionEnded') THEN
-        PERFORM auth.log_event(jsonb_build_object('event', 'auth.refresh.failure', 'userId', principal.id, 'reason', reason, 'metadata', metadata));
+        PERFORM auth.log_event(jsonb_build_object('event', 'auth.refresh.failure', 'userId',
+            principal.id, 'reason', reason, 'metadata', metadata));
         IF auth.is_agent(principal.kind, principal.email) THEN
             INSERT INTO auth.incidents (kind, user_id, email, reason, metadata, created_at)
-            VALUES ('refresh_failure', principal.id, principal.email, reason, metadata, clock_timestamp());
+            VALUES ('refresh_failure', principal.id, principal.email, reason, metadata,
+                clock_timestamp());
         END IF;
     END IF;
     RETURN auth.refusal(401, reason, 'Unable to refresh session');
 END
 $$;
 COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) IS
-'Internal: counts, audits and logs a refused refresh, proven when the token was once a real one; an agent''s becomes an incident for the next health scan.';
+'Internal: counts, audits and logs a refused refresh, proven when the token was once a real one; '
+'an agent''s becomes an incident for the next health scan.';
 
-CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     given constant record := auth.read_refresh_token(refresh_token);
@@ -52,12 +68,15 @@ BEGIN
     IF context IS NOT NULL THEN
         PERFORM auth.set_request_context(context);
         IF jsonb_typeof(context->'waitedMs') = 'number' THEN
-            came_at := came_at - least(greatest((context->>'waitedMs')::numeric, 0), 60000)::double precision * interval '1 millisecond';
+            came_at := came_at - least(greatest((context->>'waitedMs')::numeric, 0),
+                60000)::double precision * interval '1 millisecond';
         END IF;
     END IF;
     LOOP
-        -- known: the secret is that of the present token or of the one before; of older ones the id must do
-        SELECT s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation, r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
+        -- known: the secret is that of the present token or of the one before; of older ones the id
+        -- must do
+        SELECT s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation,
+            r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
             WHEN given.fault IS NOT NULL THEN given.fault
             WHEN s.id IS NULL THEN 'verification-failed'
             WHEN NOT given.is_ours THEN 'refresh-id-mismatch'
@@ -65,12 +84,15 @@ BEGIN
             WHEN given.generation > r.generation THEN 'refresh-id-mismatch'
             WHEN NOT k.known THEN 'hash-mismatch'
             WHEN u.banned_until > t.at_time THEN 'banned'
-            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated' THEN 'password-rotated'
-            WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation THEN 'token-invalidated'
+            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated'
+                THEN 'password-rotated'
+            WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation
+                THEN 'token-invalidated'
             WHEN r.expires_at <= t.at_time THEN 'expired'
             WHEN given.generation < r.generation - 1
               OR k.is_late AND (NOT current_setting('pg_principal.refresh_reuse_parent')::boolean
-                                OR r.repeated_generation IS NOT DISTINCT FROM given.generation) THEN 'refresh-id-mismatch'
+                                OR r.repeated_generation IS NOT DISTINCT FROM given.generation)
+                                    THEN 'refresh-id-mismatch'
         END AS reason, k.is_late INTO seen
         FROM (SELECT clock_timestamp() AS at_time) AS t
             LEFT JOIN auth.sessions s ON s.id = given.session_id
@@ -78,21 +100,30 @@ BEGIN
             LEFT JOIN auth.users u ON u.id = s.user_id
             CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
                 WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
-                WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash), r.previous_hash)
+                WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),
+                    r.previous_hash)
                 ELSE given.generation < r.generation END AS known,
                 given.generation < r.generation
-                    AND t.at_time >= r.created_at + auth.seconds('refresh_reuse_interval') * interval '1 second' AS is_late) AS k;
+                    AND t.at_time >= r.created_at
+                        + auth.seconds('refresh_reuse_interval') * interval '1 second'
+                        AS is_late) AS k;
         IF seen.reason IS NOT NULL THEN
-            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', given.session_id, 'generation', given.generation));
-            IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at >= seen.exchanged_at THEN
-                -- A used token again: whoever shows it, one of two holders is a thief. But a request that came before the
-                -- last exchange is late: its sender may have given up on it and asked again.
-                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s WHERE s.id = given.session_id; -- before sessions, as everywhere
+            metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', given.session_id,
+                'generation', given.generation));
+            IF seen.reason = 'refresh-id-mismatch' AND seen.known AND came_at >= seen.exchanged_at
+                THEN
+                -- A used token again: whoever shows it, one of two holders is a thief. But a
+                -- request that came before the last exchange is late: its sender may have given up
+                -- on it and asked again.
+                -- before sessions, as everywhere
+                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s
+                    WHERE s.id = given.session_id;
                 UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
                 WHERE s.id = given.session_id AND s.revoked_at IS NULL;
                 metadata := metadata || '{"reuse": true, "sessionEnded": true}';
             END IF;
-            -- Ids of sessions are not secret: who knows one must not be able to write into its owner's audit.
+            -- Ids of sessions are not secret: who knows one must not be able to write into its
+            -- owner's audit.
             IF given.is_ours IS NOT TRUE THEN
                 seen.principal := NULL;
             END IF;
@@ -101,29 +132,47 @@ BEGIN
         IF given.generation < seen.stored_generation THEN
             ends := seen.expires_at; -- a retry: the same successor once more
             EXIT WHEN NOT seen.is_late;
-            -- Its answer was lost, or this is a copy. Then two hold the successor, and meet: once used, it is not given for again.
+            -- Its answer was lost, or this is a copy. Then two hold the successor, and meet: once
+            -- used, it is not given for again.
             UPDATE auth.refresh_tokens r SET repeated_generation = r.generation
-            WHERE r.session_id = given.session_id AND r.generation = seen.stored_generation AND r.invalidated_as IS NULL;
+            WHERE r.session_id = given.session_id AND r.generation = seen.stored_generation
+                AND r.invalidated_as IS NULL;
             IF FOUND THEN
                 PERFORM auth.audit_failure((seen.principal).id, (seen.principal).email,
-                    '{"refreshToken": {"previous": "used", "current": "given again", "reason": "parent-reused"}}', 'parent-reused',
-                    jsonb_build_object('sessionId', given.session_id, 'generation', given.generation), true);
+                    '{"refreshToken": {"previous": "used", "current": "given again", "reason": '
+                    '"parent-reused"}}', 'parent-reused',
+                    jsonb_build_object('sessionId', given.session_id, 'generation',
+                        given.generation), true);
                 EXIT;
             END IF;
             CONTINUE;
         END IF;
         UPDATE auth.refresh_tokens r
-        SET generation = r.generation + 1, hash = auth.held_secret(held_successor), previous_hash = r.hash, created_at = seen.at_time,
-            expires_at = seen.at_time + CASE WHEN context IS NULL THEN auth.seconds('refresh_token_ttl')
-                ELSE auth.requested_ttl(context, 'refreshTokenTtl', 'refresh_token_ttl') END * interval '1 second'
-        WHERE r.session_id = given.session_id AND r.generation = given.generation AND r.hash = auth.held_secret(held_hash) AND r.invalidated_as IS NULL
+        SET generation = r.generation + 1, hash = auth.held_secret(held_successor),
+        previous_hash = r.hash, created_at = seen.at_time,
+            expires_at = seen.at_time + CASE WHEN context IS NULL
+                THEN auth.seconds('refresh_token_ttl')
+                ELSE auth.requested_ttl(context, 'refreshTokenTtl',
+                    'refresh_token_ttl') END * interval '1 second'
+        WHERE r.session_id = given.session_id AND r.generation = given.generation
+            AND r.hash = auth.held_secret(held_hash) AND r.invalidated_as IS NULL
         RETURNING r.expires_at INTO ends;
         EXIT WHEN FOUND;
         -- somebody was faster: judge again by what is there now
     END LOOP;
-    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, given.session_id, seen.signed_in_at, given.successor, ends,
-        CASE WHEN context IS NOT NULL THEN auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl') END))::auth.auth_result;
+    RETURN ROW(true, 200, NULL, auth.session_payload(seen.principal, given.session_id,
+        seen.signed_in_at, given.successor, ends,
+        CASE WHEN context IS NOT NULL THEN auth.requested_ttl(context, 'accessTokenTtl',
+            'access_token_ttl') END))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
-'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later it ends its session, unless pg_principal.refresh_reuse_parent is on and nobody has used the successor: then it gives that one (audited as parent-reused), and the successor in its turn does not. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): one that came before the last exchange ends no session. Call it in a transaction of its own.';
+'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown '
+'again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later '
+'it ends its session, unless pg_principal.refresh_reuse_parent is on and nobody has used the '
+'successor: then it gives that one (audited as parent-reused), and the successor in its turn does '
+'not. 401 Unable to refresh session otherwise, with one of verification-failed, invalid-payload, '
+'missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, '
+'hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. '
+'context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): '
+'one that came before the last exchange ends no session. Call it in a transaction of its own.';

@@ -34,7 +34,8 @@ BEGIN
         PERFORM auth.raise_error('key_set_refused', 'it has more than 20 keys');
     END IF;
     -- the public half alone: what was private never gets here
-    keys := (SELECT coalesce(jsonb_agg(auth.public_jwk(k)), '[]') FROM jsonb_array_elements(keys) AS k);
+    keys := (SELECT coalesce(jsonb_agg(auth.public_jwk(k)), '[]')
+        FROM jsonb_array_elements(keys) AS k);
     principal := auth.hold_client(register_client_keys.email);
     FOR gone IN
         DELETE FROM auth.client_keys c WHERE c.user_id = principal.id

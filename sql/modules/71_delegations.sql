@@ -155,7 +155,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.my_delegations() IS
-'The grants of delegation of the caller: 200 {delegations: [...]} with those where it is the person '
+'The grants of delegation of the caller: 200 {delegations: [...]} with those where it is the '
+'person '
 'or the agent; 401.';
 
 CREATE OR REPLACE FUNCTION auth.delegate_to(agent text, ttl text DEFAULT '30d',
@@ -238,7 +239,8 @@ END
 $$;
 COMMENT ON FUNCTION auth.delete_delegations() IS
 'Internal: trigger that deletes the grants of deleted principals.';
-CREATE OR REPLACE TRIGGER delete_delegations AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
+CREATE OR REPLACE TRIGGER delete_delegations AFTER DELETE ON auth.users
+    REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_delegations();
 CREATE OR REPLACE TRIGGER delete_all_delegations AFTER TRUNCATE ON auth.users
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_delegations();

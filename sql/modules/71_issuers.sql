@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION auth.trust_issuer(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     longest bigint := auth.parse_ttl(coalesce(max_life, ''));
-    known constant text[] := '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}';
+    known constant text[] :=
+        '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}';
     problem text := CASE
         WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
         WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'
@@ -47,7 +48,8 @@ COMMENT ON FUNCTION auth.trust_issuer(text, text[], jsonb, text, text[], text, t
 'Lets tokens of an issuer be exchanged at /oauth/token by the rules of auth.map_claims(), or '
 'changes how. audiences: one must be in aud; empty: the token must have none. jwks: its keys, or '
 'jwks_url: where it publishes them, for auth.store_issuer_keys(). max_life: the longest that a '
-'token may live, as auth.issue() reads it. single_use: each is good once. 22023 for what cannot be.';
+'token may live, as auth.issue() reads it. single_use: each is good once. 22023 for what cannot '
+'be.';
 
 CREATE OR REPLACE FUNCTION auth.check_issuer_keys(jwks jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -127,7 +129,8 @@ COMMENT ON FUNCTION auth.claim_leaves(jsonb) IS
 CREATE OR REPLACE FUNCTION auth.rule_faults(rule jsonb, claims jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    -- an array holds a value; otherwise it is that very value, a string no number and no truth value
+    -- an array holds a value; otherwise it is that very value, a string no number and no truth
+    -- value
     SELECT ARRAY(
         SELECT array_to_string(l.path, '.') || CASE WHEN f.found IS NULL THEN ' is missing'
             ELSE ' is ' || left(f.found::text, 100) || ', not ' || l.value::text END
@@ -154,10 +157,12 @@ BEGIN
         PERFORM auth.raise_error('rule_refused', 'claims are an object that names some');
     ELSIF EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
         WHERE jsonb_typeof(l.value) NOT IN ('string', 'number', 'boolean')) THEN
-        PERFORM auth.raise_error('rule_refused', 'the value of a claim is a string, number or boolean');
+        PERFORM auth.raise_error('rule_refused',
+            'the value of a claim is a string, number or boolean');
     ELSIF NOT EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
         WHERE l.path[1] NOT IN ('iss', 'aud', 'exp', 'iat', 'nbf')) THEN
-        PERFORM auth.raise_error('rule_refused', 'it names nothing that tells tokens of the issuer apart');
+        PERFORM auth.raise_error('rule_refused',
+            'it names nothing that tells tokens of the issuer apart');
     END IF;
     PERFORM FROM auth.trusted_issuers t WHERE t.issuer = map_claims.issuer FOR KEY SHARE;
     IF NOT FOUND THEN
@@ -167,7 +172,8 @@ BEGIN
     rule.id := gen_random_uuid();
     DELETE FROM auth.issuer_rules r WHERE r.issuer = map_claims.issuer
         AND r.user_id = principal.id RETURNING r.id INTO former;
-    INSERT INTO auth.issuer_rules (id, issuer, user_id, owner_generation, claims, scopes, created_at)
+    INSERT INTO auth.issuer_rules (id, issuer, user_id, owner_generation, claims, scopes,
+        created_at)
     VALUES (rule.id, map_claims.issuer, principal.id, principal.owner_generation,
         map_claims.claims, ARRAY(SELECT DISTINCT s FROM unnest(map_claims.scopes) AS s ORDER BY s),
         clock_timestamp());
@@ -206,7 +212,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.unmap_claims(text, text) IS
-'Takes a service account''s rule away, and ends every token that was got by it. False when there is '
+'Takes a service account''s rule away, and ends every token that was got by it. False when there '
+'is '
 'none.';
 
 CREATE OR REPLACE FUNCTION auth.list_issuers(OUT issuer text, OUT audiences text[],
@@ -222,7 +229,8 @@ BEGIN ATOMIC
     FROM auth.trusted_issuers t ORDER BY t.issuer COLLATE "C";
 END;
 COMMENT ON FUNCTION auth.list_issuers() IS
-'The trusted issuers: what their tokens must be like, how many keys of theirs are known since when, '
+'The trusted issuers: what their tokens must be like, how many keys of theirs are known since '
+'when, '
 'and how many rules there are.';
 
 CREATE OR REPLACE FUNCTION auth.list_issuer_rules(issuer text DEFAULT NULL, OUT rule_id uuid,

@@ -1,4 +1,5 @@
--- The token endpoint (RFC 6749, as RFC 9700 narrows it). Refusals are answers, as in 68_sign_in.sql.
+-- The token endpoint (RFC 6749, as RFC 9700 narrows it). Refusals are answers, as in
+-- 68_sign_in.sql.
 
 CREATE OR REPLACE FUNCTION auth.mint_access_token(
     principal auth.users, session_id uuid, issued_at bigint, ttl_seconds bigint, scopes text,
@@ -87,7 +88,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record;
     ways integer := (basic_id IS NOT NULL)::integer
-        + coalesce((request ? 'client_secret')::integer + (request ? 'client_assertion')::integer, 0);
+        + coalesce((request ? 'client_secret')::integer + (request ? 'client_assertion')::integer,
+            0);
 BEGIN
     IF ways > 1 OR basic_id IS NOT NULL AND request ? 'client_id'
         AND request->>'client_id' <> basic_id THEN
@@ -128,7 +130,8 @@ COMMENT ON FUNCTION auth.narrowed_scopes(text, text[]) IS
 'Internal: of the scopes that may be had those that are asked for; all of them when none is.';
 
 CREATE OR REPLACE FUNCTION auth.open_access(
-    principal auth.users, credential_id uuid, scopes text[], ttl_seconds bigint, no_later timestamptz,
+    principal auth.users, credential_id uuid, scopes text[], ttl_seconds bigint,
+    no_later timestamptz,
     client_id text, metadata jsonb) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -160,5 +163,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.open_access(auth.users, uuid, text[], bigint, timestamptz, text, jsonb) IS
-'Internal: a session with the one access token that is got for it, which ends no later than what it '
+'Internal: a session with the one access token that is got for it, which ends no later than what '
+'it '
 'was got with, as the token endpoint answers.';

@@ -93,7 +93,8 @@ BEGIN
         'scope', nullif(array_to_string(scopes, ' '), ''))))::auth.auth_result;
 END
 $$;
-COMMENT ON FUNCTION auth.open_delegated(auth.users, auth.users, jsonb, uuid, uuid[], text[], bigint) IS
+COMMENT ON FUNCTION auth.open_delegated(auth.users, auth.users, jsonb, uuid, uuid[], text[],
+    bigint) IS
 'Internal: a session of the person with the one token that the agent gets for it. It ends with '
 'whatever depends_on names.';
 
@@ -101,7 +102,8 @@ CREATE OR REPLACE FUNCTION auth.grant_token_exchange(request jsonb, client uuid,
     RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    types constant text[] := '{urn:ietf:params:oauth:token-type:access_token,urn:ietf:params:oauth:token-type:jwt}';
+    types constant text[] :=
+        '{urn:ietf:params:oauth:token-type:access_token,urn:ietf:params:oauth:token-type:jwt}';
     subject record;
     actor record;
     person auth.users;
@@ -115,7 +117,8 @@ BEGIN
     IF NOT request ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'A subject_token, an actor_token and the '
             'type of each are needed');
-    ELSIF request->>'subject_token_type' <> ALL (types) OR request->>'actor_token_type' <> ALL (types)
+    ELSIF request->>'subject_token_type' <> ALL (types)
+        OR request->>'actor_token_type' <> ALL (types)
         OR coalesce(request->>'requested_token_type', types[1]) <> ALL (types) THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are exchanged');
     END IF;
@@ -175,4 +178,5 @@ END
 $$;
 COMMENT ON FUNCTION auth.grant_token_exchange(jsonb, uuid, jsonb) IS
 'Internal: a token of the person whose token is shown, with the agent whose token is shown as its '
-'actor: no more scopes than the grant, the agent and the person''s token have, and no longer a life.';
+'actor: no more scopes than the grant, the agent and the person''s token have, and no longer a '
+'life.';

@@ -1,4 +1,5 @@
--- What a token is worth now (RFC 7662), its end (RFC 7009), and where everything is (RFC 8414, 9728).
+-- What a token is worth now (RFC 7662), its end (RFC 7009), and where everything is (RFC 8414,
+-- 9728).
 
 CREATE OR REPLACE FUNCTION auth.examine_token(token text, OUT refused text, OUT claims jsonb)
     RETURNS record
@@ -82,7 +83,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.oauth_introspect(jsonb, text, text, text, jsonb) IS
-'Token introspection (RFC 7662) by a client with its secret, or by whoever has a live token that is '
+'Token introspection (RFC 7662) by a client with its secret, or by whoever has a live token that '
+'is '
 'not the project key anon (bearer). 200 with {"active": true, ...} for an access token or refresh '
 'token that is alive now, whatever ended or banned it since it was issued, else {"active": false}.';
 
@@ -149,7 +151,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
-'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows it; '
+'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows '
+'it; '
 'of a token that a client got with a secret, for that client. From the next statement on every '
 'token of the session is refused everywhere. 200 also for a token that is dead or unknown.';
 

@@ -12,8 +12,7 @@ COMMENT ON FUNCTION auth.bypasses_clamp(oid, oid, boolean) IS
 'Internal: whether row security of a table lets a role see every row.';
 
 -- Views over the table, at any height. past: what they read is read with the rights of an owner
--- whom
--- row security does not bind, unless they or the views between are security_invoker.
+-- whom row security does not bind, unless they or the views between are security_invoker.
 CREATE OR REPLACE FUNCTION auth.clamp_readers(tbl regclass, forced boolean, OUT reader oid,
     OUT kind "char", OUT past boolean) RETURNS SETOF record
 LANGUAGE sql STABLE
@@ -54,7 +53,9 @@ BEGIN
         FROM auth.clamp_readers(tbl, forced) r WHERE r.kind = 'm';
     IF names IS NOT NULL THEN
         message := format('rows of %s are kept past the clamp in materialized view %s', tbl, names);
-        hint := 'Whoever may read it sees what its owner saw at the last REFRESH, which is nothing where the clamp binds the owner: let a role with BYPASSRLS own it, and grant it to nobody who must not see every row.';
+        hint := 'Whoever may read it sees what its owner saw at the last REFRESH, which is nothing '
+                'where the clamp binds the owner: let a role with BYPASSRLS own it, and grant it '
+                'to nobody who must not see every row.';
         RETURN NEXT;
     END IF;
     SELECT string_agg(r.reader::regclass::text, ', ' ORDER BY r.reader::regclass::text) INTO names
@@ -72,7 +73,9 @@ BEGIN
         OR k.confrelid = tbl);
     IF names IS NOT NULL THEN
         message := format('rows of %s are checked past the clamp by foreign key %s', tbl, names);
-        hint := 'Each row that is written is checked against all rows, and an error tells its writer which keys exist. Let a role with BYPASSRLS add and validate foreign keys: as a clamped owner, VALIDATE checks only what it sees.';
+        hint := 'Each row that is written is checked against all rows, and an error tells its '
+                'writer which keys exist. Let a role with BYPASSRLS add and validate foreign keys: '
+                'as a clamped owner, VALIDATE checks only what it sees.';
         RETURN NEXT;
     END IF;
     SELECT string_agg(g.name, ', ' ORDER BY g.name) INTO names
@@ -108,7 +111,8 @@ BEGIN
     WHERE to_regclass(format('%I.%I', t.schemaname, t.tablename)) = tbl;
     IF names IS NOT NULL THEN
         message := format('rows of %s are sent past the clamp by publication %s', tbl, names);
-        hint := 'The first copy is not past it: a subscription that logs in as a role without BYPASSRLS copies no rows, in silence.';
+        hint := 'The first copy is not past it: a subscription that logs in as a role without '
+                'BYPASSRLS copies no rows, in silence.';
         RETURN NEXT;
     END IF;
 END

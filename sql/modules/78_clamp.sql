@@ -87,10 +87,12 @@ BEGIN
         -- citext also takes letters for the same that are not the same in an email: it finds rows,
         -- the second half judges
         WHEN scope = 'self' AND citext IS NOT NULL THEN
-            '%1$I OPERATOR(%2$s.=) (SELECT auth.email())::%2$s.citext AND lower(%1$I::text COLLATE "C") = (SELECT auth.email())'
+            '%1$I OPERATOR(%2$s.=) (SELECT auth.email())::%2$s.citext'
+            ' AND lower(%1$I::text COLLATE "C") = (SELECT auth.email())'
         WHEN scope = 'self_and_reports' AND citext IS NOT NULL THEN
             '%1$I OPERATOR(%2$s.=) ANY ((SELECT auth.self_and_report_emails())::%2$s.citext[])'
-            ' AND lower(%1$I::text COLLATE "C") = ANY ((SELECT auth.self_and_report_emails())::text[])'
+            ' AND lower(%1$I::text COLLATE "C")'
+            ' = ANY ((SELECT auth.self_and_report_emails())::text[])'
         WHEN scope = 'self' AND owner.type = 'bpchar'::regtype
             THEN '%1$I = (SELECT auth.email())::bpchar'
         WHEN scope = 'self_and_reports' AND owner.type = 'bpchar'::regtype

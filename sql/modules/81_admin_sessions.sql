@@ -7,7 +7,8 @@ DECLARE
     refused auth.auth_result;
     owner_email text;
 BEGIN
-    refused := CASE WHEN wanted IS DISTINCT FROM auth.uid() THEN auth.refusal_of_caller('AUDITOR', 'ADMIN') ELSE auth.refusal_of_caller() END;
+    refused := CASE WHEN wanted IS DISTINCT FROM auth.uid()
+        THEN auth.refusal_of_caller('AUDITOR', 'ADMIN') ELSE auth.refusal_of_caller() END;
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
     END IF;
@@ -18,15 +19,21 @@ BEGIN
     RETURN ROW(true, 200, NULL, jsonb_build_object('sessions', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'id', s.id, 'label', s.label, 'scopes', s.scopes, 'origin', s.origin, 'state', s.state,
-            'createdAt', auth.iso_time(s.created_at), 'expiresAt', auth.iso_time(s.expires_at), 'lastUsedAt', auth.iso_time(s.last_used_at),
-            'revokedAt', auth.iso_time(s.revoked_at), 'revokeReason', s.revoke_reason, 'ip', s.ip, 'userAgent', s.user_agent,
-            'current', s.id IS NOT DISTINCT FROM auth.session_id()) ORDER BY s.state = 'live' DESC, s.created_at DESC, s.id), '[]')
+            'createdAt', auth.iso_time(s.created_at), 'expiresAt', auth.iso_time(s.expires_at),
+            'lastUsedAt', auth.iso_time(s.last_used_at),
+            'revokedAt', auth.iso_time(s.revoked_at), 'revokeReason', s.revoke_reason, 'ip', s.ip,
+            'userAgent', s.user_agent,
+            'current', s.id IS NOT DISTINCT FROM auth.session_id())
+                ORDER BY s.state = 'live' DESC, s.created_at DESC, s.id), '[]')
         FROM (SELECT * FROM auth.list_sessions(owner_email) AS l
-              ORDER BY l.state = 'live' DESC, l.created_at DESC, l.id LIMIT 1000) AS s)))::auth.auth_result;
+              ORDER BY l.state = 'live' DESC, l.created_at DESC,
+                  l.id LIMIT 1000) AS s)))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.user_sessions(uuid) IS
-'The sessions of a principal: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 200 with {sessions: [...]}, live ones first, then newest first, at most 1000; 401, 403, 404. state and origin: see auth.list_sessions().';
+'The sessions of a principal: the caller''s own (NULL), or for AUDITOR and ADMIN anybody''s. 200 '
+'with {sessions: [...]}, live ones first, then newest first, at most 1000; 401, 403, 404. state '
+'and origin: see auth.list_sessions().';
 
 CREATE OR REPLACE FUNCTION auth.end_own_session(session_id uuid, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -36,9 +43,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.end_own_session(uuid, text) IS
-'Internal: ends a session of the caller''s. Whoever holds it is neither ended nor waited for longer than a tenth of a second: 55P03.';
+'Internal: ends a session of the caller''s. Whoever holds it is neither ended nor waited for '
+'longer than a tenth of a second: 55P03.';
 
-CREATE OR REPLACE FUNCTION auth.end_session(session_id uuid, reason text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.end_session(session_id uuid, reason text DEFAULT NULL,
+    context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_admin boolean := (auth.refusal_of_caller('ADMIN')).ok IS NULL;
@@ -67,10 +76,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.end_session(uuid, text, jsonb) IS
-'Ends one of the caller''s own sessions, for ADMIN anybody''s, with its tokens at the next statement everywhere. 200 {success: true} also when it had ended before; 400 for a reason of more than 1000 bytes; 401; 404 when there is none, or it is somebody else''s.';
+'Ends one of the caller''s own sessions, for ADMIN anybody''s, with its tokens at the next '
+'statement everywhere. 200 {success: true} also when it had ended before; 400 for a reason of more '
+'than 1000 bytes; 401; 404 when there is none, or it is somebody else''s.';
 
 CREATE OR REPLACE FUNCTION auth.issue_for(
-    user_id uuid, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
+    user_id uuid, ttl text DEFAULT '8760h', label text DEFAULT NULL, scopes text[] DEFAULT NULL,
+        context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller('ADMIN');
@@ -85,13 +97,17 @@ BEGIN
     BEGIN
         ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
     EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN auth.bad_field(problem, 'ttl', 'must be a whole number above zero and h, d or y, at most '
+        RETURN auth.bad_field(problem, 'ttl',
+            'must be a whole number above zero and h, d or y, at most '
             || current_setting('pg_principal.max_token_ttl'));
     END;
     IF octet_length(label) > 255 THEN
         RETURN auth.bad_field(problem, 'label', 'has more than 255 bytes');
-    ELSIF EXISTS (SELECT FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE) THEN
-        RETURN auth.bad_field(problem, 'scopes', 'must have 1 to 255 printable ASCII characters each, without space, quote and backslash');
+    ELSIF EXISTS (SELECT FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE)
+        THEN
+        RETURN auth.bad_field(problem, 'scopes',
+            'must have 1 to 255 printable ASCII characters each, without space, quote and '
+            'backslash');
     ELSIF NOT EXISTS (SELECT FROM auth.signing_keys k WHERE k.state = 'in_use') THEN
         RETURN auth.refusal(409, 'no-signing-key', 'No signing key is in use');
     END IF;
@@ -106,9 +122,13 @@ BEGIN
         RETURN auth.refusal(409, 'banned', 'This account is banned');
     END IF;
     made := auth.open_session(principal, 'authenticated', ttl_seconds, label, scopes);
-    RETURN ROW(true, 201, NULL, jsonb_build_object('token', made.token, 'sessionId', made.session_id,
+    RETURN ROW(true, 201, NULL, jsonb_build_object('token', made.token, 'sessionId',
+        made.session_id,
         'expiresAt', auth.iso_time(made.expires_at)))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.issue_for(uuid, text, text, text[], jsonb) IS
-'For callers with the app role ADMIN: mints a token for a service account, on the roster or not; what the roster says of it (kind) holds. 201 with {token, sessionId, expiresAt}; 400 naming the bad field, also for a person; 401; 403; 404; 409 when it is banned or no signing key is in use. ttl, label and scopes: see auth.issue().';
+'For callers with the app role ADMIN: mints a token for a service account, on the roster or not; '
+'what the roster says of it (kind) holds. 201 with {token, sessionId, expiresAt}; 400 naming the '
+'bad field, also for a person; 401; 403; 404; 409 when it is banned or no signing key is in use. '
+'ttl, label and scopes: see auth.issue().';

@@ -1,6 +1,6 @@
 -- Anybody may set debug_print_plan and have the plans of what our functions run sent to themselves,
--- with the
--- values that the planner has put in as constants: rows of auth.users, the material of a new key.
+-- with the values that the planner has put in as constants: rows of auth.users, the material of a
+-- new key.
 DO $$
 DECLARE
     entry regprocedure;

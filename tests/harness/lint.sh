@@ -94,6 +94,16 @@ no_include_points_up() {
             END { exit wrong }'
 }
 
+# Files that can be read at a sitting, lines that need no scrolling. What is wider still: grants, and
+# what is being rewritten.
+files_and_lines_are_short() {
+    local wide='30_revocation|34_holds|6[123]_[a-z_]*|83_login|90_grants'
+    ! { find extension frontend -name '*.?pp' -exec wc -l {} + | awk '$1 > 350 && $2 != "total" { print $2 ": " $1 " lines" }'
+        wc -l sql/modules/*.sql | awk '$1 > 300 && $2 != "total" { print $2 ": " $1 " lines" }'
+        find sql/modules -name '*.sql' | grep -vE "/($wide)\.sql" |
+            xargs awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }'; } | grep .
+}
+
 no_trailing_space() {
     ! find Makefile META.json README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs monitoring packaging findings .ci extension frontend sql/modules sql/upgrade \
         tests \( -name '*.out' -o -path 'tests/samples/*' -o -path 'tests/fuzz/corpus/*' \) -prune -o -type f \
@@ -157,6 +167,7 @@ check "SQL functions are pinned and commented" perl tests/harness/sql_hygiene.pl
 check "README names the packages that the build takes" names_packages
 check "META.json is valid PGXN and the versions agree" metadata
 check "README's table of folders is the tree" folders
+check "C++ files have 350 lines, SQL modules 300, of 100 columns" files_and_lines_are_short
 check "no trailing whitespace" no_trailing_space
 if command -v shellcheck >/dev/null; then
     check "shell scripts" shell_scripts

@@ -117,9 +117,7 @@ bool Parser::literal(std::string_view word, Type type, bool flag) {
 bool Parser::number() {
     const char *start = p_;
     skip('-');
-    if (!skip('0') && !skip_digits())
-        return unexpected();
-    if (skip('.') && !skip_digits())
+    if ((!skip('0') && !skip_digits()) || (skip('.') && !skip_digits()))
         return unexpected();
     if (skip('e') || skip('E')) {
         if (!skip('-'))
@@ -264,8 +262,7 @@ bool Parser::array(std::uint32_t depth) {
 bool Parser::object(std::uint32_t depth) {
     if (depth > max_depth_)
         return fail("nested too deeply");
-    const std::size_t self = doc_.nodes_.size();
-    const std::size_t first_name = doc_.names_.size();
+    const std::size_t self = doc_.nodes_.size(), first_name = doc_.names_.size();
     add(Type::object, false, 0, 0);
     std::uint32_t count = 0;
     std::uint64_t seen = 0;
