@@ -119,7 +119,7 @@ TEST(Pem, WhatMustNotBeUsedIsRefused) {
         {pem::ec_pkcs8_encrypted, "encrypted"},
         {pem::ec_sec1_encrypted, "encrypted"},
         {pem::k1_spki, "curve"},
-        {pem::ec_explicit, "by name"},
+        {pem::ec_explicit, "named curve"},
         {pem::x25519_spki, "type"},
         {pem::rsa1024_spki, "2048"},
         {pem::rsa3_pkcs1, "two primes"},
