@@ -52,6 +52,20 @@ id=$(sql "SELECT id FROM auth.list_sessions('agent@example.com') WHERE state = '
 like "revoking one session is not held up either" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.revoke_session('$id')" 2>&1)" 'ended backend [0-9]+.*t$'
 wait "$holder"
 
+# Nor does a person for whom the agent acts hold up the ban of the agent, which ends the tokens of both.
+sql "SELECT auth.push_people('[{\"email\": \"ann@example.com\", \"name\": \"Ann\"}]'); SELECT auth.provision(); SELECT auth.delegate('ann@example.com', 'agent@example.com')" >/dev/null
+person=$(sql "SELECT auth.issue('ann@example.com')")
+delegated=$(sql "SELECT payload->>'access_token' FROM auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange',
+    'subject_token', '$person', 'subject_token_type', 'urn:ietf:params:oauth:token-type:access_token',
+    'actor_token', '$(token)', 'actor_token_type', 'urn:ietf:params:oauth:token-type:jwt'))")
+is "an agent acts for a person" "$(PGUSER=app PGOPTIONS="-c pg_principal.token=$delegated" psql -XAtqc 'SELECT auth.email(), auth.actor_email()')" "ann@example.com|agent@example.com"
+begin app "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(50)" "$person"
+sleep 2
+like "the person does not hold up the agent's ban" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)" '^NOTICE: +ended backend [0-9]+'
+wait "$holder"
+like "the token of both is dead" "$(PGUSER=app PGOPTIONS="-c pg_principal.token=$delegated" psql -XAtqc 'SELECT auth.email()' 2>&1)" 'token refused'
+sql "SELECT auth.unban('agent@example.com'); SELECT auth.delete_user('ann@example.com')" >/dev/null 2>&1 || sql "SELECT auth.unban('agent@example.com'); DELETE FROM auth.users WHERE email = 'ann@example.com'" >/dev/null
+
 hold postgres "BEGIN; SELECT auth.update_profile('{\"firstName\": \"x\"}'); SELECT pg_sleep(5)"
 is "a superuser's transaction is waited for" "$(psql -XAtqc "SET statement_timeout = '20s'; SELECT auth.ban('agent@example.com')" 2>&1)" ""
 wait "$holder"

@@ -127,7 +127,7 @@ log_event~50~auth.log_event('{"event": "x"}')~
 count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
 lock_audit_head, audit_as, audit~10~auth.audit(auth.uid(), 'me', '{"a": 1}')~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
-take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
+take_hold, lock_holders, row_holders, sessions_through~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
 hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~
