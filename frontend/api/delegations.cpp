@@ -59,8 +59,8 @@ constexpr Row table[] = {
      201,
      {404}},
     {"DELETE", "/api/delegations/:id", Caller::signed_in,
-     "End a grant of the caller, for ADMIN anybody's, with the tokens got by it",
-     delete_delegation, R"({"$ref":"#/components/schemas/Success"})", Budget::own},
+     "End a grant of the caller, for ADMIN anybody's, with the tokens got by it", delete_delegation,
+     R"({"$ref":"#/components/schemas/Success"})", Budget::own},
 };
 
 } // namespace

@@ -23,12 +23,12 @@ void create(const Session &session, const Options &options) {
 }
 
 void list(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT id, person, agent, pg_catalog.to_json(scopes), " + utc_time_sql("created_at") +
-            ", " + utc_time_sql("expires_at") +
-            ", state, granted_by, pg_catalog.array_to_string(scopes, ' ') FROM "
-            "auth.list_delegations($1::pg_catalog.text)",
-        {given_or_null(options.email)});
+    const db::Result rows =
+        session.ask("SELECT id, person, agent, pg_catalog.to_json(scopes), " +
+                        utc_time_sql("created_at") + ", " + utc_time_sql("expires_at") +
+                        ", state, granted_by, pg_catalog.array_to_string(scopes, ' ') FROM "
+                        "auth.list_delegations($1::pg_catalog.text)",
+                    {given_or_null(options.email)});
     print_rows(session.streams, session.output, rows,
                {{{"id"},
                  {"person"},
@@ -48,8 +48,7 @@ void list(const Session &session, const Options &options) {
 }
 
 void end(const Session &session, const Options &options) {
-    if (!session.ask("SELECT auth.end_delegation($1::pg_catalog.uuid)", {options.id})
-             .boolean(0, 0))
+    if (!session.ask("SELECT auth.end_delegation($1::pg_catalog.uuid)", {options.id}).boolean(0, 0))
         throw Failure("no delegation " + printable(options.id), {},
                       "List them: pg_principal delegations list.");
     print_done(session, "ended", options.id);

@@ -63,20 +63,15 @@ void list(const Session &session) {
                  {"keys", true},
                  {"keysReadAt"},
                  {"rules", true}},
-                {{"ISSUER", 0},
-                 {"AUDIENCES", 10},
-                 {"KEYS", 7},
-                 {"READ", 8},
-                 {"RULES", 9}},
+                {{"ISSUER", 0}, {"AUDIENCES", 10}, {"KEYS", 7}, {"READ", 8}, {"RULES", 9}},
                 "no trusted issuers"});
 }
 
 void map(const Session &session, const Options &options) {
-    const db::Result rows =
-        session.ask("SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, "
-                    "$3::pg_catalog.jsonb, $4::pg_catalog.text[])",
-                    {options.issuer, options.email, options.claims,
-                     db::array_param(options.scopes)});
+    const db::Result rows = session.ask(
+        "SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, "
+        "$3::pg_catalog.jsonb, $4::pg_catalog.text[])",
+        {options.issuer, options.email, options.claims, db::array_param(options.scopes)});
     print_done(session, "added rule", std::string(rows.text(0, 0)));
 }
 
@@ -91,17 +86,17 @@ void unmap(const Session &session, const Options &options) {
 }
 
 void rules(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT rule_id, rule_issuer, email, claims, pg_catalog.to_json(scopes), " +
-            utc_time_sql("created_at") +
-            ", pg_catalog.array_to_string(scopes, ' ') FROM "
-            "auth.list_issuer_rules($1::pg_catalog.text)",
-        {given_or_null(options.issuer)});
-    print_rows(session.streams, session.output, rows,
-               {{{"ruleId"}, {"issuer"}, {"email"}, {"claims", true}, {"scopes", true},
-                 {"createdAt"}},
-                {{"ISSUER", 1}, {"EMAIL", 2}, {"CLAIMS", 3}, {"SCOPES", 6}},
-                "no rules"});
+    const db::Result rows =
+        session.ask("SELECT rule_id, rule_issuer, email, claims, pg_catalog.to_json(scopes), " +
+                        utc_time_sql("created_at") +
+                        ", pg_catalog.array_to_string(scopes, ' ') FROM "
+                        "auth.list_issuer_rules($1::pg_catalog.text)",
+                    {given_or_null(options.issuer)});
+    print_rows(
+        session.streams, session.output, rows,
+        {{{"ruleId"}, {"issuer"}, {"email"}, {"claims", true}, {"scopes", true}, {"createdAt"}},
+         {{"ISSUER", 1}, {"EMAIL", 2}, {"CLAIMS", 3}, {"SCOPES", 6}},
+         "no rules"});
 }
 
 // Fails unless exactly one rule matches: that is when /oauth/token would mint.
@@ -118,12 +113,11 @@ void test(const Session &session, const Options &options) {
         matching += rows.boolean(i, 4);
     std::ostream &out = session.streams.out;
     if (session.wants("json"))
-        print_json(out, list_of(rows, {{"email"}, {"ruleId"}, {"matches", true},
-                                       {"faults", true}}));
+        print_json(out,
+                   list_of(rows, {{"email"}, {"ruleId"}, {"matches", true}, {"faults", true}}));
     else
         for (int i = 0; i < rows.rows(); ++i) {
-            const std::string who =
-                rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0));
+            const std::string who = rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0));
             if (rows.boolean(i, 4))
                 out << who << ": matches\n";
             else
@@ -158,11 +152,10 @@ void add_issuers_commands(CLI::App &root, Session &session) {
              "  pg_principal issuers list --output json",
              [&session] { list(session); });
 
-    CLI::App *verb =
-        add("trust", "Trust an issuer, or change how",
-            "  pg_principal issuers trust https://issuer.example.com --audience "
-            "https://id.example.com --jwks-file keys.json --max-life 1h",
-            trust);
+    CLI::App *verb = add("trust", "Trust an issuer, or change how",
+                         "  pg_principal issuers trust https://issuer.example.com --audience "
+                         "https://id.example.com --jwks-file keys.json --max-life 1h",
+                         trust);
     add_issuer(verb);
     verb->add_option("--audience", options->audiences,
                      "One that may be in aud, may be repeated; none: the token has no aud");
@@ -181,9 +174,9 @@ void add_issuers_commands(CLI::App &root, Session &session) {
                "  pg_principal issuers distrust https://issuer.example.com", distrust);
     add_issuer(verb);
 
-    verb = add("keys", "Store the keys that it publishes now",
-               "  pg_principal issuers keys https://issuer.example.com --jwks-file keys.json",
-               keys);
+    verb =
+        add("keys", "Store the keys that it publishes now",
+            "  pg_principal issuers keys https://issuer.example.com --jwks-file keys.json", keys);
     add_issuer(verb);
     verb->add_option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
         ->required()

@@ -29,8 +29,8 @@ struct ServeFlags {
     double rate_limit = 5, rate_burst = 30;
     std::string supabase_prefix = "/auth/v1";
     bool require_api_key = false;
-    std::string console; // a folder; "" is where it was installed, "off" none
-    bool allow_plain_http = false;                        // beyond this machine
+    std::string console;           // a folder; "" is where it was installed, "off" none
+    bool allow_plain_http = false; // beyond this machine
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 

@@ -23,7 +23,7 @@ is "listed as JSON" "$(auth logins --output json | jq -c '.[] | [.databaseRole, 
     '["cli_app",null,null,"'$agent$'",20]\n["cli_app","person","ADMIN",null,20]\n["cli_app","service_account",null,null,20]'
 like "listed as text" "$(auth logins)" "^DATABASE ROLE +KIND +APP ROLE +EMAIL +CREATED"$'\n'"cli_app +- +- +$agent +[0-9T:Z-]{20}"$'\n'
 is "it is what the SQL function says" "$(sql "SELECT count(*) FROM auth.login_roles WHERE database_role = 'cli_app'")" 3
-is "an operator hands out no role of others" "$(PGUSER=cli_op auth allow-login --role cli_app --kind person; echo $?)" $'pg_principal: role "cli_app" is not cli_op\'s to hand out\n  hint: Become a member of it, or let a superuser do it.\n1'
+is "an operator hands out no role of others" "$(PGUSER=cli_op auth allow-login --role cli_app --kind person; echo $?)" $'pg_principal: cli_op may not grant logins as role "cli_app"\n  hint: Only members of the role and superusers may.\n1'
 like "a role that is not there" "$(auth allow-login --role nobody --kind person; echo $?)" 'pg_principal: role "nobody" does not exist.*1$'
 like "nobody named" "$(auth allow-login --role cli_app; echo $?)" 'at least one of --kind, --app-role, --email is required.*2$'
 like "an unknown kind" "$(auth allow-login --role cli_app --kind robot; echo $?)" '--kind: robot not in .*2$'

@@ -39,7 +39,10 @@ inline void check_key(const pg_principal::Key &key) {
         check(other.is_private() == is_private, "a form is private or public as it says");
     };
     const auto declared = [&](const Key &other) {
-        check(other.alg() == key.alg() && other.kid() == key.kid(), "a JWK keeps alg and kid");
+        check(other.kid() == key.kid() &&
+                  (other.alg() == key.alg() ||
+                   (key.is_pss_only() && !key.alg() && other.alg() == key.default_alg())),
+              "a JWK keeps alg and kid, and says in alg that a key is for RSASSA-PSS alone");
     };
     const Key open = key.is_symmetric() ? key : parse_jwk(public_jwk(key));
     declared(open);

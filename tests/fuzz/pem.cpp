@@ -15,7 +15,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     const auto own = fuzz::parsed([&] { return import_key(text); });
     fuzz::check(!own || !own->is_symmetric(), "a PEM is no secret");
     fuzz::check(!published_text(text).empty(), "a PEM never passes for a secret");
-    fuzz::check(text.find(key->is_private() ? "PRIVATE KEY-----" : "PUBLIC KEY-----") != text.npos,
+    const auto labelled = [&](const char *label) { return text.find(label) != text.npos; };
+    fuzz::check(key->is_private() ? labelled("PRIVATE KEY-----")
+                                  : labelled("PUBLIC KEY-----") || labelled("CERTIFICATE-----"),
                 "a key is what its label says");
     if (key->is_private())
         fuzz::check(thumbprint(parse_pem(private_pem(*key).view())) == thumbprint(*key),

@@ -27,7 +27,7 @@ build_packages() {
     done
     local outside
     outside=$(for deb in /srv/debs/pg-principal_*.deb; do dpkg-deb -c "$deb"; done | awk '$1 !~ /^d/ { print $6 }' |
-        grep -vE '^\./(etc/pg-principal/serve\.env|usr/bin/pg_principal|usr/lib/(systemd/system/pg-principal\.service|sysusers\.d/pg-principal\.conf)|lib/systemd/system/pg-principal\.service|usr/share/(bash-completion/completions/pg_principal|doc/pg-principal/.*|man/man1/pg_principal\.1\.gz))$')
+        grep -vE '^\./(etc/pg-principal/serve\.env|usr/bin/pg_principal|usr/lib/(systemd/system/pg-principal\.service|sysusers\.d/pg-principal\.conf)|lib/systemd/system/pg-principal\.service|usr/share/(bash-completion/completions/pg_principal|doc/pg-principal/.*|man/man1/pg_principal\.1\.gz|pg_principal/console/[a-z_.-]+))$')
     [ -z "$outside" ] || die "outside its folders: $outside"
     outside=$(dpkg-deb -c /srv/debs/postgresql-"$(major)"-pg-principal_*.deb | awk '$1 !~ /^d/ { print $6 }' |
         grep -vE "^\./usr/(lib/postgresql/$(major)/lib/(pam_)?pg_principal(_pgjwt)?\.so|share/postgresql/$(major)/extension/pg_principal[-_.].*|share/doc/postgresql-$(major)-pg-principal/.*)$")

@@ -147,9 +147,15 @@ class Asking(threading.Thread):
         return self.answer.status, self.answer.json["user"]["firstName"], self.answer.json["user"]["lastName"]
 
 
+def patience(time):
+    """How long a change of one's own profile waits for a lock: longer than a slow machine takes to look."""
+    sql(f"ALTER FUNCTION auth.update_profile(jsonb, jsonb) SET lock_timeout = '{time}'")
+
+
 def conflicts():
     """A request whose transaction lost is tried again, unseen: in REPEATABLE READ whoever waited for another's change has."""
     sql("ALTER ROLE web SET default_transaction_isolation = 'repeatable read'; ALTER ROLE web SET lock_timeout = '60s'")
+    patience("60s")
     with Server("--pool-size", "1", *FAST) as server:
         who, other = account(), Session()
         token = token_of(server, who["email"])
@@ -164,6 +170,7 @@ def conflicts():
         answer = call(server, "PATCH", "/api/users/me", {"firstName": "Eve"}, token)
         equal("the loser of every try", (answer.brief(), answer.headers.get("retry-after")), ((503, "Try again"), "1"))
         sql("DROP TRIGGER lose ON auth.users; DROP FUNCTION lose()")
+    patience("100ms")
     sql("ALTER ROLE web RESET default_transaction_isolation; ALTER ROLE web RESET lock_timeout")
 
 
@@ -174,6 +181,7 @@ def deadlock():
         " 'BEGIN PERFORM FROM public.gates WHERE id = 1 FOR UPDATE; PERFORM FROM public.gates WHERE id = 2 FOR UPDATE; RETURN NULL; END';"
         " CREATE TRIGGER pass_gates AFTER UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION pass_gates()")
     sql("ALTER ROLE web SET deadlock_timeout = '10ms'; ALTER ROLE web SET lock_timeout = '60s'")
+    patience("60s")
     with Server("--pool-size", "1", "--statement-timeout", "20", *FAST) as server:
         sql("ALTER TABLE auth.users DISABLE TRIGGER pass_gates")
         who = account()
@@ -190,6 +198,7 @@ def deadlock():
         ok("they wait for each other, and ours gave way", second.done())
         second.commit()
         equal("and both changes are there", asking.answered(), (200, "Ada", "Other"))
+    patience("100ms")
     sql("DROP TRIGGER pass_gates ON auth.users; DROP FUNCTION pass_gates(); DROP TABLE gates;"
         " ALTER ROLE web RESET deadlock_timeout; ALTER ROLE web RESET lock_timeout")
 

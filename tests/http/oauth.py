@@ -172,6 +172,7 @@ def clients():
     if not ok("npm's oauth4webapi and openid-client are here", installed.returncode == 0, installed.stdout):
         return
     bot, person, port = client(), account(), free_port()
+    sql("SELECT auth.create_signing_key('ES256')")  # clients take no access token that a shared secret signs
     issuer = f"http://127.0.0.1:{port}"
     sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
     sql(f"ALTER ROLE postgres SET pg_principal.issuer = '{issuer}'")

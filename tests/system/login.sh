@@ -42,7 +42,7 @@ refused() { # NAME REASON TOKEN ROLE DATABASE: no connection, one text for all, 
 # which role
 refused "nobody logs in before it is allowed" "role not granted" "$token" app shop
 is "allowing it takes the role of an operator" "$(PGUSER=op sql shop "SELECT auth.allow_login('app', kind => 'service_account')"; PGUSER=op sql shop "SELECT auth.allow_login('scram', kind => 'person')" | sed 's/.*ERROR: *//;q')" \
-    $'t\nrole "scram" is not op\'s to hand out'
+    $'t\nop may not grant logins as role "scram"'
 like "no superuser" "$(sql shop "SELECT auth.allow_login('boss', kind => 'person')")" 'cannot be logged in to with a token'
 like "no role that replicates" "$(sql shop "SELECT auth.allow_login('copier', kind => 'person')")" 'cannot be logged in to with a token'
 sql shop "INSERT INTO auth.login_roles (database_role, kind) VALUES ('boss', 'service_account'), ('copier', 'service_account')" >/dev/null

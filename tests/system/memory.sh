@@ -137,7 +137,7 @@ read_profile, oversized_metadata~300~concat(auth.read_profile('{"email": "a@b.c"
 user_json, is_agent, iso_time~100~concat(auth.user_json(u), auth.is_agent(u.kind, u.email), auth.iso_time(now())) FROM auth.users u WHERE u.email = :me~
 add_user, store_user~5~auth.add_user(jsonb_build_object('email', gen_random_uuid() || '@example.com', 'userMetadata', '{"a": 1}'::jsonb))~auth.add_user('{}', '[]')
 create_user~50~auth.create_user('{"email": "ben@example.com"}')~auth.create_user('{}') FROM set_config('pg_principal.token', 'x', true)
-agents_feed, agents_by_urgency, agent_json, token_expiries, refusals_by_hour, health_status, key_states, audit_status~20~concat(auth.agents_feed(5), auth.token_expiries(), auth.refusals_by_hour(), auth.health_status(), auth.key_states(), auth.audit_status())~auth.agents_feed(5, 'x')
+agents_feed, agents_by_urgency, agent_json, token_expiries, refusals_by_hour, health_status, key_states, audit_status~20~concat(auth.agents_feed(5), auth.token_expiries(), auth.refusals_by_hour(), auth.health_status(), auth.key_states(), auth.audit_status())~
 check_audit~1~auth.check_audit()~
 get_user, find_user, list_users, search_users, is_match~50~concat(auth.get_user(), auth.find_user(auth.uid()), auth.list_users(1, 5), auth.search_users('ann'))~auth.get_user() FROM set_config('pg_principal.token', 'x', true)
 is_project_key~1000~auth.is_project_key(:token) OR auth.is_project_key('x.y.z' || random())~

@@ -108,15 +108,23 @@ TEST(Errors, AreIndentedAndHarmless) {
 }
 
 TEST(Tables, AlignByCharacters) {
+    PGresult *made = PQmakeEmptyPGresult(nullptr, PGRES_TUPLES_OK);
+    char name[] = "column", accented[] = "\xc3\xa9t\xc3\xa9 \033", a[] = "a", b[] = "b";
+    PGresAttDesc columns[2]{};
+    columns[0].name = columns[1].name = name;
+    ASSERT_TRUE(PQsetResultAttrs(made, 2, columns));
+    ASSERT_TRUE(PQsetvalue(made, 0, 0, accented, static_cast<int>(sizeof(accented) - 1)));
+    ASSERT_TRUE(PQsetvalue(made, 0, 1, nullptr, -1));
+    ASSERT_TRUE(PQsetvalue(made, 1, 0, a, 1));
+    ASSERT_TRUE(PQsetvalue(made, 1, 1, b, 1));
+    const db::Result rows(made);
+    const Listing listing{{}, {{"NAME", 0}, {"X", 1}}};
     std::istringstream in;
     std::ostringstream out, err;
-    Table table({"NAME", "X"});
-    table.add({"\xc3\xa9t\xc3\xa9 \033", std::nullopt});
-    table.add({"a", "b"});
-    table.print(Streams{in, out, err});
+    print_table(Streams{in, out, err}, rows, listing);
     EXPECT_EQ(out.str(), "NAME   X\n\xc3\xa9t\xc3\xa9 ?  -\na      b\n");
     out.str("");
-    table.print(Streams{in, out, err, true, false});
+    print_table(Streams{in, out, err, true, false}, rows, listing);
     EXPECT_EQ(out.str().substr(0, 4), "\033[1m");
 }
 

@@ -262,7 +262,7 @@ TEST(FaultInjection, ReadingWhatIsNoKey) {
         never(name, [&, jwk = changed(rfc::rfc8037_a4_key, name)] { parse_jwk(jwk); });
     for (const std::string_view text :
          {pem::ec_pkcs8_encrypted, pem::ec_sec1_encrypted, pem::ec_explicit, pem::k1_spki,
-          pem::x25519_spki, pem::rsa1024_spki, pem::rsapss_spki, pem::rsa3_pkcs1, pem::cert})
+          pem::x25519_spki, pem::rsa1024_spki, pem::rsa3_pkcs1})
         never(text, [&] { parse_pem(text); });
 }
 

@@ -117,8 +117,8 @@ TEST(PasswordHash, CostsHaveLimits) {
         {"bcrypt_sha256$$2b$12$KBCwKxOzLha2MUDgW0PjXe1gSZtVwRyV5rSNV4zmbwZAnsbPAQcau",
          "bcrypt_sha256$$2b$31$KBCwKxOzLha2MUDgW0PjXe1gSZtVwRyV5rSNV4zmbwZAnsbPAQcau", "cost 31"},
         {"pbkdf2_sha256$2000000$saltsalt$" + b64_32, "pbkdf2_sha256$2000001$saltsalt$" + b64_32,
-         "is PBKDF2 of 2000001 iterations for each of 1 blocks: at most 2000000 iterations are "
-         "accepted"},
+         "exceeds the accepted cost: PBKDF2 of 2000001 iterations for each of 1 blocks, at most "
+         "2000000 iterations"},
         {"pbkdf2_sha256$1000000$saltsalt$" + tag64 + "==",
          "pbkdf2_sha256$1000001$saltsalt$" + tag64 + "==", "2 blocks"},
         {"$pbkdf2-sha512$1000000$" + salt + '$' + tag64,
@@ -134,9 +134,9 @@ TEST(PasswordHash, CostsHaveLimits) {
          "exceeds the accepted cost: SHA-256-crypt of 1000001 rounds, at most 1000000 rounds"},
         {"$6$salt$" + crypt86, "$6$rounds=999999999$salt$" + crypt86, "SHA-512-crypt"},
         {"$y$jBT$abcdefgh$" + crypt43, "$y$jFT$abcdefgh$" + crypt43,
-         "is yescrypt of N = 2^18, r = 32"},
+         "exceeds the accepted cost: yescrypt of N = 2^18, r = 32"},
         {"$7$CU..../....abcd$" + crypt43, "$7$FU..../....abcd$" + crypt43,
-         "is scrypt of N = 2^17, r = 32"},
+         "exceeds the accepted cost: scrypt of N = 2^17, r = 32"},
         {"{scrypt}$e0801$c2FsdHNhbHQ=$" + b64_32, "{scrypt}$1f0801$c2FsdHNhbHQ=$" + b64_32,
          "N = 2^31"}};
     for (const auto &c : cases) {

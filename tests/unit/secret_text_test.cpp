@@ -340,7 +340,7 @@ TEST(SecretText, WhatIsImported) {
     EXPECT_EQ(imported(ec.substr(0, 60)),
               "malformed key: it begins like a JWK but is not JSON: unexpected end at byte 60");
     EXPECT_EQ(imported("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
-              "key refused: its PEM is a CERTIFICATE, neither a public nor a private key");
+              "malformed key: its PEM does not contain a valid key of that type");
     EXPECT_EQ(imported(base64_encode(public_ec)),
               "not usable as a secret: it is base64 of a public JWK");
     EXPECT_EQ(imported(rfc::a1_token), "not usable as a secret: it is a JWT");
