@@ -90,6 +90,13 @@ void never(std::string_view what, const std::function<void()> &operation) {
         [](const Answer &answer, int) { EXPECT_NE(answer, "accepted"); });
 }
 
+std::string sample_pem(const std::string &name) {
+    std::ifstream file("tests/samples/keys/" + name + ".pem");
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_FALSE(text.empty()) << name;
+    return text;
+}
+
 std::string yes_or_no(bool yes) { return yes ? "yes" : "no"; }
 
 struct Sample {
@@ -232,9 +239,7 @@ TEST(FaultInjection, ReadingKeys) {
         right_or_error("private PEM", [&] { return thumbprint(parse_pem(private_text)); });
     }
     for (const char *name : {"pss", "pss-sha512-salt20", "pss-certificate", "ec-certificate"}) {
-        std::ifstream file("tests/samples/keys/" + std::string(name) + ".pem");
-        const std::string text{std::istreambuf_iterator<char>(file), {}};
-        ASSERT_FALSE(text.empty()) << name;
+        const std::string text = sample_pem(name);
         right_or_error(name, [&] { // what it is limited to is not lost
             const Key key = parse_pem(text);
             return public_pem(key) + std::string(key.refusal(Alg::RS256, KeyOperation::verify)) +
@@ -264,6 +269,9 @@ TEST(FaultInjection, ReadingWhatIsNoKey) {
          {pem::ec_pkcs8_encrypted, pem::ec_sec1_encrypted, pem::ec_explicit, pem::k1_spki,
           pem::x25519_spki, pem::rsa1024_spki, pem::rsa3_pkcs1})
         never(text, [&] { parse_pem(text); });
+    for (const char *name :
+         {"pss-sha1", "pss-two-hashes", "pss-long-salt", "ca-certificate", "small-certificate"})
+        never(name, [text = sample_pem(name)] { parse_pem(text); });
 }
 
 TEST(FaultInjection, WritingKeys) {

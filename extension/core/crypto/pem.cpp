@@ -7,6 +7,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include <cstdint>
+
 namespace pg_principal {
 
 using namespace openssl;
@@ -62,13 +64,21 @@ Ptr<EVP_PKEY> read_pkcs8(const unsigned char *&at, long size) {
     return Ptr<EVP_PKEY>(info ? EVP_PKCS82PKEY_ex(info.get(), nullptr, nullptr) : nullptr);
 }
 
+// keyUsage (RFC 5280 section 4.2.1.3); all ones stand for a certificate without it.
+bool may_sign(X509 *certificate) {
+    const std::uint32_t usage = X509_get_key_usage(certificate);
+    if (usage != UINT32_MAX)
+        return (usage & KU_DIGITAL_SIGNATURE) != 0;
+    return (X509_get_extension_flags(certificate) & (EXFLAG_KUSAGE | EXFLAG_INVALID)) == 0;
+}
+
 // The key in a certificate. Its dates, its names and who signed it say nothing to us: whoever hands
 // it over vouches for the key.
 Ptr<EVP_PKEY> read_certificate(const unsigned char *&at, long size, const char *&fault) {
     const Ptr<X509> certificate(d2i_X509(nullptr, &at, size));
     if (!certificate)
         return nullptr;
-    if ((X509_get_key_usage(certificate.get()) & KU_DIGITAL_SIGNATURE) == 0) {
+    if (!may_sign(certificate.get())) {
         fault = "its certificate is not for digital signatures";
         return nullptr;
     }
