@@ -132,14 +132,21 @@ def state(pid):
         return "Z"
 
 
+def answers(storm):
+    return sum(v for k, v in dict(storm.acts).items() if not k.startswith("left"))
+
+
 def main():
     print(f"# {ROUNDS} rounds, SEED={SEED}", flush=True)
     dice = random.Random(SEED)
     connect().rows(SETUP)
     storm, killer, faults = Storm(8, dice.random()), Killer(dice), []
     for number in range(ROUNDS):
+        before, deadline = answers(storm), time.monotonic() + 30
         storm.begin()
-        time.sleep(dice.uniform(0.2, 1.5))
+        while answers(storm) < before + 10 and time.monotonic() < deadline:  # however slow the machine is
+            time.sleep(0.02)
+        time.sleep(dice.uniform(0, 1))
         way = killer.strike()
         storm.end()
         conn = connect()
@@ -150,12 +157,12 @@ def main():
             print("\n".join(found[:10]), flush=True)
             break
     acts = {k: v for k, v in sorted(storm.acts.items())}
-    answered = sum(v for k, v in acts.items() if not k.startswith("left"))
+    answered = answers(storm)
     unanswered = sum(v for k, v in acts.items() if k.startswith("left"))
     print("# " + ", ".join(f"{k} {v}" for k, v in acts.items()))
     print("# kills: " + ", ".join(f"{k} {v}" for k, v in sorted(killer.kills.items())))
     print(f"{'not ok' if faults else 'ok'} - {number + 1} crashes, {answered} answers, {unanswered} left unanswered: nothing lost")
-    print(f"{'ok' if unanswered > 0 and answered > 100 else 'not ok'} - the crashes came in the middle of things")
+    print(f"{'ok' if unanswered > 0 and answered >= 10 * (number + 1) else 'not ok'} - the crashes came in the middle of things")
 
 
 if __name__ == "__main__":
