@@ -22,7 +22,7 @@ BEGIN
             'hour', auth.iso_time(g.hour), 'what', g.what, 'reason', g.reason, 'count', g.n)
             ORDER BY g.hour, g.what, g.reason), '[]')
     INTO counted, oldest, found_hours
-    FROM (SELECT date_trunc('hour', l.created_at, 'UTC') AS hour, l.what, l.reason, count(*) AS n,
+    FROM (SELECT date_bin('1 hour', l.created_at, 'epoch') AS hour, l.what, l.reason, count(*) AS n,
               min(l.created_at) AS oldest
           FROM (SELECT a.created_at, a.reason,
                     CASE WHEN a.changes ? 'signIn' THEN 'signIn' ELSE 'refresh' END AS what
