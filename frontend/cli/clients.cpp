@@ -70,7 +70,7 @@ void set_scopes(const Session &session, const Options &options) {
 void register_keys(const Session &session, const Options &options) {
     const db::Result rows =
         session.ask("SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-                    {options.email, read_secret({}, options.jwks_file)});
+                    {options.email, read_key_set(options.jwks_file)});
     print_done(session, "registered keys", std::string(rows.text(0, 0)));
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.hpp"
+#include "cli/issuer_keys.hpp"
 #include "cli/read_file.hpp"
 #include "db/array.hpp"
 
@@ -16,6 +17,7 @@ struct Options {
     std::string issuer, email, jwks_file, jwks_url, max_life = "1h", claims, variable, file;
     std::vector<std::string> audiences, algorithms = {"RS256", "ES256"}, required, scopes;
     bool reusable = false;
+    FetchFlags fetch;
 };
 
 void trust(const Session &session, const Options &options) {
@@ -24,7 +26,7 @@ void trust(const Session &session, const Options &options) {
         "$3::pg_catalog.jsonb, $4::pg_catalog.text, $5::pg_catalog.text[], $6::pg_catalog.text, "
         "$7::pg_catalog.text[], $8::pg_catalog.bool)",
         {options.issuer, db::array_param(options.audiences),
-         options.jwks_file.empty() ? db::Param() : db::Param(read_secret({}, options.jwks_file)),
+         options.jwks_file.empty() ? db::Param() : db::Param(read_key_set(options.jwks_file)),
          given_or_null(options.jwks_url), db::array_param(options.algorithms), options.max_life,
          db::array_param(options.required), options.reusable ? "false" : "true"});
     print_done(session, "trusted", options.issuer);
@@ -40,18 +42,55 @@ void distrust(const Session &session, const Options &options) {
 void keys(const Session &session, const Options &options) {
     if (!session
              .ask("SELECT auth.store_issuer_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-                  {options.issuer, read_secret({}, options.jwks_file)})
+                  {options.issuer, read_key_set(options.jwks_file)})
              .boolean(0, 0))
         throw Failure("issuer " + printable(options.issuer) + " is not trusted");
     print_done(session, "stored the keys of", options.issuer);
+}
+
+const db::Statement start_fetch{
+    "SELECT issuer, attempt, url FROM auth.start_key_fetch($1::pg_catalog.text)"};
+
+void refresh(const Session &session, const Options &options) {
+    http::Fetcher fetcher(fetch_rules(options.fetch));
+    const Ask ask = [&session](const db::Statement &statement,
+                               const std::vector<db::Param> &parameters) {
+        return session.ask(statement.sql, parameters);
+    };
+    const db::Result issuers =
+        session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND "
+                    "issuer = coalesce($1::pg_catalog.text, issuer)",
+                    {given_or_null(options.issuer)});
+    if (issuers.rows() == 0)
+        throw Failure(options.issuer.empty()
+                          ? "no issuer is trusted by a URL"
+                          : "issuer " + printable(options.issuer) + " is not trusted by a URL");
+    int failed = 0;
+    for (int i = 0; i < issuers.rows(); ++i) {
+        const KeyFetch fetch = read_key_fetch(ask(start_fetch, {std::string(issuers.text(i, 0))}));
+        if (fetch.attempt.empty()) // distrusted since
+            continue;
+        const KeyFetchEnd end = carry_keys(fetcher, ask, fetch);
+        failed += end.outcome == "failed";
+        if (end.outcome == "failed")
+            print_error(session.streams.err,
+                        "cannot get the keys of issuer " + printable(fetch.issuer), end.problem);
+        else
+            print_done(session, end.outcome.c_str(), fetch.issuer);
+    }
+    if (failed > 0)
+        throw Failure("the keys of before stay for " + std::to_string(failed) +
+                      (failed == 1 ? " issuer" : " issuers"));
 }
 
 void list(const Session &session) {
     const db::Result rows = session.ask(
         "SELECT issuer, pg_catalog.to_json(audiences), pg_catalog.to_json(algorithms), max_life, "
         "pg_catalog.to_json(required_claims), pg_catalog.to_json(single_use), jwks_url, keys, " +
-        utc_time_sql("keys_read_at") +
-        ", rules, pg_catalog.array_to_string(audiences, ' ') FROM auth.list_issuers()");
+        utc_time_sql("keys_read_at") + ", rules, pg_catalog.to_json(unusable_keys), " +
+        utc_time_sql("next_fetch") +
+        ", fetch_problem, pg_catalog.array_to_string(audiences, ' '), "
+        "pg_catalog.cardinality(unusable_keys) FROM auth.list_issuers()");
     print_rows(session.streams, session.output, rows,
                {{{"issuer"},
                  {"audiences", true},
@@ -62,8 +101,17 @@ void list(const Session &session) {
                  {"jwksUrl"},
                  {"keys", true},
                  {"keysReadAt"},
-                 {"rules", true}},
-                {{"ISSUER", 0}, {"AUDIENCES", 10}, {"KEYS", 7}, {"READ", 8}, {"RULES", 9}},
+                 {"rules", true},
+                 {"unusableKeys", true},
+                 {"nextFetch"},
+                 {"fetchProblem"}},
+                {{"ISSUER", 0},
+                 {"AUDIENCES", 13},
+                 {"KEYS", 7},
+                 {"UNUSABLE", 14},
+                 {"READ", 8},
+                 {"RULES", 9},
+                 {"PROBLEM", 12}},
                 "no trusted issuers"});
 }
 
@@ -161,7 +209,9 @@ void add_issuers_commands(CLI::App &root, Session &session) {
                      "One that may be in aud, may be repeated; none: the token has no aud");
     verb->add_option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
         ->type_name("FILE");
-    verb->add_option("--jwks-url", options->jwks_url, "Where it publishes them")->type_name("URL");
+    verb->add_option("--jwks-url", options->jwks_url,
+                     "Where it publishes them, or its discovery document")
+        ->type_name("URL");
     verb->add_option("--alg", options->algorithms,
                      "An algorithm of its tokens, may be repeated (default RS256, ES256)");
     verb->add_option("--max-life", options->max_life,
@@ -181,6 +231,24 @@ void add_issuers_commands(CLI::App &root, Session &session) {
     verb->add_option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
         ->required()
         ->type_name("FILE");
+
+    verb = add("refresh", "Fetch the keys that issuers publish now from their URLs",
+               "  pg_principal issuers refresh\n"
+               "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
+               refresh);
+    verb->add_option("ISSUER", options->issuer, "Of which issuer; all when not given")
+        ->type_name("");
+    verb->add_option("--fetch-ca", options->fetch.authorities,
+                     "Certificates (PEM) of authorities that issuers are known by; the system's "
+                     "unless given")
+        ->type_name("FILE");
+    verb->add_option("--fetch-from", options->fetch.allowed,
+                     "Addresses that keys are fetched from beside public ones; may be repeated")
+        ->type_name("CIDR");
+    verb->add_option("--fetch-timeout", options->fetch.seconds,
+                     "How long each may take (default 10)")
+        ->type_name("SECONDS")
+        ->check(between(0.1, 60.0));
 
     verb = add("map", "Say which of its tokens is a service account, in place of what was said",
                "  pg_principal issuers map https://token.actions.githubusercontent.com --email "

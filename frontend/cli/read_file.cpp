@@ -33,17 +33,14 @@ std::string read_stream(std::istream &in, std::size_t limit) {
     return text;
 }
 
-std::string read_secret(const std::string &variable, const std::string &file) {
-    constexpr std::size_t most = std::size_t{64} << 10;
-    if (!variable.empty()) {
-        const char *value = std::getenv(variable.c_str());
-        if (!value || !*value)
-            throw Failure("the environment variable " + printable(variable) + " is not set");
-        return value;
-    }
+namespace {
+
+std::string read_text(const std::string &file, std::size_t kibibytes, const char *what) {
+    const std::size_t most = kibibytes << 10;
     std::string text = read_file(file, most);
     if (text.size() > most)
-        throw Failure(printable(file) + " is larger than 64 KiB, too large for a key");
+        throw Failure(printable(file) + " is larger than " + std::to_string(kibibytes) +
+                      " KiB, too large for a " + what);
     if (text.compare(0, 2, "\xff\xfe") == 0 || text.compare(0, 2, "\xfe\xff") == 0)
         throw Failure(printable(file) + " is text in UTF-16: save it as UTF-8");
     if (text.find('\0') != std::string::npos)
@@ -55,6 +52,25 @@ std::string read_secret(const std::string &variable, const std::string &file) {
         text.pop_back();
     if (text.empty())
         throw Failure(printable(file) + " is empty");
+    return text;
+}
+
+} // namespace
+
+std::string read_secret(const std::string &variable, const std::string &file) {
+    if (variable.empty())
+        return read_text(file, 64, "key");
+    const char *value = std::getenv(variable.c_str());
+    if (!value || !*value)
+        throw Failure("the environment variable " + printable(variable) + " is not set");
+    return value;
+}
+
+std::string read_key_set(const std::string &file) {
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    std::string text = read_text(file, 256, "key set");
+    if (text.compare(0, byte_order_mark.size(), byte_order_mark) == 0)
+        text.erase(0, byte_order_mark.size());
     return text;
 }
 

@@ -15,4 +15,7 @@ std::string read_stream(std::istream &in, std::size_t limit);
 // its last newline. Throws Failure, which repeats nothing of it.
 std::string read_secret(const std::string &variable, const std::string &file);
 
+// A JWK Set, without the byte order mark that some publish it with.
+std::string read_key_set(const std::string &file);
+
 } // namespace pg_principal::cli

@@ -148,6 +148,22 @@ bool contains(const std::vector<Cidr> &ranges, const Address &address) {
                        [&](const Cidr &range) { return range.contains(address); });
 }
 
+bool is_public(const Address &address) {
+    // RFC 6890 and IANA's registries of special-purpose addresses
+    static const std::vector<Cidr> special = [] {
+        std::vector<Cidr> ranges;
+        for (const char *text :
+             {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+              "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+              "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "2001::/23",
+              "2001:db8::/32", "2002::/16", "3fff::/20"})
+            ranges.push_back(*Cidr::parse(text));
+        return ranges;
+    }();
+    static const Cidr global = *Cidr::parse("2000::/3");
+    return (address.is_v4() || global.contains(address)) && !contains(special, address);
+}
+
 Address client_address(const Address &peer, const std::vector<Header> &headers,
                        const std::vector<Cidr> &proxies) {
     Address client = peer;

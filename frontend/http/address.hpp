@@ -49,6 +49,10 @@ class Cidr {
 
 bool contains(const std::vector<Cidr> &ranges, const Address &address);
 
+// Whether it is somewhere in the Internet: neither this machine, nor a private or local network, nor
+// one of many, nor an IPv6 address that stands for another of IPv4.
+bool is_public(const Address &address);
+
 // X-Forwarded-For read from its end for as long as the address that wrote the entry is a proxy of
 // ours: the rightmost address that is none is the client. What stands left of it anybody may have
 // written. An entry that is not an address, also an empty one, stands for a client that nobody

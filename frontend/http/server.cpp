@@ -45,16 +45,6 @@ struct Listening final : Library {
     int port_ = 0;
 };
 
-// Newer versions have it under another name.
-template <class S>
-auto context_of(S &server, int) -> decltype(static_cast<SSL_CTX *>(server.tls_context())) {
-    return static_cast<SSL_CTX *>(server.tls_context());
-}
-template <class S>
-auto context_of(S &server, long) -> decltype(server.ssl_context()) {
-    return server.ssl_context();
-}
-
 template <class Library>
 int bind(Library &library, const Endpoint &endpoint) {
     errno = 0;

@@ -29,4 +29,15 @@ class Tls {
     std::shared_ptr<ssl_ctx_st> context_;
 };
 
+// Of a server or client of cpp-httplib: newer versions have it under another name.
+template <class Library>
+auto context_of(Library &library, int)
+    -> decltype(static_cast<ssl_ctx_st *>(library.tls_context())) {
+    return static_cast<ssl_ctx_st *>(library.tls_context());
+}
+template <class Library>
+auto context_of(Library &library, long) -> decltype(library.ssl_context()) {
+    return library.ssl_context();
+}
+
 } // namespace pg_principal::http

@@ -27,6 +27,8 @@ const std::map<std::string, Family, std::less<>> known = {
     {"auth.client.failures", {"Refused clients at the OAuth endpoints.", "reason"}},
     {"auth.delegation.failures", {"Refused token exchanges of agents.", "reason"}},
     {"auth.assertion.failures", {"Refused tokens of trusted issuers.", "reason"}},
+    {"auth.issuer.fetches", {"Fetches of trusted issuers' keys.", "outcome"}},
+    {"auth.issuer.failing", {"Trusted issuers whose keys the last fetch could not get.", ""}},
     {"auth.audit.suppressed", {"Refusals that were counted and not audited.", ""}},
     {"agent.findings", {"Open findings of the last health scan.", "kind"}},
     {"agent.findings.next_expiry",

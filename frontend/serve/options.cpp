@@ -120,6 +120,17 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
                                 "(anon or service_role)"),
                   "--require-api-key");
 
+    with_variable(
+        verb.add_flag("--no-fetch", flags.no_fetch,
+                      "Leave the keys of trusted issuers to others, as `issuers refresh`"),
+        "--no-fetch");
+    add(verb, "--fetch-ca", flags.fetch.authorities, "FILE",
+        "Certificates (PEM) of authorities that issuers are known by; the system's unless given");
+    add_list(verb, "--fetch-from", flags.fetch.allowed, "CIDR",
+             "Addresses that keys are fetched from beside public ones; may be repeated");
+    add(verb, "--fetch-timeout", flags.fetch.seconds, "SECONDS", "How long that may take")
+        ->check(between(0.1, 60.0));
+
     add(verb, "--console", flags.console, "FOLDER",
         "Files of the console, served at /console/; where they were installed unless told, \"off\" "
         "for none");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "cli/issuer_keys.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"
 #include "http/server.hpp"
@@ -31,6 +32,8 @@ struct ServeFlags {
     bool require_api_key = false;
     std::string console;           // a folder; "" is where it was installed, "off" none
     bool allow_plain_http = false; // beyond this machine
+    bool no_fetch = false;         // of issuers' keys
+    FetchFlags fetch;
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
 #include "cli/session.hpp"
+#include "serve/key_fetcher.hpp"
 #include "serve/openapi.hpp"
 #include "serve/status.hpp"
 
@@ -113,6 +115,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
            const RouteSource &add_routes) {
     http::ServerOptions options = server_options(flags);
     http::Policy rules = policy(flags);
+    http::FetchRules fetching = fetch_rules(flags.fetch);
     const sigset_t signals = server_signals(); // before the first thread, which inherits this
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
@@ -139,6 +142,9 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
 
     http::Server server(options, dispatcher);
     announce(server, options, pool, err);
+    std::optional<KeyFetcher> fetcher;
+    if (!flags.no_fetch)
+        fetcher.emplace(pool, std::move(fetching), err);
     attend(server, options.tls.get(), *log, err);
 }
 

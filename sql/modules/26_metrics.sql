@@ -50,9 +50,12 @@ BEGIN ATOMIC
     FROM auth.metrics m GROUP BY m.name, m.label, m.kind
     UNION ALL SELECT 'auth.login.refusals', l.reason, 'counter', l.count, clock_timestamp()
         FROM auth.login_refusals() AS l
+    UNION ALL SELECT 'auth.issuer.failing', '', 'gauge', count(t.fetch_problem), clock_timestamp()
+        FROM auth.trusted_issuers t WHERE t.fetch_due_at IS NOT NULL HAVING count(*) > 0
     ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION auth.read_metrics() IS
 'Every counter and gauge: refusals by reason (auth.refresh.failures, auth.sign_in.failures), '
 'reported ones (agent.refresh.failures), suppressed audit entries, and what the last health scan '
-'found. They survive a restart, but for those of logins (auth.login.refusals).';
+'found, and of how many issuers the keys cannot be fetched (auth.issuer.failing). They survive a '
+'restart, but for those of logins (auth.login.refusals).';

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION auth.jwt_verify(text, jsonb, text, text) IS
 
 CREATE OR REPLACE FUNCTION auth.verify_foreign_token(token text, jwks jsonb, rules jsonb,
     OUT claims jsonb, OUT kid text, OUT refusal text) RETURNS record
-LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
+LANGUAGE c VOLATILE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
     'pg_principal_verify_foreign_token';
 COMMENT ON FUNCTION auth.verify_foreign_token(text, jsonb, jsonb) IS
 'Internal: the claims of a token that a trusted issuer or a client has signed, or why it is '

@@ -7,83 +7,57 @@ CREATE OR REPLACE FUNCTION auth.trust_issuer(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     longest bigint := auth.parse_ttl(coalesce(max_life, ''));
+    kept jsonb;
     known constant text[] :=
-        '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519}';
+        '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,Ed448}';
     problem text := CASE
         WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
         WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'
         WHEN audiences IS NULL OR array_position(audiences, NULL) > 0 THEN 'audiences are missing'
+        WHEN issuer LIKE 'spiffe:%' AND issuer !~ '^spiffe://[a-z0-9._-]{1,255}$'
+            THEN 'a trust domain is spiffe:// and its name'
+        WHEN issuer LIKE 'spiffe:%' AND audiences = '{}' THEN 'tokens of SPIFFE have an audience'
         WHEN coalesce(cardinality(algorithms), 0) = 0 OR NOT algorithms <@ known
             THEN 'algorithms are some of ' || array_to_string(known, ', ')
         WHEN required_claims IS NULL OR array_position(required_claims, NULL) > 0
             OR single_use IS NULL THEN 'required_claims and single_use are not NULL'
         WHEN jwks IS NULL AND jwks_url IS NULL THEN 'either jwks or jwks_url is needed'
-        WHEN jwks_url !~ '^https://[^/?#[:space:]@]+(/[^#[:space:]]*)?$'
-            THEN 'jwks_url is an https:// URL'
+        WHEN NOT auth.is_https_url(jwks_url) THEN 'jwks_url is an https:// URL'
     END;
 BEGIN
     IF problem IS NOT NULL THEN
         PERFORM auth.raise_error('issuer_refused', problem);
     END IF;
-    IF jwks IS NOT NULL THEN
-        PERFORM auth.check_issuer_keys(jwks);
-    END IF;
+    kept := auth.published_keys(jwks);
     INSERT INTO auth.trusted_issuers AS t (issuer, jwks, jwks_url, audiences, algorithms, max_life,
-        required_claims, single_use, created_at, keys_read_at)
-    VALUES (trust_issuer.issuer, trust_issuer.jwks, trust_issuer.jwks_url, trust_issuer.audiences,
+        required_claims, single_use, created_at, keys_read_at, fetch_due_at)
+    VALUES (trust_issuer.issuer, kept, trust_issuer.jwks_url, trust_issuer.audiences,
         trust_issuer.algorithms, longest, trust_issuer.required_claims, trust_issuer.single_use,
-        clock_timestamp(), CASE WHEN trust_issuer.jwks IS NOT NULL THEN clock_timestamp() END)
+        clock_timestamp(), CASE WHEN kept IS NOT NULL THEN clock_timestamp() END,
+        CASE WHEN trust_issuer.jwks_url IS NOT NULL THEN clock_timestamp() END)
     ON CONFLICT ON CONSTRAINT trusted_issuers_pkey DO UPDATE SET
         jwks = coalesce(excluded.jwks, CASE WHEN t.jwks_url = excluded.jwks_url THEN t.jwks END),
         jwks_url = excluded.jwks_url, audiences = excluded.audiences,
         algorithms = excluded.algorithms, max_life = excluded.max_life,
         required_claims = excluded.required_claims, single_use = excluded.single_use,
-        keys_read_at = coalesce(excluded.keys_read_at, t.keys_read_at);
+        keys_read_at = coalesce(excluded.keys_read_at, t.keys_read_at),
+        -- what is under way may be from the URL of before
+        fetch_due_at = excluded.fetch_due_at, fetch_attempt = NULL, fetch_attempted_at = NULL,
+        fetch_failures = 0, fetch_problem = NULL;
     PERFORM auth.audit_later('{"trustedIssuer": {"previous": null, "current": "trusted"}}',
         jsonb_build_object('issuer', issuer, 'audiences', audiences, 'algorithms', algorithms,
             'maxLife', longest, 'requiredClaims', required_claims, 'singleUse', single_use));
+    PERFORM auth.warn_of_keys(issuer, kept);
 END
 $$;
 COMMENT ON FUNCTION auth.trust_issuer(text, text[], jsonb, text, text[], text, text[], boolean) IS
 'Lets tokens of an issuer be exchanged at /oauth/token by the rules of auth.map_claims(), or '
-'changes how. audiences: one must be in aud; empty: the token must have none. jwks: its keys, or '
-'jwks_url: where it publishes them, for auth.store_issuer_keys(). max_life: the longest that a '
-'token may live, as auth.issue() reads it. single_use: each is good once. 22023 for what cannot '
-'be.';
-
-CREATE OR REPLACE FUNCTION auth.check_issuer_keys(jwks jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    seen record;
-BEGIN
-    IF jsonb_typeof(jwks->'keys') IS DISTINCT FROM 'array' THEN
-        PERFORM auth.raise_error('key_set_refused', 'it is no JWK Set');
-    ELSIF octet_length(jwks::text) > 262144 THEN
-        PERFORM auth.raise_error('key_set_refused', 'it is longer than 256 kB');
-    ELSIF EXISTS (SELECT FROM jsonb_array_elements(jwks->'keys') AS k
-        WHERE k->>'kty' = 'oct' OR k ?| '{d,k,p,q}') THEN
-        PERFORM auth.raise_error('key_set_refused', 'it has keys that are not public');
-    END IF;
-    seen := auth.read_assertion('e30.e30.', jwks); -- raises what is wrong with the set
-END
-$$;
-COMMENT ON FUNCTION auth.check_issuer_keys(jsonb) IS
-'Internal: 22023 for what is no set of public keys.';
-
-CREATE OR REPLACE FUNCTION auth.store_issuer_keys(issuer text, jwks jsonb) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM auth.check_issuer_keys(jwks);
-    UPDATE auth.trusted_issuers t SET jwks = store_issuer_keys.jwks,
-        keys_read_at = clock_timestamp()
-    WHERE t.issuer = store_issuer_keys.issuer;
-    RETURN FOUND;
-END
-$$;
-COMMENT ON FUNCTION auth.store_issuer_keys(text, jsonb) IS
-'The keys that an issuer publishes now, in place of those before: whoever fetches them from its '
-'jwks_url brings them. False when it is not trusted. 22023 for what is no set of public keys: then '
-'those before stay.';
+'changes how. issuer: the claim iss, or of SPIFFE, whose tokens may lack it, spiffe:// and the '
+'trust domain, which sub begins with. audiences: one must be in aud; empty: the token must have '
+'none. jwks: its keys, or jwks_url: where it publishes them, or its discovery document; from there '
+'`pg_principal serve` fetches them. Keys that cannot be used are named in a WARNING and in '
+'auth.list_issuers(). max_life: the longest that a token may live, as auth.issue() reads it. '
+'single_use: each is good once. 22023 for what cannot be.';
 
 CREATE OR REPLACE FUNCTION auth.distrust_issuer(issuer text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -218,20 +192,22 @@ COMMENT ON FUNCTION auth.unmap_claims(text, text) IS
 
 CREATE OR REPLACE FUNCTION auth.list_issuers(OUT issuer text, OUT audiences text[],
     OUT algorithms text[], OUT max_life integer, OUT required_claims text[], OUT single_use boolean,
-    OUT jwks_url text, OUT keys integer, OUT keys_read_at timestamptz, OUT rules bigint)
+    OUT jwks_url text, OUT keys integer, OUT keys_read_at timestamptz, OUT rules bigint,
+    OUT unusable_keys text[], OUT next_fetch timestamptz, OUT fetch_problem text)
     RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT t.issuer, t.audiences, t.algorithms, t.max_life, t.required_claims, t.single_use,
-        t.jwks_url, coalesce(jsonb_array_length(t.jwks->'keys'), 0), t.keys_read_at,
+        t.jwks_url, auth.count_keys(t.jwks), t.keys_read_at,
         (SELECT count(*) FROM auth.issuer_rules r JOIN auth.users u ON u.id = r.user_id
-            AND u.owner_generation = r.owner_generation WHERE r.issuer = t.issuer)
+            AND u.owner_generation = r.owner_generation WHERE r.issuer = t.issuer),
+        auth.unusable_keys(t.jwks), t.fetch_due_at, t.fetch_problem
     FROM auth.trusted_issuers t ORDER BY t.issuer COLLATE "C";
 END;
 COMMENT ON FUNCTION auth.list_issuers() IS
 'The trusted issuers: what their tokens must be like, how many keys of theirs are known since '
-'when, '
-'and how many rules there are.';
+'when, which of these cannot be used and why, how many rules there are, when the keys are fetched '
+'next, and why that failed the last time.';
 
 CREATE OR REPLACE FUNCTION auth.list_issuer_rules(issuer text DEFAULT NULL, OUT rule_id uuid,
     OUT rule_issuer text, OUT email text, OUT claims jsonb, OUT scopes text[],

@@ -62,7 +62,8 @@ BEGIN
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
     auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text),
     auth.oauth_token(jsonb, text, text, jsonb), auth.oauth_introspect(jsonb, text, text, text, jsonb),
-    auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text)
+    auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text),
+    auth.next_key_fetch(), auth.end_key_fetch(uuid, text, jsonb)
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$
@@ -73,6 +74,7 @@ BEGIN
     auth.list_client_secrets(text), auth.revoke_client_secret(uuid, text),
     auth.register_client_keys(text, jsonb), auth.list_client_keys(text),
     auth.trust_issuer(text, text[], jsonb, text, text[], text, text[], boolean), auth.distrust_issuer(text), auth.store_issuer_keys(text, jsonb),
+    auth.start_key_fetch(text),
     auth.map_claims(text, text, jsonb, text[]), auth.unmap_claims(text, text), auth.list_issuers(), auth.list_issuer_rules(text),
     auth.test_issuer_token(text),
     auth.delegate(text, text, text, text[]), auth.end_delegation(uuid), auth.list_delegations(text),

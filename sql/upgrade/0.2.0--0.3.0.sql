@@ -190,18 +190,29 @@ CREATE TABLE auth.trusted_issuers (
     required_claims text[] NOT NULL DEFAULT '{}',
     single_use boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
-    keys_read_at timestamptz
+    keys_read_at timestamptz,
+    fetch_due_at timestamptz,
+    fetch_attempt uuid,
+    fetch_attempted_at timestamptz,
+    fetch_failures integer NOT NULL DEFAULT 0,
+    fetch_problem text
 );
 COMMENT ON TABLE auth.trusted_issuers IS
 'Whose tokens may be exchanged at /oauth/token (RFC 7523), by the rules of auth.issuer_rules.';
 COMMENT ON COLUMN auth.trusted_issuers.jwks_url IS
-'Where the issuer publishes its keys; the database opens no connection.';
+'Where the issuer publishes its keys, or its discovery document; the database opens no connection.';
 COMMENT ON COLUMN auth.trusted_issuers.audiences IS
 'One of these must be in aud. Empty: the token must have no aud, as Cognito''s access tokens.';
 COMMENT ON COLUMN auth.trusted_issuers.max_life IS
 'The longest that a token may live from its iat on, in seconds.';
 COMMENT ON COLUMN auth.trusted_issuers.single_use IS
 'A token is good once, by its jti, or by itself where it has none.';
+COMMENT ON COLUMN auth.trusted_issuers.fetch_due_at IS
+'When its keys are to be fetched from jwks_url next; NULL without one.';
+COMMENT ON COLUMN auth.trusted_issuers.fetch_attempt IS
+'Of the fetch under way: whoever began it tells this at its end.';
+COMMENT ON COLUMN auth.trusted_issuers.fetch_failures IS
+'Of these one after the other, the last for fetch_problem.';
 
 CREATE TABLE auth.issuer_rules (
     id uuid PRIMARY KEY,

@@ -29,7 +29,7 @@ for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth 
     people "people validate" "people push" "people render" "people provision" "people remove" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
     clients "clients list" "clients create-secret" "clients secrets" "clients scopes" "clients revoke-secret" "clients register-keys" "clients keys" \
-    issuers "issuers list" "issuers trust" "issuers distrust" "issuers keys" "issuers map" "issuers unmap" "issuers rules" "issuers test" \
+    issuers "issuers list" "issuers trust" "issuers distrust" "issuers keys" "issuers refresh" "issuers map" "issuers unmap" "issuers rules" "issuers test" \
     delegations "delegations list" "delegations create" "delegations end" \
     health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" whoami serve; do
     # shellcheck disable=SC2086

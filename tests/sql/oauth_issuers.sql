@@ -29,7 +29,8 @@ SELECT regress_try(format('SELECT auth.trust_issuer(%s)', a)) FROM (VALUES (1, '
     (13, '''i'', ''{a}'', ''{"keys": [{"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}'''), (14, '''i'', ''{a}'', jwks_url => ''http://x/keys'''), (15, '''i'', ''{a}'', jwks_url => ''https://u:p@x/keys'''),
     (16, '''i'', ''{a}'', jwks_url => ''file:///etc/passwd'''), (17, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{NULL}''')) AS t (n, a) ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)', jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
-SELECT count(*) FROM auth.trusted_issuers;
+SELECT issuer, keys, unusable_keys FROM auth.list_issuers();
+SELECT auth.distrust_issuer('i');
 SELECT auth.trust_issuer(:'gh', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'github'))), required_claims => '{repository_id}');
 SELECT auth.trust_issuer(:'k8s', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'pods'))), algorithms => '{ES256}', max_life => '24h', single_use => false);
 

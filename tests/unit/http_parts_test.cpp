@@ -28,6 +28,43 @@ TEST(HttpAddress, OneSpellingOfEach) {
         EXPECT_FALSE(Address::parse(text)) << text;
 }
 
+TEST(HttpAddress, Public) {
+    for (const char *text : {"1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.1", "192.0.1.1",
+                             "223.255.255.255", "2606:4700::1111", "2a00::1", "::ffff:1.1.1.1"})
+        EXPECT_TRUE(is_public(address(text))) << text;
+    for (const char *text : {"0.0.0.0",
+                             "0.1.2.3",
+                             "10.1.2.3",
+                             "100.64.0.1",
+                             "127.0.0.1",
+                             "127.255.0.1",
+                             "169.254.169.254",
+                             "172.16.0.1",
+                             "172.31.255.255",
+                             "192.168.0.1",
+                             "198.18.0.1",
+                             "224.0.0.1",
+                             "255.255.255.255",
+                             "::",
+                             "::1",
+                             "::ffff:127.0.0.1",
+                             "::ffff:10.0.0.1",
+                             "::127.0.0.1",
+                             "64:ff9b::7f00:1",
+                             "fc00::1",
+                             "fd12::1",
+                             "fe80::1",
+                             "fec0::1",
+                             "ff02::1",
+                             "2001::1",
+                             "2001:db8::1",
+                             "2002:7f00:1::1",
+                             "100::1",
+                             "5f00::1"})
+        EXPECT_FALSE(is_public(address(text))) << text;
+    EXPECT_FALSE(is_public(Address()));
+}
+
 TEST(HttpAddress, Ranges) {
     const Cidr ten = *Cidr::parse("10.0.0.0/8");
     EXPECT_TRUE(ten.contains(address("10.255.0.1")));

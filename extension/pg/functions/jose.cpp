@@ -82,7 +82,7 @@ SQL_FUNCTION(verify_foreign_token) {
         throw Error(Errc::token_rules_malformed, {"they are missing"});
     const json::Document document(jsonb_argument(fcinfo, 2));
     ForeignRules rules = read_foreign_rules(document.root());
-    rules.time = {unix_microseconds(GetCurrentStatementStartTimestamp()), settings::clock_skew()};
+    rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
     TokenScratch &token = reused<TokenScratch>();
     static const KeySet none; // of an issuer whose keys are not known yet
     const TokenFault fault = verify_foreign_token(

@@ -1,0 +1,63 @@
+#include "cli/issuer_keys.hpp"
+
+#include "base/failure.hpp"
+#include "base/terminal.hpp"
+#include "base/text_object.hpp"
+#include "cli/session.hpp"
+#include "core/base/utf8.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+const db::Statement end_fetch{
+    "SELECT outcome, url, problem FROM auth.end_key_fetch($1::pg_catalog.uuid, "
+    "$2::pg_catalog.text, $3::pg_catalog.jsonb)"};
+
+} // namespace
+
+KeyFetch read_key_fetch(const db::Result &row) {
+    return {std::string(row.text(0, 0)), std::string(row.text(0, 1)), std::string(row.text(0, 2))};
+}
+
+KeyFetchEnd carry_keys(http::Fetcher &fetcher, const Ask &ask, const KeyFetch &fetch) {
+    std::string url = fetch.url;
+    for (bool is_second = false;; is_second = true) {
+        db::Param body;
+        std::string answer;
+        try {
+            http::Fetched fetched = fetcher.get(url);
+            if (!is_utf8(fetched.body) || fetched.body.find('\0') != std::string::npos)
+                throw Failure("it is no JSON");
+            body = std::move(fetched.body);
+            answer = text_object({{"cacheControl", fetched.cache_control},
+                                  {"expires", fetched.expires},
+                                  {"date", fetched.date},
+                                  {"age", fetched.age},
+                                  {"isSecond", is_second ? "true" : "false"}});
+        } catch (const Failure &failure) {
+            answer = text_object({{"error", failure.what()}});
+        }
+        const db::Result end = ask(end_fetch, {fetch.attempt, body, answer});
+        if (end.text(0, 0) != "elsewhere" || is_second)
+            return {std::string(end.text(0, 0)), std::string(end.text(0, 2))};
+        url = end.text(0, 1);
+    }
+}
+
+http::FetchRules fetch_rules(const FetchFlags &flags) {
+    http::FetchRules rules;
+    rules.time = milliseconds(static_cast<std::int64_t>(flags.seconds * 1000));
+    rules.authorities = flags.authorities;
+    rules.user_agent = std::string("pg_principal/") + version;
+    for (const std::string &text : flags.allowed) {
+        const std::optional<http::Cidr> range = http::Cidr::parse(text);
+        if (!range)
+            throw UsageError("--fetch-from: " + printable(text) + " is not an address or range",
+                             "For example 10.0.0.0/8 or 2001:db8::1.");
+        rules.allowed.push_back(*range);
+    }
+    return rules;
+}
+
+} // namespace pg_principal::cli

@@ -1,0 +1,73 @@
+#include "serve/key_fetcher.hpp"
+
+#include "base/terminal.hpp"
+
+namespace pg_principal::cli {
+
+namespace {
+
+const db::Statement next_fetch{"SELECT issuer, attempt, url FROM auth.next_key_fetch()"};
+constexpr milliseconds between_questions{5000};
+
+} // namespace
+
+KeyFetcher::KeyFetcher(db::Pool &pool, http::FetchRules rules, std::ostream &err)
+    : pool_(pool), fetcher_(std::move(rules)), err_(err), thread_([this] { run(); }) {}
+
+KeyFetcher::~KeyFetcher() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopping_ = true;
+    }
+    fetcher_.stop();
+    pool_.cancel_all();
+    changed_.notify_all();
+    thread_.join();
+}
+
+void KeyFetcher::run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stopping_) {
+        lock.unlock();
+        bool may_be_more = false;
+        try {
+            may_be_more = fetch_next();
+            tell({}, {});
+        } catch (const db::Unavailable &) { // the pool tells
+        } catch (const std::exception &error) {
+            tell({}, error.what());
+        }
+        lock.lock();
+        if (!may_be_more)
+            changed_.wait_for(lock, between_questions, [this] { return stopping_; });
+    }
+}
+
+bool KeyFetcher::fetch_next() {
+    const KeyFetch fetch = read_key_fetch(pool_.run(next_fetch));
+    if (fetch.attempt.empty())
+        return false;
+    const KeyFetchEnd end = carry_keys(
+        fetcher_,
+        [this](const db::Statement &statement, const std::vector<db::Param> &parameters) {
+            return pool_.run(statement, parameters);
+        },
+        fetch);
+    tell(fetch.issuer, end.problem);
+    return true;
+}
+
+// What changed since the last time; of the database's own trouble with an issuer of "".
+void KeyFetcher::tell(const std::string &issuer, const std::string &problem) {
+    if (told_[issuer] == problem)
+        return;
+    told_[issuer] = problem;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!problem.empty() && !stopping_)
+        print_error(err_,
+                    issuer.empty() ? "warning: the keys of trusted issuers are not looked after"
+                                   : "warning: cannot get the keys of issuer " + printable(issuer),
+                    problem);
+}
+
+} // namespace pg_principal::cli
