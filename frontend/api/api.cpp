@@ -86,6 +86,17 @@ std::vector<std::string> documented_names(const Route &route) {
     return names;
 }
 
+// RFC 9728, section 5.1: whoever has no token learns where one is to be had.
+Response pointed(Response response, const Backend &backend) {
+    if (response.status != 401)
+        return response;
+    if (const std::string url = backend.resource_metadata(); !url.empty())
+        for (auto &[name, value] : response.headers)
+            if (name == "WWW-Authenticate")
+                value += (value == "Bearer" ? " " : ", ") + ("resource_metadata=\"" + url + '"');
+    return response;
+}
+
 Route strict(Route route, const SharedBackend &backend) {
     route.handler = [act = std::move(route.handler), caller = route.caller, backend,
                      known = documented_names(route)](const Request &request) {
@@ -104,8 +115,8 @@ Route strict(Route route, const SharedBackend &backend) {
         const bool judged = caller == Caller::anybody || !has_token || statements_asked() > before;
         if (response.status >= 400 && !judged)
             if (std::optional<Response> first = refusal_of_caller(*backend, request, caller))
-                return *first;
-        return response;
+                return pointed(std::move(*first), *backend);
+        return pointed(std::move(response), *backend);
     };
     return route;
 }

@@ -200,4 +200,31 @@ std::string Backend::context(const Request &request) const {
     return out;
 }
 
+std::string Backend::resource_metadata() const {
+    static const Statement where{
+        "SELECT regexp_replace((r).payload->>'resource', '/api$', "
+        "'/.well-known/oauth-protected-resource/api') FROM "
+        "(SELECT auth.oauth_metadata('oauth-protected-resource', '/api') AS r OFFSET 0) s",
+        true};
+    constexpr milliseconds kept{60'000}, kept_failure{5'000};
+    {
+        const std::lock_guard<std::mutex> lock(metadata_mutex_);
+        const Clock::time_point now = Clock::now();
+        if (now < metadata_until_)
+            return metadata_url_;
+        metadata_until_ = now + kept_failure; // meanwhile others go on with what was true before
+    }
+    std::string url;
+    try {
+        const Result result = pool_.run(where, {});
+        if (!result.is_null(0, 0) && is_printable_without(result.text(0, 0), "\"\\"))
+            url = result.text(0, 0);
+    } catch (const std::exception &) {
+        return {};
+    }
+    const std::lock_guard<std::mutex> lock(metadata_mutex_);
+    metadata_until_ = Clock::now() + kept;
+    return metadata_url_ = url;
+}
+
 } // namespace pg_principal::api

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -79,10 +80,16 @@ class Backend {
     // Who asks from where, for the audit, how long tokens are asked to live, and how long the
     // request has waited: a JSON object.
     std::string context(const http::Request &request) const;
+    // Where clients learn who issues tokens for /api (RFC 9728, section 5.1), as the database said
+    // within the last minute; "" when it is no URL or cannot be asked.
+    std::string resource_metadata() const;
 
   private:
     db::Pool &pool_;
     Lifetimes lifetimes_;
+    mutable std::mutex metadata_mutex_;
+    mutable std::string metadata_url_;
+    mutable Clock::time_point metadata_until_ = {};
 };
 
 } // namespace pg_principal::api

@@ -1,5 +1,6 @@
 #include "cli/app.hpp"
 
+#include <functional>
 #include <memory>
 
 #include "cli/arguments.hpp"
@@ -11,7 +12,7 @@ namespace pg_principal::cli {
 namespace {
 
 struct Options {
-    std::string email, ttl = "90d", label, reason, id, jwks_file;
+    std::string email, ttl = "90d", label, reason, id, jwks_file, name, token_ttl;
     std::vector<std::string> scopes;
 };
 
@@ -95,6 +96,66 @@ void revoke_secret(const Session &session, const Options &options) {
     print_done(session, "revoked", options.id);
 }
 
+void register_client(const Session &session, const Options &options) {
+    session.ask("SELECT auth.register_client($1::pg_catalog.text, $2::pg_catalog.text, "
+                "$3::pg_catalog.text[], $4::pg_catalog.text)",
+                {options.id, given_or_null(options.name), db::array_param(options.scopes),
+                 given_or_null(options.token_ttl)});
+    print_done(session, "registered", options.id);
+}
+
+void unregister_client(const Session &session, const Options &options) {
+    if (!session.ask("SELECT auth.unregister_client($1::pg_catalog.text)", {options.id})
+             .boolean(0, 0))
+        throw Failure("no application " + printable(options.id), {},
+                      "List them: pg_principal clients registered.");
+    print_done(session, "unregistered", options.id);
+}
+
+void list_registered(const Session &session, const Options &) {
+    const db::Result rows =
+        session.ask("SELECT client_id, name, pg_catalog.to_json(scopes), token_ttl, live_tokens, " +
+                    utc_time_sql("created_at") +
+                    ", pg_catalog.array_to_string(scopes, ' ') FROM auth.list_public_clients()");
+    print_rows(session.streams, session.output, rows,
+               {{"clientId", "name", "scopes", "tokenTtl", "liveTokens", "createdAt"},
+                {{"CLIENT", 0},
+                 {"NAME", 1},
+                 {"TOKEN TTL", 3},
+                 {"LIVE TOKENS", 4},
+                 {"CREATED", 5},
+                 {"SCOPES", 6}},
+                "no applications"});
+}
+
+void add_application_verbs(
+    const std::function<CLI::App *(const char *, const char *, const char *,
+                                   void (*)(const Session &, const Options &))> &add,
+    Options &options) {
+    CLI::App *verb =
+        add("register", "Let people sign in to an application without a secret, by a device code",
+            "  pg_principal clients register psql --scope database --ttl 8h\n"
+            "  pg_principal clients register tv --name 'The screen in the hall' --scope read",
+            register_client);
+    verb->add_option("CLIENT", options.id, "What it calls itself: its client_id")
+        ->required()
+        ->type_name("");
+    verb->add_option("--name", options.name, "What people are told that it is");
+    verb->add_option("--scope", options.scopes, "One that it may ask for; may be repeated");
+    verb->add_option("--ttl", options.token_ttl,
+                     "Time to live of its tokens: hours, days or years; "
+                     "pg_principal.access_token_ttl when not given");
+    add("registered", "List the applications without a secret",
+        "  pg_principal clients registered\n"
+        "  pg_principal clients registered --output json",
+        list_registered);
+    add("unregister", "Refuse an application from now on, and end every token that it got",
+        "  pg_principal clients unregister psql", unregister_client)
+        ->add_option("CLIENT", options.id, "Its client_id")
+        ->required()
+        ->type_name("");
+}
+
 } // namespace
 
 void add_clients_commands(CLI::App &root, Session &session) {
@@ -162,6 +223,13 @@ void add_clients_commands(CLI::App &root, Session &session) {
         ->required()
         ->type_name("");
     verb->add_option("--reason", options->reason, "Kept in the audit");
+
+    add_application_verbs(
+        [&add](const char *name, const char *description, const char *examples,
+               void (*act)(const Session &, const Options &)) {
+            return add(name, description, examples, act, {"text", "json"});
+        },
+        *options);
 }
 
 } // namespace pg_principal::cli

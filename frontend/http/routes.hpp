@@ -37,6 +37,7 @@ struct Route {
     std::vector<int> refusals = {}; // besides those that follow from the rest of it
     const char *error_schema = "Error";
     const char *request_type = "application/json";
+    const char *response_type = "application/json"; // other types are texts
 };
 
 class RouteTable {

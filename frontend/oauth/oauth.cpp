@@ -2,6 +2,8 @@
 
 #include "api/routes.hpp"
 #include "http/dispatcher.hpp"
+#include "oauth/device.hpp"
+#include "oauth/device_page.hpp"
 #include "oauth/form.hpp"
 
 namespace pg_principal::oauth {
@@ -50,7 +52,10 @@ Response post_revoke(const Backend &backend, const Request &request) {
 }
 
 Budget budget_of_grant(const Request &request) {
-    return grant_type_of(request) == "refresh_token" ? Budget::refresh : Budget::costly;
+    const std::string grant = grant_type_of(request);
+    if (grant == "urn:ietf:params:oauth:grant-type:device_code") // devices ask every few seconds
+        return Budget::administration;
+    return grant == "refresh_token" ? Budget::refresh : Budget::costly;
 }
 
 template <const char *document>
@@ -80,7 +85,7 @@ constexpr api::Row table[] = {
     {"POST",
      "/oauth/token",
      Caller::anybody,
-     "Get an access token (RFC 6749, 7523, 8693)",
+     "Get an access token (RFC 6749, 7523, 8628, 8693)",
      post_token,
      R"({"type":"object","required":["access_token","token_type","expires_in"],"properties":{
          "access_token":{"type":"string"},"token_type":{"const":"Bearer"},
@@ -90,8 +95,9 @@ constexpr api::Row table[] = {
      R"({"type":"object","required":["grant_type"],"properties":{
          "grant_type":{"enum":["client_credentials","refresh_token",
          "urn:ietf:params:oauth:grant-type:jwt-bearer",
-         "urn:ietf:params:oauth:grant-type:token-exchange"]},"scope":{"type":"string"},
-         "refresh_token":{"type":"string"},"assertion":{"type":"string"},
+         "urn:ietf:params:oauth:grant-type:token-exchange",
+         "urn:ietf:params:oauth:grant-type:device_code"]},"scope":{"type":"string"},
+         "device_code":{"type":"string"},"refresh_token":{"type":"string"},"assertion":{"type":"string"},
          "client_id":{"type":"string"},"client_secret":{"type":"string"},
          "subject_token":{"type":"string"},"subject_token_type":{"type":"string"},
          "actor_token":{"type":"string"},"actor_token_type":{"type":"string"},
@@ -143,6 +149,7 @@ void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifeti
         route.request_type = "application/x-www-form-urlencoded";
         routes.add(std::move(route));
     }
+    add_device_routes(routes, backend);
     for (const api::Row &row : documents)
         if (at_root || row.act != get_metadata<openid_document>)
             routes.add(made(row));
@@ -155,6 +162,8 @@ bool is_ours(std::string_view path) {
 
 Response problem_body(const Problem &problem) {
     const int status = problem.status;
+    if (is_page(problem.request.path))
+        return last_page(status, problem.message);
     // Clients take 429 and 408 for the end of what they wanted to refresh.
     const bool later = status == 408 || status == 429 || status == 503 || status == 504;
     const bool is_refresh =

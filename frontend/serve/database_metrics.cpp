@@ -22,10 +22,13 @@ struct Family {
 // By the names the database has for them. Others are shown too, without a text.
 const std::map<std::string, Family, std::less<>> known = {
     {"agent.refresh.failures", {"Refused refreshes of agents that a health scan reported.", ""}},
+    {"agent.delegation.failures",
+     {"Refused token exchanges of agents that a health scan reported.", ""}},
     {"auth.refresh.failures", {"Refused refreshes.", "reason"}},
     {"auth.sign_in.failures", {"Refused sign-ins.", "reason"}},
     {"auth.client.failures", {"Refused clients at the OAuth endpoints.", "reason"}},
     {"auth.delegation.failures", {"Refused token exchanges of agents.", "reason"}},
+    {"auth.device.failures", {"Refused device codes, and wrong ones of people.", "reason"}},
     {"auth.assertion.failures", {"Refused tokens of trusted issuers.", "reason"}},
     {"auth.issuer.fetches", {"Fetches of trusted issuers' keys.", "outcome"}},
     {"auth.issuer.failing", {"Trusted issuers whose keys the last fetch could not get.", ""}},

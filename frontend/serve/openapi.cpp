@@ -35,7 +35,11 @@ bool takes_json(const Route &route) {
 }
 
 Json responses(const Route &route, bool has_path_parameter) {
+    const bool is_json = std::string_view(route.response_type) == "application/json";
     const auto refusal = [&](const char *description) -> Json {
+        if (!is_json)
+            return {{"description", description},
+                    {"content", content({{"type", "string"}}, route.response_type)}};
         const std::string schema = std::string("#/components/schemas/") + route.error_schema;
         return {{"description", description}, {"content", content({{"$ref", schema}})}};
     };
@@ -47,6 +51,8 @@ Json responses(const Route &route, bool has_path_parameter) {
     good["description"] = "Done";
     if (!route.response_schema.empty())
         good["content"] = content(Json::parse(route.response_schema));
+    else if (!is_json)
+        good["content"] = content({{"type", "string"}}, route.response_type);
     if (takes_input)
         out["400"] = refusal("The request is malformed, or a field of it was refused");
     if (needs_token || route.budget == Budget::costly || route.budget == Budget::refresh)

@@ -102,7 +102,8 @@ COMMENT ON TABLE auth.audit_pending IS
 CREATE TABLE auth.incidents (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     kind text NOT NULL CHECK (kind IN ('refresh_failure', 'token_expiring', 'token_expired',
-        'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed')),
+        'token_unused', 'admin_agent', 'password_old', 'refresh_lapsing', 'refresh_lapsed',
+        'delegation_failure')),
     user_id uuid NOT NULL,
     email text NOT NULL,
     subject text NOT NULL DEFAULT '',
@@ -128,9 +129,9 @@ CREATE INDEX incidents_urgency ON auth.incidents (
     (coalesce(metadata->>'expiresAt', '') COLLATE "C"), user_id)
     WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
 COMMENT ON TABLE auth.incidents IS
-'What is wrong with agents. A refused refresh is written with its audit entry and reported by the '
-'next auth.scan_agent_health(), once; the other kinds are findings of that scan, open until '
-'resolved_at.';
+'What is wrong with agents. A refused refresh or delegation (over as it happens) is written with '
+'its audit entry and reported by the next auth.scan_agent_health(), once; the other kinds are '
+'findings of that scan, open until resolved_at.';
 COMMENT ON COLUMN auth.incidents.subject IS
 'What tells two findings of a kind apart: a session, and how near its end is.';
 COMMENT ON COLUMN auth.incidents.detected_at IS

@@ -124,7 +124,8 @@ BEGIN
         RETURN NULL;
     ELSIF caller IS NULL THEN
         PERFORM auth.raise_error('authentication_required');
-    ELSIF cardinality(roles) > 0 AND (auth.is_delegated() OR NOT auth.has_role(VARIADIC roles)) THEN
+    ELSIF cardinality(roles) > 0 AND (auth.is_delegated() OR auth.client_id() <> caller::text
+        OR NOT auth.has_role(VARIADIC roles)) THEN
         PERFORM auth.raise_error('role_required', array_to_string(roles, ' or '));
     END IF;
     RETURN caller;

@@ -48,3 +48,13 @@ END;
 COMMENT ON FUNCTION auth.actor_email() IS
 'The email of auth.actor() as auth.users has it now. NULL when the caller acts for itself; 28000 '
 'when the token is dead.';
+
+CREATE OR REPLACE FUNCTION auth.client_id() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT auth.jwt()->>'client_id';
+END;
+COMMENT ON FUNCTION auth.client_id() IS
+'Who got the caller''s token at /oauth/token: for a service account its own id, for an agent that '
+'acts for somebody the agent''s, for an application that a person let in what it is registered as '
+'(auth.register_client()). NULL for other tokens; 28000 when the token is dead.';

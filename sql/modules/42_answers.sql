@@ -42,6 +42,9 @@ BEGIN
         RETURN auth.refusal(401, 'unauthenticated', 'Authentication required');
     ELSIF auth.is_delegated() THEN
         RETURN auth.refusal(403, 'delegated', 'An agent that acts for somebody may not do this');
+    ELSIF auth.client_id() <> auth.uid()::text THEN
+        RETURN auth.refusal(403, 'application', 'An application that somebody let in may not do '
+            'this');
     ELSIF cardinality(roles) > 0 AND NOT auth.has_role(VARIADIC roles) THEN
         RETURN auth.refusal(403, 'forbidden', 'Insufficient role');
     END IF;
@@ -50,6 +53,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.refusal_of_caller(text[]) IS
 'Internal: NULL when the caller has a live token and one of these app roles (none named: any will '
-'do), else 401 or 403, also for an agent that acts for somebody. The project key service_role '
+'do), else 401 or 403, also for an agent that acts for somebody and for an application that a '
+'person let in. The project key service_role '
 'counts as ADMIN where app roles are named, and '
 'is no principal: 401 where none is. 28000 when the token is dead.';

@@ -102,3 +102,9 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'pg_pri
 COMMENT ON FUNCTION auth.pem_to_jwk(text) IS
 'A PEM key (SPKI, PKCS#8, PKCS#1 or SEC1, without a passphrase) as a JWK: private when the PEM is. '
 '22023 names what is wrong with it.';
+
+CREATE OR REPLACE FUNCTION auth.signature_algorithms() RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_signature_algorithms';
+COMMENT ON FUNCTION auth.signature_algorithms() IS
+'Internal: what a token of somebody else may be signed by: every algorithm there is but the '
+'symmetric ones.';

@@ -16,13 +16,20 @@ BEGIN
         PERFORM auth.log_event(jsonb_build_object('event', 'auth.delegation.failure', 'userId',
             whose.id, 'reason', reason, 'metadata', told || jsonb_strip_nulls(
                 jsonb_build_object('ip', (auth.request_context()).ip))));
+        IF auth.is_agent(agent.kind, agent.email) THEN
+            INSERT INTO auth.incidents (kind, user_id, email, reason, metadata, created_at,
+                resolved_at)
+            SELECT 'delegation_failure', agent.id, agent.email, refuse_delegation.reason, told, t, t
+            FROM clock_timestamp() AS t;
+        END IF;
     END IF;
     -- RFC 8693, section 2.2.2
     RETURN auth.oauth_error(400, 'invalid_request', 'The exchange is not allowed', reason);
 END
 $$;
 COMMENT ON FUNCTION auth.refuse_delegation(auth.users, auth.users, text) IS
-'Internal: counts, audits and logs a refused token exchange; the entry names both.';
+'Internal: counts, audits and logs a refused token exchange; the entry names both, and is an '
+'incident for the next health scan.';
 
 CREATE OR REPLACE FUNCTION auth.shown_session(token text, OUT claims jsonb,
     OUT session auth.sessions, OUT principal auth.users) RETURNS record

@@ -195,6 +195,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     token_exchange constant text := 'urn:ietf:params:oauth:grant-type:token-exchange';
     jwt_bearer constant text := 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+    device_code constant text := 'urn:ietf:params:oauth:grant-type:device_code';
     grant_type text := request->>'grant_type';
     client record;
     scopes text[];
@@ -204,7 +205,7 @@ BEGIN
     IF grant_type IS NULL THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'grant_type is missing');
     ELSIF grant_type NOT IN ('client_credentials', 'refresh_token', jwt_bearer,
-        token_exchange) THEN
+        token_exchange, device_code) THEN
         RETURN auth.oauth_error(400, 'unsupported_grant_type', 'This grant_type is not offered');
     ELSIF grant_type = jwt_bearer AND NOT request ? 'assertion' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'assertion is missing');
@@ -218,6 +219,8 @@ BEGIN
         RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
     ELSIF grant_type = token_exchange THEN
         RETURN auth.grant_token_exchange(request, (client.principal).id, context);
+    ELSIF grant_type = device_code THEN
+        RETURN auth.grant_device_code(request, (client.principal).id, context);
     ELSIF grant_type = jwt_bearer THEN
         RETURN auth.grant_jwt_bearer(request, (client.principal).id, context);
     ELSIF (client.principal).id IS NULL THEN
@@ -248,8 +251,9 @@ COMMENT ON FUNCTION auth.oauth_token(jsonb, text, text, jsonb) IS
 'a context as for auth.sign_in(). grant_type client_credentials (for service accounts, see '
 'auth.create_client_secret() and auth.register_client_keys()), refresh_token, jwt-bearer of RFC '
 '7523 '
-'(for tokens of trusted issuers, auth.trust_issuer()), or token-exchange of RFC 8693 (for agents '
-'that act for a person, auth.delegate()). 200 with access_token, token_type, expires_in, '
+'(for tokens of trusted issuers, auth.trust_issuer()), token-exchange of RFC 8693 (for agents '
+'that act for a person, auth.delegate()), or device_code of RFC 8628 (for applications that a '
+'person lets in, auth.register_client()). 200 with access_token, token_type, expires_in, '
 'scope, refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). '
 'Call it in a transaction of its own: a rollback takes back the audit entry and the counter of a '
 'refusal.';

@@ -119,6 +119,7 @@ DECLARE
     client record;
     seen record;
     session auth.sessions;
+    named constant text := request->>'client_id';
 BEGIN
     PERFORM auth.set_request_context(context);
     client := auth.authenticate_client(request, basic_id, basic_secret);
@@ -143,7 +144,9 @@ BEGIN
         AND (client.principal).id <> ALL (coalesce(session.depends_on, '{}')) THEN
         RETURN auth.oauth_error(400, 'invalid_grant', 'The token is not the client''s',
             'another-client');
-    ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' THEN
+    ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' AND NOT EXISTS (
+        SELECT FROM auth.public_clients c WHERE c.client_id = named
+            AND c.id = ANY (session.depends_on)) THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;
     PERFORM auth.end_shown_session(session);
@@ -153,7 +156,8 @@ $$;
 COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
 'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows '
 'it; '
-'of a token that a client got with a secret, for that client. From the next statement on every '
+'of a token that a client got with a secret, for that client, and of one that an application got '
+'by a device code, for who names it in client_id. From the next statement on every '
 'token of the session is refused everywhere. 200 also for a token that is dead or unknown.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT '')
@@ -161,13 +165,12 @@ CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT 
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     issuer text := current_setting('pg_principal.issuer');
-    origin text := substring(issuer FROM '^https?://[^/?#[:space:]]+');
+    origin text := auth.issuer_origin();
     methods jsonb := '["client_secret_basic", "client_secret_post", "private_key_jwt"]';
-    algs jsonb := '["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
-        "EdDSA"]';
+    algs jsonb := auth.signature_algorithms();
     told jsonb;
 BEGIN
-    IF origin IS NULL OR issuer ~ '[?#[:space:]]' OR path IS DISTINCT FROM
+    IF origin IS NULL OR path IS DISTINCT FROM
         (CASE document WHEN 'oauth-protected-resource' THEN '/api'
             ELSE rtrim(substr(issuer, length(origin) + 1), '/') END) THEN
         RETURN auth.refusal(404, 'no-such-issuer', 'pg_principal.issuer is not this URL');
@@ -183,13 +186,15 @@ BEGIN
         'introspection_endpoint', origin || '/oauth/introspect',
         'introspection_endpoint_auth_methods_supported', methods,
         'introspection_endpoint_auth_signing_alg_values_supported', algs,
+        'device_authorization_endpoint', origin || '/oauth/device_authorization',
         'revocation_endpoint', origin || '/oauth/revoke',
         'revocation_endpoint_auth_methods_supported', methods || '["none"]',
         'revocation_endpoint_auth_signing_alg_values_supported', algs,
         'jwks_uri', origin || '/.well-known/jwks.json', 'response_types_supported', '[]'::jsonb,
         'grant_types_supported', '["client_credentials", "refresh_token",
             "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            "urn:ietf:params:oauth:grant-type:token-exchange"]'::jsonb);
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+            "urn:ietf:params:oauth:grant-type:device_code"]'::jsonb);
     IF document = 'openid-configuration' THEN
         told := told || jsonb_build_object('subject_types_supported', '["public"]'::jsonb,
             'id_token_signing_alg_values_supported', coalesce((SELECT jsonb_agg(DISTINCT k.alg)

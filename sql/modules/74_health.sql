@@ -130,7 +130,8 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT jsonb_build_object(
         'event', CASE (incident_line.i).kind WHEN 'refresh_failure'
-            THEN 'agent.refresh.failure.detected'
+            THEN 'agent.refresh.failure.detected' WHEN 'delegation_failure'
+            THEN 'agent.delegation.failure.detected'
             ELSE 'agent.' || (incident_line.i).kind || '.detected' END,
         'scheduleId', incident_line.schedule_id, 'userId', (incident_line.i).user_id, 'email',
         (incident_line.i).email,
@@ -149,6 +150,7 @@ DECLARE
     use_is_known boolean := auth.token_use_is_known();
     at_time timestamptz := clock_timestamp();
     failures bigint;
+    event record;
 BEGIN
     -- What somebody is just ending is passed over: waiting for it could be waiting in a circle.
     WITH used AS MATERIALIZED (
@@ -160,19 +162,25 @@ BEGIN
     UPDATE auth.sessions s SET last_used_at = greatest(s.last_used_at, f.used_at) FROM free f
         WHERE s.id = f.id;
 
-    RETURN QUERY
-    WITH taken AS (
-        SELECT i.id FROM auth.incidents i WHERE i.detected_at IS NULL FOR UPDATE SKIP LOCKED
-    ), detected AS (
-        UPDATE auth.incidents i SET detected_at = at_time FROM taken t WHERE i.id = t.id RETURNING i
-    )
-    SELECT auth.incident_line(schedule_id, d.i), (d.i).id, (d.i).kind, (d.i).user_id, (d.i).email,
-        (d.i).reason, (d.i).metadata, (d.i).created_at
-    FROM detected d ORDER BY (d.i).created_at, (d.i).id;
-    GET DIAGNOSTICS failures = ROW_COUNT;
-    IF failures > 0 THEN
-        PERFORM auth.count_up('agent.refresh.failures', '', failures);
-    END IF;
+    FOR event IN SELECT * FROM (VALUES ('refresh_failure', 'agent.refresh.failures'),
+        ('delegation_failure', 'agent.delegation.failures')) AS e (kind, counter)
+    LOOP
+        RETURN QUERY
+        WITH taken AS (
+            SELECT i.id FROM auth.incidents i WHERE i.detected_at IS NULL AND i.kind = event.kind
+            FOR UPDATE SKIP LOCKED
+        ), detected AS (
+            UPDATE auth.incidents i SET detected_at = at_time FROM taken t WHERE i.id = t.id
+            RETURNING i
+        )
+        SELECT auth.incident_line(schedule_id, d.i), (d.i).id, (d.i).kind, (d.i).user_id,
+            (d.i).email, (d.i).reason, (d.i).metadata, (d.i).created_at
+        FROM detected d ORDER BY (d.i).created_at, (d.i).id;
+        GET DIAGNOSTICS failures = ROW_COUNT;
+        IF failures > 0 THEN
+            PERFORM auth.count_up(event.counter, '', failures);
+        END IF;
+    END LOOP;
 
     RETURN QUERY
     WITH findings AS MATERIALIZED (
@@ -216,9 +224,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.collect_incidents(text) IS
-'Internal: what the health scan has to tell, each once: refused refreshes not yet reported, in '
-'whatever order they were committed, and findings that were not open before. Findings that no '
-'longer hold are resolved.';
+'Internal: what the health scan has to tell, each once: refused refreshes and delegations not yet '
+'reported, in whatever order they were committed, and findings that were not open before. Findings '
+'that no longer hold are resolved.';
 
 CREATE OR REPLACE FUNCTION auth.scan_agent_health(
     schedule_id text DEFAULT NULL, OUT id uuid, OUT kind text, OUT user_id uuid, OUT email text,
@@ -230,8 +238,8 @@ AS 'MODULE_PATHNAME', 'pg_principal_scan_agent_health';
 COMMENT ON FUNCTION auth.scan_agent_health(text) IS
 'Reports the incidents of agents since the last scan, each exactly once however often or '
 'concurrently it runs: a row, a line of JSON at WARNING in the server log, not sent to the client '
-'(agent.refresh.failure.detected, ...), the counter agent.refresh.failures, the gauges '
-'agent.findings. schedule_id goes into the lines.';
+'(agent.refresh.failure.detected, ...), the counters agent.refresh.failures and '
+'agent.delegation.failures, the gauges agent.findings. schedule_id goes into the lines.';
 
 CREATE OR REPLACE FUNCTION auth.agent_health(
     OUT email text, OUT app_role text, OUT banned boolean, OUT issued_tokens bigint,

@@ -54,7 +54,8 @@ BEGIN
     auth.health_status(), auth.key_states(), auth.audit_status(), auth.check_audit(),
     auth.list_connections(), auth.end_connection(integer),
     auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(),
-    auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb), auth.my_delegations()
+    auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb), auth.my_delegations(),
+    auth.client_id(), auth.show_device(text, jsonb), auth.decide_device(text, boolean, jsonb)
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and
             -- counters by a rollback, and name any address.
@@ -63,7 +64,9 @@ BEGIN
     auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text),
     auth.oauth_token(jsonb, text, text, jsonb), auth.oauth_introspect(jsonb, text, text, text, jsonb),
     auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text),
-    auth.next_key_fetch(), auth.end_key_fetch(uuid, text, jsonb)
+    auth.next_key_fetch(), auth.end_key_fetch(uuid, text, jsonb),
+    auth.oauth_device_authorization(jsonb, text, text, jsonb),
+    auth.open_device_page(jsonb, text, jsonb), auth.close_device_page(text, text, jsonb)
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$
@@ -72,6 +75,7 @@ BEGIN
     auth.adopt_key(text, timestamptz, text),
     auth.create_client_secret(text, text, text), auth.set_client_scopes(text, text[]), auth.list_clients(),
     auth.list_client_secrets(text), auth.revoke_client_secret(uuid, text),
+    auth.register_client(text, text, text[], text), auth.unregister_client(text), auth.list_public_clients(),
     auth.register_client_keys(text, jsonb), auth.list_client_keys(text),
     auth.trust_issuer(text, text[], jsonb, text, text[], text, text[], boolean), auth.distrust_issuer(text), auth.store_issuer_keys(text, jsonb),
     auth.start_key_fetch(text),

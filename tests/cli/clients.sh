@@ -29,3 +29,13 @@ is "once" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no client secret $id"
 is "another, for a script" "$("$PG_PRINCIPAL" clients create-secret --email $agent --output token | grep -cE '^pgps_')" 1
 is "no scopes any more" "$("$PG_PRINCIPAL" clients scopes --email $agent && "$PG_PRINCIPAL" clients list --output json | jq -c '.[0].scopes')" "set the scopes of $agent
 []"
+
+is "no applications" "$("$PG_PRINCIPAL" clients registered) $("$PG_PRINCIPAL" clients registered --output json)" "no applications []"
+is "register" "$("$PG_PRINCIPAL" clients register psql --name 'psql on a laptop' --scope database --ttl 8h)" "registered psql"
+is "registered" "$("$PG_PRINCIPAL" clients registered --output json | jq -c 'map(del(.createdAt))')" '[{"clientId":"psql","name":"psql on a laptop","scopes":["database"],"tokenTtl":28800,"liveTokens":0}]'
+like "as a table" "$("$PG_PRINCIPAL" clients registered)" '^CLIENT +NAME +TOKEN TTL +LIVE TOKENS +CREATED +SCOPES\spsql +psql on a laptop +28800 +0 +[0-9T:Z-]+ +database$'
+"$PG_PRINCIPAL" clients register 'a b' >"$work/out" 2>"$work/err"
+is "a client id with a space" "$?|$(head -n 1 "$work/err")" '1|pg_principal: malformed client id "a b"'
+is "unregister" "$("$PG_PRINCIPAL" clients unregister psql)" "unregistered psql"
+"$PG_PRINCIPAL" clients unregister psql >"$work/out" 2>"$work/err"
+is "which is one no more" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no application psql"

@@ -1,8 +1,10 @@
 """/oauth and its metadata: raw requests, and the clients oauth4webapi and openid-client from npm, unchanged."""
 
 import base64
+import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import urllib.parse
@@ -136,6 +138,9 @@ def metadata():
                   (200, issuer, f"http://127.0.0.1:{port}/oauth/token"))
             equal("another's has none", get(server, "/.well-known/oauth-authorization-server/x").status, 404)
             equal("who issues tokens for /api", get(server, "/.well-known/oauth-protected-resource/api").json["authorization_servers"], [issuer])
+            url = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/api"
+            equal("which a refusal there points to", [api.call(server, "GET", "/api/users/me", token=t).headers["www-authenticate"] for t in (None, "x")],
+                  [f'Bearer resource_metadata="{url}"', f'Bearer error="invalid_token", resource_metadata="{url}"'])
             equal("nor for anything else", get(server, "/.well-known/oauth-protected-resource/x").status, 404)
             equal("OpenID Connect Discovery at the root", get(server, "/.well-known/openid-configuration").status, 404 if path else 200)
     sql("ALTER ROLE web RESET pg_principal.issuer")
@@ -164,6 +169,67 @@ class OpenConnection:
         self.psql.wait(30)
 
 
+def device():
+    """The device grant and its page, without a browser's help."""
+    person, port = account(), free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    sql("SELECT auth.register_client('psql', :'name', '{database}')", name='<b>"psql"</b> & co')
+    sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
+    grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": "psql"}
+    with Server(*FAST, "--listen", f"127.0.0.1:{port}") as server:
+        begun = post(server, "/oauth/device_authorization", {"client_id": "psql", "scope": "database"}).json
+        equal("a device begins", (begun["verification_uri"], begun["interval"]), (f"{issuer}/oauth/device", 5))
+        equal("an unknown one does not", error(post(server, "/oauth/device_authorization", {"client_id": "x"})), (401, "invalid_client"))
+        equal("nor with parameters in the query", error(post(server, "/oauth/device_authorization?client_id=psql", {})), (400, "invalid_request"))
+        equal("pending", error(post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]})), (400, "authorization_pending"))
+
+        status, given, page = ask(port, "/oauth/device?user_code=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+        equal("the page", (status, given["content-type"], given["cache-control"], "set-cookie" in given), (200, "text/html; charset=utf-8", "no-store", False))
+        ok("its policy lets nothing in but its own style", "default-src 'none'; style-src 'sha256-" in given["content-security-policy"] and "unsafe" not in given["content-security-policy"]
+           and "frame-ancestors 'none'" in given["content-security-policy"] and "form-action 'self'" in given["content-security-policy"], given)
+        style = re.search("<style>(.*)</style>", page, re.S)[1]
+        ok("whose hash is right", base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in given["content-security-policy"])
+        ok("what the address says is text", "<script" not in page and "&quot;&gt;&lt;script&gt;" in page, page)
+        equal("a query that cannot be read is none", ask(port, "/oauth/device?user_code=%zz")[0], 200)
+
+        def form(path, fields, *headers):
+            body = fields if isinstance(fields, bytes) else urllib.parse.urlencode(fields).encode()
+            return ask(port, path, "POST", ["Content-Type: application/x-www-form-urlencoded", *headers], body)
+        who = {"user_code": begun["user_code"], "email": person["email"], "password": PASSWORD}
+        status, given, page = form("/oauth/device", {**who, "password": "wrong", "email": '"><i>'})
+        equal("a wrong password", (status, "Invalid credentials" in page, "&quot;&gt;&lt;i&gt;" in page, "www-authenticate" in given), (401, True, True, False))
+        status, _, page = form("/oauth/device", {**who, "user_code": "BCDF-GHJK"})
+        equal("a wrong code", (status, "unknown, used, or has expired" in page), (404, True))
+        equal("from another site", form("/oauth/device", who, "Origin: https://evil.example.com")[0], 403)
+        equal("from nowhere", form("/oauth/device", who, "Origin: null")[0], 403)
+        for name, body in {"a broken escape": b"user_code=%zz", "nothing": b"", "a NUL": b"email=%00"}.items():
+            status, _, page = form("/oauth/device", body)
+            ok(f"a form with {name}", status in (400, 401) and page.startswith("<!doctype html>"), (status, page))
+        status, _, page = form("/oauth/device", who, f"Origin: {issuer}")
+        ok("who has signed in sees who asks", status == 200 and "&lt;b&gt;&quot;psql&quot;&lt;/b&gt; &amp; co" in page and "<code>database</code>" in page and person["email"] in page and "127.0.0.1" in page, page)
+        hidden = dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">', page))
+        equal("a decision without what was in the page", form("/oauth/device/decision", {"user_code": begun["user_code"], "decision": "approve"})[0], 401)
+        equal("with another token", form("/oauth/device/decision", {**hidden, "token": "x", "decision": "approve"})[0], 401)
+        equal("still pending", error(post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]}))[1], "slow_down")
+        status, _, page = form("/oauth/device/decision", {**hidden, "decision": "approve"})
+        equal("the decision", (status, "The device is in" in page), (200, True))
+        status, _, page = form("/oauth/device/decision", {**hidden, "decision": "approve"})
+        equal("the page is over", (status, "Begin again" in page), (401, True))
+        got = post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]})
+        equal("the token", (got.status, got.json["scope"], got.json["token_type"]), (200, "database", "Bearer"))
+        me = api.call(server, "GET", "/api/users/me", token=got.json["access_token"])
+        equal("is the person's", me.json["user"]["id"], person["id"])
+        equal("and cannot touch the account", api.call(server, "PATCH", "/api/users/me", {"firstName": "x"}, token=got.json["access_token"]).status, 403)
+        equal("revoked by the application", post(server, "/oauth/revoke", {"token": got.json["access_token"], "client_id": "psql"}).status, 200)
+        equal("it is dead", api.call(server, "GET", "/api/users/me", token=got.json["access_token"]).status, 401)
+        status, given, page = ask(port, "/oauth/device", "DELETE")
+        equal("what the server refuses is a page, too", (status, given["content-type"]), (405, "text/html; charset=utf-8"))
+    sql("ALTER ROLE web RESET pg_principal.issuer")
+    with Server("--rate-limit", "1", "--rate-burst", "1") as server:
+        got = [ask(server.port, "/oauth/device", "POST", ["Content-Type: application/x-www-form-urlencoded"], b"email=x") for _ in range(4)]
+        ok("who tries too often", got[-1][0] == 429 and got[-1][2].startswith("<!doctype html>") and int(got[-1][1]["retry-after"]) >= 1, got[-1])
+
+
 def clients():
     installed = subprocess.run(["tests/harness/npm.sh", "interop"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if installed.returncode == 77:
@@ -180,9 +246,10 @@ def clients():
         refresh = api.sign_in(server, person["email"], PASSWORD)["tokens"]["refreshToken"]
         token = api.token_of(server, person["email"])
         sql("SELECT auth.delegate(:'person', :'agent', '1d', '{read}')", person=person["email"], agent=bot["email"])
+        sql("SELECT auth.register_client('tv', 'The screen', '{read}')")
         node = subprocess.Popen(["node", "tests/interop/oauth.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={
             **os.environ, "OAUTH_ISSUER": issuer, "OAUTH_CLIENT_ID": bot["id"], "OAUTH_CLIENT_SECRET": bot["secret"], "OAUTH_REFRESH_TOKEN": refresh,
-            "OAUTH_PERSON_TOKEN": token})
+            "OAUTH_PERSON_TOKEN": token, "OAUTH_EMAIL": person["email"], "OAUTH_PASSWORD": PASSWORD})
         bound = []
         for line in node.stdout:
             word, _, rest = line.partition(" ")
@@ -210,9 +277,9 @@ def clients():
             refused = connection.ask("SELECT auth.email()")
             ok("SQL: revoked by its client, it is refused at the next statement", "token refused" in refused and "session revoked" in refused, refused)
             connection.close()
-        equal("so many were tried", len(bound), 5)
+        equal("so many were tried", len(bound), 6)
     sql("ALTER ROLE web RESET pg_principal.issuer")
     sql("ALTER ROLE postgres RESET pg_principal.issuer")
 
 
-main(raw, metadata, clients)
+main(raw, metadata, device, clients)

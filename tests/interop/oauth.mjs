@@ -1,5 +1,5 @@
 // What two OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
-// OAUTH_PERSON_TOKEN of a person who lets the client act for her. Prints a line for each check. It waits for a line after
+// OAUTH_PERSON_TOKEN of a person who lets the client act for her, OAUTH_EMAIL and OAUTH_PASSWORD hers. Prints a line for each check. It waits for a line after
 // "bind TOKEN", before it revokes that token, and after "register JWKS" and "trust JWKS" for what it asks for.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -15,7 +15,8 @@ const entry = (name) => import(pathToFileURL(folder + name + '/' + require(folde
 const oauth = await entry('oauth4webapi'), openid = await entry('openid-client');
 const jose = require('jose');
 
-const { OAUTH_ISSUER, OAUTH_CLIENT_ID: id, OAUTH_CLIENT_SECRET: secret, OAUTH_REFRESH_TOKEN: refresh, OAUTH_PERSON_TOKEN: person } = process.env;
+const { OAUTH_ISSUER, OAUTH_CLIENT_ID: id, OAUTH_CLIENT_SECRET: secret, OAUTH_REFRESH_TOKEN: refresh, OAUTH_PERSON_TOKEN: person, OAUTH_EMAIL: email,
+    OAUTH_PASSWORD: password } = process.env;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const issuer = new URL(OAUTH_ISSUER), insecure = { [oauth.allowInsecureRequests]: true };
 
@@ -85,6 +86,47 @@ async function withoutSecrets() {
     await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, signed, agents.access_token, insecure));
 }
 
+// A browser without JavaScript: what the form has, what a person types, and the button.
+async function decide(uri, decision) {
+    const post = async (html, more) => {
+        const fields = Object.fromEntries([...html.matchAll(/<input[^>]*name="([^"]+)"[^>]*>/g)].map(([tag, name]) => [name, /value="([^"]*)"/.exec(tag)?.[1] ?? '']));
+        const answer = await fetch(new URL(/action="([^"]+)"/.exec(html)[1], uri),
+            { method: 'POST', headers: { Origin: issuer.origin }, body: new URLSearchParams({ ...fields, ...more }) });
+        return answer.text();
+    };
+    const shown = await post(await (await fetch(uri)).text(), { email, password });
+    return [shown, await post(shown, { decision })];
+}
+
+// An application without a secret, as psql is.
+async function devices() {
+    const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure)), tv = { client_id: 'tv' };
+    const begin = async (parameters) => oauth.processDeviceAuthorizationResponse(as, tv, await oauth.deviceAuthorizationRequest(as, tv, oauth.None(), parameters, insecure));
+    const poll = async (code) => oauth.processDeviceCodeResponse(as, tv, await oauth.deviceCodeGrantRequest(as, tv, oauth.None(), code, insecure));
+    const begun = await begin({ scope: 'read admin' });
+    equal('oauth4webapi: a device code', [begun.verification_uri, begun.expires_in, begun.interval], [`${OAUTH_ISSUER}/oauth/device`, 600, 5]);
+    await refused('oauth4webapi: nobody has decided', () => poll(begun.device_code), [400, 'authorization_pending']);
+    await refused('oauth4webapi: too soon', () => poll(begun.device_code), [400, 'slow_down']);
+    const [shown, last] = await decide(begun.verification_uri_complete, 'approve');
+    ok('the page says who asks for what', ['The screen', 'tv', 'read', email, begun.user_code].every((text) => shown.includes(text)) && !shown.includes('admin'), shown);
+    ok('and that it is done', last.includes('The device is in'), last);
+    const got = await poll(begun.device_code);
+    const claims = await oauth.validateJwtAccessToken(as, new Request(`${OAUTH_ISSUER}/api`, { headers: { Authorization: `Bearer ${got.access_token}` } }), 'authenticated', insecure);
+    equal('oauth4webapi: the token is the person\'s', [got.scope, claims.client_id, claims.sub === jose.decodeJwt(person).sub], ['read', 'tv', true]);
+    await refused('oauth4webapi: once', () => poll(begun.device_code), [400, 'invalid_grant']);
+    await bind(got.access_token);
+    await oauth.processRevocationResponse(await oauth.revocationRequest(as, tv, oauth.None(), got.access_token, insecure));
+    const denied = await begin({});
+    await decide(denied.verification_uri_complete, 'deny');
+    await refused('oauth4webapi: denied', () => poll(denied.device_code), [400, 'access_denied']);
+
+    const config = await openid.discovery(issuer, 'tv', undefined, openid.None(), { execute: [openid.allowInsecureRequests] });
+    const asked = await openid.initiateDeviceAuthorization(config, { scope: 'read' });
+    const polling = openid.pollDeviceAuthorizationGrant(config, asked);
+    await decide(asked.verification_uri_complete, 'approve');
+    equal('openid-client: polls until it has the token', (await polling).scope, 'read');
+}
+
 async function oauth4webapi() {
     const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }));
     equal('oauth4webapi: the endpoints', [as.token_endpoint, as.introspection_endpoint, as.revocation_endpoint],
@@ -146,4 +188,5 @@ async function openidClient() {
 await oauth4webapi();
 await withoutSecrets();
 await openidClient();
+await devices();
 process.exit(0);

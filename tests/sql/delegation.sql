@@ -140,6 +140,12 @@ SELECT (auth.my_delegations()).status AS nobody, (auth.delegate_to('third-agent@
 SELECT subject, actor_email, changes->'token'->>'current' AS token, metadata->>'onBehalfOf' AS on_behalf_of, metadata->>'actor' AS actor, metadata->'scopes' AS scopes FROM auth.audit_log WHERE metadata->>'grant' = 'token-exchange' ORDER BY created_at LIMIT 1;
 SELECT subject, reason, metadata->>'onBehalfOf' AS on_behalf_of, metadata->>'actor' AS actor FROM auth.audit_log WHERE changes->'delegation'->>'current' = 'refused' ORDER BY created_at LIMIT 3;
 SELECT label, value FROM auth.read_metrics() WHERE name = 'auth.delegation.failures' ORDER BY label;
+-- the health report has those of proven agents, each once, and they are no open findings
+SELECT kind, email, reason, metadata, count(*) FROM auth.scan_agent_health() WHERE kind = 'delegation_failure' GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4::text COLLATE "C";
+SELECT count(*) AS again FROM auth.scan_agent_health() WHERE kind = 'delegation_failure';
+SELECT bool_and(resolved_at IS NOT NULL AND detected_at IS NOT NULL) AS over FROM auth.list_incidents() WHERE kind = 'delegation_failure';
+SELECT findings FROM auth.agent_health() WHERE email = 'kata-agent-team@example.com';
+SELECT m.value = (SELECT count(*) FROM auth.list_incidents() WHERE kind = 'delegation_failure') AS counted FROM auth.read_metrics() AS m WHERE m.name = 'agent.delegation.failures';
 SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read}') IS NOT NULL AS granted;
 SELECT pg_temp.token(:'person', auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}')) AS one \gset
 SELECT auth.authenticate(:'one', false)->>'email' AS email;

@@ -56,6 +56,7 @@ jwk=$(sql before "SELECT auth.generate_jwk('ES256')")
 sql before "SELECT auth.register_client_keys('etl@example.com', jsonb_build_object('keys', jsonb_build_array('$jwk'::jsonb)))" \
     "SELECT auth.trust_issuer('https://issuer', '{us}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk('$jwk'))))" \
     "SELECT auth.delegate('old@example.com', 'etl@example.com')" \
+    "SELECT auth.register_client('psql')" "SET pg_principal.issuer = 'https://id.example.com'" "SELECT (auth.oauth_device_authorization('{\"client_id\": \"psql\"}')).status" "RESET pg_principal.issuer" \
     "SELECT auth.map_claims('https://issuer', 'etl@example.com', '{\"job\": \"1\"}')" >/dev/null
 assertion=$(sql before "SELECT auth.jwt_sign(jsonb_build_object('iss', 'https://issuer', 'aud', 'us', 'job', '1', 'jti', 'a', 'exp', floor(extract(epoch FROM now())) + 3000), '$jwk')")
 exchange() { # DATABASE: the token of an issuer, which is good once
@@ -65,7 +66,7 @@ is "before: an issuer's token is exchanged" "$(exchange before)" exchanged
 sql before "SELECT auth.allow_login('authenticated', kind => 'service_account')" "SELECT auth.audit_prune('1 microsecond', 2)" "SELECT auth.audit_seal()" >/dev/null
 is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$seal')")" ""
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets client_keys used_assertions trusted_issuers issuer_rules delegations'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets client_keys used_assertions trusted_issuers issuer_rules delegations public_clients device_codes'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do

@@ -24,6 +24,7 @@ fixture_use before
 sql before "SELECT auth.allow_login('app', 'service_account')" "SELECT auth.create_client_secret('agent@example.com')" \
     "SELECT auth.register_client_keys('agent@example.com', jsonb_build_object('keys', jsonb_build_array(auth.generate_jwk('ES256'))))" \
     "SELECT auth.trust_issuer('https://issuer', '{us}', jwks_url => 'https://issuer/keys')" "SELECT auth.map_claims('https://issuer', 'agent@example.com', '{\"job\": \"1\"}')" \
+    "SELECT auth.register_client('psql')" "SET pg_principal.issuer = 'https://id.example.com'" "SELECT (auth.oauth_device_authorization('{\"client_id\": \"psql\"}')).status" "RESET pg_principal.issuer" \
     "SELECT auth.delegate('ann@example.com', 'agent@example.com')" "SELECT auth.use_assertion('https://issuer', 'a', now() + interval '1 hour')" >/dev/null
 fixture_rows before >"$work/rows"
 is "no table is empty" "$(grep ': 0$' "$work/rows")" ""

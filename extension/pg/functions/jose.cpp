@@ -152,3 +152,14 @@ SQL_FUNCTION(pem_to_jwk) {
     const Key key = parse_pem(text_argument(fcinfo, 0));
     return key.is_private() ? to_jsonb(private_jwk(key).view()) : to_jsonb(public_jwk(key));
 }
+
+// Those that tokens of others may be signed with: all of the table but the symmetric ones.
+SQL_FUNCTION(signature_algorithms) {
+    std::string names;
+    for (std::size_t i = 0; i < alg_count; ++i) {
+        const auto alg = static_cast<Alg>(i);
+        if (alg_kty(alg) != Kty::oct)
+            names += (names.empty() ? "[\"" : ",\"") + std::string(alg_name(alg)) + '"';
+    }
+    return to_jsonb(names + ']');
+}

@@ -2,6 +2,7 @@
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/base/error.hpp"
+#include "core/principals/device_code.hpp"
 #include "core/principals/refresh_token.hpp"
 #include "pg/keys/keyring.hpp"
 #include "pg/bridge/uuid.hpp"
@@ -34,6 +35,27 @@ SQL_FUNCTION(make_client_secret) {
     Datum values[2] = {text_datum(std::move(secret)), PointerGetDatum(to_bytes(hash))};
     bool nulls[2] = {false, false};
     return record_result(fcinfo, values, nulls);
+}
+
+// device_code, hash, user_code, user_code_hash
+SQL_FUNCTION(make_device_code) {
+    std::string random = random_bytes(32);
+    const WipeOnExit guard_random(random);
+    std::string device_code = "pgpd_";
+    base64url_append(device_code, random);
+    std::string user_code = make_user_code([](std::size_t size) { return random_bytes(size); });
+    const std::string hash = sha256(device_code), user_hash = sha256(*read_user_code(user_code));
+    Datum values[4] = {text_datum(std::move(device_code)), PointerGetDatum(to_bytes(hash)),
+                       text_datum(std::move(user_code)), PointerGetDatum(to_bytes(user_hash))};
+    bool nulls[4] = {};
+    return record_result(fcinfo, values, nulls);
+}
+
+SQL_FUNCTION(hash_user_code) {
+    const std::optional<std::string> letters = read_user_code(bytes_argument(fcinfo, 0));
+    if (!letters)
+        PG_RETURN_NULL();
+    return PointerGetDatum(to_bytes(sha256(*letters)));
 }
 
 // token, hash

@@ -1,0 +1,126 @@
+#include "oauth/device.hpp"
+
+#include "core/json/writer.hpp"
+#include "oauth/device_page.hpp"
+#include "oauth/form.hpp"
+
+namespace pg_principal::oauth {
+
+using namespace http;
+using api::Backend;
+using db::Param;
+using db::Statement;
+
+namespace {
+
+const Statement authorize{
+    PG_PRINCIPAL_CALL("auth.oauth_device_authorization($1::jsonb, $2, $3, $4::jsonb)")};
+const Statement open_page{PG_PRINCIPAL_CALL("auth.open_device_page($1::jsonb, $2, $3::jsonb)")};
+const Statement close_page{PG_PRINCIPAL_CALL_AS_SELF("auth.close_device_page($2, $3, $4::jsonb)")};
+
+Response post_authorization(const Backend &backend, const Request &request) {
+    const Form form(request);
+    Response response =
+        backend.as_stranger(request, authorize, {form.fields, form.client_id, form.secret});
+    if (response.status == 401)
+        challenge(request, response);
+    return response;
+}
+
+std::string value_of(const http::Form &form, std::string_view name) {
+    return form.get(name).value_or("");
+}
+
+Response get_page(const Backend &, const Request &request) {
+    const auto query = http::Form::parse(request.query);
+    return sign_in_page(200, query ? value_of(*query, "user_code") : std::string(), {}, {});
+}
+
+Response post_page(const Backend &backend, const Request &request) {
+    const auto form = http::Form::parse(request.body);
+    if (!form)
+        return sign_in_page(400, {}, {}, "The form is malformed");
+    const std::string code = value_of(*form, "user_code"), email = value_of(*form, "email");
+    std::string fields;
+    json::ObjectWriter object(fields);
+    object.text("user_code", code);
+    object.text("email", email);
+    object.text("password", value_of(*form, "password"));
+    object.end();
+    const Response told = backend.as_stranger(
+        request, open_page,
+        {fields,
+         request.has_header("Origin") ? Param(std::string(request.header("Origin"))) : Param()});
+    return told.status == 200 ? decision_page(told.body, code)
+                              : sign_in_page(told.status, code, email, message_of(told.body));
+}
+
+// Whoever sends the token has read it in the page that was made for who signed in.
+Response post_decision(const Backend &backend, const Request &request) {
+    const auto form = http::Form::parse(request.body);
+    if (!form)
+        return last_page(400, "The form is malformed");
+    const std::string decision = value_of(*form, "decision");
+    const Response told = backend.as_stranger(
+        request, close_page, {value_of(*form, "token"), value_of(*form, "user_code"), decision});
+    if (told.status != 200)
+        return last_page(told.status, told.status == 401 ? "This page has expired. Begin again."
+                                                         : message_of(told.body));
+    return last_page(200, decision == "approve"
+                              ? "The device is in. You can close this page."
+                              : "The device was refused. You can close this page.");
+}
+
+constexpr api::Row endpoint = {
+    "POST",
+    "/oauth/device_authorization",
+    Caller::anybody,
+    "Ask for a code that a person approves (RFC 8628)",
+    post_authorization,
+    R"({"type":"object","required":["device_code","user_code","verification_uri","expires_in"],
+        "properties":{"device_code":{"type":"string"},"user_code":{"type":"string"},
+        "verification_uri":{"type":"string"},"verification_uri_complete":{"type":"string"},
+        "expires_in":{"type":"integer"},"interval":{"type":"integer"}}})",
+    Budget::costly,
+    R"({"type":"object","required":["client_id"],"properties":{"client_id":{"type":"string"},
+        "scope":{"type":"string"}}})"};
+
+constexpr api::Row pages[] = {
+    {"GET", "/oauth/device", Caller::anybody, "The page where a person lets a device in", get_page,
+     "", api::unlimited, api::no_body, 200, api::no_other, R"({"user_code":{"type":"string"}})"},
+    {"POST", "/oauth/device", Caller::anybody, "Sign in on that page", post_page, "",
+     Budget::costly,
+     R"({"type":"object","required":["user_code","email","password"],"properties":{
+         "user_code":{"type":"string"},"email":{"type":"string"},
+         "password":{"type":"string","format":"password"}}})"},
+    {"POST", "/oauth/device/decision", Caller::anybody, "Let the device in, or not", post_decision,
+     "", Budget::costly,
+     R"({"type":"object","required":["user_code","token","decision"],"properties":{
+         "user_code":{"type":"string"},"token":{"type":"string"},
+         "decision":{"enum":["approve","deny"]}}})"},
+};
+
+} // namespace
+
+void add_device_routes(RouteTable &routes, const api::SharedBackend &backend) {
+    const auto add = [&](const api::Row &row, const char *response_type) {
+        Route route = api::route(row, [backend, act = row.act](const Request &request) {
+            return act(*backend, request);
+        });
+        route.error_schema = "OAuthError";
+        route.request_type = "application/x-www-form-urlencoded";
+        route.response_type = response_type;
+        route.asks_database = row.act != get_page;
+        routes.add(std::move(route));
+    };
+    add(endpoint, "application/json");
+    for (const api::Row &row : pages)
+        add(row, "text/html");
+}
+
+bool is_page(std::string_view path) {
+    return path.substr(0, page_path.size()) == page_path &&
+           (path.size() == page_path.size() || path[page_path.size()] == '/');
+}
+
+} // namespace pg_principal::oauth
