@@ -129,8 +129,8 @@ uninstall-frontend:
 	rm -f '$(DESTDIR)$(COMMAND_DIR)/pg_principal'
 	rm -rf '$(DESTDIR)$(CONSOLE_DIR)'
 
-include tests/harness/unit.mk
 include tests/harness/fuzz.mk
+include tests/harness/unit.mk
 include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
 include extension/pam/pam.mk

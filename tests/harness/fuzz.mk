@@ -1,8 +1,9 @@
-# One libFuzzer program per tests/fuzz/*.cpp, with the core and the reader of HTTP compiled for it.
+# One libFuzzer program per tests/fuzz/*.cpp, with the core and the reader of HTTP compiled for it: objects
+# that the unit tests are linked with, too.
 FUZZ := $(BUILD)/fuzz
 FUZZ_CXX ?= clang++
 # STRICT may name warnings that only gcc knows.
-FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -fno-omit-frame-pointer \
+FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -g1 -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -Iextension -Ifrontend
 FUZZ_SRC := $(CORE_SRC) frontend/http/message.cpp frontend/http/address.cpp
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
