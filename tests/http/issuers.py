@@ -290,4 +290,5 @@ def tests():
                 ok(test.__name__, False, repr(error))
 
 
-main(tests)
+if __name__ == "__main__":
+    main(tests)

@@ -16,4 +16,6 @@ CREATE ROLE web LOGIN IN ROLE authenticator;
 SELECT auth.create_signing_key('ES256');
 END
 export HTTP_SERVER="$PG_PRINCIPAL serve" HTTP_USER=web PYTHONDONTWRITEBYTECODE=1 PG_PRINCIPAL
-timeout 400 python3 tests/http/issuers.py </dev/null || echo "not ok - tests/http/issuers.py ended with status $?"
+for test in issuers issuer_shapes; do
+    timeout 400 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
+done
