@@ -21,7 +21,7 @@ missing_packages() {
     [ "$goal" != bench ] || wanted+=(wrk)
     [[ $goal != run && $goal != bench ]] || wanted+=(curl)
     if [[ $goal = test || $goal = torture ]]; then # what our tokens are compared with
-        wanted+=(openssl python3-jwt python3-cryptography python3-psycopg pgbouncer nginx prometheus prometheus-alertmanager curl chromium)
+        wanted+=(openssl python3-jwt python3-cryptography python3-psycopg python3-authlib python3-requests pgbouncer nginx prometheus prometheus-alertmanager curl chromium)
         wanted+=('libpq-oauth?') # psql's device flow, of PostgreSQL 18
         command -v npm >/dev/null || wanted+=('nodejs?' 'npm?') # npm of another source is as good
     fi
