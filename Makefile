@@ -135,6 +135,11 @@ include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
 include extension/pam/pam.mk
 include tests/harness/sanitize.mk
+
+# The library knows its version, too.
+VERSIONED := $(addsuffix /pg/functions/installation.o,$(BUILD)/obj $(SANITIZED))
+$(VERSIONED): PG_FLAGS += -DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
+$(VERSIONED): extension/pg_principal.control
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d $(BUILD)/unit/*/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.

@@ -6,8 +6,10 @@
 
 #include "base/text_object.hpp"
 #include "core/base/bytes.hpp"
+#include "core/base/error.hpp"
 #include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
+#include "http/codes.hpp"
 #include "http/errors.hpp"
 
 namespace pg_principal::api {
@@ -71,10 +73,23 @@ std::string_view valid_part(std::string_view text, std::size_t most) {
 
 } // namespace
 
+namespace {
+
+// No signing key, or no master key for it, or its file cannot be read: no caller mends it.
+HttpError operator_has_to_act(const DbError &error) {
+    const bool no_key =
+        error.what() == error_kind(static_cast<std::size_t>(Errc::token_not_signed)).message;
+    return {503, std::string(operator_needed),
+            no_key ? "No signing key is in use: an operator has to create one"
+                   : "The service cannot do this until an operator acts",
+            error.sqlstate};
+}
+
+} // namespace
+
 void throw_other(const DbError &error) {
-    // No signing key, or no master key for it: the operator has to act, not the caller.
-    if (error.sqlstate == "55000")
-        throw HttpError(503, "unavailable", "The service cannot do this now", error.sqlstate);
+    if (error.sqlstate == "55000" || error.sqlstate == "58P01" || error.sqlstate == "F0000")
+        throw operator_has_to_act(error);
     if (may_work_again(error.sqlstate) || error.sqlstate == "55P03") // somebody holds what it needs
         throw HttpError(503, "unavailable", "Try again", error.sqlstate);
     throw error;

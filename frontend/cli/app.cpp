@@ -32,6 +32,7 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
     add_delegations_commands(root, session);
     add_health_commands(root, session);
     add_audit_commands(root, session);
+    add_doctor_command(root, session);
     add_whoami_command(root, session);
     if (add_more)
         add_more(root, session);

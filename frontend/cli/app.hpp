@@ -30,6 +30,7 @@ void add_issuers_commands(CLI::App &root, Session &session);
 void add_delegations_commands(CLI::App &root, Session &session);
 void add_health_commands(CLI::App &root, Session &session);
 void add_audit_commands(CLI::App &root, Session &session);
+void add_doctor_command(CLI::App &root, Session &session);
 void add_whoami_command(CLI::App &root, Session &session);
 
 // The whole program, with one more family of verbs from above; returns its exit code: 0 done, 1

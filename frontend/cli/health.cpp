@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments.hpp"
+#include "cli/health.hpp"
 
 namespace pg_principal::cli {
 
@@ -49,7 +50,8 @@ void report(const Session &session) {
 constexpr const char *schedule_members[] = {
     "lastScanAt", "cronDatabase", "jobId",      "schedule", "active", "lastRunAt",
     "lastStatus", "lastMessage",  "failedRuns", "problem",  "remedy"};
-enum { cron_database = 1, first_of_job = 2, after_job = 9, problem = 9, remedy = 10, own_job = 11 };
+enum { cron_database = 1, first_of_job = 2, after_job = 9, own_job = 11 };
+constexpr int problem = health_problem, remedy = health_remedy;
 
 std::string schedule_sql() {
     return "SELECT " + utc_time_sql("last_scan_at") +
@@ -69,7 +71,10 @@ std::string job_elsewhere_sql() {
            " ON true WHERE j.jobname = $1";
 }
 
-void status(const Session &session) {
+} // namespace
+
+// Where pg_cron is in another database, the job is looked for there.
+std::vector<db::Param> read_health_schedule(const Session &session) {
     const db::Result rows = session.ask(schedule_sql());
     std::vector<db::Param> values;
     for (int column = 0; column < own_job; ++column)
@@ -93,6 +98,13 @@ void status(const Session &session) {
             values[remedy].reset(); // it is scheduled
         }
     }
+    return values;
+}
+
+namespace {
+
+void status(const Session &session) {
+    const std::vector<db::Param> values = read_health_schedule(session);
     Json object = Json::object();
     for (std::size_t i = 0; i < values.size(); ++i) {
         const bool is_json = i == 2 || i == 4 || i == 8;

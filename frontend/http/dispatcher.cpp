@@ -9,6 +9,7 @@
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/json/document.hpp"
+#include "http/codes.hpp"
 #include "http/errors.hpp"
 
 namespace pg_principal::http {
@@ -74,7 +75,7 @@ void Dispatcher::identify(Exchange &exchange) {
 Response Dispatcher::problem(const Exchange &exchange, int status, std::string_view code,
                              std::string_view message) const {
     Response response = policy_.problem_body({status, code, message, exchange.request});
-    if (response.status == 503 && !response.has("Retry-After"))
+    if (response.status == 503 && code != operator_needed && !response.has("Retry-After"))
         response.set("Retry-After", retry_after_seconds);
     return response;
 }

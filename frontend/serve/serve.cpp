@@ -80,6 +80,17 @@ std::unique_ptr<http::LineLog> open_log(const std::string &path) {
     }
 }
 
+// Once, for whoever starts it; /ready tells it at any time.
+void tell_what_is_missing(db::Pool &pool, std::ostream &err) {
+    try {
+        if (const db::Readiness now = read_readiness(pool); !now.reason.empty())
+            print_error(err, "warning: " + now.message, {}, now.remedy);
+    } catch (const db::Unavailable &) {
+    } catch (const db::DbError &error) {
+        print_error(err, std::string("warning: the database refuses: ") + error.what());
+    }
+}
+
 void announce(const http::Server &server, const http::ServerOptions &options, db::Pool &pool,
               std::ostream &err) {
     const std::vector<int> ports = server.ports();
@@ -92,6 +103,8 @@ void announce(const http::Server &server, const http::ServerOptions &options, db
     if (!pool.wait_until_connected(milliseconds(1000)))
         print_error(err, "warning: the database cannot be reached yet", pool.last_failure(),
                     "Requests are answered with 503 until it can.");
+    else
+        tell_what_is_missing(pool, err);
 }
 
 // Of all the other routes, and of itself.

@@ -1,6 +1,8 @@
 #include "serve/status.hpp"
 
 #include "base/text_object.hpp"
+#include "cli/session.hpp"
+#include "db/standing.hpp"
 #include "http/errors.hpp"
 
 namespace pg_principal::cli {
@@ -10,18 +12,41 @@ using namespace http;
 
 namespace {
 
-const Statement extension_version{
-    "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'pg_principal'", true};
+const Statement readiness{readiness_sql, true}, no_readiness{no_readiness_sql, true};
 
-Response ready(Pool &pool) {
-    const Result result = pool.run(extension_version);
-    if (result.rows() != 1)
-        throw HttpError(503, "not_ready", "the extension is not in this database");
-    return Response::json(200,
-                          text_object({{"status", "ready"}, {"extension", result.text(0, 0)}}));
+bool for_reads(const Request &request) {
+    const std::optional<Form> query = Form::parse(request.query);
+    const std::optional<std::string> wanted = query ? query->get("for") : std::nullopt;
+    if (!query || query->repeats("for") || wanted.value_or("reads") != "reads")
+        throw HttpError(400, "bad_request", "for must be reads");
+    return wanted.has_value();
+}
+
+// Without Retry-After: somebody has to do something first.
+Response ready(Pool &pool, bool reads_will_do) {
+    const Readiness now = read_readiness(pool);
+    const bool serves_reads = now.reason == "standby" || now.reason == "read_only";
+    if (now.reason.empty() || (serves_reads && reads_will_do))
+        return Response::json(200, text_object({{"status", "ready"},
+                                                {"extension", now.extension},
+                                                {"serves", serves_reads ? "reads" : "all"}}));
+    return Response::json(503, text_object({{"error", "not_ready"},
+                                            {"reason", now.reason},
+                                            {"message", now.message},
+                                            {"remedy", now.remedy}}));
 }
 
 } // namespace
+
+Readiness read_readiness(Pool &pool) {
+    try {
+        return readiness_of(pool.run(readiness, {std::string(version)}));
+    } catch (const DbError &error) {
+        if (!is_missing(error.sqlstate))
+            throw;
+    }
+    return readiness_of(pool.run(no_readiness, {std::string(version)}));
+}
 
 void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<Cidr> metrics_from) {
@@ -46,9 +71,11 @@ void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health
     routes.add(route);
 
     route.pattern = "/ready";
-    route.summary = "Can requests be answered: database and extension";
+    route.summary = "Can requests be answered: database, extension, signing key; for=reads: "
+                    "would a standby do";
+    route.query = R"({"for": {"type": "string", "enum": ["reads"]}})";
     route.asks_database = true;
-    route.handler = [&pool](const Request &) { return ready(pool); };
+    route.handler = [&pool](const Request &request) { return ready(pool, for_reads(request)); };
     routes.add(route);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "db/pool.hpp"
+#include "db/standing.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 
@@ -17,6 +18,9 @@ namespace pg_principal::cli {
 // not learn that it is there.
 void add_status_routes(http::RouteTable &routes, db::Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<http::Cidr> metrics_from);
+
+// What /ready tells. Throws Unavailable and DbError.
+db::Readiness read_readiness(db::Pool &pool);
 
 // What the database counts, as Prometheus reads it, and whether it just said so. Waits but shortly.
 class DatabaseMetrics {

@@ -41,9 +41,9 @@ COMMENT ON FUNCTION auth.clamp_readers(regclass, boolean) IS
 'Internal: the views and materialized views over a table, and which of them show its rows past a '
 'clamp.';
 
-CREATE OR REPLACE FUNCTION auth.clamp_notices(tbl regclass, forced boolean, OUT message text,
-    OUT hint text) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION auth.clamp_findings(tbl regclass, forced boolean, OUT kind text,
+    OUT message text, OUT hint text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target pg_class;
     names text;
@@ -52,6 +52,7 @@ BEGIN
     SELECT string_agg(r.reader::regclass::text, ', ' ORDER BY r.reader::regclass::text) INTO names
         FROM auth.clamp_readers(tbl, forced) r WHERE r.kind = 'm';
     IF names IS NOT NULL THEN
+        kind := 'materialized view';
         message := format('rows of %s are kept past the clamp in materialized view %s', tbl, names);
         hint := 'Whoever may read it sees what its owner saw at the last REFRESH, which is nothing '
                 'where the clamp binds the owner: let a role with BYPASSRLS own it, and grant it '
@@ -61,6 +62,7 @@ BEGIN
     SELECT string_agg(r.reader::regclass::text, ', ' ORDER BY r.reader::regclass::text) INTO names
         FROM auth.clamp_readers(tbl, forced) r WHERE r.kind = 'v' AND r.past;
     IF names IS NOT NULL THEN
+        kind := 'view';
         message :=
             format('every row of %s shows in view %s, whose owner row security does not bind', tbl,
             names);
@@ -72,6 +74,7 @@ BEGIN
     FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = tbl
         OR k.confrelid = tbl);
     IF names IS NOT NULL THEN
+        kind := 'foreign key';
         message := format('rows of %s are checked past the clamp by foreign key %s', tbl, names);
         hint := 'Each row that is written is checked against all rows, and an error tells its '
                 'writer which keys exist. Let a role with BYPASSRLS add and validate foreign keys: '
@@ -84,6 +87,7 @@ BEGIN
           FROM aclexplode(target.relacl) AS a WHERE a.privilege_type = 'TRUNCATE'
               AND a.grantee <> target.relowner) AS g;
     IF names IS NOT NULL THEN
+        kind := 'truncate';
         message := format('%s may TRUNCATE %s, which no row security stops', names, tbl);
         hint := format('REVOKE TRUNCATE ON %s FROM %s;', tbl, names);
         RETURN NEXT;
@@ -92,6 +96,7 @@ BEGIN
         INTO names
     FROM pg_inherits i WHERE i.inhparent = tbl;
     IF names IS NOT NULL THEN
+        kind := 'partition';
         message := format('rows of %s are not clamped where they are read from %s %s directly', tbl,
             CASE target.relkind WHEN 'p' THEN 'partition' ELSE 'child table' END, names);
         hint := 'Grant privileges on the parent only, or clamp each of them.';
@@ -101,6 +106,7 @@ BEGIN
         INTO names
     FROM pg_inherits i WHERE i.inhrelid = tbl;
     IF names IS NOT NULL THEN
+        kind := 'parent';
         message := format('rows of %s are read through its parent %s without this clamp', tbl,
             names);
         hint := 'Clamp the parent, too.';
@@ -110,11 +116,23 @@ BEGIN
         FROM pg_publication_tables t JOIN pg_publication p ON p.pubname = t.pubname
     WHERE to_regclass(format('%I.%I', t.schemaname, t.tablename)) = tbl;
     IF names IS NOT NULL THEN
+        kind := 'publication';
         message := format('rows of %s are sent past the clamp by publication %s', tbl, names);
         hint := 'The first copy is not past it: a subscription that logs in as a role without '
                 'BYPASSRLS copies no rows, in silence.';
         RETURN NEXT;
     END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.clamp_findings(regclass, boolean) IS
+'Internal: auth.clamp_notices() and of which kind each is: view, materialized view, foreign key, '
+'truncate, partition, parent, publication.';
+
+CREATE OR REPLACE FUNCTION auth.clamp_notices(tbl regclass, forced boolean, OUT message text,
+    OUT hint text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT f.message, f.hint FROM auth.clamp_findings(tbl, forced) AS f;
 END
 $$;
 COMMENT ON FUNCTION auth.clamp_notices(regclass, boolean) IS

@@ -63,7 +63,7 @@ BEGIN
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb), auth.read_metrics(),
     auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text),
     auth.oauth_token(jsonb, text, text, jsonb), auth.oauth_introspect(jsonb, text, text, text, jsonb),
-    auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text),
+    auth.oauth_revoke(jsonb, text, text, jsonb), auth.oauth_metadata(text, text), auth.readiness(text),
     auth.next_key_fetch(), auth.end_key_fetch(uuid, text, jsonb),
     auth.oauth_device_authorization(jsonb, text, text, jsonb),
     auth.open_device_page(jsonb, text, jsonb), auth.close_device_page(text, text, jsonb)
@@ -90,7 +90,7 @@ BEGIN
     auth.list_audit(text, timestamptz, integer, text, uuid), auth.audit_verify(text), auth.scan_audit(), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(), auth.health_job(), auth.health_scan_call(),
-    auth.backend_proofs(),
+    auth.backend_proofs(), auth.check_installation(text, interval),
     auth.allow_login(text, text, text, text), auth.disallow_login(text, text, text, text), auth.list_login_roles()
             $list$)
         ) AS l (grantees, functions), regexp_split_to_table(l.functions, '[)][[:space:]]*,[[:space:]]*') AS f (name)

@@ -31,7 +31,7 @@ for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth 
     clients "clients list" "clients create-secret" "clients secrets" "clients scopes" "clients revoke-secret" "clients register-keys" "clients keys" \
     issuers "issuers list" "issuers trust" "issuers distrust" "issuers keys" "issuers refresh" "issuers map" "issuers unmap" "issuers rules" "issuers test" \
     delegations "delegations list" "delegations create" "delegations end" \
-    health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" whoami serve; do
+    health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" doctor whoami serve; do
     # shellcheck disable=SC2086
     pg_principal $verb --help
     like "help of '$verb' has an example" "$code $out" "^0 .*Examples:.*pg_principal ${verb%% *}"

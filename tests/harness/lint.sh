@@ -110,6 +110,19 @@ no_trailing_space() {
         -exec grep -nIHE '[[:space:]]+$' {} + 2>/dev/null | grep .
 }
 
+# The version is the control file's alone; what else names one names that, and whether it is out.
+agree_on() { # VERSION
+    local newest last status
+    newest=$(sed -n '/^## /{s/^## //p;q}' CHANGELOG.md)
+    last=$(ls sql/upgrade/*.sql | sort -V | tail -n 1)
+    status=$(jq -r .release_status META.json)
+    [[ $newest == "$1 (unreleased)" && $status = unstable || $newest =~ ^"$1"\ \(20[0-9]{2}-[01][0-9]-[0-3][0-9]\)$ && $status = stable ]] ||
+        { echo "CHANGELOG.md begins with '$newest', META.json has release_status $status, the version is $1" && return 1; }
+    [[ $last == *--$1.sql ]] || { echo "the last update script is $last, the version is $1" && return 1; }
+    ! grep -rnE "(version|VERSION)[ =:'\"]+[0-9]+[.][0-9]+[.][0-9]" packaging Makefile | grep -vE 'Standards-Version|HTTP/1|@VERSION@' ||
+        { echo "packaging takes the version from the control file" && return 1; }
+}
+
 metadata() {
     local version pgjwt versions
     version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
@@ -117,6 +130,7 @@ metadata() {
     versions=$(jq -n --arg a "$version" --arg b "$pgjwt" '{pg_principal: $a, pg_principal_pgjwt: $b}')
     jq -e --argjson v "$versions" -f tests/harness/meta.jq META.json >/dev/null &&
         { grep -q "^## $version\b" CHANGELOG.md || { echo "CHANGELOG.md does not name $version" && false; }; } &&
+        agree_on "$version" &&
         for file in $(jq -r '.provides[] | .docfile' META.json) LICENSE; do
             [ -f "$file" ] || { echo "META.json needs $file" && return 1; }
         done

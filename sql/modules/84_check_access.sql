@@ -1,0 +1,205 @@
+-- Whether roles, grants and doors are as the extension wants them.
+
+CREATE OR REPLACE FUNCTION auth.check_roles(OUT item text, OUT state text, OUT detail text,
+    OUT remedy text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owns constant name[] := '{anon,authenticated,service_role,authenticator,auth_operator}';
+    wrong record;
+    found_any boolean := false;
+BEGIN
+    item := 'roles';
+    FOR wrong IN
+        SELECT 'error' AS state, format('the role %I does not exist', n) AS detail,
+            format('CREATE ROLE %I %s, then grant it what docs/reference.md says', n,
+                CASE n WHEN 'service_role' THEN 'BYPASSRLS' ELSE 'NOINHERIT' END) AS remedy
+        FROM unnest(owns) AS n WHERE to_regrole(quote_ident(n)) IS NULL
+        UNION ALL
+        SELECT 'error', format('%I is a superuser', r.rolname),
+            format('ALTER ROLE %I NOSUPERUSER', r.rolname)
+        FROM pg_roles r WHERE r.rolname = ANY (owns) AND r.rolsuper
+        UNION ALL
+        SELECT 'error', format('no row security binds %I', r.rolname),
+            format('ALTER ROLE %I NOBYPASSRLS', r.rolname)
+        FROM pg_roles r WHERE r.rolname IN ('anon', 'authenticated', 'authenticator',
+            'auth_operator') AND r.rolbypassrls
+        UNION ALL
+        SELECT 'warning', 'service_role has no BYPASSRLS: it sees no clamped row',
+            'ALTER ROLE service_role BYPASSRLS'
+        FROM pg_roles r WHERE r.rolname = 'service_role' AND NOT r.rolbypassrls
+        UNION ALL
+        SELECT 'error', format('%I is a member of auth_operator: whoever it stands for may mint',
+            r.rolname), format('REVOKE auth_operator FROM %I', r.rolname)
+        FROM pg_roles r WHERE r.rolname IN ('anon', 'authenticated', 'authenticator')
+            AND to_regrole('auth_operator') IS NOT NULL
+            AND pg_has_role(r.oid, 'auth_operator', 'MEMBER')
+        UNION ALL
+        SELECT DISTINCT 'error', format('pg_principal serve is connected as %I, which may do more '
+            'than serve', r.rolname), 'Connect it as a login role that is a member of authenticator'
+        FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+        WHERE a.application_name = 'pg_principal serve' AND (r.rolsuper OR r.rolbypassrls
+            OR to_regrole('auth_operator') IS NOT NULL
+            AND pg_has_role(r.oid, 'auth_operator', 'MEMBER'))
+    LOOP
+        state := wrong.state;
+        detail := wrong.detail;
+        remedy := wrong.remedy;
+        found_any := true;
+        RETURN NEXT;
+    END LOOP;
+    IF NOT found_any THEN
+        state := 'ok';
+        detail := array_to_string(owns, ', ');
+        remedy := NULL;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.check_roles() IS
+'Internal: findings about the extension''s roles.';
+
+-- Privileges on what is the extension's that are not as it settled them, and are no more than
+-- administrators may want to know.
+CREATE OR REPLACE FUNCTION auth.changed_grants(OUT what text, OUT grantee text, OUT privilege text,
+    OUT given boolean) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH things (class, oid, what, now, was) AS (
+        SELECT i.classoid, i.objoid, 'FUNCTION ' || p.oid::regprocedure::text, p.proacl, i.initprivs
+        FROM pg_init_privs i JOIN pg_proc p ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
+        WHERE p.pronamespace = 'auth'::regnamespace
+        UNION ALL
+        SELECT i.classoid, i.objoid, 'TABLE ' || c.oid::regclass::text, c.relacl, i.initprivs
+        FROM pg_init_privs i JOIN pg_class c ON i.classoid = 'pg_class'::regclass
+            AND i.objoid = c.oid AND i.objsubid = 0
+        WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+        UNION ALL
+        SELECT i.classoid, i.objoid, 'SCHEMA auth', n.nspacl, i.initprivs
+        FROM pg_init_privs i JOIN pg_namespace n ON i.classoid = 'pg_namespace'::regclass
+            AND i.objoid = n.oid
+        WHERE n.nspname = 'auth'
+    ), rights AS (
+        SELECT t.what, a.grantee, a.privilege_type, true AS given
+        FROM things t, aclexplode(t.now) AS a
+        WHERE NOT EXISTS (SELECT FROM aclexplode(t.was) AS w WHERE w.grantee = a.grantee
+            AND w.privilege_type = a.privilege_type)
+        UNION ALL
+        SELECT t.what, w.grantee, w.privilege_type, false
+        FROM things t, aclexplode(t.was) AS w
+        WHERE NOT EXISTS (SELECT FROM aclexplode(t.now) AS a WHERE w.grantee = a.grantee
+            AND w.privilege_type = a.privilege_type)
+        UNION ALL
+        SELECT format('TABLE %s (%I)', a.attrelid::regclass, a.attname), x.grantee,
+            x.privilege_type, true
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS x
+        WHERE c.relnamespace = 'auth'::regnamespace AND x.privilege_type <> 'REFERENCES'
+    )
+    SELECT r.what, CASE r.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END,
+        r.privilege_type, r.given
+    FROM rights r LEFT JOIN pg_roles g ON g.oid = r.grantee
+    WHERE r.grantee = 0 OR g.rolname IS NOT NULL AND NOT g.rolsuper
+    ORDER BY 1, 2, 3;
+END;
+COMMENT ON FUNCTION auth.changed_grants() IS
+'Internal: privileges on the extension''s functions, tables and schema that administrators have '
+'given or taken since it was installed.';
+
+CREATE OR REPLACE FUNCTION auth.check_grants(OUT item text, OUT state text, OUT detail text,
+    OUT remedy text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    strangers constant text[] := '{PUBLIC,anon,authenticated,authenticator}';
+    changed record;
+    found_any boolean := false;
+BEGIN
+    item := 'grants';
+    FOR changed IN
+        SELECT g.*, count(*) OVER (PARTITION BY g.grantee, g.privilege, g.given) AS alike,
+            row_number() OVER (PARTITION BY g.grantee, g.privilege, g.given ORDER BY g.what) AS n
+        FROM auth.changed_grants() AS g
+        WHERE g.given OR g.grantee IN ('authenticator', 'auth_operator')
+    LOOP
+        CONTINUE WHEN changed.n > 3; -- the first ones tell what was done
+        found_any := true;
+        state := CASE WHEN changed.given AND changed.grantee = ANY (strangers) THEN 'error'
+            ELSE 'warning' END;
+        IF changed.given THEN
+            detail := format('%s has %s on %s', changed.grantee, changed.privilege, changed.what);
+            remedy := format('REVOKE %s ON %s FROM %s', changed.privilege, changed.what,
+                changed.grantee);
+        ELSE
+            detail := format('%s no longer has %s on %s', changed.grantee, changed.privilege,
+                changed.what);
+            remedy := format('GRANT %s ON %s TO %s', changed.privilege, changed.what,
+                changed.grantee);
+        END IF;
+        IF changed.n = 3 AND changed.alike > 3 THEN
+            detail := detail || format(', and %s more of this kind', changed.alike - 3);
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    IF NOT found_any THEN
+        state := 'ok';
+        detail := 'as the extension settled them';
+        remedy := NULL;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.check_grants() IS
+'Internal: findings about privileges on what is the extension''s.';
+
+CREATE OR REPLACE FUNCTION auth.check_doors(OUT item text, OUT state text, OUT detail text,
+    OUT remedy text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line record;
+    has_logins constant boolean := EXISTS (SELECT FROM auth.login_roles);
+    found_any boolean := false;
+BEGIN
+    item := 'pg_hba.conf';
+    FOR line IN
+        SELECT r.line_number, r.error, r.auth_method, r.type,
+            r.auth_method = 'oauth' OR r.auth_method = 'pam'
+                AND EXISTS (SELECT FROM unnest(r.options) AS o
+                    WHERE o LIKE 'pamservice=%pg_principal%') AS takes_tokens,
+            r.auth_method = 'trust' AND (r.type <> 'local' OR has_logins)
+                AND ('all' = ANY (r.user_name) OR EXISTS (SELECT FROM auth.login_roles l
+                    WHERE l.database_role = ANY (r.user_name))) AS trusts
+        FROM pg_hba_file_rules r ORDER BY r.line_number
+    LOOP
+        IF line.error IS NOT NULL THEN
+            state := 'error';
+            detail := format('line %s: %s', line.line_number, line.error);
+            remedy := 'Mend the line, then SELECT pg_reload_conf()';
+        ELSIF line.takes_tokens AND line.type IN ('host', 'hostnossl') THEN
+            state := 'error';
+            detail := format('line %s takes tokens over connections without TLS',
+                line.line_number);
+            remedy := format('Write hostssl for %s there, then SELECT pg_reload_conf()', line.type);
+        ELSIF line.takes_tokens AND NOT auth.token_use_is_known() THEN
+            state := 'error';
+            detail := format('line %s takes tokens, which nothing judges: pg_principal is not in '
+                'shared_preload_libraries', line.line_number);
+            remedy := 'shared_preload_libraries, as the check preload says';
+        ELSIF line.trusts THEN
+            state := 'warning';
+            detail := format('line %s lets connections in without any proof (trust)',
+                line.line_number);
+            remedy := 'scram-sha-256, peer or pam there, then SELECT pg_reload_conf()';
+        ELSE
+            CONTINUE;
+        END IF;
+        found_any := true;
+        RETURN NEXT;
+    END LOOP;
+    IF NOT found_any THEN
+        state := 'ok';
+        detail := 'tokens travel over TLS or local sockets alone, nobody is let in unproven';
+        remedy := NULL;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.check_doors() IS
+'Internal: findings about pg_hba.conf as it is on disk.';

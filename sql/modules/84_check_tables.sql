@@ -1,0 +1,138 @@
+-- Whether tables are as the extension made them, and what goes past a clamp.
+
+CREATE OR REPLACE FUNCTION auth.changed_parts(OUT tbl name, OUT part text, OUT is_there boolean)
+    RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH tables AS (
+        SELECT c.oid, c.relname FROM pg_class c
+            JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+            JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+        WHERE e.extname = 'pg_principal' AND d.deptype = 'e' AND c.relkind IN ('r', 'p')
+    ), there AS MATERIALIZED (
+        SELECT t.relname::text AS tbl, p.part FROM tables t, LATERAL (
+            SELECT 'column ' || a.attname AS part FROM pg_attribute a
+            WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+            UNION ALL SELECT 'index ' || x.relname FROM pg_index i
+                JOIN pg_class x ON x.oid = i.indexrelid
+            WHERE i.indrelid = t.oid AND NOT EXISTS (SELECT FROM pg_constraint k
+                WHERE k.conindid = i.indexrelid AND k.conrelid = t.oid)
+            UNION ALL SELECT 'constraint ' || k.conname FROM pg_constraint k
+            WHERE k.conrelid = t.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+            UNION ALL SELECT 'trigger ' || g.tgname FROM pg_trigger g
+            WHERE g.tgrelid = t.oid AND NOT g.tgisinternal
+            UNION ALL SELECT 'policy ' || p.polname FROM pg_policy p WHERE p.polrelid = t.oid
+            UNION ALL SELECT 'rule ' || r.rulename FROM pg_rewrite r WHERE r.ev_class = t.oid
+            UNION ALL SELECT 'publication ' || b.pubname FROM pg_publication_rel r
+                JOIN pg_publication b ON b.oid = r.prpubid WHERE r.prrelid = t.oid) AS p
+    ), own AS MATERIALIZED (
+        SELECT o.tbl, o.part FROM auth.own_parts() AS o
+    )
+    SELECT coalesce(t.tbl, o.tbl)::name, coalesce(t.part, o.part), o.tbl IS NULL
+    FROM there t FULL JOIN own o ON o.tbl = t.tbl AND o.part = t.part
+    WHERE t.tbl IS NULL OR o.tbl IS NULL
+    ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION auth.changed_parts() IS
+'Internal: what is on the extension''s tables and not its own, and what of its own is not there: '
+'columns, indexes, constraints, triggers, policies, rules, places in publications.';
+
+CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
+    OUT remedy text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed record;
+    found_any boolean := false;
+BEGIN
+    item := 'own objects';
+    FOR changed IN
+        SELECT format('auth.%I', p.tbl) AS tbl, p.part, p.is_there FROM auth.changed_parts() AS p
+    LOOP
+        found_any := true;
+        state := CASE WHEN changed.is_there AND changed.part NOT LIKE 'column %' THEN 'warning'
+            ELSE 'error' END;
+        detail := format('%s has the %s', changed.tbl, changed.part);
+        IF NOT changed.is_there THEN
+            detail := format('%s lacks the %s', changed.tbl, changed.part);
+            remedy := 'Make it again as a new database with the extension has it, or restore a '
+                      'dump into one';
+        ELSIF changed.part LIKE 'column %' THEN
+            detail := detail || ', with which a restore brings no row of that table';
+            remedy := 'Keep it in a table of your own (docs/own-data.md)';
+        ELSE
+            detail := detail || ', which is in no dump';
+            remedy := 'Keep its statement in a migration that runs after each restore '
+                      '(docs/own-data.md)';
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    FOR changed IN
+        WITH own AS MATERIALIZED (SELECT o.tbl, o.part FROM auth.own_parts() AS o)
+        SELECT c.oid::regclass AS tbl, g.tgname FROM pg_trigger g
+            JOIN pg_class c ON c.oid = g.tgrelid
+            JOIN own o ON o.tbl = c.relname::text AND o.part = 'trigger ' || g.tgname::text
+        WHERE g.tgenabled IN ('D', 'R') AND c.relnamespace = 'auth'::regnamespace
+    LOOP
+        found_any := true;
+        state := 'error';
+        detail := format('trigger %I on %s is disabled: what it guards is unguarded',
+            changed.tgname, changed.tbl);
+        remedy := format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', changed.tbl, changed.tgname);
+        RETURN NEXT;
+    END LOOP;
+    IF NOT found_any THEN
+        state := 'ok';
+        detail := 'the extension''s tables are as it made them';
+        remedy := NULL;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.check_tables() IS
+'Internal: findings about the extension''s own tables.';
+
+CREATE OR REPLACE FUNCTION auth.check_clamps(OUT item text, OUT state text, OUT detail text,
+    OUT remedy text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    clamps record;
+    past record;
+    clamped bigint := 0;
+    found_any boolean := false;
+BEGIN
+    item := 'clamps';
+    FOR clamps IN
+        SELECT c.oid::regclass AS tbl, c.relrowsecurity, c.relforcerowsecurity,
+            c.relnamespace = 'auth'::regnamespace AS is_own
+        FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        WHERE p.polname = 'pg_principal_clamp' ORDER BY c.oid::regclass::text
+    LOOP
+        clamped := clamped + 1;
+        IF NOT clamps.relrowsecurity THEN
+            found_any := true;
+            state := 'error';
+            detail := format('row security of %s is switched off: its clamp binds nobody',
+                clamps.tbl);
+            remedy := format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', clamps.tbl);
+            RETURN NEXT;
+        END IF;
+        FOR past IN SELECT * FROM auth.clamp_findings(clamps.tbl, clamps.relforcerowsecurity) LOOP
+            CONTINUE WHEN clamps.is_own AND past.kind = 'foreign key'; -- the roster's managers
+            found_any := true;
+            state := CASE WHEN past.kind IN ('view', 'truncate') THEN 'error' ELSE 'warning' END;
+            detail := past.message;
+            remedy := past.hint;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
+    IF NOT found_any THEN
+        state := 'ok';
+        detail := format('%s tables, and nothing that goes past them', clamped);
+        remedy := NULL;
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.check_clamps() IS
+'Internal: findings about clamped tables, and views, materialized views, foreign keys, partitions '
+'and publications of them.';
