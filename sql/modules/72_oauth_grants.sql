@@ -106,6 +106,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record := auth.judge_foreign_token(request->>'assertion');
     told jsonb;
+    candidate record;
     found_rule record;
     names text[];
     ends timestamptz;
@@ -119,16 +120,18 @@ BEGIN
     IF judged.fault IS NOT NULL THEN
         RETURN auth.refuse_assertion(NULL, 'bad-assertion', told);
     END IF;
-    SELECT array_agg((m.principal).email ORDER BY (m.principal).email) INTO names
-    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m WHERE m.faults = '{}';
+    FOR candidate IN
+        SELECT m.* FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m LOOP
+        CONTINUE WHEN candidate.faults <> '{}';
+        names := names || (candidate.principal).email;
+        found_rule := candidate;
+    END LOOP;
     IF names IS NULL THEN
         RETURN auth.refuse_assertion(NULL, 'no-rule', told);
     ELSIF cardinality(names) > 1 THEN
         RETURN auth.refuse_assertion(NULL, 'several-rules',
             told || jsonb_build_object('accounts', names));
     END IF;
-    SELECT m.* INTO found_rule
-    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m WHERE m.faults = '{}';
     IF auth.is_banned(found_rule.principal) THEN
         RETURN auth.refuse_assertion(found_rule.principal, 'banned', told);
     ELSIF client IS NOT NULL AND client <> (found_rule.principal).id THEN
