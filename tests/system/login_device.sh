@@ -34,7 +34,7 @@ cat >"$dir/data/pg_hba.conf" <<HBA
 local all  postgres,web                trust
 host  all  all            127.0.0.1/32  oauth issuer="$issuer" scope="database" delegate_ident_mapping=1
 HBA
-cluster_set "$dir" pg_principal.issuer="'$issuer'"
+cluster_set "$dir" pg_principal.issuer="$issuer"
 cluster_start "$dir" || exit 1
 sql postgres "CREATE ROLE app LOGIN" "CREATE ROLE web LOGIN" >/dev/null
 createdb shop
@@ -46,13 +46,8 @@ sql shop "CREATE EXTENSION pg_principal" "GRANT authenticator TO web" "SELECT au
     "SELECT auth.clamp('activity', 'owner')" "GRANT SELECT ON activity TO app" >/dev/null
 PGDATABASE=shop PGUSER=web "$PG_PRINCIPAL" serve --listen "127.0.0.1:$http_port" --tls-cert "$dir/web.crt" --tls-key "$dir/web.key" --access-log off 2>"$dir/serve.log" &
 serving=$!
-at_exit() {
-    kill "$serving" 2>/dev/null
-    wait "$serving"
-    for cluster in "${clusters[@]}"; do cluster_stop "$cluster"; done
-}
-trap at_exit EXIT
-web() { curl -sS --cacert "$dir/web.crt" --retry 20 --retry-connrefused --retry-delay 1 "$@"; }
+at_exit() { kill "$serving" 2>/dev/null; }
+web() { curl -s --cacert "$dir/web.crt" --retry 20 --retry-connrefused --retry-delay 1 "$@"; }
 is "the discovery document has what libpq asks for" \
     "$(web "$issuer/.well-known/openid-configuration" | jq -c '[.issuer, .device_authorization_endpoint, .token_endpoint, (.grant_types_supported | index("urn:ietf:params:oauth:grant-type:device_code") != null)]')" \
     "[\"$issuer\",\"$issuer/oauth/device_authorization\",\"$issuer/oauth/token\",true]"
