@@ -69,7 +69,7 @@ begin() { # NAME STATEMENT..: psql, and the code that it shows
     psql=$!
     for _ in {1..300}; do
         code=$(sed -n 's/.*Visit .* and enter the code: \([A-Z-]*\).*/\1/p' "$dir/$name.err" "$dir/$name.out" | head -n 1)
-        [ -z "$code" ] && kill -0 "$psql" 2>/dev/null || break
+        if [ -n "$code" ] || ! kill -0 "$psql" 2>/dev/null; then break; fi
         sleep 0.1
     done
 }
@@ -78,8 +78,8 @@ begin good "SELECT session_user || ' ' || auth.email() || ' ' || auth.client_id(
 like "psql shows a code" "$code" '^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$'
 is "a person lets it in" "$(decide "$code" ann@example.com approve)" "The device is in. You can close this page."
 for _ in {1..300}; do
-    grep -q ann@ "$dir/good.out" || ! kill -0 "$psql" 2>/dev/null || { sleep 0.1 && continue; }
-    break
+    if grep -q ann@ "$dir/good.out" || ! kill -0 "$psql" 2>/dev/null; then break; fi
+    sleep 0.1
 done
 is "psql is in, as that person" "$(grep ann@ "$dir/good.out")" "app ann@example.com psql true ann@example.com oauth:ann@example.com"
 is "the session is the application's" "$(sql shop "SELECT label, scopes, state FROM auth.list_sessions('ann@example.com') WHERE origin = 'oauth'")" "psql on a laptop {database} live"
