@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/tap.sh
 
 dir=$work/before
-settings=(fsync=off shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600)
+settings=(pg_principal.lockout_duration=3600 fsync=off shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600)
 cluster_create "$dir" "${settings[@]}" || exit 1
 cluster_start "$dir" || exit 1
 
