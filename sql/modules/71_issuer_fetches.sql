@@ -87,11 +87,11 @@ CREATE OR REPLACE FUNCTION auth.read_key_document(body text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- a byte order mark that some publish, and NUL characters, which are of no use in any key
-    document text := ltrim(body, U&'\FEFF');
+    document text := CASE WHEN ascii(body) = 65279 THEN substr(body, 2) ELSE body END;
 BEGIN
     RETURN document::jsonb;
 EXCEPTION WHEN untranslatable_character THEN
-    RETURN regexp_replace(document, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::jsonb;
+    RETURN regexp_replace(document, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000', E'\\1\\\\ufffd', 'g')::jsonb;
 END
 $$;
 COMMENT ON FUNCTION auth.read_key_document(text) IS

@@ -71,7 +71,7 @@ next() { # SIDE: the cursor of the second page, as a query has it
         jq -r '.nextCursor | @uri'
 }
 declare -A second
-for side in few many; do second[$side]=/api/agents?limit=20\&cursor=$(next $side); done
+for side in few many; do second[$side]="/api/agents?limit=20&cursor=$(next $side)"; done
 least() { sort -g | head -n 1; }
 for request in status=/api/health/status agents=/api/agents?limit=20 second= expiries=/api/tokens/expiries?days=90 \
     refusals=/api/refusals?hours=168 incidents=/api/health/incidents?limit=10; do
