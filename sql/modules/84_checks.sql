@@ -37,7 +37,7 @@ BEGIN
         state := 'error';
         detail := format('%s entries of the audit were tampered with', faults);
         remedy := 'pg_principal audit verify, and docs/runbook.md, PgPrincipalAuditBroken';
-    ELSIF last IS NULL OR last < clock_timestamp() - interval '2 days' THEN
+    ELSIF last IS NULL OR last < clock_timestamp() - interval '48 hours' THEN
         state := 'warning';
         detail := CASE WHEN last IS NULL THEN 'the audit was never verified'
             ELSE format('the last one was at %s', auth.iso_time(last)) END;
