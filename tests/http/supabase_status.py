@@ -222,7 +222,7 @@ def limits():
 def postponed(path):
     """A refresh that has to wait, and one that the database can do nothing for."""
     who = account()
-    with Server(*FAST, "--pool-size", "1", "--statement-timeout", "0.4", "--checkout-timeout", "0.2") as server:
+    with Server(*FAST, "--pool-size", "1", "--statement-timeout", "2", "--checkout-timeout", "0.2") as server:
         token = session(server, who["email"])["refresh_token"]
         holder = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         holder.stdin.write("BEGIN; LOCK auth.refresh_tokens; SELECT 'locked';\n")
