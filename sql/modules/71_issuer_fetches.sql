@@ -91,7 +91,8 @@ DECLARE
 BEGIN
     RETURN document::jsonb;
 EXCEPTION WHEN untranslatable_character THEN
-    RETURN regexp_replace(document, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000', E'\\1\\\\ufffd', 'g')::jsonb;
+    RETURN regexp_replace(document, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000',
+        E'\\1\\\\ufffd', 'g')::jsonb;
 END
 $$;
 COMMENT ON FUNCTION auth.read_key_document(text) IS
