@@ -4,6 +4,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/read_file.hpp"
+#include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
 
 namespace pg_principal::cli {
@@ -46,11 +47,8 @@ void create(const Session &session, const Options &options) {
 
 // No message here may repeat anything of what was read.
 bool holds_keys(std::string_view text) {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
-        text.remove_prefix(byte_order_mark.size());
     json::Document document;
-    return json::try_parse(document, text) &&
+    return json::try_parse(document, without_byte_order_mark(text)) &&
            (document.root().is_object() || document.root().is_array());
 }
 

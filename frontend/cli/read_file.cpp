@@ -9,6 +9,7 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "core/base/text.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal::cli {
 
@@ -67,11 +68,7 @@ std::string read_secret(const std::string &variable, const std::string &file) {
 }
 
 std::string read_key_set(const std::string &file) {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    std::string text = read_text(file, 256, "key set");
-    if (text.compare(0, byte_order_mark.size(), byte_order_mark) == 0)
-        text.erase(0, byte_order_mark.size());
-    return text;
+    return std::string(without_byte_order_mark(read_text(file, 256, "key set")));
 }
 
 } // namespace pg_principal::cli

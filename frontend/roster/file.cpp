@@ -223,8 +223,7 @@ std::optional<RosterFormat> roster_format_of(std::string_view path) {
 Roster parse_roster(std::string_view text, RosterFormat format, RosterOptions options) {
     if (text.size() > max_roster_bytes)
         throw RosterFileError(0, "larger than " + std::to_string(max_roster_bytes >> 20) + " MiB");
-    if (text.substr(0, 3) == "\xef\xbb\xbf")
-        text.remove_prefix(3);
+    text = without_byte_order_mark(text);
     check_encoding(text);
     if (trim_ascii(text).empty())
         throw RosterFileError(0, "the file is empty");

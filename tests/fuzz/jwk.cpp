@@ -1,6 +1,7 @@
 // A JWK from a stranger: refused, or a sound key in all its forms.
 #include "fuzz.hpp"
 
+#include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
 #include "core/jose/key_import.hpp"
 #include "core/jose/key_set.hpp"
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     fuzz::check(set && set->size() == 1 && set->usable(0) &&
                     thumbprint(*set->usable(0)) == thumbprint(*key),
                 "a key is a set of one");
-    const json::Document doc(text);
+    const json::Document doc(without_byte_order_mark(text));
     const auto member = [&](std::string_view name) {
         const json::Value value = doc.root().find(name);
         return value.is_string() ? value.as_string() : std::string_view();

@@ -40,6 +40,11 @@ bool is_utf8(std::string_view text) noexcept {
     return true;
 }
 
+std::string_view without_byte_order_mark(std::string_view text) noexcept {
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    return text.substr(0, mark.size()) == mark ? text.substr(mark.size()) : text;
+}
+
 std::optional<char32_t> next_character(std::string_view text, std::size_t &at) {
     const std::size_t size = utf8_sequence(text.substr(at));
     if (size == 0)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/utf8.hpp"
+
 namespace pg_principal {
 
 namespace {
@@ -176,10 +178,7 @@ JwkOutline outline_of(json::Value jwk) {
 }
 
 void parse_key_text(json::Document &doc, std::string_view text, const json::Limits &limits) {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
-        text.remove_prefix(byte_order_mark.size());
-    if (const json::ParseStatus status = json::try_parse(doc, text, limits); !status)
+    if (const auto status = json::try_parse(doc, without_byte_order_mark(text), limits); !status)
         malformed(std::string(status.fault) + " at byte " + std::to_string(status.offset));
 }
 

@@ -1,6 +1,7 @@
 #include "core/jose/key_import.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/utf8.hpp"
 #include "core/secret_text/secret_text.hpp"
 #include "core/secret_text/internal.hpp"
 
@@ -42,11 +43,9 @@ Key import_array(json::Value array, std::string_view text) {
 } // namespace
 
 Key import_key(std::string_view source) {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     constexpr json::Limits limits{32, std::size_t{1} << 20};
-    std::string_view text = secret_text::trimmed(source);
-    if (text.substr(0, byte_order_mark.size()) == byte_order_mark)
-        text = secret_text::trimmed(text.substr(byte_order_mark.size()));
+    const std::string_view text =
+        secret_text::trimmed(without_byte_order_mark(secret_text::trimmed(source)));
     const char first = text.empty() ? '\0' : text.front();
     if (first == '{' || first == '[') {
         json::Document doc;

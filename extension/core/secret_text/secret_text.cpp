@@ -1,6 +1,7 @@
 #include "core/secret_text/secret_text.hpp"
 
 #include "core/base/bytes.hpp"
+#include "core/base/utf8.hpp"
 #include "core/secret_text/internal.hpp"
 
 namespace pg_principal {
@@ -8,8 +9,6 @@ namespace pg_principal {
 using namespace secret_text;
 
 namespace {
-
-constexpr std::string_view utf8_mark = "\xef\xbb\xbf";
 
 // A text of 16-bit characters that are all below 256, as Windows saves it.
 std::string narrowed(std::string_view text) {
@@ -38,8 +37,8 @@ class Search {
     std::string look(std::string_view text, int depth, bool by_chance = false) {
         if (depth == 0 || looks_++ == max_looks)
             return "text wrapped too many times to be judged";
-        if (text.substr(0, utf8_mark.size()) == utf8_mark) {
-            const std::string inner = look(text.substr(utf8_mark.size()), depth - 1);
+        if (const auto rest = without_byte_order_mark(text); rest.size() != text.size()) {
+            const std::string inner = look(rest, depth - 1);
             return inner.empty() ? "text after a byte order mark: save it without one"
                                  : named("", inner, " after a byte order mark");
         }
