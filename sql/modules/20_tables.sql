@@ -180,15 +180,19 @@ CREATE TABLE auth.sessions (
     revoked_as text CHECK (revoked_as IN ('revoked', 'signed_out', 'password_rotated', 'reuse')),
     revoke_reason text,
     credential_id uuid,
-    depends_on uuid[],
+    agents uuid[],
+    agent_generations integer[],
+    parents uuid[],
+    grants uuid[],
+    CONSTRAINT sessions_agents CHECK (cardinality(agents) IS NOT DISTINCT FROM
+        cardinality(agent_generations)),
     CONSTRAINT sessions_principal CHECK ((role = 'authenticated') = (user_id IS NOT NULL))
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
 -- auth.token_expiries()
 CREATE INDEX sessions_issued ON auth.sessions (expires_at) WHERE origin = 'issued'
     AND revoked_at IS NULL AND user_id IS NOT NULL;
-CREATE INDEX sessions_depends_on ON auth.sessions USING gin (depends_on)
-    WHERE depends_on IS NOT NULL;
+CREATE INDEX sessions_grants ON auth.sessions USING gin (grants) WHERE grants IS NOT NULL;
 COMMENT ON TABLE auth.sessions IS
 'One row for each token issued and for each sign-in: a token lives only while its session does. '
 'user_id is an auth.users.id, NULL for the project keys anon and service_role. No foreign key: a '
@@ -197,9 +201,16 @@ COMMENT ON COLUMN auth.sessions.origin IS
 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. '
 'adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at '
 '/oauth/token.';
-COMMENT ON COLUMN auth.sessions.depends_on IS
-'Of an agent that acts for the person: the sessions, agents and the grant that it got its token '
-'by. With any of them the session ends.';
+COMMENT ON COLUMN auth.sessions.agents IS
+'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token looks '
+'whether each is still a service account that is not banned, of the session_generation in '
+'agent_generations.';
+COMMENT ON COLUMN auth.sessions.parents IS
+'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
+'ends.';
+COMMENT ON COLUMN auth.sessions.grants IS
+'The grants (auth.delegations) that it was got by, or the application (auth.public_clients) that it '
+'was got for: it ends with them.';
 COMMENT ON COLUMN auth.sessions.credential_id IS
 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
 COMMENT ON COLUMN auth.sessions.expires_at IS

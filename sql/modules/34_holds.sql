@@ -4,17 +4,6 @@ CREATE OR REPLACE FUNCTION auth.row_holders(tbl regclass, "row" tid) RETURNS SET
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_row_holders';
 COMMENT ON FUNCTION auth.row_holders(regclass, tid) IS 'Internal: other backends whose open transactions hold a row of a table.';
 
-CREATE OR REPLACE FUNCTION auth.sessions_through(target uuid) RETURNS TABLE (id uuid, user_id uuid)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT s.id, s.user_id FROM auth.sessions s
-    WHERE s.revoked_at IS NULL AND s.user_id <> target
-        AND s.depends_on && (ARRAY(SELECT own.id FROM auth.sessions own
-            WHERE own.user_id = target AND own.revoked_at IS NULL) || target);
-END;
-COMMENT ON FUNCTION auth.sessions_through(uuid) IS
-'Internal: delegated sessions of others that end with a principal or with one of its sessions.';
-
 CREATE OR REPLACE FUNCTION auth.lock_holders(target uuid, all_rows boolean, open_since timestamptz) RETURNS SETOF integer
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
@@ -25,11 +14,7 @@ BEGIN ATOMIC
           UNION ALL SELECT 'auth.refresh_tokens', r.ctid FROM auth.refresh_tokens r JOIN auth.sessions s ON s.id = r.session_id
               WHERE s.user_id = lock_holders.target AND lock_holders.all_rows
           UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d WHERE d.user_id = lock_holders.target
-          UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target
-          UNION ALL SELECT 'auth.audit_heads', d.ctid FROM auth.audit_heads d
-              WHERE d.user_id IN (SELECT t.user_id FROM auth.sessions_through(lock_holders.target) AS t)
-          UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s
-              WHERE s.id IN (SELECT t.id FROM auth.sessions_through(lock_holders.target) AS t)) AS x,
+          UNION ALL SELECT 'auth.sessions', s.ctid FROM auth.sessions s WHERE s.user_id = lock_holders.target) AS x,
         LATERAL auth.row_holders(x.tbl, x.ctid) AS h (pid)
         -- a role may have been dropped since
         JOIN pg_stat_activity a ON a.pid = h.pid LEFT JOIN pg_roles o ON o.oid = a.usesysid
@@ -58,11 +43,6 @@ BEGIN
             WHERE all_rows AND s.user_id = target ORDER BY r.session_id FOR UPDATE OF r;
             PERFORM FROM auth.audit_heads h WHERE h.user_id = target FOR NO KEY UPDATE;
             PERFORM FROM auth.sessions s WHERE s.user_id = target AND s.revoked_at IS NULL ORDER BY s.id FOR NO KEY UPDATE;
-            PERFORM FROM auth.audit_heads h
-            WHERE h.user_id IN (SELECT t.user_id FROM auth.sessions_through(target) AS t)
-            ORDER BY h.user_id FOR NO KEY UPDATE;
-            PERFORM FROM auth.sessions s WHERE s.id IN (SELECT t.id FROM auth.sessions_through(target) AS t)
-            ORDER BY s.id FOR NO KEY UPDATE;
             PERFORM set_config('lock_timeout', callers_timeout, true);
             RETURN;
         EXCEPTION
@@ -89,4 +69,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.take_hold(uuid, boolean) IS
-'Internal: locks a principal, its audit and its sessions, and what of others hangs on them (delegated sessions and their audit). Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless an operator''s. all_rows: its counted sign-ins and refresh tokens, too, for who deletes them. Others leave them: a sign-in holds the former while it waits for the principal.';
+'Internal: locks a principal, its audit and its sessions. Nobody holds up their own ban by a transaction left open: after a second the backends whose transactions are older than that and hold any of them are ended, unless an operator''s. all_rows: its counted sign-ins and refresh tokens, too, for who deletes them. Others leave them: a sign-in holds the former while it waits for the principal.';

@@ -1,11 +1,30 @@
 -- Sessions: listed, ended and pruned.
 
+CREATE OR REPLACE FUNCTION auth.ties_hold(s auth.sessions) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT NOT EXISTS (SELECT FROM unnest((ties_hold.s).agents, (ties_hold.s).agent_generations)
+            AS a (id, generation) LEFT JOIN auth.users u ON u.id = a.id
+        WHERE (u.session_generation = a.generation AND u.kind = 'service_account'
+            AND (u.banned_until > clock_timestamp()) IS NOT TRUE) IS NOT TRUE)
+    AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).parents) AS p (id)
+        WHERE NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL))
+    AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
+        WHERE NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = g.id)
+            AND NOT EXISTS (SELECT FROM auth.public_clients c WHERE c.id = g.id));
+END;
+COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
+'Internal: whether the agents, sessions and grants that a session was got by are what they were, as '
+'whoever verifies its tokens judges it.';
+
 CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer, banned_until timestamptz, r auth.refresh_tokens) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE
         WHEN (session_state.s).revoked_at IS NOT NULL THEN coalesce((session_state.s).revoked_as, 'revoked')
         WHEN session_state.session_generation <> (session_state.s).generation OR session_state.banned_until > clock_timestamp() THEN 'banned'
+        WHEN num_nonnulls((session_state.s).agents, (session_state.s).parents, (session_state.s).grants) > 0
+            AND NOT auth.ties_hold(session_state.s) THEN 'revoked'
         WHEN least((session_state.s).expires_at, (session_state.r).expires_at) <= clock_timestamp() THEN 'expired'
         ELSE 'live'
     END;

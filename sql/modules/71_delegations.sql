@@ -1,46 +1,18 @@
 -- Grants of delegation: which agent may act for which person, and what ends with them.
 
-CREATE OR REPLACE FUNCTION auth.end_dependents(ids uuid[], reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    ended record;
-BEGIN
-    FOR ended IN
-        SELECT s.id, s.user_id FROM auth.sessions s
-        WHERE s.depends_on && ids AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
-        ORDER BY s.user_id, s.id
-    LOOP
-        PERFORM auth.lock_audit_head(ended.user_id); -- before sessions, as everywhere
-        PERFORM auth.write_revocation(ended.id, end_dependents.reason);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION auth.end_dependents(uuid[], text) IS
-'Internal: ends the delegated tokens that hang on sessions, agents or grants that are gone.';
-
-CREATE OR REPLACE FUNCTION auth.end_dependents_of() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM auth.end_dependents(ARRAY[OLD.id], TG_ARGV[0]);
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION auth.end_dependents_of() IS
-'Internal: trigger that ends the delegated tokens that hang on a session, an agent or a grant.';
-CREATE OR REPLACE TRIGGER end_dependents AFTER UPDATE ON auth.users
-    FOR EACH ROW WHEN (OLD.session_generation <> NEW.session_generation OR OLD.kind <> NEW.kind
-        OR OLD.owner_generation <> NEW.owner_generation)
-    EXECUTE FUNCTION auth.end_dependents_of('agent banned');
-CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.users
-    FOR EACH ROW EXECUTE FUNCTION auth.end_dependents_of('agent deleted');
-CREATE OR REPLACE TRIGGER end_dependents AFTER UPDATE ON auth.sessions
-    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
-    EXECUTE FUNCTION auth.end_dependents_of('session ended');
-CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.sessions
-    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND OLD.expires_at > clock_timestamp())
-    EXECUTE FUNCTION auth.end_dependents_of('session deleted');
-CREATE OR REPLACE TRIGGER end_dependents_of_deleted AFTER DELETE ON auth.delegations
-    FOR EACH ROW EXECUTE FUNCTION auth.end_dependents_of('delegation ended');
+-- What was got by a grant or for an application ends with it: whoever verifies a token looks.
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.delegations
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.delegations
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.public_clients
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.public_clients
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.delegations ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.delegations ENABLE ALWAYS TRIGGER signal_truncate;
+ALTER TABLE auth.public_clients ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.public_clients ENABLE ALWAYS TRIGGER signal_truncate;
 
 CREATE OR REPLACE FUNCTION auth.store_delegation(person auth.users, agent auth.users,
     scopes text[], ends timestamptz, by uuid) RETURNS uuid
@@ -48,7 +20,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
 BEGIN
-    PERFORM auth.lock_audit_head(person.id); -- before the grant, as whoever exchanges a token
     -- one that is replaced ends, and with it what was got by it
     DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id;
     INSERT INTO auth.delegations (id, person_id, agent_id, person_generation, agent_generation,
@@ -75,10 +46,8 @@ DECLARE
     the_person auth.users;
 BEGIN
     PERFORM auth.check_scopes(scopes);
-    SELECT * INTO the_agent FROM auth.users u WHERE u.email = auth.known_email(delegate.agent)
-        FOR SHARE;
-    SELECT * INTO the_person FROM auth.users u WHERE u.email = auth.known_email(delegate.person)
-        FOR SHARE;
+    SELECT * INTO the_agent FROM auth.users u WHERE u.email = auth.known_email(delegate.agent);
+    SELECT * INTO the_person FROM auth.users u WHERE u.email = auth.known_email(delegate.person);
     IF the_agent.id IS NULL OR the_person.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', coalesce(CASE WHEN the_agent.id IS NULL
             THEN delegate.agent ELSE delegate.person END, 'NULL'));
@@ -101,9 +70,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone auth.delegations;
 BEGIN
-    -- before the grant, as whoever exchanges a token
-    PERFORM auth.lock_audit_head(d.person_id) FROM auth.delegations d
-    WHERE d.id = end_delegation.id;
     DELETE FROM auth.delegations d WHERE d.id = end_delegation.id RETURNING * INTO gone;
     IF gone.id IS NULL THEN
         RETURN false;
@@ -184,9 +150,8 @@ BEGIN
             'is malformed');
     END;
     SELECT * INTO the_agent FROM auth.users u
-    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND u.kind = 'service_account'
-        FOR SHARE;
-    SELECT * INTO the_person FROM auth.users u WHERE u.id = whose FOR SHARE;
+    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND u.kind = 'service_account';
+    SELECT * INTO the_person FROM auth.users u WHERE u.id = whose;
     IF the_agent.id IS NULL THEN
         RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
     ELSIF the_person.id IS NULL THEN

@@ -47,7 +47,6 @@ BEGIN
     END IF;
     -- then: who decides holds its code, so that the session is there afterwards
     DELETE FROM auth.device_codes d WHERE d.client = gone.id;
-    PERFORM auth.end_dependents(ARRAY[gone.id], 'client unregistered');
     PERFORM auth.audit_later('{"publicClient": {"previous": "registered", "current": "removed"}}',
         jsonb_build_object('clientId', unregister_client.client_id));
     RETURN true;
@@ -64,7 +63,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT c.client_id, c.name, c.scopes, c.token_ttl, count(s.id), c.created_at
     FROM auth.public_clients c LEFT JOIN (auth.sessions s JOIN auth.users u ON u.id = s.user_id)
-        ON s.depends_on @> ARRAY[c.id] AND auth.session_state(s, u.session_generation,
+        ON s.grants @> ARRAY[c.id] AND auth.session_state(s, u.session_generation,
             u.banned_until, NULL) = 'live'
     GROUP BY c.id ORDER BY c.client_id;
 END;

@@ -117,9 +117,9 @@ DECLARE
     token text;
     reason text;
 BEGIN
-    -- whoever bans the person or ends the session waits, and ends the token too
+    -- a ban that runs beside this makes the session one of an earlier generation
     SELECT * INTO person FROM auth.users u
-    WHERE u.id = (SELECT s.user_id FROM auth.sessions s WHERE s.id = code.session_id) FOR SHARE;
+    WHERE u.id = (SELECT s.user_id FROM auth.sessions s WHERE s.id = code.session_id);
     PERFORM auth.lock_audit_head(person.id) WHERE person.id IS NOT NULL;
     SELECT * INTO session FROM auth.sessions s WHERE s.id = code.session_id FOR NO KEY UPDATE;
     DELETE FROM auth.device_codes d WHERE d.hash = code.hash; -- once

@@ -118,7 +118,7 @@ BEGIN
         RETURN auth.refusal(401, 'session-ended', 'Authentication required');
     ELSIF approve THEN
         INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
-            expires_at, ip, user_agent, depends_on)
+            expires_at, ip, user_agent, grants)
         SELECT new_id, person.id, person.session_generation, 'oauth', (seen.client).name,
             nullif((seen.code).scopes, '{}'), clock_timestamp(), (seen.code).expires_at, c.ip,
             c.user_agent, ARRAY[(seen.client).id]

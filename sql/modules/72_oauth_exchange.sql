@@ -40,22 +40,20 @@ BEGIN
     IF seen.claims IS NULL THEN
         RETURN;
     END IF;
-    -- whoever ends the session, or bans its owner, waits: what hangs on either ends with it
-    SELECT * INTO principal FROM auth.users u WHERE u.id = (seen.claims->>'sub')::uuid FOR SHARE;
+    -- nothing is held: what hangs on either is judged by what they are when it is used
+    SELECT * INTO principal FROM auth.users u WHERE u.id = (seen.claims->>'sub')::uuid;
     IF principal.id IS NULL THEN -- a project key, or deleted a moment ago
         RETURN;
     END IF;
-    PERFORM auth.lock_audit_head(principal.id); -- before sessions, as everywhere
     SELECT * INTO session FROM auth.sessions s WHERE s.id = (seen.claims->>'session_id')::uuid
-        AND s.revoked_at IS NULL AND s.generation = principal.session_generation FOR SHARE;
+        AND s.revoked_at IS NULL AND s.generation = principal.session_generation;
     IF session.id IS NOT NULL AND NOT auth.is_banned(principal) THEN
         claims := seen.claims;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.shown_session(text) IS
-'Internal: what a live token says, its session and principal, both held as they are until the '
-'transaction ends. claims is NULL when it is dead.';
+'Internal: what a live token says, its session and principal. claims is NULL when it is dead.';
 
 CREATE OR REPLACE FUNCTION auth.own_scopes(claims jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE
@@ -73,7 +71,8 @@ END;
 COMMENT ON FUNCTION auth.common_scopes(text[], text[]) IS 'Internal: those that are in both.';
 
 CREATE OR REPLACE FUNCTION auth.open_delegated(person auth.users, agent auth.users, act jsonb,
-    grant_id uuid, depends_on uuid[], scopes text[], ttl_seconds bigint) RETURNS auth.auth_result
+    grant_id uuid, subject auth.sessions, actor auth.sessions, scopes text[], ttl_seconds bigint)
+    RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
@@ -83,10 +82,12 @@ DECLARE
     token text;
 BEGIN
     INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
-        user_agent, credential_id, depends_on)
+        user_agent, credential_id, agents, agent_generations, parents, grants)
     VALUES (new_id, person.id, person.session_generation, 'oauth', nullif(scopes, '{}'),
         clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
-        open_delegated.depends_on);
+        agent.id || subject.agents, agent.session_generation || subject.agent_generations,
+        ARRAY[subject.id, actor.id] || subject.parents || actor.parents,
+        grant_id || subject.grants || actor.grants);
     token := auth.mint_access_token(person, new_id, issued_at, ttl_seconds,
         array_to_string(scopes, ' '), agent.id::text, act);
     PERFORM auth.audit_as(agent.id, agent.email, person.id, person.email,
@@ -100,10 +101,10 @@ BEGIN
         'scope', nullif(array_to_string(scopes, ' '), ''))))::auth.auth_result;
 END
 $$;
-COMMENT ON FUNCTION auth.open_delegated(auth.users, auth.users, jsonb, uuid, uuid[], text[],
-    bigint) IS
-'Internal: a session of the person with the one token that the agent gets for it. It ends with '
-'whatever depends_on names.';
+COMMENT ON FUNCTION auth.open_delegated(auth.users, auth.users, jsonb, uuid, auth.sessions,
+    auth.sessions, text[], bigint) IS
+'Internal: a session of the person with the one token that the agent gets for it. It ends with the '
+'agents, sessions and grants that it is got by.';
 
 CREATE OR REPLACE FUNCTION auth.grant_token_exchange(request jsonb, client uuid, context jsonb)
     RETURNS auth.auth_result
@@ -129,7 +130,6 @@ BEGIN
         OR coalesce(request->>'requested_token_type', types[1]) <> ALL (types) THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are exchanged');
     END IF;
-    -- the agent first, as where a grant ends
     actor := auth.shown_session(request->>'actor_token');
     agent := actor.principal;
     IF actor.claims IS NULL THEN
@@ -152,12 +152,10 @@ BEGIN
         OR agent.id = ANY (chain[2:]) THEN
         RETURN auth.refuse_delegation(person, agent, 'chain-too-long');
     END IF;
-    -- whoever ends the grant waits
     SELECT * INTO granted FROM auth.delegations d
     WHERE d.person_id = person.id AND d.agent_id = agent.id
         AND d.person_generation = person.owner_generation
-        AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp()
-    FOR SHARE;
+        AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp();
     IF granted.id IS NULL THEN
         RETURN auth.refuse_delegation(person, agent, 'not-delegated');
     END IF;
@@ -178,9 +176,8 @@ BEGIN
     IF life < 1 THEN
         RETURN auth.refuse_delegation(person, agent, 'expired');
     END IF;
-    RETURN auth.open_delegated(person, agent, act, granted.id,
-        chain || ARRAY[(subject.session).id, (actor.session).id, granted.id]
-            || coalesce((subject.session).depends_on, '{}'), scopes, life);
+    RETURN auth.open_delegated(person, agent, act, granted.id, subject.session, actor.session,
+        scopes, life);
 END
 $$;
 COMMENT ON FUNCTION auth.grant_token_exchange(jsonb, uuid, jsonb) IS

@@ -141,12 +141,12 @@ BEGIN
     IF session.id IS NULL THEN
         RETURN ROW(true, 200, NULL, NULL)::auth.auth_result; -- dead already, or never alive
     ELSIF (client.principal).id <> session.user_id
-        AND (client.principal).id <> ALL (coalesce(session.depends_on, '{}')) THEN
+        AND (client.principal).id <> ALL (coalesce(session.agents, '{}')) THEN
         RETURN auth.oauth_error(400, 'invalid_grant', 'The token is not the client''s',
             'another-client');
     ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' AND NOT EXISTS (
         SELECT FROM auth.public_clients c WHERE c.client_id = named
-            AND c.id = ANY (session.depends_on)) THEN
+            AND c.id = ANY (session.grants)) THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;
     PERFORM auth.end_shown_session(session);

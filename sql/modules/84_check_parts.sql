@@ -24,7 +24,7 @@ client_secrets: column created_at expires_at hash id label user_id; constraint
 clients: column created_at owner_generation scopes user_id; constraint clients_pkey |
 delegations: column agent_generation agent_id created_at expires_at granted_by id
   person_generation person_id scopes; constraint delegations_person_id_agent_id_key
-  delegations_pkey; index delegations_agent_id; trigger end_dependents_of_deleted |
+  delegations_pkey; index delegations_agent_id; trigger signal_change signal_truncate |
 device_codes: column client created_at decision expires_at hash ip poll_interval polled_at
   scopes session_id user_agent user_code_hash; constraint device_codes_decision_check
   device_codes_hash_check device_codes_pkey device_codes_session
@@ -54,7 +54,7 @@ organization_people: column discipline email github_username kind level manager_
 password_hashes: column hash user_id; constraint password_hashes_pkey |
 public_clients: column client_id created_at id name scopes token_ttl; constraint
   public_clients_client_id_check public_clients_client_id_key public_clients_name_check
-  public_clients_pkey public_clients_token_ttl_check |
+  public_clients_pkey public_clients_token_ttl_check; trigger signal_change signal_truncate |
 refresh_tokens: column created_at expires_at generation hash invalidated_as previous_hash
   repeated_generation session_id; constraint refresh_tokens_hash_check
   refresh_tokens_invalidated_as_check refresh_tokens_pkey refresh_tokens_previous_hash_check
@@ -63,13 +63,13 @@ roster_leavers: column github_username held kind name user_id; constraint
   roster_leavers_pkey |
 server_keys: column created_at material name sealed_under; constraint server_keys_pkey;
   trigger signal_change signal_truncate |
-sessions: column created_at credential_id depends_on expires_at generation id ip label
-  last_used_at origin revoke_reason revoked_as revoked_at role scopes user_agent user_id;
-  constraint sessions_label_check sessions_origin_check sessions_pkey sessions_principal
-  sessions_revoked_as_check sessions_role_check; index sessions_depends_on sessions_issued
+sessions: column agent_generations agents created_at credential_id expires_at generation
+  grants id ip label last_used_at origin parents revoke_reason revoked_as revoked_at role
+  scopes user_agent user_id; constraint sessions_agents sessions_label_check
+  sessions_origin_check sessions_pkey sessions_principal sessions_revoked_as_check
+  sessions_role_check; index sessions_grants sessions_issued
   sessions_user_id; trigger audit_delete audit_insert audit_truncate audit_update
-  delete_all_refresh_tokens delete_refresh_tokens end_dependents end_dependents_of_deleted
-  signal_delete signal_truncate signal_update |
+  delete_all_refresh_tokens delete_refresh_tokens signal_delete signal_truncate signal_update |
 sign_in_attempts: column failures last_failure_at last_success_at locked_until source
   user_id; constraint sign_in_attempts_pkey |
 signing_keys: column activated_at alg created_at kid material public_jwk retired_at
@@ -92,7 +92,7 @@ users: column app_role ban_origin ban_reason banned_until created_at email
   users_pkey; index users_agents users_created_at; trigger audit_changes audit_delete
   audit_insert audit_truncate audit_update carry_email delete_all_clients
   delete_all_delegations delete_all_sessions delete_clients delete_delegations
-  delete_sessions end_dependents end_dependents_of_deleted forget_predecessor mark_ban
+  delete_sessions forget_predecessor mark_ban
   mark_new_ban signal_delete signal_truncate signal_update store_hash store_new_hash
   take_hash take_new_hash
 ', '[[:space:]]+', ' ', 'g'), ' [|] ') AS w (whole),

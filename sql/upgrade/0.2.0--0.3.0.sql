@@ -94,10 +94,22 @@ DROP FUNCTION auth.import_users(jsonb);
 
 ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
     ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted', 'oauth')),
-    ADD COLUMN credential_id uuid, ADD COLUMN depends_on uuid[];
+    ADD COLUMN credential_id uuid, ADD COLUMN agents uuid[], ADD COLUMN agent_generations integer[],
+    ADD COLUMN parents uuid[], ADD COLUMN grants uuid[],
+    ADD CONSTRAINT sessions_agents CHECK (cardinality(agents) IS NOT DISTINCT FROM
+        cardinality(agent_generations));
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
-CREATE INDEX sessions_depends_on ON auth.sessions USING gin (depends_on) WHERE depends_on IS NOT NULL;
-COMMENT ON COLUMN auth.sessions.depends_on IS 'Of an agent that acts for the person: the sessions, agents and the grant that it got its token by. With any of them the session ends.';
+CREATE INDEX sessions_grants ON auth.sessions USING gin (grants) WHERE grants IS NOT NULL;
+COMMENT ON COLUMN auth.sessions.agents IS
+'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token looks '
+'whether each is still a service account that is not banned, of the session_generation in '
+'agent_generations.';
+COMMENT ON COLUMN auth.sessions.parents IS
+'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
+'ends.';
+COMMENT ON COLUMN auth.sessions.grants IS
+'The grants (auth.delegations) that it was got by, or the application (auth.public_clients) that it '
+'was got for: it ends with them.';
 COMMENT ON COLUMN auth.sessions.credential_id IS 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
 
 ALTER TABLE auth.refresh_tokens ADD COLUMN repeated_generation integer;

@@ -100,10 +100,10 @@ claim_leaves, rule_faults, matching_rules~100~concat(auth.rule_faults('{"a": {"b
 test_issuer_token, judge_foreign_token~100~count(*) FROM auth.test_issuer_token(:token)~
 oauth_token, grant_jwt_bearer, refuse_assertion~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :token))).status~
 actor, actor_email, actors, is_delegated, chain_of~500~concat(auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(), auth.chain_of('{"sub": "00000000-0000-4000-8000-000000000000"}'))~
-delegate, store_delegation, end_delegation, end_dependents, list_delegations~5~concat(auth.end_delegation(auth.delegate(:me, 'bot-' || :me)), (SELECT count(*) FROM auth.list_delegations()))~auth.delegate(:me, :me)
+delegate, store_delegation, end_delegation, ties_hold, list_delegations~5~concat(auth.end_delegation(auth.delegate(:me, 'bot-' || :me)), (SELECT count(*) FROM auth.list_delegations()), (SELECT count(auth.ties_hold(s)) FROM auth.sessions s WHERE s.user_id = auth.uid()))~auth.delegate(:me, :me)
 my_delegations, delegate_to, revoke_delegation~10~concat((auth.my_delegations()).status, (auth.delegate_to('x')).status, (auth.revoke_delegation(gen_random_uuid())).status)~
 oauth_token, grant_token_exchange, shown_session, refuse_delegation~10~(auth.oauth_token(jsonb_build_object('grant_type', replace('urn;ietf;params;oauth;grant-type;token-exchange', ';', ':'), 'subject_token', :token, 'actor_token', :token, 'subject_token_type', t.type, 'actor_token_type', t.type))).status FROM (SELECT replace('urn;ietf;params;oauth;token-type;jwt', ';', ':') AS type) AS t~
-open_delegated, own_scopes, common_scopes~10~auth.open_delegated(u, u, '{"sub": "00000000-0000-4000-8000-000000000000"}', NULL, '{}', auth.common_scopes(auth.own_scopes('{"scope": "a b"}'), '{a}'), 60) FROM auth.users u WHERE u.email = :me~
+open_delegated, own_scopes, common_scopes~10~auth.open_delegated(u, u, '{"sub": "00000000-0000-4000-8000-000000000000"}', NULL, NULL, NULL, auth.common_scopes(auth.own_scopes('{"scope": "a b"}'), '{a}'), 60) FROM auth.users u WHERE u.email = :me~
 register_client, list_public_clients, unregister_client~5~concat(auth.register_client('app-of-' || md5(:me)), (SELECT count(*) FROM auth.list_public_clients()), auth.unregister_client('app-of-' || md5(:me)))~auth.register_client('a b')
 oauth_device_authorization, find_public_client, issuer_origin~10~(auth.oauth_device_authorization('{"client_id": "x"}')).status~
 make_device_code, hash_user_code, note_device_refusal~50~concat(auth.hash_user_code((auth.make_device_code()).user_code), auth.note_device_refusal(NULL, 'x', 'x'))~
@@ -137,7 +137,7 @@ log_event~50~auth.log_event('{"event": "x"}')~
 count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
 lock_audit_head, audit_as, audit~10~auth.audit(auth.uid(), 'me', '{"a": 1}')~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
-take_hold, lock_holders, row_holders, sessions_through~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
+take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
 hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~

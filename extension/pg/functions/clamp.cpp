@@ -70,7 +70,7 @@ SQL_FUNCTION(owner_email_is) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
         return BoolGetDatum(false);
     const std::string_view email = bytes_argument(fcinfo, 0); // as the table has it
-    return owner_is(fcinfo, email, [email] { return read_principal(email, 0); });
+    return owner_is(fcinfo, email, [email] { return read_principal(email, 0, Moment()); });
 }
 
 SQL_FUNCTION(owner_id_is) {
@@ -78,5 +78,5 @@ SQL_FUNCTION(owner_id_is) {
         return BoolGetDatum(false);
     const pg_uuid_t *id = PG_GETARG_UUID_P(0);
     const std::string_view bytes(reinterpret_cast<const char *>(id->data), UUID_LEN);
-    return owner_is(fcinfo, bytes, [id] { return read_principal(*id, 0); });
+    return owner_is(fcinfo, bytes, [id] { return read_principal(*id, 0, Moment()); });
 }

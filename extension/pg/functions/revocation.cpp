@@ -28,6 +28,8 @@ std::optional<Subject> subject_of(const Trigger &trigger) noexcept {
         return Subject::session;
     if (name == "principal")
         return Subject::principal;
+    if (name == "grant")
+        return Subject::grant;
     return name == "key" ? std::optional(Subject::key) : std::nullopt;
 }
 

@@ -10,9 +10,11 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pg_principal {
 
@@ -41,6 +43,7 @@ struct Standing {
     std::string rewritten; // the claims with this email, where they were minted with another
     TimestampTz dies_at = 0;
     bool is_agent = false;
+    std::vector<SignalId> ties; // what the changes of all else that it hangs on are signalled by
 };
 
 struct Identity : Claims, Standing {
@@ -50,7 +53,9 @@ struct Identity : Claims, Standing {
     // Nothing that it hangs on was signalled since.
     bool holds() const noexcept {
         return since.holds_for(key_signal) && since.holds_for(session_signal) &&
-               since.holds_for(principal_signal);
+               since.holds_for(principal_signal) &&
+               std::all_of(ties.begin(), ties.end(),
+                           [this](SignalId tie) { return since.holds_for(tie); });
     }
     SignalId session_signal = 0, principal_signal = 0;
     mutable std::int64_t noted_day = 0; // when its use was last noted

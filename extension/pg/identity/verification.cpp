@@ -52,8 +52,8 @@ bool is_agent(std::string_view kind, std::string_view email) noexcept {
 }
 
 Standing judge_principal(const Claims &claims, const pg_uuid_t &id, std::optional<int> generation,
-                         TimestampTz now) {
-    const PrincipalRow principal = read_principal(id, now);
+                         TimestampTz now, const Moment &moment) {
+    const PrincipalRow principal = read_principal(id, now, moment);
     if (!principal.found)
         refuse_token("unknown principal");
     if (principal.banned)
@@ -70,12 +70,43 @@ Standing judge_principal(const Claims &claims, const pg_uuid_t &id, std::optiona
     return standing;
 }
 
-Standing judge_session(const Claims &claims, TimestampTz now) {
-    const SessionRow session = read_session(claims.session_id);
+// Whether an agent, a session or a grant is still what it was when the session began that hangs on
+// it.
+bool tie_holds(const Tie &tie, TimestampTz now, const Moment &moment) {
+    switch (tie.what) {
+    case Tie::agent: {
+        const PrincipalRow agent = read_principal(tie.id, now, moment);
+        return agent.found && !agent.banned && agent.generation == tie.generation &&
+               std::string_view(agent.kind) == "service_account";
+    }
+    case Tie::session: {
+        const SessionRow session = read_session(tie.id, moment);
+        return session.found && !session.revoked;
+    }
+    case Tie::grant:
+        return grant_stands(tie.id, moment);
+    }
+    return false;
+}
+
+std::vector<SignalId> judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment) {
+    std::vector<SignalId> signals;
+    for (int i = 0; i < session.tie_count; ++i) {
+        const Tie &tie = session.ties[i];
+        if (!tie_holds(tie, now, moment))
+            refuse_token("session revoked");
+        constexpr Subject subjects[] = {Subject::principal, Subject::session, Subject::grant};
+        signals.push_back(signal_id(subjects[tie.what], bytes_of(tie.id)));
+    }
+    return signals;
+}
+
+Standing judge_session(const Claims &claims, TimestampTz now, const Moment &moment) {
+    const SessionRow session = read_session(claims.session_id, moment);
     const std::optional<pg_uuid_t> uid = parse_uuid(claims.subject);
     if (!session.found) // deleting a principal deletes its sessions
-        refuse_token(uid && !read_principal(*uid, now).found ? "unknown principal"
-                                                             : "unknown session");
+        refuse_token(uid && !read_principal(*uid, now, moment).found ? "unknown principal"
+                                                                     : "unknown session");
     if (session.revoked)
         refuse_token("session revoked");
     const TimestampTz ends = TIMESTAMP_NOT_FINITE(session.expires_at)
@@ -89,10 +120,11 @@ Standing judge_session(const Claims &claims, TimestampTz now) {
     if (session.has_user) {
         if (!uid || !same(*uid, session.user_id))
             refuse_token("wrong subject");
-        standing = judge_principal(claims, *uid, session.generation, now);
+        standing = judge_principal(claims, *uid, session.generation, now, moment);
     } else if (!claims.subject.empty()) {
         refuse_token("wrong subject");
     }
+    standing.ties = judge_ties(session, now, moment);
     standing.has_session = true;
     standing.dies_at = std::min(claims.expires_at, ends);
     return standing;
@@ -158,7 +190,7 @@ pg_uuid_t session_of_bytes(std::string_view token) {
 }
 
 bool is_adopted(const pg_uuid_t &id) {
-    const SessionRow session = read_session(id);
+    const SessionRow session = read_session(id, Moment());
     return session.found && session.adopted;
 }
 
@@ -237,13 +269,13 @@ Standing judge(const Claims &claims) {
     const TimestampTz now = GetCurrentTimestamp();
     Standing standing;
     if (claims.names_session) {
-        standing = judge_session(claims, now);
+        standing = judge_session(claims, now, Moment());
     } else {
         if (!claims.subject.empty()) {
             const std::optional<pg_uuid_t> uid = parse_uuid(claims.subject);
             if (!uid)
                 refuse_token("wrong subject");
-            standing = judge_principal(claims, *uid, std::nullopt, now);
+            standing = judge_principal(claims, *uid, std::nullopt, now, Moment());
         }
         standing.dies_at = claims.expires_at;
     }

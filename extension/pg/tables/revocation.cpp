@@ -28,14 +28,14 @@ void (*on_binding_changed)() noexcept = nullptr;
 namespace {
 
 constexpr SignalId ours = 0x80000000, subject_shift = 29, hash_bits = (1U << subject_shift) - 1;
-constexpr std::uint32_t slots = 8192, key_slots = 1024; // of sessions, of principals; of keys
+constexpr std::uint32_t slots = 8192, few_slots = 1024; // of sessions, of principals; of others
 // Above so many changes in one transaction the queue, which holds 4,096 messages, would suffer more
 // than whoever has to prove again.
 constexpr int most_signals = 64;
 
 // When each was last signalled, by a clock that counts signals. Several share a slot: a signal for
 // one makes the rows of the others be read again, too.
-std::uint64_t changed[2 * slots + key_slots];
+std::uint64_t changed[2 * slots + 2 * few_slots];
 std::uint64_t key_changed = 0, everything_changed = 1, clock_now = 1;
 
 Oid marker = InvalidOid;
@@ -46,7 +46,7 @@ bool own_rows_seen = false;
 int signals_sent = 0; // by the current transaction
 
 bool is_ours(Oid relation) noexcept {
-    return (relation & ours) != 0 && (relation & ~ours) >> subject_shift <= 2;
+    return (relation & ours) != 0; // two bits: four subjects
 }
 
 bool is_key(SignalId id) noexcept {
@@ -56,7 +56,8 @@ bool is_key(SignalId id) noexcept {
 std::uint64_t &last_change(SignalId id) noexcept {
     const std::uint32_t hash = id & hash_bits;
     const std::uint32_t subject = (id & ~ours) >> subject_shift;
-    return changed[subject * slots + hash % (is_key(id) ? key_slots : slots)];
+    return subject < 2 ? changed[subject * slots + hash % slots]
+                       : changed[2 * slots + (subject - 2) * few_slots + hash % few_slots];
 }
 
 void forget_own_rows() noexcept {

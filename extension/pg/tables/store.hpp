@@ -5,15 +5,39 @@
 #include "pg/bridge/bridge.hpp"
 
 extern "C" {
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 }
 
 namespace pg_principal {
 
+// The fresh snapshot that several reads share: what was moved from one table to another is read
+// once.
+class Moment {
+  public:
+    Moment();
+    ~Moment();
+    Moment(const Moment &) = delete;
+    Moment &operator=(const Moment &) = delete;
+    Snapshot snapshot() const noexcept { return snapshot_; }
+
+  private:
+    Snapshot snapshot_;
+};
+
+// What a session was got by and ends with.
+struct Tie {
+    enum What { agent, session, grant } what;
+    pg_uuid_t id;
+    int generation; // of an agent, when the session began
+};
+
 struct SessionRow {
     bool found;
     bool revoked;
+    Tie *ties; // palloc'd in the current context; nullptr: none
+    int tie_count;
     bool has_user;
     bool adopted; // a project key from elsewhere
     pg_uuid_t user_id;
@@ -25,6 +49,8 @@ struct SessionRow {
 struct PrincipalRow {
     bool found;
     bool banned; // at the time that was asked
+    bool has_end;
+    TimestampTz banned_until;
     int generation;
     pg_uuid_t id;
     char email[256];
@@ -32,9 +58,13 @@ struct PrincipalRow {
     char app_role[32];
 };
 
-SessionRow read_session(const pg_uuid_t &id);
-PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now);
-PrincipalRow read_principal(std::string_view email, TimestampTz now);
+// The row, and what was decided beside it while somebody held it (auth.ended_sessions,
+// auth.decisions).
+SessionRow read_session(const pg_uuid_t &id, const Moment &moment);
+PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now, const Moment &moment);
+PrincipalRow read_principal(std::string_view email, TimestampTz now, const Moment &moment);
+// Whether what a delegated token was got by is still there.
+bool grant_stands(const pg_uuid_t &id, const Moment &moment);
 
 struct SigningKeyRow {
     bool found;
