@@ -11,7 +11,7 @@ tree=$out/pg-principal-$version
 
 mapfile -t needed < <(sed -n '/^Build-Depends/,/^$/s/^ *\(Build-Depends: \)\{0,1\}\([a-z0-9-]*\).*/\2/p' packaging/debian/control.in |
     grep -vxE 'debhelper-compat|dh-sequence-installsysusers|')
-needed+=(debhelper dpkg-dev fakeroot)
+needed+=(build-essential debhelper dpkg-dev fakeroot)
 mapfile -t missing < <(comm -23 <(printf '%s\n' "${needed[@]}" | sort -u) \
     <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${needed[@]}" 2>/dev/null | sed -n 's/^installed //p' | sort -u))
 [ ${#missing[@]} = 0 ] || tests/harness/packages.sh --install "${missing[@]}"
