@@ -1,6 +1,6 @@
 # pg_principal: `make run`, `make test`, `make torture`, `make matrix`, `make lint`, `make bench`, `make fuzz`, `make install`, `make clean`;
 # `make extension` (without the command: FRONTEND=no make install), `make debug`, `make installcheck` on a running server,
-# `make deb`, `make dist`.
+# `make deb`, `make containers`, `make dist`.
 PG_CONFIG ?= pg_config
 BUILD := build
 MAKEFLAGS += --no-print-directory
@@ -41,7 +41,7 @@ EXTRA_FLAGS := $(strip $(EXTRA_FLAGS) $(foreach flags,PG_CFLAGS PG_CXXFLAGS COPT
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
 # What installs and chooses a PostgreSQL itself does not depend on the one that PATH happens to lead to.
-HARNESS := run test torture matrix bench lint fuzz deb dist
+HARNESS := run test torture matrix bench lint fuzz deb containers dist
 PGXS := $(if $(filter $(HARNESS),$(MAKECMDGOALS)),,$(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 # Debian ships pgxs.mk with the server, the headers apart from it.
 SERVER_HEADER := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
@@ -151,11 +151,14 @@ run test bench lint fuzz:
 torture:
 	@bash tests/harness/packages.sh torture
 	@ONLY=$@ bash tests/harness/test.sh
-# On other releases of Debian, each in a root of its own below build/matrix; RUN=fresh: on fresh machines of many shapes.
+# On other releases of Debian, each in a root of its own below build/matrix; RUN=fresh: on fresh machines of many shapes,
+# RUN=containers: the images of `make containers`.
 matrix:
 	@bash tests/harness/matrix.sh
 deb: # Debian packages for this release's servers, in build/deb
 	@bash packaging/deb.sh
+containers: # images of the server and of PostgreSQL, from what `make deb` left
+	@bash packaging/containers.sh
 dist: # what PGXN takes, in build
 	@bash packaging/dist.sh
 

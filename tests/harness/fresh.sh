@@ -42,6 +42,9 @@ inside() { # LOG CACHE SHAPE LOWER NETWORK COMMAND..
             name=$(basename "$deb")
             [ ! -e "$deb" ] || [ -e "$cache/debs/$name" ] || { cp "$deb" "$cache/debs/.$shape" && mv "$cache/debs/.$shape" "$cache/debs/$name"; }
         done
+        if [ "$shape$status" = packages0 ]; then # for containers.sh
+            rm -rf "$cache/packages" && cp -r "$home/upper/srv/debs" "$cache/packages"
+        fi
         if [ "$shape$status" = bare0 ]; then # what others begin with
             cp "$home/upper/srv/clone/tests/harness/packages.sh" "$cache/ready.packages"
             rm -rf "$home/upper/srv/clone" "$debs"/*.deb "$cache/ready" "$cache/ready.new"

@@ -1,16 +1,17 @@
 #!/bin/bash
 # make matrix [RELEASES="bookworm trixie sid"] [ONLY=..] [TESTS=..]: .ci/run on each Debian release, in a
 # root of its own with that release's PostgreSQL, compiler and libraries. Needs root and debootstrap.
-# RUN='make -k all' runs that instead of .ci/run, RUN=fresh both commands of README on machines of many shapes (fresh.sh). Roots are kept in build/matrix/NAME and used again: remove one to have it made afresh.
+# RUN='make -k all' runs that instead of .ci/run, RUN=fresh both commands of README on machines of many shapes (fresh.sh), RUN=containers
+# what `make containers` makes (containers.sh). Roots are kept in build/matrix/NAME and used again: remove one to have it made afresh.
 # Prints a line per release; the exit status is 0 when nothing failed.
 set -eu
 cd "$(dirname "$0")/../.."
 [ $# = 0 ] || { sed -n '2,/^[^#]/s/^# //p' "$0" >&2 && exit 2; }
 releases=${RELEASES:-bookworm trixie sid}
 roots=build/matrix
-if [ "${RUN-}" = fresh ]; then
-    exec tests/harness/fresh.sh
-fi
+case ${RUN-} in
+fresh | containers) exec "tests/harness/$RUN.sh" ;;
+esac
 # shellcheck source=tests/harness/roots.sh
 . tests/harness/roots.sh
 
