@@ -1,6 +1,8 @@
 #include "cli/app.hpp"
 
-#include "cli/arguments.hpp"
+#include <CLI/CLI.hpp>
+
+#include "cli/command_line.hpp"
 
 namespace pg_principal::cli {
 
@@ -14,28 +16,29 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
     root.get_formatter()->enable_footer_formatting(false); // which would lose its indentation
 #endif
     root.set_version_flag("--version", root.get_name() + " " + version);
-    root.add_option("--dsn", session.dsn,
-                    "Database, as key=value pairs or a URL without a password (default: PGHOST, "
-                    "PGPORT, PGUSER, PGDATABASE, ...)")
-        ->type_name("DSN");
+    const Command top(&root);
+    top.option("--dsn", session.dsn,
+               "Database, as key=value pairs or a URL without a password (default: PGHOST, "
+               "PGPORT, PGUSER, PGDATABASE, ...)")
+        .type("DSN");
     root.footer("Examples:\n"
                 "  pg_principal people push roster.yaml\n"
                 "  pg_principal people provision\n"
                 "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
                 "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
                 "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
-    add_auth_commands(root, session);
-    add_people_commands(root, session);
-    add_keys_commands(root, session);
-    add_clients_commands(root, session);
-    add_issuers_commands(root, session);
-    add_delegations_commands(root, session);
-    add_health_commands(root, session);
-    add_audit_commands(root, session);
-    add_doctor_command(root, session);
-    add_whoami_command(root, session);
+    add_auth_commands(top, session);
+    add_people_commands(top, session);
+    add_keys_commands(top, session);
+    add_clients_commands(top, session);
+    add_issuers_commands(top, session);
+    add_delegations_commands(top, session);
+    add_health_commands(top, session);
+    add_audit_commands(top, session);
+    add_doctor_command(top, session);
+    add_whoami_command(top, session);
     if (add_more)
-        add_more(root, session);
+        add_more(top, session);
 }
 
 // False when the arguments asked for no more than what was printed: --help, --version.
@@ -86,26 +89,24 @@ int carry_out(CLI::App &root, Session &session, int argc, const char *const *arg
 
 } // namespace
 
-CLI::App *add_family(CLI::App &root, Session &session, const std::string &name,
-                     const std::string &description, const std::string &examples) {
-    CLI::App *family = root.add_subcommand(name, description);
+Command add_family(Command root, Session &session, const std::string &name,
+                   const std::string &description, const std::string &examples) {
+    CLI::App *family = root.app().add_subcommand(name, description);
     family->require_subcommand(0, 1);
     family->footer("Examples:\n" + examples);
-    family->add_option("--dsn", session.dsn, "Database (see pg_principal --help)")
-        ->type_name("DSN");
-    return family;
+    Command(family).option("--dsn", session.dsn, "Database (see pg_principal --help)").type("DSN");
+    return Command(family);
 }
 
-CLI::App *add_verb(CLI::App &family, Session &session, const std::string &name,
-                   const std::string &description, const std::string &examples,
-                   std::function<void()> action, const std::vector<std::string> &outputs) {
-    CLI::App *verb = add_family(family, session, name, description, examples);
+Command add_verb(Command family, Session &session, const std::string &name,
+                 const std::string &description, const std::string &examples,
+                 std::function<void()> action, const std::vector<std::string> &outputs) {
+    const Command verb = add_family(family, session, name, description, examples);
     if (!outputs.empty())
-        verb->add_option("--output", session.output,
-                         "What to print (default " + outputs.front() + ")")
-            ->check(CLI::IsMember(outputs))
-            ->type_name("FORMAT");
-    verb->callback([&session, outputs, act = std::move(action)] {
+        verb.option("--output", session.output, "What to print (default " + outputs.front() + ")")
+            .one_of(outputs)
+            .type("FORMAT");
+    verb.app().callback([&session, outputs, act = std::move(action)] {
         session.action = act;
         if (session.output.empty() && !outputs.empty())
             session.output = outputs.front();

@@ -2,36 +2,33 @@
 // verb chosen.
 #pragma once
 
+#include "cli/arguments.hpp"
 #include "cli/session.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace pg_principal::cli {
 
 // A family of verbs.
-CLI::App *add_family(CLI::App &root, Session &session, const std::string &name,
-                     const std::string &description, const std::string &examples);
+Command add_family(Command root, Session &session, const std::string &name,
+                   const std::string &description, const std::string &examples);
 // A verb and what it does when it is chosen. --output takes one of `outputs`, the first if it is
 // not given.
-CLI::App *add_verb(CLI::App &family, Session &session, const std::string &name,
-                   const std::string &description, const std::string &examples,
-                   std::function<void()> action,
-                   const std::vector<std::string> &outputs = {"text", "json"});
+Command add_verb(Command family, Session &session, const std::string &name,
+                 const std::string &description, const std::string &examples,
+                 std::function<void()> action,
+                 const std::vector<std::string> &outputs = {"text", "json"});
 
-using AddCommands = void (*)(CLI::App &root, Session &session);
-void add_auth_commands(CLI::App &root, Session &session);
-void add_login_verbs(CLI::App &auth, Session &session); // of the same family
-void add_people_commands(CLI::App &root, Session &session);
-void add_keys_commands(CLI::App &root, Session &session);
-void add_clients_commands(CLI::App &root, Session &session);
-void add_issuers_commands(CLI::App &root, Session &session);
-void add_delegations_commands(CLI::App &root, Session &session);
-void add_health_commands(CLI::App &root, Session &session);
-void add_audit_commands(CLI::App &root, Session &session);
-void add_doctor_command(CLI::App &root, Session &session);
-void add_whoami_command(CLI::App &root, Session &session);
+using AddCommands = void (*)(Command root, Session &session);
+void add_auth_commands(Command root, Session &session);
+void add_login_verbs(Command auth, Session &session); // of the same family
+void add_people_commands(Command root, Session &session);
+void add_keys_commands(Command root, Session &session);
+void add_clients_commands(Command root, Session &session);
+void add_issuers_commands(Command root, Session &session);
+void add_delegations_commands(Command root, Session &session);
+void add_health_commands(Command root, Session &session);
+void add_audit_commands(Command root, Session &session);
+void add_doctor_command(Command root, Session &session);
+void add_whoami_command(Command root, Session &session);
 
 // The whole program, with one more family of verbs from above; returns its exit code: 0 done, 1
 // refused or failed, 2 wrong usage.

@@ -1,94 +1,96 @@
 #include "cli/arguments.hpp"
 
-#include <algorithm>
-#include <cstdlib>
+#include <cstdint>
+#include <sstream>
 
-#include "core/base/bytes.hpp"
-#include "core/base/text.hpp"
+#include <CLI/CLI.hpp>
 
 namespace pg_principal::cli {
 
-namespace {
-
-// CLI11 takes --email= for a flag without a value; it is a value that is empty.
-std::vector<std::string> split_empty_values(int argc, const char *const *argv) {
-    std::vector<std::string> arguments;
-    for (int i = 1; i < argc; ++i) {
-        std::string argument = argv[i];
-        const bool empty_value = argument.size() > 3 && argument.compare(0, 2, "--") == 0 &&
-                                 argument.find('=') == argument.size() - 1;
-        if (empty_value)
-            argument.pop_back();
-        arguments.push_back(std::move(argument));
-        if (empty_value)
-            arguments.emplace_back();
-    }
-    return arguments;
+const Argument &Argument::required() const {
+    option_->required();
+    return *this;
 }
 
-// A key id that is a thumbprint (RFC 7638), of which one in 64 begins with a dash.
-bool is_dashed_thumbprint(const std::string &argument) {
-    std::string bytes;
-    return argument.size() == 43 && argument[0] == '-' && base64url_decode(argument, bytes);
+const Argument &Argument::type(const char *name) const {
+    option_->type_name(name);
+    return *this;
 }
 
-// CLI11 takes such a key id for options: it goes to the end, behind a --. What stands right after
-// an option's name is that option's value, and stays.
-std::vector<std::string> move_key_ids_behind(const std::vector<std::string> &arguments) {
-    std::vector<std::string> kept, moved;
-    bool is_value = false;
-    for (auto one = arguments.begin(); one != arguments.end(); ++one) {
-        if (*one == "--") {
-            moved.insert(moved.end(), one + 1, arguments.end());
-            break;
-        }
-        const bool is_key_id = !is_value && is_dashed_thumbprint(*one);
-        (is_key_id ? moved : kept).push_back(*one);
-        is_value = !is_value && !is_key_id && one->compare(0, 2, "--") == 0 &&
-                   one->find('=') == std::string::npos;
-    }
-    if (!moved.empty()) {
-        kept.emplace_back("--");
-        kept.insert(kept.end(), moved.begin(), moved.end());
-    }
-    return kept;
+const Argument &Argument::one_of(const std::vector<std::string> &values) const {
+    option_->check(CLI::IsMember(values));
+    return *this;
 }
 
-} // namespace
-
-std::vector<std::string> arguments_of(int argc, const char *const *argv) {
-    std::vector<std::string> arguments = move_key_ids_behind(split_empty_values(argc, argv));
-    std::reverse(arguments.begin(), arguments.end());
-    return arguments;
+template <class T>
+const Argument &Argument::between(T least, T most) const {
+    std::ostringstream bounds;
+    bounds.precision(10); // digits, no exponent
+    bounds << " not in range " << least << " to " << most;
+    const CLI::Range range(least, most);
+    const auto check = [range, refusal = bounds.str()](const std::string &value) {
+        return range(value).empty() ? std::string() : "Value " + value + refusal;
+    };
+    option_->check(CLI::Validator(check, range.get_description()));
+    return *this;
 }
 
-std::string describe_extra(const std::vector<std::string> &extras) {
-    const auto extra = std::find_if(extras.begin(), extras.end(),
-                                    [](const std::string &one) { return one != "--"; });
-    const std::string argument = extra == extras.end() ? "" : *extra;
-    if (argument.size() > 2 && argument.substr(0, 2) == "--")
-        return "unknown option " +
-               quote_for_message(argument.substr(0, std::min(argument.find('='), std::size_t{30})));
-    if (argument.size() > 1 && argument[0] == '-')
-        return "unknown option " + quote_for_message(argument.substr(0, 2));
-    const bool word = argument.size() <= 16 &&
-                      std::all_of(argument.begin(), argument.end(),
-                                  [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
-    return word ? "unknown verb or argument " + quote_for_message(argument)
-                : "an argument that is not expected";
+const Argument &Argument::single() const {
+    option_->allow_extra_args(false);
+    return *this;
 }
 
-void insist_on_variables(CLI::App &verb) {
-    for (CLI::Option *option : verb.get_options()) {
-        const char *value =
-            option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
-        if (!value || !*value || option->count() != 0)
-            continue;
-        option->add_result(value);
-        option->run_callback();
-    }
-    for (CLI::App *given : verb.get_subcommands())
-        insist_on_variables(*given);
+const Argument &Argument::commas() const {
+    option_->delimiter(',');
+    return *this;
 }
+
+const Argument &Argument::variable(const std::string &name) const {
+    option_->envname(name);
+    return *this;
+}
+
+const Argument &Argument::shows_default() const {
+    option_->capture_default_str();
+    return *this;
+}
+
+const Argument &Argument::shows_default(const std::string &text) const {
+    option_->default_str(text);
+    return *this;
+}
+
+template <class T>
+Argument Command::option(const std::string &name, T &value, const std::string &text) const {
+    return Argument(app_->add_option(name, value, text));
+}
+
+Argument Command::flag(const std::string &name, bool &value, const std::string &text) const {
+    return Argument(app_->add_flag(name, value, text));
+}
+
+Argument Command::seconds(const std::string &name, std::chrono::milliseconds &value,
+                          const std::string &text) const {
+    const auto set = [&value](const double &seconds) {
+        value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+    };
+    return Argument(app_->add_option_function<double>(name, set, text)).type("SECONDS");
+}
+
+void Command::reads_variables_when_given() const {
+    app_->parse_complete_callback([] {}); // CLI11 looks at a verb's variables early without one
+}
+
+template const Argument &Argument::between(int, int) const;
+template const Argument &Argument::between(unsigned, unsigned) const;
+template const Argument &Argument::between(std::uint64_t, std::uint64_t) const;
+template const Argument &Argument::between(double, double) const;
+template Argument Command::option(const std::string &, std::string &, const std::string &) const;
+template Argument Command::option(const std::string &, std::vector<std::string> &,
+                                  const std::string &) const;
+template Argument Command::option(const std::string &, int &, const std::string &) const;
+template Argument Command::option(const std::string &, unsigned &, const std::string &) const;
+template Argument Command::option(const std::string &, std::uint64_t &, const std::string &) const;
+template Argument Command::option(const std::string &, double &, const std::string &) const;
 
 } // namespace pg_principal::cli

@@ -1,37 +1,56 @@
-// Where CLI11 takes arguments otherwise than they are meant here, or says so otherwise from version
-// to version.
+// The arguments of a verb. CLI11 parses them and is compiled in a few files alone: each file that
+// includes it takes ten seconds more.
 #pragma once
 
-#include <sstream>
+#include <chrono>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+class Option;
+} // namespace CLI
 
 namespace pg_principal::cli {
 
-// As CLI11 parses them: the last one first.
-std::vector<std::string> arguments_of(int argc, const char *const *argv);
+// An argument that a verb has got; what is said of it later is added.
+class Argument {
+  public:
+    explicit Argument(CLI::Option *option) : option_(option) {}
+    const Argument &required() const;
+    const Argument &type(const char *name) const; // in the help; "" for none
+    const Argument &one_of(const std::vector<std::string> &values) const;
+    // With a refusal that is the same in every version of CLI11. T: int, unsigned, std::uint64_t,
+    // double.
+    template <class T>
+    const Argument &between(T least, T most) const;
+    const Argument &single() const; // a list's: each --name takes one value
+    const Argument &commas() const; // a list's: values may stand behind commas, too
+    const Argument &variable(const std::string &name) const; // of the environment: the same value
+    const Argument &shows_default() const;                   // in the help, as it is now
+    const Argument &shows_default(const std::string &text) const;
 
-// What was typed in the wrong place may be a secret: only a flag's name or a plain word is
-// repeated.
-std::string describe_extra(const std::vector<std::string> &extras);
+  private:
+    CLI::Option *option_;
+};
 
-// Of a variable whose value cannot be, CLI11 says so or, in later versions, takes it for not set:
-// who sets it must hear of it.
-void insist_on_variables(CLI::App &verb);
+// A verb or a family of verbs.
+class Command {
+  public:
+    explicit Command(CLI::App *app) : app_(app) {}
+    CLI::App &app() const { return *app_; }
+    // --name VALUE, or NAME by its place. T: std::string, a vector of them, int, unsigned,
+    // std::uint64_t, double.
+    template <class T>
+    Argument option(const std::string &name, T &value, const std::string &text) const;
+    Argument flag(const std::string &name, bool &value, const std::string &text) const;
+    Argument seconds(const std::string &name, std::chrono::milliseconds &value,
+                     const std::string &text) const;
+    // A variable whose value cannot be is no concern of other verbs.
+    void reads_variables_when_given() const;
 
-// A range with a text that is the same in every version of CLI11.
-template <class T>
-CLI::Validator between(T least, T most) {
-    std::ostringstream bounds;
-    bounds.precision(10); // digits, no exponent
-    bounds << " not in range " << least << " to " << most;
-    const CLI::Range range(least, most);
-    const auto check = [range, refusal = bounds.str()](const std::string &value) {
-        return range(value).empty() ? std::string() : "Value " + value + refusal;
-    };
-    return CLI::Validator(check, range.get_description());
-}
+  private:
+    CLI::App *app_;
+};
 
 } // namespace pg_principal::cli

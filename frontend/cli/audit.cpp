@@ -122,49 +122,46 @@ void list(const Session &session, const ListOptions &options) {
         session.streams.out << "older entries: --cursor " << next << '\n';
 }
 
-void add_list(CLI::App &group, Session &session) {
+void add_list(Command group, Session &session) {
     const auto options = std::make_shared<ListOptions>();
-    CLI::App *verb =
+    const Command verb =
         add_verb(group, session, "list", "Show audit entries, newest first",
                  "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
                  "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
                  [&session, options] { list(session, *options); });
-    verb->add_option(
-        "--email", options->email,
-        "Entries of this principal; if no principal has the email, entries that name it");
-    verb->add_option(
+    verb.option("--email", options->email,
+                "Entries of this principal; if no principal has the email, entries that name it");
+    verb.option(
             "--principal", options->principal,
             "Entries of the principal with this id; keys, the roster, seals and prunings are under "
             "ffffffff-ffff-ffff-ffff-ffffffffffff")
-        ->type_name("ID");
-    verb->add_option("--since", options->since,
-                     "Entries since then: 24h, 7d, 1y ago, or a time in UTC")
-        ->type_name("TIME");
-    verb->add_option("--limit", options->limit, "How many entries (default 50)")
-        ->check(between(1U, 1000U));
-    verb->add_option("--cursor", options->cursor,
-                     "The next page, by the cursor that the last one ended with");
+        .type("ID");
+    verb.option("--since", options->since, "Entries since then: 24h, 7d, 1y ago, or a time in UTC")
+        .type("TIME");
+    verb.option("--limit", options->limit, "How many entries (default 50)").between(1U, 1000U);
+    verb.option("--cursor", options->cursor,
+                "The next page, by the cursor that the last one ended with");
 }
 
 } // namespace
 
-void add_audit_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
+void add_audit_commands(Command root, Session &session) {
+    const Command group =
         add_family(root, session, "audit", "The audit: one hash chain for each principal",
                    "  pg_principal audit list --since 7d\n"
                    "  pg_principal audit verify\n"
                    "  pg_principal audit seal > seal.jws");
-    add_list(*group, session);
+    add_list(group, session);
     const auto seal_file = std::make_shared<std::string>();
-    add_verb(*group, session, "verify",
+    add_verb(group, session, "verify",
              "Check every audit chain and seal; exit 1 when one is broken",
              "  pg_principal audit verify\n"
              "  pg_principal audit verify --seal-file seal-2026-11.jws",
              [&session, seal_file] { verify(session, *seal_file); })
-        ->add_option("--seal-file", *seal_file,
-                     "A seal stored elsewhere: also shows whether the seals here were replaced")
-        ->type_name("FILE");
-    add_verb(*group, session, "seal", "Sign a digest over every audit chain and print it",
+        .option("--seal-file", *seal_file,
+                "A seal stored elsewhere: also shows whether the seals here were replaced")
+        .type("FILE");
+    add_verb(group, session, "seal", "Sign a digest over every audit chain and print it",
              "  pg_principal audit seal > seal-2026-11.jws", [&session] { seal(session); });
 }
 

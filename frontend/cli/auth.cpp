@@ -128,16 +128,16 @@ void unban(const Session &session, const Options &options) {
     print_done(session, "unbanned", normalise_email(options.email));
 }
 
-void add_ttl_and_label(CLI::App &verb, Options &options) {
-    verb.add_option("--ttl", options.ttl,
-                    "Time to live: hours, days or years, as 24h, 90d, 1y (default 8760h)");
-    verb.add_option("--label", options.label, "A name for the session, to recognise it later");
+void add_ttl_and_label(Command verb, Options &options) {
+    verb.option("--ttl", options.ttl,
+                "Time to live: hours, days or years, as 24h, 90d, 1y (default 8760h)");
+    verb.option("--label", options.label, "A name for the session, to recognise it later");
 }
 
 } // namespace
 
-void add_auth_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
+void add_auth_commands(Command root, Session &session) {
+    const Command group =
         add_family(root, session, "auth", "Tokens, sessions and bans",
                    "  pg_principal auth issue --email kata-agent-team@example.com\n"
                    "  pg_principal auth sessions --email kata-agent-team@example.com\n"
@@ -147,30 +147,30 @@ void add_auth_commands(CLI::App &root, Session &session) {
                          void (*act)(const Session &, const Options &),
                          const std::vector<std::string> &outputs = {"text", "json"}) {
         return add_verb(
-            *group, session, name, description, examples,
+            group, session, name, description, examples,
             [&session, options, act] { act(session, *options); }, outputs);
     };
 
-    CLI::App *verb =
+    Command verb =
         add("issue", "Mint a token for a person or a service account on the roster",
             "  pg_principal auth issue --email kata-agent-team@example.com\n"
             "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d --label ci\n"
             "  TOKEN=$(pg_principal auth issue --email a@example.com --output token)",
             issue, {"text", "json", "token"});
-    verb->add_option("--email", options->email, "The principal");
-    add_ttl_and_label(*verb, *options);
-    verb->add_option("--scope", options->scopes,
-                     "A scope that the token is limited to; may be repeated");
+    verb.option("--email", options->email, "The principal");
+    add_ttl_and_label(verb, *options);
+    verb.option("--scope", options->scopes,
+                "A scope that the token is limited to; may be repeated");
 
     verb = add("key", "Mint a project key for the role anon or service_role",
                "  pg_principal auth key --role anon\n"
                "  pg_principal auth key --role service_role --ttl 30d --label backup",
                issue_key, {"text", "json", "token"});
-    verb->add_option("--role", options->role, "anon or service_role")
-        ->required()
-        ->check(CLI::IsMember(std::vector<std::string>{"anon", "service_role"}))
-        ->type_name("ROLE");
-    add_ttl_and_label(*verb, *options);
+    verb.option("--role", options->role, "anon or service_role")
+        .required()
+        .one_of({"anon", "service_role"})
+        .type("ROLE");
+    add_ttl_and_label(verb, *options);
 
     verb = add(
         "adopt-key",
@@ -179,46 +179,44 @@ void add_auth_commands(CLI::App &root, Session &session) {
         "  pg_principal auth adopt-key --token-env SUPABASE_ANON_KEY\n"
         "  pg_principal auth adopt-key --token-file anon.jwt --until 2027-01-01 --label mobile-app",
         adopt_key);
-    verb->add_option("--token-env", options->variable,
-                     "The environment variable that holds the key")
-        ->type_name("VAR");
-    verb->add_option("--token-file", options->file, "The file that holds the key")
-        ->type_name("FILE");
-    verb->add_option("--until", options->until, "When it ends, if earlier than the key itself")
-        ->type_name("TIME");
-    verb->add_option("--label", options->label, "A name for the session, to recognise it later");
+    verb.option("--token-env", options->variable, "The environment variable that holds the key")
+        .type("VAR");
+    verb.option("--token-file", options->file, "The file that holds the key").type("FILE");
+    verb.option("--until", options->until, "When it ends, if earlier than the key itself")
+        .type("TIME");
+    verb.option("--label", options->label, "A name for the session, to recognise it later");
 
     add("sessions", "List the sessions behind somebody's tokens",
         "  pg_principal auth sessions --email kata-agent-team@example.com\n"
         "  pg_principal auth sessions --email kata-agent-team@example.com --output json",
         list_sessions)
-        ->add_option("--email", options->email, "The principal")
-        ->required();
+        .option("--email", options->email, "The principal")
+        .required();
 
     verb = add("revoke", "End one session and its tokens",
                "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
                "--reason rotated",
                revoke);
-    verb->add_option("--session", options->session_id, "Its id, as auth sessions shows it")
-        ->required()
-        ->type_name("UUID");
-    verb->add_option("--reason", options->reason, "Stored with the session");
+    verb.option("--session", options->session_id, "Its id, as auth sessions shows it")
+        .required()
+        .type("UUID");
+    verb.option("--reason", options->reason, "Stored with the session");
 
     verb =
         add("ban", "Ban a principal: each of its tokens is refused from its next statement on",
             "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"
             "  pg_principal auth ban --email kata-agent-team@example.com --duration '7 days'",
             ban);
-    verb->add_option("--email", options->email, "The principal")->required();
-    verb->add_option("--duration", options->duration,
-                     "An interval; a day has 24 hours (default \"100 years\")");
-    verb->add_option("--reason", options->reason, "Stored with the ban");
+    verb.option("--email", options->email, "The principal").required();
+    verb.option("--duration", options->duration,
+                "An interval; a day has 24 hours (default \"100 years\")");
+    verb.option("--reason", options->reason, "Stored with the ban");
 
     add("unban", "Lift a ban; tokens issued before it stay refused",
         "  pg_principal auth unban --email kata-agent-team@example.com", unban)
-        ->add_option("--email", options->email, "The principal")
-        ->required();
-    add_login_verbs(*group, session);
+        .option("--email", options->email, "The principal")
+        .required();
+    add_login_verbs(group, session);
 }
 
 } // namespace pg_principal::cli

@@ -129,37 +129,35 @@ void list_registered(const Session &session, const Options &) {
 }
 
 void add_application_verbs(
-    const std::function<CLI::App *(const char *, const char *, const char *,
-                                   void (*)(const Session &, const Options &))> &add,
+    const std::function<Command(const char *, const char *, const char *,
+                                void (*)(const Session &, const Options &))> &add,
     Options &options) {
-    CLI::App *verb =
+    Command verb =
         add("register", "Let people sign in to an application without a secret, by a device code",
             "  pg_principal clients register psql --scope database --ttl 8h\n"
             "  pg_principal clients register tv --name 'The screen in the hall' --scope read",
             register_client);
-    verb->add_option("CLIENT", options.id, "What it calls itself: its client_id")
-        ->required()
-        ->type_name("");
-    verb->add_option("--name", options.name, "What people are told that it is");
-    verb->add_option("--scope", options.scopes, "One that it may ask for; may be repeated");
-    verb->add_option("--ttl", options.token_ttl,
-                     "Time to live of its tokens: hours, days or years; "
-                     "pg_principal.access_token_ttl when not given");
+    verb.option("CLIENT", options.id, "What it calls itself: its client_id").required().type("");
+    verb.option("--name", options.name, "What people are told that it is");
+    verb.option("--scope", options.scopes, "One that it may ask for; may be repeated");
+    verb.option("--ttl", options.token_ttl,
+                "Time to live of its tokens: hours, days or years; "
+                "pg_principal.access_token_ttl when not given");
     add("registered", "List the applications without a secret",
         "  pg_principal clients registered\n"
         "  pg_principal clients registered --output json",
         list_registered);
     add("unregister", "Refuse an application from now on, and end every token that it got",
         "  pg_principal clients unregister psql", unregister_client)
-        ->add_option("CLIENT", options.id, "Its client_id")
-        ->required()
-        ->type_name("");
+        .option("CLIENT", options.id, "Its client_id")
+        .required()
+        .type("");
 }
 
 } // namespace
 
-void add_clients_commands(CLI::App &root, Session &session) {
-    CLI::App *group = add_family(
+void add_clients_commands(Command root, Session &session) {
+    const Command group = add_family(
         root, session, "clients", "Service accounts that get tokens at /oauth/token",
         "  pg_principal clients create-secret --email kata-agent-team@example.com\n"
         "  pg_principal clients scopes --email kata-agent-team@example.com --scope read\n"
@@ -169,60 +167,58 @@ void add_clients_commands(CLI::App &root, Session &session) {
                          void (*act)(const Session &, const Options &),
                          const std::vector<std::string> &outputs = {"text", "json"}) {
         return add_verb(
-            *group, session, name, description, examples,
+            group, session, name, description, examples,
             [&session, options, act] { act(session, *options); }, outputs);
     };
-    add_verb(*group, session, "list", "List the clients",
+    add_verb(group, session, "list", "List the clients",
              "  pg_principal clients list\n"
              "  pg_principal clients list --output json",
              [&session] { list(session); });
 
-    CLI::App *verb =
+    Command verb =
         add("create-secret", "Give a service account a client secret, told this once",
             "  pg_principal clients create-secret --email kata-agent-team@example.com --ttl 30d\n"
             "  SECRET=$(pg_principal clients create-secret --email a@example.com --output token)",
             create_secret, {"text", "json", "token"});
-    verb->add_option("--email", options->email, "Whose secret")->required();
-    verb->add_option("--ttl", options->ttl,
-                     "Time to live: hours, days or years, as 24h, 90d, 1y (default 90d)");
-    verb->add_option("--label", options->label, "A name for the secret, to recognise it later");
+    verb.option("--email", options->email, "Whose secret").required();
+    verb.option("--ttl", options->ttl,
+                "Time to live: hours, days or years, as 24h, 90d, 1y (default 90d)");
+    verb.option("--label", options->label, "A name for the secret, to recognise it later");
 
     add("secrets", "List client secrets, without the secrets themselves",
         "  pg_principal clients secrets\n"
         "  pg_principal clients secrets --email kata-agent-team@example.com",
         list_secrets)
-        ->add_option("--email", options->email, "Whose; everybody's when not given");
+        .option("--email", options->email, "Whose; everybody's when not given");
 
     verb = add("scopes", "Say what a client may ask for, in place of what it might before",
                "  pg_principal clients scopes --email a@example.com --scope read --scope write\n"
                "  pg_principal clients scopes --email a@example.com",
                set_scopes);
-    verb->add_option("--email", options->email, "Whose")->required();
-    verb->add_option("--scope", options->scopes, "One that it may have; may be repeated");
+    verb.option("--email", options->email, "Whose").required();
+    verb.option("--scope", options->scopes, "One that it may have; may be repeated");
 
     verb = add("register-keys",
                "Say which keys a client signs with, in place of those before (private_key_jwt)",
                "  pg_principal clients register-keys --email a@example.com --jwks-file keys.json",
                register_keys);
-    verb->add_option("--email", options->email, "Whose")->required();
-    verb->add_option("--jwks-file", options->jwks_file, "A JWK Set; public halves are kept")
-        ->required()
-        ->type_name("FILE");
+    verb.option("--email", options->email, "Whose").required();
+    verb.option("--jwks-file", options->jwks_file, "A JWK Set; public halves are kept")
+        .required()
+        .type("FILE");
 
     add("keys", "List the registered keys of clients",
         "  pg_principal clients keys\n"
         "  pg_principal clients keys --email kata-agent-team@example.com",
         list_keys)
-        ->add_option("--email", options->email, "Whose; everybody's when not given");
+        .option("--email", options->email, "Whose; everybody's when not given");
 
     verb = add("revoke-secret", "End a client secret and every token that was got with it",
                "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d "
                "--reason leaked",
                revoke_secret);
-    verb->add_option("SECRET", options->id, "Its id, as clients secrets shows it")
-        ->required()
-        ->type_name("");
-    verb->add_option("--reason", options->reason, "Kept in the audit");
+    verb.option("SECRET", options->id, "Its id, as clients secrets shows it").required().type("");
+    verb.option("--reason", options->reason, "Kept in the audit");
 
     add_application_verbs(
         [&add](const char *name, const char *description, const char *examples,

@@ -56,8 +56,8 @@ void end(const Session &session, const Options &options) {
 
 } // namespace
 
-void add_delegations_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
+void add_delegations_commands(Command root, Session &session) {
+    const Command group =
         add_family(root, session, "delegations", "Which agents may act for whom",
                    "  pg_principal delegations create --person ann@example.com --agent "
                    "kata-agent-team@example.com --scope read\n"
@@ -65,30 +65,30 @@ void add_delegations_commands(CLI::App &root, Session &session) {
     const auto options = std::make_shared<Options>();
     const auto add = [&](const char *name, const char *description, const char *examples,
                          void (*act)(const Session &, const Options &)) {
-        return add_verb(*group, session, name, description, examples,
+        return add_verb(group, session, name, description, examples,
                         [&session, options, act] { act(session, *options); });
     };
-    CLI::App *verb = add("create", "Let an agent act for a person",
-                         "  pg_principal delegations create --person ann@example.com --agent "
-                         "kata-agent-team@example.com --ttl 30d --scope read",
-                         create);
-    verb->add_option("--person", options->person, "For whom")->required();
-    verb->add_option("--agent", options->agent, "The service account that acts")->required();
-    verb->add_option("--ttl", options->ttl,
-                     "Time to live: hours, days or years, as 24h, 90d, 1y (default 30d)");
-    verb->add_option("--scope", options->scopes, "One that it gets; may be repeated");
+    const Command verb = add("create", "Let an agent act for a person",
+                             "  pg_principal delegations create --person ann@example.com --agent "
+                             "kata-agent-team@example.com --ttl 30d --scope read",
+                             create);
+    verb.option("--person", options->person, "For whom").required();
+    verb.option("--agent", options->agent, "The service account that acts").required();
+    verb.option("--ttl", options->ttl,
+                "Time to live: hours, days or years, as 24h, 90d, 1y (default 30d)");
+    verb.option("--scope", options->scopes, "One that it gets; may be repeated");
 
     add("list", "List the grants",
         "  pg_principal delegations list\n"
         "  pg_principal delegations list --email ann@example.com",
         list)
-        ->add_option("--email", options->email, "Of which person or agent; all when not given");
+        .option("--email", options->email, "Of which person or agent; all when not given");
 
     add("end", "End a grant, and the tokens that were got by it",
         "  pg_principal delegations end 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d", end)
-        ->add_option("DELEGATION", options->id, "Its id, as delegations list shows it")
-        ->required()
-        ->type_name("");
+        .option("DELEGATION", options->id, "Its id, as delegations list shows it")
+        .required()
+        .type("");
 }
 
 } // namespace pg_principal::cli

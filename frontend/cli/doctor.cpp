@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include <CLI/CLI.hpp>
+#include "cli/arguments.hpp"
 #include <nlohmann/json.hpp>
 
 #include "cli/health.hpp"
@@ -113,16 +113,16 @@ void doctor(const Session &session, bool strict) {
 
 } // namespace
 
-void add_doctor_command(CLI::App &root, Session &session) {
+void add_doctor_command(Command root, Session &session) {
     const auto strict = std::make_shared<bool>(false);
-    CLI::App *verb = add_verb(
+    const Command verb = add_verb(
         root, session, "doctor",
         "Look whether the installation is sound, and say what to do; exit 1 when it is not",
         "  pg_principal doctor\n"
         "  pg_principal doctor --strict\n"
         "  pg_principal doctor --output json",
         [&session, strict] { doctor(session, *strict); });
-    verb->add_flag("--strict", *strict, "Exit 1 for warnings, too");
+    verb.flag("--strict", *strict, "Exit 1 for warnings, too");
 }
 
 } // namespace pg_principal::cli

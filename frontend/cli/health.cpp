@@ -147,36 +147,36 @@ void schedule(const Session &session, const std::string &when, bool remove) {
 
 } // namespace
 
-void add_health_commands(CLI::App &root, Session &session) {
-    CLI::App *group = add_family(root, session, "health",
-                                 "Agents: refused refreshes, tokens about to expire or unused",
-                                 "  pg_principal health scan\n"
-                                 "  pg_principal health report\n"
-                                 "  pg_principal health schedule");
-    add_verb(*group, session, "scan", "Report what happened to agents since the last scan",
+void add_health_commands(Command root, Session &session) {
+    const Command group = add_family(root, session, "health",
+                                     "Agents: refused refreshes, tokens about to expire or unused",
+                                     "  pg_principal health scan\n"
+                                     "  pg_principal health report\n"
+                                     "  pg_principal health schedule");
+    add_verb(group, session, "scan", "Report what happened to agents since the last scan",
              "  pg_principal health scan\n"
              "  pg_principal health scan --output json",
              [&session] { scan(session); });
-    add_verb(*group, session, "report", "Show every agent: its tokens, its last use, what is wrong",
+    add_verb(group, session, "report", "Show every agent: its tokens, its last use, what is wrong",
              "  pg_principal health report\n"
              "  pg_principal health report --output json",
              [&session] { report(session); });
-    add_verb(*group, session, "status",
+    add_verb(group, session, "status",
              "Show who runs the scan and whether it runs; exit 1 when something is wrong",
              "  pg_principal health status\n"
              "  pg_principal health status --output json",
              [&session] { status(session); });
     const auto when = std::make_shared<std::string>("0 * * * *");
     const auto remove = std::make_shared<bool>(false);
-    CLI::App *verb =
-        add_verb(*group, session, "schedule",
+    const Command verb =
+        add_verb(group, session, "schedule",
                  "Have pg_cron run the scan, also where pg_cron is in another database",
                  "  pg_principal health schedule\n"
                  "  pg_principal health schedule --at '*/15 * * * *'\n"
                  "  pg_principal health schedule --remove",
                  [&session, when, remove] { schedule(session, *when, *remove); });
-    verb->add_option("--at", *when, "When, as cron has it (default 0 * * * *)")->type_name("CRON");
-    verb->add_flag("--remove", *remove, "Take the job out again");
+    verb.option("--at", *when, "When, as cron has it (default 0 * * * *)").type("CRON");
+    verb.flag("--remove", *remove, "Take the job out again");
 }
 
 } // namespace pg_principal::cli

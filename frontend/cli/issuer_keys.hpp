@@ -9,10 +9,6 @@
 #include "db/pool.hpp"
 #include "http/fetch.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace pg_principal::cli {
 
 using Ask = std::function<db::Result(const db::Statement &, const std::vector<db::Param> &)>;

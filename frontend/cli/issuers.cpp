@@ -178,8 +178,8 @@ void test(const Session &session, const Options &options) {
 
 } // namespace
 
-void add_issuers_commands(CLI::App &root, Session &session) {
-    CLI::App *group = add_family(
+void add_issuers_commands(Command root, Session &session) {
+    const Command group = add_family(
         root, session, "issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
         "  pg_principal issuers trust https://token.actions.githubusercontent.com "
         "--audience https://id.example.com --jwks-file github.json\n"
@@ -187,38 +187,35 @@ void add_issuers_commands(CLI::App &root, Session &session) {
     const auto options = std::make_shared<Options>();
     const auto add = [&](const char *name, const char *description, const char *examples,
                          void (*act)(const Session &, const Options &)) {
-        return add_verb(*group, session, name, description, examples,
+        return add_verb(group, session, name, description, examples,
                         [&session, options, act] { act(session, *options); });
     };
-    const auto add_issuer = [&](CLI::App *verb) {
-        verb->add_option("ISSUER", options->issuer, "The claim iss of its tokens")
-            ->required()
-            ->type_name("");
+    const auto add_issuer = [&](Command verb) {
+        verb.option("ISSUER", options->issuer, "The claim iss of its tokens").required().type("");
     };
-    add_verb(*group, session, "list", "List the trusted issuers",
+    add_verb(group, session, "list", "List the trusted issuers",
              "  pg_principal issuers list\n"
              "  pg_principal issuers list --output json",
              [&session] { list(session); });
 
-    CLI::App *verb = add("trust", "Trust an issuer, or change how",
-                         "  pg_principal issuers trust https://issuer.example.com --audience "
-                         "https://id.example.com --jwks-file keys.json --max-life 1h",
-                         trust);
+    Command verb = add("trust", "Trust an issuer, or change how",
+                       "  pg_principal issuers trust https://issuer.example.com --audience "
+                       "https://id.example.com --jwks-file keys.json --max-life 1h",
+                       trust);
     add_issuer(verb);
-    verb->add_option("--audience", options->audiences,
-                     "One that may be in aud, may be repeated; none: the token has no aud");
-    verb->add_option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
-        ->type_name("FILE");
-    verb->add_option("--jwks-url", options->jwks_url,
-                     "Where it publishes them, or its discovery document")
-        ->type_name("URL");
-    verb->add_option("--alg", options->algorithms,
-                     "An algorithm of its tokens, may be repeated (default RS256, ES256)");
-    verb->add_option("--max-life", options->max_life,
-                     "The longest that its tokens may live, as 1h, 1d (default 1h)");
-    verb->add_option("--require", options->required, "A claim that they have, may be repeated");
-    verb->add_flag("--reusable", options->reusable,
-                   "A token may be exchanged again while it lives, as that of a pod");
+    verb.option("--audience", options->audiences,
+                "One that may be in aud, may be repeated; none: the token has no aud");
+    verb.option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set").type("FILE");
+    verb.option("--jwks-url", options->jwks_url,
+                "Where it publishes them, or its discovery document")
+        .type("URL");
+    verb.option("--alg", options->algorithms,
+                "An algorithm of its tokens, may be repeated (default RS256, ES256)");
+    verb.option("--max-life", options->max_life,
+                "The longest that its tokens may live, as 1h, 1d (default 1h)");
+    verb.option("--require", options->required, "A claim that they have, may be repeated");
+    verb.flag("--reusable", options->reusable,
+              "A token may be exchanged again while it lives, as that of a pod");
 
     verb = add("distrust", "Trust it no more, and end the tokens that were got by its",
                "  pg_principal issuers distrust https://issuer.example.com", distrust);
@@ -228,27 +225,25 @@ void add_issuers_commands(CLI::App &root, Session &session) {
         add("keys", "Store the keys that it publishes now",
             "  pg_principal issuers keys https://issuer.example.com --jwks-file keys.json", keys);
     add_issuer(verb);
-    verb->add_option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
-        ->required()
-        ->type_name("FILE");
+    verb.option("--jwks-file", options->jwks_file, "Its public keys, a JWK Set")
+        .required()
+        .type("FILE");
 
     verb = add("refresh", "Fetch the keys that issuers publish now from their URLs",
                "  pg_principal issuers refresh\n"
                "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
                refresh);
-    verb->add_option("ISSUER", options->issuer, "Of which issuer; all when not given")
-        ->type_name("");
-    verb->add_option("--fetch-ca", options->fetch.authorities,
-                     "Certificates (PEM) of authorities that issuers are known by; the system's "
-                     "unless given")
-        ->type_name("FILE");
-    verb->add_option("--fetch-from", options->fetch.allowed,
-                     "Addresses that keys are fetched from beside public ones; may be repeated")
-        ->type_name("CIDR");
-    verb->add_option("--fetch-timeout", options->fetch.seconds,
-                     "How long each may take (default 10)")
-        ->type_name("SECONDS")
-        ->check(between(0.1, 60.0));
+    verb.option("ISSUER", options->issuer, "Of which issuer; all when not given").type("");
+    verb.option("--fetch-ca", options->fetch.authorities,
+                "Certificates (PEM) of authorities that issuers are known by; the system's "
+                "unless given")
+        .type("FILE");
+    verb.option("--fetch-from", options->fetch.allowed,
+                "Addresses that keys are fetched from beside public ones; may be repeated")
+        .type("CIDR");
+    verb.option("--fetch-timeout", options->fetch.seconds, "How long each may take (default 10)")
+        .type("SECONDS")
+        .between(0.1, 60.0);
 
     verb = add("map", "Say which of its tokens is a service account, in place of what was said",
                "  pg_principal issuers map https://token.actions.githubusercontent.com --email "
@@ -256,34 +251,31 @@ void add_issuers_commands(CLI::App &root, Session &session) {
                "--scope deploy",
                map);
     add_issuer(verb);
-    verb->add_option("--email", options->email, "The service account")->required();
-    verb->add_option("--claims", options->claims,
-                     "Claims and the exact value of each, a JSON object")
-        ->required()
-        ->type_name("JSON");
-    verb->add_option("--scope", options->scopes, "One that it gets; may be repeated");
+    verb.option("--email", options->email, "The service account").required();
+    verb.option("--claims", options->claims, "Claims and the exact value of each, a JSON object")
+        .required()
+        .type("JSON");
+    verb.option("--scope", options->scopes, "One that it gets; may be repeated");
 
     verb = add("unmap", "Take a service account's rule away, and end the tokens got by it",
                "  pg_principal issuers unmap https://issuer.example.com --email ci@example.com",
                unmap);
     add_issuer(verb);
-    verb->add_option("--email", options->email, "The service account")->required();
+    verb.option("--email", options->email, "The service account").required();
 
     add("rules", "List the rules",
         "  pg_principal issuers rules\n"
         "  pg_principal issuers rules --issuer https://issuer.example.com",
         rules)
-        ->add_option("--issuer", options->issuer, "Of which issuer; all when not given");
+        .option("--issuer", options->issuer, "Of which issuer; all when not given");
 
     verb = add("test", "Say which rule a token matches, and why the others do not",
                "  pg_principal issuers test --token-file token.jwt\n"
                "  pg_principal issuers test --token-env CI_JOB_JWT --output json",
                test);
-    verb->add_option("--token-env", options->variable,
-                     "The environment variable that holds the token")
-        ->type_name("VAR");
-    verb->add_option("--token-file", options->file, "The file that holds the token")
-        ->type_name("FILE");
+    verb.option("--token-env", options->variable, "The environment variable that holds the token")
+        .type("VAR");
+    verb.option("--token-file", options->file, "The file that holds the token").type("FILE");
 }
 
 } // namespace pg_principal::cli

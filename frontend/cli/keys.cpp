@@ -76,66 +76,65 @@ void import_key(const Session &session, const Options &options) {
                "is adopted: pg_principal auth adopt-key; users sign in again.\n";
 }
 
-void add_standby(CLI::App &verb, Options &options) {
-    verb.add_flag("--standby", options.standby, "Publish it, but do not sign with it yet");
+void add_standby(Command verb, Options &options) {
+    verb.flag("--standby", options.standby, "Publish it, but do not sign with it yet");
 }
 
-void add_import(CLI::App &group, Session &session, const std::shared_ptr<Options> &options) {
-    CLI::App *verb =
+void add_import(Command group, Session &session, const std::shared_ptr<Options> &options) {
+    const Command verb =
         add_verb(group, session, "import", "Import a signing key from a file or the environment",
                  "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
                  "  pg_principal keys import --jwk-file key.json --standby",
                  [&session, options] { import_key(session, *options); }, {"text", "json", "token"});
-    verb->add_option("--secret-env", options->variable,
-                     "The environment variable that holds an HS256 secret")
-        ->type_name("VAR");
-    verb->add_option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
-        ->type_name("FILE");
-    verb->add_option(
+    verb.option("--secret-env", options->variable,
+                "The environment variable that holds an HS256 secret")
+        .type("VAR");
+    verb.option("--secret-file", options->secret_file, "The file that holds an HS256 secret")
+        .type("FILE");
+    verb.option(
             "--jwk-file", options->jwk_file,
             "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json")
-        ->type_name("FILE");
-    add_standby(*verb, *options);
+        .type("FILE");
+    add_standby(verb, *options);
 }
 
 } // namespace
 
-void add_keys_commands(CLI::App &root, Session &session) {
-    CLI::App *group = add_family(root, session, "keys", "Signing keys",
-                                 "  pg_principal keys create\n"
-                                 "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-                                 "  pg_principal keys list");
+void add_keys_commands(Command root, Session &session) {
+    const Command group = add_family(root, session, "keys", "Signing keys",
+                                     "  pg_principal keys create\n"
+                                     "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                                     "  pg_principal keys list");
     const auto options = std::make_shared<Options>();
-    add_verb(*group, session, "list", "List the signing keys and their states",
+    add_verb(group, session, "list", "List the signing keys and their states",
              "  pg_principal keys list\n"
              "  pg_principal keys list --output json",
              [&session] { list(session); });
 
-    CLI::App *verb =
-        add_verb(*group, session, "create", "Create a signing key inside the database",
+    const Command verb =
+        add_verb(group, session, "create", "Create a signing key inside the database",
                  "  pg_principal keys create\n"
                  "  pg_principal keys create --alg ES256 --standby",
                  [&session, options] { create(session, *options); }, {"text", "json", "token"});
-    verb->add_option("--alg", options->algorithm, "Signature algorithm (default HS256)")
-        ->check(CLI::IsMember(std::vector<std::string>{
-            "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
-            "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"}))
-        ->type_name("ALG");
-    add_standby(*verb, *options);
+    verb.option("--alg", options->algorithm, "Signature algorithm (default HS256)")
+        .one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+                 "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"})
+        .type("ALG");
+    add_standby(verb, *options);
 
-    add_import(*group, session, options);
+    add_import(group, session, options);
 
     const auto add_transition = [&](const std::string &name, const char *description,
                                     const char *sql, const char *done) {
-        add_verb(*group, session, name, description,
+        add_verb(group, session, name, description,
                  "  pg_principal keys " + name + " nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
                  [&session, options, sql, done] {
                      session.ask(sql, {options->kid});
                      print_done(session, done, options->kid);
                  })
-            ->add_option("KID", options->kid, "The key's id, as keys list shows it")
-            ->required()
-            ->type_name("");
+            .option("KID", options->kid, "The key's id, as keys list shows it")
+            .required()
+            .type("");
     };
     add_transition("activate", "Sign with this key from now on",
                    "SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated");

@@ -83,23 +83,23 @@ void disconnect(const Session &session, const Options &options) {
     print_done(session, "disconnected", pid);
 }
 
-void add_grant(CLI::App &verb, Options &options) {
-    verb.add_option("--role", options.role, "The database role that principals log in as")
-        ->required()
-        ->type_name("ROLE");
-    verb.add_option("--kind", options.kind, "Principals of this kind: person or service_account")
-        ->check(CLI::IsMember(std::vector<std::string>{"person", "service_account"}))
-        ->type_name("KIND");
-    verb.add_option("--app-role", options.app_role,
-                    "Principals with this role: READ_ONLY, ANALYST, AUDITOR or ADMIN")
-        ->check(CLI::IsMember(std::vector<std::string>{"READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"}))
-        ->type_name("ROLE");
-    verb.add_option("--email", options.email, "This principal");
+void add_grant(Command verb, Options &options) {
+    verb.option("--role", options.role, "The database role that principals log in as")
+        .required()
+        .type("ROLE");
+    verb.option("--kind", options.kind, "Principals of this kind: person or service_account")
+        .one_of({"person", "service_account"})
+        .type("KIND");
+    verb.option("--app-role", options.app_role,
+                "Principals with this role: READ_ONLY, ANALYST, AUDITOR or ADMIN")
+        .one_of({"READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"})
+        .type("ROLE");
+    verb.option("--email", options.email, "This principal");
 }
 
 } // namespace
 
-void add_login_verbs(CLI::App &group, Session &session) {
+void add_login_verbs(Command group, Session &session) {
     const auto options = std::make_shared<Options>();
     const auto add = [&](const char *name, const char *description, const char *examples,
                          void (*act)(const Session &, const Options &)) {
@@ -111,31 +111,30 @@ void add_login_verbs(CLI::App &group, Session &session) {
              "  pg_principal auth logins --output json",
              [&session] { list_logins(session); });
 
-    add_grant(*add("allow-login",
-                   "Let principals log in with a token as a database role; what is given of kind, "
-                   "role and email must all be theirs",
-                   "  pg_principal auth allow-login --role app --kind service_account\n"
-                   "  pg_principal auth allow-login --role reporting --app-role AUDITOR\n"
-                   "  pg_principal auth allow-login --role app --email ann@example.com",
-                   allow),
+    add_grant(add("allow-login",
+                  "Let principals log in with a token as a database role; what is given of kind, "
+                  "role and email must all be theirs",
+                  "  pg_principal auth allow-login --role app --kind service_account\n"
+                  "  pg_principal auth allow-login --role reporting --app-role AUDITOR\n"
+                  "  pg_principal auth allow-login --role app --email ann@example.com",
+                  allow),
               *options);
-    add_grant(*add("disallow-login",
-                   "Take that back; connections that nothing else allows end within a second",
-                   "  pg_principal auth disallow-login --role app --kind service_account",
-                   disallow),
+    add_grant(add("disallow-login",
+                  "Take that back; connections that nothing else allows end within a second",
+                  "  pg_principal auth disallow-login --role app --kind service_account", disallow),
               *options);
 
     add("connections", "List who is connected to this database by a token",
         "  pg_principal auth connections\n"
         "  pg_principal auth connections --email kata-agent-team@example.com --output json",
         list_connections)
-        ->add_option("--email", options->email, "The principal");
+        .option("--email", options->email, "The principal");
     add("disconnect", "End one connection; its token stays valid (auth revoke ends it)",
         "  pg_principal auth disconnect --pid 12700", disconnect)
-        ->add_option("--pid", options->pid, "Its process ID, as auth connections shows it")
-        ->required()
-        ->check(between(1, 2147483647))
-        ->type_name("PID");
+        .option("--pid", options->pid, "Its process ID, as auth connections shows it")
+        .required()
+        .between(1, 2147483647)
+        .type("PID");
 }
 
 } // namespace pg_principal::cli

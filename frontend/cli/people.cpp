@@ -166,44 +166,43 @@ void rename(const Session &session, const std::string &old_email, const std::str
 }
 
 // A verb that reads a roster.
-void add_reader(CLI::App &group, Session &session, const char *name, const char *description,
+void add_reader(Command group, Session &session, const char *name, const char *description,
                 const char *examples, void (*act)(const Session &, const InputOptions &),
                 const std::vector<std::string> &outputs = {"text", "json"}) {
     const auto options = std::make_shared<InputOptions>();
-    CLI::App *verb = add_verb(
+    const Command verb = add_verb(
         group, session, name, description, examples,
         [&session, options, act] { act(session, *options); }, outputs);
-    verb->add_option("FILE", options->file,
-                     "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
-                     "standard input")
-        ->required()
-        ->type_name("");
-    verb->add_option("--format", options->format, "yaml, csv, json or terrain")
-        ->check(CLI::IsMember(format_names()))
-        ->type_name("FORMAT");
-    verb->add_option(
-            "--map", options->maps,
-            "Which field of the file is which field of a roster; may be repeated; several are "
-            "joined: --map mail=email --map givenName+surname=name")
-        ->type_name("FIELD=ROSTER_FIELD")
-        ->allow_extra_args(false);
-    verb->add_flag("--ignore-unknown-fields", options->roster.ignore_unknown_fields,
-                   "Drop fields that a roster does not have instead of refusing them");
+    verb.option("FILE", options->file,
+                "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
+                "standard input")
+        .required()
+        .type("");
+    verb.option("--format", options->format, "yaml, csv, json or terrain")
+        .one_of(format_names())
+        .type("FORMAT");
+    verb.option("--map", options->maps,
+                "Which field of the file is which field of a roster; may be repeated; several are "
+                "joined: --map mail=email --map givenName+surname=name")
+        .type("FIELD=ROSTER_FIELD")
+        .single();
+    verb.flag("--ignore-unknown-fields", options->roster.ignore_unknown_fields,
+              "Drop fields that a roster does not have instead of refusing them");
 }
 
 } // namespace
 
-void add_people_commands(CLI::App &root, Session &session) {
-    CLI::App *group =
+void add_people_commands(Command root, Session &session) {
+    const Command group =
         add_family(root, session, "people", "The roster and the accounts made from it",
                    "  pg_principal people validate roster.yaml\n"
                    "  pg_principal people push roster.yaml\n"
                    "  pg_principal people provision");
-    add_reader(*group, session, "validate", "Check a roster without touching the database",
+    add_reader(group, session, "validate", "Check a roster without touching the database",
                "  pg_principal people validate roster.csv\n"
                "  pg_principal people validate --format yaml - < people",
                validate);
-    add_reader(*group, session, "push",
+    add_reader(group, session, "push",
                "Add or update the rows of a roster, all or none; removes nobody",
                "  pg_principal people push roster.yaml\n"
                "  pg_principal people push story.terrain\n"
@@ -211,32 +210,32 @@ void add_people_commands(CLI::App &root, Session &session) {
                "givenName+surname=name --ignore-unknown-fields\n"
                "  export-people | pg_principal people push --format csv -",
                push);
-    add_reader(*group, session, "render",
+    add_reader(group, session, "render",
                "Print the roster that a story or another roster describes",
                "  pg_principal people render story.terrain > roster.yaml\n"
                "  pg_principal people render story.terrain --output csv",
                render, {"yaml", "csv", "json"});
 
     const auto dry_run = std::make_shared<bool>(false);
-    add_verb(*group, session, "provision", "Create, restore and ban accounts as the roster says",
+    add_verb(group, session, "provision", "Create, restore and ban accounts as the roster says",
              "  pg_principal people provision --dry-run\n"
              "  pg_principal people provision",
              [&session, dry_run] { provision(session, *dry_run); })
-        ->add_flag("--dry-run", *dry_run, "Show the counts without changing anything");
+        .flag("--dry-run", *dry_run, "Show the counts without changing anything");
 
     const auto email = std::make_shared<std::string>(), to = std::make_shared<std::string>();
     add_verb(
-        *group, session, "remove", "Remove a row from the roster; provision then bans the account",
+        group, session, "remove", "Remove a row from the roster; provision then bans the account",
         "  pg_principal people remove --email ada@example.com && pg_principal people provision",
         [&session, email] { remove(session, *email); })
-        ->add_option("--email", *email, "The email of the row")
-        ->required();
-    CLI::App *verb = add_verb(
-        *group, session, "rename", "Change an email; account, tokens and reports stay the same",
+        .option("--email", *email, "The email of the row")
+        .required();
+    const Command verb = add_verb(
+        group, session, "rename", "Change an email; account, tokens and reports stay the same",
         "  pg_principal people rename --from ada@old.example --to ada@new.example",
         [&session, email, to] { rename(session, *email, *to); });
-    verb->add_option("--from", *email, "The current email")->required();
-    verb->add_option("--to", *to, "The new email; nobody else may have it")->required();
+    verb.option("--from", *email, "The current email").required();
+    verb.option("--to", *to, "The new email; nobody else may have it").required();
 }
 
 } // namespace pg_principal::cli

@@ -53,15 +53,15 @@ void whoami(const Session &session, const std::string &variable) {
 
 } // namespace
 
-void add_whoami_command(CLI::App &root, Session &session) {
+void add_whoami_command(Command root, Session &session) {
     const auto variable = std::make_shared<std::string>("LANDMARK_AUTH_TOKEN");
     add_verb(root, session, "whoami", "Show whose token is in the environment",
              "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
              "  pg_principal whoami --token-env CI_TOKEN --output json",
              [&session, variable] { whoami(session, *variable); })
-        ->add_option("--token-env", *variable,
-                     "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
-        ->type_name("VAR");
+        .option("--token-env", *variable,
+                "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
+        .type("VAR");
 }
 
 } // namespace pg_principal::cli

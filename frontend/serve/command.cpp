@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
+#include "cli/arguments.hpp"
 
 #include "api/api.hpp"
 #include "oauth/oauth.hpp"
@@ -11,9 +11,9 @@
 
 namespace pg_principal::cli {
 
-void add_serve_command(CLI::App &root, Session &session) {
+void add_serve_command(Command root, Session &session) {
     const auto flags = std::make_shared<ServeFlags>();
-    CLI::App *verb =
+    const Command verb =
         add_verb(root, session, "serve", "Serve HTTP",
                  "  pg_principal serve\n"
                  "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key "
@@ -33,10 +33,8 @@ void add_serve_command(CLI::App &root, Session &session) {
                            });
                  },
                  {});
-    add_serve_flags(*verb, *flags);
-    // CLI11 looks at the variables of such a verb only when it is given: a value that cannot be is
-    // no concern of other verbs.
-    verb->parse_complete_callback([] {});
+    add_serve_flags(verb, *flags);
+    verb.reads_variables_when_given();
 }
 
 } // namespace pg_principal::cli

@@ -4,6 +4,6 @@
 
 namespace pg_principal::cli {
 
-void add_serve_command(CLI::App &root, Session &session);
+void add_serve_command(Command root, Session &session);
 
 } // namespace pg_principal::cli

@@ -5,7 +5,6 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "cli/arguments.hpp"
 #include "oauth/oauth.hpp"
 
 namespace pg_principal::cli {
@@ -13,36 +12,32 @@ namespace pg_principal::cli {
 namespace {
 
 // --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
-CLI::Option *with_variable(CLI::Option *option, const char *flag) {
+Argument with_variable(Argument argument, const char *flag) {
     std::string name = "PG_PRINCIPAL_SERVE_";
     for (const char *c = flag + 2; *c; ++c)
         name += *c == '-' ? '_' : static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-    return option->envname(name);
+    return argument.variable(name);
 }
 
 template <class T>
-CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
-    return with_variable(verb.add_option(flag, value, text)->type_name(type), flag)
-        ->capture_default_str();
+Argument add(Command verb, const char *flag, T &value, const char *type, const char *text) {
+    return with_variable(verb.option(flag, value, text).type(type), flag).shows_default();
 }
 
-void add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values, const char *type,
+void add_list(Command verb, const char *flag, std::vector<std::string> &values, const char *type,
               const char *text) {
-    add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
+    add(verb, flag, values, type, text).commas().single();
 }
 
-void add_seconds(CLI::App &verb, const char *flag, milliseconds &value, const char *text) {
-    const auto set = [&value](const double &seconds) {
-        value = milliseconds(static_cast<std::int64_t>(seconds * 1000));
-    };
-    with_variable(verb.add_option_function<double>(flag, set, text)->type_name("SECONDS"), flag)
-        ->default_str(std::to_string(value.count() / 1000))
-        ->check(between(0.001, 86400.0));
+void add_seconds(Command verb, const char *flag, milliseconds &value, const char *text) {
+    with_variable(verb.seconds(flag, value, text), flag)
+        .shows_default(std::to_string(value.count() / 1000))
+        .between(0.001, 86400.0);
 }
 
-void add_bytes(CLI::App &verb, const char *flag, std::size_t &value, std::uint64_t least,
+void add_bytes(Command verb, const char *flag, std::size_t &value, std::uint64_t least,
                const char *text) {
-    add(verb, flag, value, "BYTES", text)->check(between(least, std::uint64_t{1} << 30));
+    add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
 }
 
 bool is_of_this_machine(const http::Endpoint &endpoint) {
@@ -55,23 +50,22 @@ bool is_of_this_machine(const http::Endpoint &endpoint) {
 
 } // namespace
 
-void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
+void add_serve_flags(Command verb, ServeFlags &flags) {
     add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add(verb, "--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
-    with_variable(
-        verb.add_flag("--allow-plain-http", flags.allow_plain_http,
-                      "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
-        "--allow-plain-http");
+    with_variable(verb.flag("--allow-plain-http", flags.allow_plain_http,
+                            "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
+                  "--allow-plain-http");
     add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
     add(verb, "--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
     add(verb, "--pool-size", flags.pool.size, "N", "Connections to the database")
-        ->check(between(1U, 1000U));
-    with_variable(verb.add_flag("--transaction-pooler", flags.pool.transaction_pooler,
-                                "The DSN leads to a pooler in transaction mode: no prepared "
-                                "statements, no startup options"),
+        .between(1U, 1000U);
+    with_variable(verb.flag("--transaction-pooler", flags.pool.transaction_pooler,
+                            "The DSN leads to a pooler in transaction mode: no prepared "
+                            "statements, no startup options"),
                   "--transaction-pooler");
     add_seconds(verb, "--checkout-timeout", flags.pool.checkout_time,
                 "How long a request waits for a connection");
@@ -90,13 +84,13 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
                 "For requests underway after SIGTERM or SIGINT");
     add_bytes(verb, "--max-body", flags.limits.body, 1, "Largest body of a request");
     add(verb, "--max-headers", flags.limits.headers, "N", "Header lines of a request")
-        ->check(between(4U, 10'000U));
+        .between(4U, 10'000U);
     add(verb, "--max-connections", flags.limits.connections, "N",
         "Connections served at once, a thread each")
-        ->check(between(1U, 10'000U));
+        .between(1U, 10'000U);
     add(verb, "--max-requests", flags.limits.requests_per_connection, "N",
         "Requests of one connection")
-        ->check(between(1U, 1'000'000'000U));
+        .between(1U, 1'000'000'000U);
 
     add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
@@ -109,27 +103,25 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add(verb, "--rate-limit", flags.rate_limit, "N",
         "Costly requests per second of one client; as many refreshes, as many changes of one's own "
         "account, ten times as much administration; 0 is no limit")
-        ->check(between(0.0, 1e6));
-    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
-        ->check(between(1.0, 1e6));
+        .between(0.0, 1e6);
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
 
     add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
-    with_variable(verb.add_flag("--require-api-key", flags.require_api_key,
-                                "Refuse requests below --supabase-prefix without an apikey header "
-                                "(anon or service_role)"),
+    with_variable(verb.flag("--require-api-key", flags.require_api_key,
+                            "Refuse requests below --supabase-prefix without an apikey header "
+                            "(anon or service_role)"),
                   "--require-api-key");
 
-    with_variable(
-        verb.add_flag("--no-fetch", flags.no_fetch,
-                      "Leave the keys of trusted issuers to others, as `issuers refresh`"),
-        "--no-fetch");
+    with_variable(verb.flag("--no-fetch", flags.no_fetch,
+                            "Leave the keys of trusted issuers to others, as `issuers refresh`"),
+                  "--no-fetch");
     add(verb, "--fetch-ca", flags.fetch.authorities, "FILE",
         "Certificates (PEM) of authorities that issuers are known by; the system's unless given");
     add_list(verb, "--fetch-from", flags.fetch.allowed, "CIDR",
              "Addresses that keys are fetched from beside public ones; may be repeated");
     add(verb, "--fetch-timeout", flags.fetch.seconds, "SECONDS", "How long that may take")
-        ->check(between(0.1, 60.0));
+        .between(0.1, 60.0);
 
     add(verb, "--console", flags.console, "FOLDER",
         "Files of the console, served at /console/; where they were installed unless told, \"off\" "
@@ -138,10 +130,10 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {
-        verb.add_option(flag, value, text)
-            ->type_name("SECONDS")
-            ->envname(variable)
-            ->check(between(1U, 1'000'000'000U));
+        verb.option(flag, value, text)
+            .type("SECONDS")
+            .variable(variable)
+            .between(1U, 1'000'000'000U);
     };
     add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
                  "Life of an access token, no more than pg_principal.access_token_ttl");

@@ -6,15 +6,12 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "cli/arguments.hpp"
 #include "cli/issuer_keys.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"
 #include "http/server.hpp"
 #include "supabase/supabase.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace pg_principal::cli {
 
@@ -37,7 +34,7 @@ struct ServeFlags {
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 
-void add_serve_flags(CLI::App &verb, ServeFlags &flags);
+void add_serve_flags(Command verb, ServeFlags &flags);
 
 // Throw UsageError for what cannot be.
 http::ServerOptions server_options(const ServeFlags &flags);
