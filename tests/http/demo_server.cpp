@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
     cli::ServeFlags flags;
     std::string dsn;
     root.add_option("--dsn", dsn, "Database");
-    cli::add_serve_flags(root, flags);
+    cli::add_serve_flags(cli::Command(&root), flags);
     CLI11_PARSE(root, argc, argv);
     try {
         cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
