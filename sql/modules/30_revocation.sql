@@ -10,6 +10,56 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pg_principal_back
 COMMENT ON FUNCTION auth.backend_proofs() IS
 'For operators: what this backend has done since it began because it could not answer from memory. signatures: tokens verified; judgements: tokens whose session and principal were read; keys: signing keys read.';
 
+CREATE OR REPLACE FUNCTION auth.marked(was auth.users, becomes auth.users) RETURNS auth.users
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF becomes.banned_until IS NOT DISTINCT FROM was.banned_until THEN
+        becomes.session_generation :=
+            greatest(becomes.session_generation, was.session_generation + 1); -- a new owner
+    ELSIF becomes.banned_until IS NULL THEN
+        becomes.ban_origin := NULL;
+        becomes.ban_reason := NULL;
+    ELSE
+        IF becomes.ban_origin IS NOT DISTINCT FROM was.ban_origin THEN
+            becomes.ban_origin := 'operator';
+        END IF;
+        becomes.session_generation :=
+            greatest(becomes.session_generation, was.session_generation + 1);
+    END IF;
+    IF was.ban_origin = 'provision' AND becomes.ban_origin IS DISTINCT FROM 'provision' THEN
+        -- Who left the roster is not who comes back, for all that anybody can tell, whoever lifts
+        -- the ban.
+        becomes.owner_generation := was.owner_generation + 1;
+    END IF;
+    IF becomes.owner_generation <> was.owner_generation THEN
+        -- The id stays; what proved or described the owner of before does not.
+        becomes.password_scheme := NULL;
+        becomes.password_version :=
+            was.password_version + (was.password_scheme IS NOT NULL)::integer;
+        becomes.password_changed_at := NULL;
+        becomes.app_role := 'ANALYST';
+        becomes.email_confirmed_at := NULL;
+        becomes.email_autoconfirmed := false;
+        becomes.self_registered := false;
+        becomes.first_name := NULL;
+        becomes.last_name := NULL;
+        becomes.job_title := NULL;
+        becomes.phone_number := NULL;
+        becomes.raw_app_meta_data := '{}';
+        becomes.raw_user_meta_data := coalesce((SELECT jsonb_build_object('name', o.name)
+            FROM auth.organization_people o WHERE o.email = becomes.email), '{}');
+        becomes.last_sign_in_at := NULL;
+    END IF;
+    RETURN becomes;
+END
+$$;
+COMMENT ON FUNCTION auth.marked(auth.users, auth.users) IS
+'Internal: what else becomes of a principal that is banned, or no longer, or has a new owner: every '
+'ban, however it is written, ends all sessions by a new session generation. When a ban of '
+'auth.provision() is lifted or an operator''s replaces it, or the address has a new owner '
+'(owner_generation), what proved and described the person ends too: password, role, confirmed '
+'email, names and metadata, which become those that the roster says.';
+
 CREATE OR REPLACE FUNCTION auth.mark_ban() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -17,44 +67,12 @@ BEGIN
         NEW.ban_origin := 'operator';
         RETURN NEW;
     END IF;
-    IF NEW.banned_until IS NOT DISTINCT FROM OLD.banned_until THEN
-        NEW.session_generation := OLD.session_generation + 1; -- a new owner
-    ELSIF NEW.banned_until IS NULL THEN
-        NEW.ban_origin := NULL;
-        NEW.ban_reason := NULL;
-    ELSE
-        IF NEW.ban_origin IS NOT DISTINCT FROM OLD.ban_origin THEN
-            NEW.ban_origin := 'operator';
-        END IF;
-        NEW.session_generation := OLD.session_generation + 1;
-    END IF;
-    IF OLD.ban_origin = 'provision' AND NEW.ban_origin IS DISTINCT FROM 'provision' THEN
-        -- Who left the roster is not who comes back, for all that anybody can tell, whoever lifts the ban.
-        NEW.owner_generation := OLD.owner_generation + 1;
-    END IF;
-    IF NEW.owner_generation <> OLD.owner_generation THEN
-        -- The id stays; what proved or described the owner of before does not.
-        NEW.password_scheme := NULL;
-        NEW.password_version := OLD.password_version + (OLD.password_scheme IS NOT NULL)::integer;
-        NEW.password_changed_at := NULL;
-        NEW.app_role := 'ANALYST';
-        NEW.email_confirmed_at := NULL;
-        NEW.email_autoconfirmed := false;
-        NEW.self_registered := false;
-        NEW.first_name := NULL;
-        NEW.last_name := NULL;
-        NEW.job_title := NULL;
-        NEW.phone_number := NULL;
-        NEW.raw_app_meta_data := '{}';
-        NEW.raw_user_meta_data := coalesce(
-            (SELECT jsonb_build_object('name', o.name) FROM auth.organization_people o WHERE o.email = NEW.email), '{}');
-        NEW.last_sign_in_at := NULL;
-    END IF;
-    RETURN NEW;
+    RETURN auth.marked(OLD, NEW);
 END
 $$;
 COMMENT ON FUNCTION auth.mark_ban() IS
-'Internal: trigger that makes every ban, however it is written, end all sessions of the principal: a new session generation. When a ban of auth.provision() is lifted or an operator''s replaces it, or the address has a new owner (owner_generation), what proved and described the person ends too: password, role, confirmed email, names and metadata, which become those that the roster says.';
+'Internal: trigger that makes a ban, its end or a new owner what auth.marked() says, however it is '
+'written.';
 
 CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -86,10 +104,12 @@ BEGIN
         DELETE FROM auth.sign_in_attempts;
         DELETE FROM auth.password_hashes;
         DELETE FROM auth.roster_leavers;
+        DELETE FROM auth.decisions;
     ELSE
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
         DELETE FROM auth.roster_leavers l USING gone g WHERE l.user_id = g.id;
         DELETE FROM auth.password_hashes p USING gone g WHERE p.user_id = g.id;
+        DELETE FROM auth.decisions d USING gone g WHERE d.user_id = g.id;
         PERFORM auth.forget_sign_ins(ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
@@ -106,8 +126,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.refresh_tokens;
+        DELETE FROM auth.ended_sessions;
     ELSE
         DELETE FROM auth.refresh_tokens r USING gone g WHERE r.session_id = g.id;
+        DELETE FROM auth.ended_sessions e USING gone g WHERE e.session_id = g.id;
     END IF;
     RETURN NULL;
 END

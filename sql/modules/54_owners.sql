@@ -16,7 +16,10 @@ DECLARE
             JOIN auth.organization_people o ON o.email = u.email
         WHERE l.user_id = coalesce(only_one, l.user_id) ORDER BY l.user_id);
     returned record;
+    stands auth.users;
+    becomes auth.users;
 BEGIN
+    PERFORM auth.settle(r.user_id) FROM unnest(returners) AS r (user_id);
     FOR returned IN
         SELECT l.user_id, o.kind
         FROM unnest(returners) WITH ORDINALITY AS r (user_id, n)
@@ -29,10 +32,20 @@ BEGIN
             AND u.ban_origin IS DISTINCT FROM 'provision'
         ORDER BY r.n
     LOOP
-        PERFORM auth.take_hold(returned.user_id);
-        UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true,
-            kind = returned.kind, updated_at = now()
-        WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
+        IF auth.hold(returned.user_id, 1) THEN
+            UPDATE auth.users u SET owner_generation = u.owner_generation + 1, on_roster = true,
+                kind = returned.kind, updated_at = now()
+            WHERE u.id = returned.user_id AND u.ban_origin IS DISTINCT FROM 'provision';
+            CONTINUE;
+        END IF;
+        SELECT s.* INTO stands FROM auth.users u, auth.standing(u) AS s
+        WHERE u.id = returned.user_id AND s.ban_origin IS DISTINCT FROM 'provision';
+        CONTINUE WHEN NOT FOUND;
+        becomes := stands;
+        becomes.owner_generation := stands.owner_generation + 1;
+        becomes.on_roster := true;
+        becomes.kind := returned.kind;
+        PERFORM auth.decide(stands, becomes);
     END LOOP;
     -- whoever holds it is making it anew, or deletes the principal
     WITH free AS MATERIALIZED (

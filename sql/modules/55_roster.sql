@@ -115,11 +115,25 @@ COMMENT ON FUNCTION auth.remove_person(text) IS
 -- alone is a marriage or a renamed account.
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    target constant uuid := (SELECT u.id FROM auth.users u WHERE u.email = NEW.email);
+    stands auth.users;
+    becomes auth.users;
 BEGIN
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = NEW.email;
-    UPDATE auth.users u SET kind = NEW.kind, owner_generation = u.owner_generation + (u.ban_origin
-        IS DISTINCT FROM 'provision')::integer, updated_at = now()
-    WHERE u.email = NEW.email;
+    IF auth.hold(target, 1) THEN
+        UPDATE auth.users u SET kind = NEW.kind, owner_generation = u.owner_generation
+            + (u.ban_origin IS DISTINCT FROM 'provision')::integer, updated_at = now()
+        WHERE u.id = target;
+        RETURN NULL;
+    END IF;
+    SELECT s.* INTO stands FROM auth.users u, auth.standing(u) AS s WHERE u.id = target;
+    IF FOUND THEN
+        becomes := stands;
+        becomes.kind := NEW.kind;
+        becomes.owner_generation := stands.owner_generation
+            + (stands.ban_origin IS DISTINCT FROM 'provision')::integer;
+        PERFORM auth.decide(stands, becomes);
+    END IF;
     RETURN NULL;
 END
 $$;

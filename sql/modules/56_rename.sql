@@ -22,7 +22,6 @@ CREATE OR REPLACE TRIGGER carry_email AFTER UPDATE ON auth.users
 CREATE OR REPLACE FUNCTION auth.follow_email() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = OLD.email;
     UPDATE auth.users u SET email = NEW.email, updated_at = now() WHERE u.email = OLD.email;
     RETURN NULL;
 END
@@ -65,7 +64,6 @@ BEGIN
     END IF;
     -- as auth.provision() will, perhaps in this transaction
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.email = was;
     SELECT u.id INTO principal_id FROM auth.users u WHERE u.email = was;
     IF NOT FOUND AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = was) THEN
         PERFORM auth.raise_error('roster_row_missing', was);

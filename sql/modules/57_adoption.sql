@@ -14,8 +14,22 @@ COMMENT ON FUNCTION auth.is_unproven(auth.users) IS
 
 CREATE OR REPLACE FUNCTION auth.adopt(target uuid, roster_kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stands auth.users;
+    becomes auth.users;
 BEGIN
-    PERFORM auth.take_hold(target);
+    IF NOT auth.hold(target) THEN
+        SELECT s.* INTO stands FROM auth.users u, auth.standing(u) AS s WHERE u.id = target;
+        IF FOUND THEN
+            becomes := stands;
+            becomes.on_roster := true;
+            becomes.kind := roster_kind;
+            becomes.owner_generation := stands.owner_generation
+                + auth.is_unproven(stands)::integer; -- which ends its password and sessions, too
+            PERFORM auth.decide(stands, becomes);
+        END IF;
+        RETURN;
+    END IF;
     UPDATE auth.users u SET
         on_roster = true,
         kind = roster_kind,
@@ -41,20 +55,22 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = principal.id) THEN
         PERFORM auth.judge_returners(principal.id); -- who holds one principal waits for no other
-        SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id;
     END IF;
+    SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s WHERE u.id = principal.id;
     SELECT o.kind INTO roster_kind FROM auth.organization_people o WHERE o.email = principal.email;
     IF FOUND AND (NOT principal.on_roster OR principal.self_registered
         OR principal.kind <> roster_kind) THEN
         PERFORM auth.adopt(principal.id, roster_kind);
     END IF;
-    -- whoever deletes it waits, and then finds the session that is made for it
-    SELECT * INTO principal FROM auth.users u WHERE u.id = principal.id FOR NO KEY UPDATE;
+    -- Whoever deletes it waits, and then finds the session that is made for it; nobody else is
+    -- waited for. A ban that runs beside this makes the session one of an earlier generation.
+    PERFORM FROM auth.users u WHERE u.id = principal.id FOR KEY SHARE;
+    SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s WHERE u.id = principal.id;
     RETURN principal;
 END
 $$;
 COMMENT ON FUNCTION auth.adopted(auth.users) IS
-'Internal: a principal as it is once the roster has adopted it, locked; NULL when it was deleted '
+'Internal: a principal as it is once the roster has adopted it, kept; NULL when it was deleted '
 'meanwhile. It may have been banned meanwhile.';
 
 CREATE OR REPLACE FUNCTION auth.adopt_leavers() RETURNS trigger

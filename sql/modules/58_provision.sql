@@ -13,18 +13,45 @@ BEGIN ATOMIC
                 OR l.held THEN 'keep' ELSE 'hold' END
             ELSE 'decommission'
         END
-    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email LEFT
-        JOIN auth.roster_leavers l ON l.user_id = u.id
+    FROM auth.organization_people o FULL JOIN (
+        SELECT p.* FROM auth.users p WHERE p.id NOT IN (SELECT d.user_id FROM auth.decisions d)
+        UNION ALL SELECT s.* FROM auth.users p, auth.standing(p) AS s
+        WHERE p.id IN (SELECT d.user_id FROM auth.decisions d)) AS u ON u.email = o.email
+        LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
     WHERE o.email IS NOT NULL OR u.on_roster OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';
 
+CREATE OR REPLACE FUNCTION auth.decide_plan(principal auth.users, action text, roster_kind text)
+    RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stands constant auth.users := auth.standing(principal);
+    becomes auth.users := stands;
+BEGIN
+    becomes.on_roster := true;
+    becomes.kind := coalesce(roster_kind, stands.kind);
+    becomes.owner_generation := stands.owner_generation
+        + (action = 'hold' OR auth.is_unproven(stands))::integer;
+    IF action = 'restore' THEN
+        becomes.banned_until := NULL;
+    ELSIF action = 'decommission' THEN
+        becomes.banned_until := auth.later(now(), interval '100 years');
+        becomes.ban_origin := 'provision';
+        becomes.ban_reason := 'not on the roster';
+    END IF;
+    PERFORM auth.decide(stands, becomes);
+END
+$$;
+COMMENT ON FUNCTION auth.decide_plan(auth.users, text, text) IS
+'Internal: what auth.provision() does with a principal whose row somebody holds.';
+
 CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer,
     OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held uuid;
+    held uuid[];
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'),
@@ -38,23 +65,18 @@ BEGIN
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
-    -- nobody holds this up by a transaction left open: what is free is taken at once, the rest as a
-    -- ban takes it
-    FOR held IN
+    PERFORM auth.settle_all();
+    -- what is free is locked at once; on the rest it is decided beside the rows
+    held := ARRAY(
         WITH plan AS MATERIALIZED (
             SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL
                 AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-        ), free_users AS MATERIALIZED (
+        ), free AS MATERIALIZED (
             SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP
                 LOCKED
-        ), free AS MATERIALIZED (
-            SELECT h.user_id FROM auth.audit_heads h JOIN free_users u
-                ON u.id = h.user_id FOR NO KEY UPDATE OF h SKIP LOCKED
         )
-        SELECT p.id FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.user_id = p.id)
-    LOOP
-        PERFORM auth.take_hold(held);
-    END LOOP;
+        SELECT p.id FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = p.id)
+            OR p.id IN (SELECT d.user_id FROM auth.decisions d));
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (
@@ -107,7 +129,11 @@ BEGIN
             updated_at = now()
         FROM plan p
         WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-    ), held AS (
+            AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
+    ), beside AS MATERIALIZED (
+        SELECT auth.decide_plan(u, p.action, p.kind) FROM plan p JOIN auth.users u ON u.id = p.id
+        WHERE u.id IN (SELECT h FROM unnest(held) AS h)
+    ), left_roster AS (
         INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
             WHERE p.action IN ('decommission', 'hold')
         ON CONFLICT (user_id) DO UPDATE SET held = true
@@ -116,7 +142,8 @@ BEGIN
         'restore'),
            count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
                count(*) FILTER (WHERE p.action = 'keep')
-    INTO created, restored, decommissioned, unchanged FROM plan p;
+    INTO created, restored, decommissioned, unchanged
+    FROM plan p CROSS JOIN (SELECT count(*) FROM beside) AS b;
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS

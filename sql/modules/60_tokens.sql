@@ -69,9 +69,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = issue_token.email) THEN
         PERFORM auth.raise_error('roster_row_missing', email);
     END IF;
-    SELECT * INTO principal FROM auth.users u WHERE u.email = issue_token.email;
+    SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = issue_token.email;
     IF (principal.banned_until > now()) IS NOT TRUE THEN
-        principal := auth.adopted(principal); -- which may wait: for a ban, a deletion
+        principal := auth.adopted(principal); -- which may wait for a deletion
     END IF;
     IF principal.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', email);

@@ -4,11 +4,13 @@ CREATE OR REPLACE FUNCTION auth.ties_hold(s auth.sessions) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT NOT EXISTS (SELECT FROM unnest((ties_hold.s).agents, (ties_hold.s).agent_generations)
-            AS a (id, generation) LEFT JOIN auth.users u ON u.id = a.id
+            AS a (id, generation) LEFT JOIN auth.users o ON o.id = a.id
+            CROSS JOIN LATERAL auth.standing(o) AS u
         WHERE (u.session_generation = a.generation AND u.kind = 'service_account'
             AND (u.banned_until > clock_timestamp()) IS NOT TRUE) IS NOT TRUE)
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).parents) AS p (id)
-        WHERE NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL))
+        WHERE NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL)
+            OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = p.id))
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
         WHERE NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = g.id)
             AND NOT EXISTS (SELECT FROM auth.public_clients c WHERE c.id = g.id));
@@ -22,6 +24,9 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE
         WHEN (session_state.s).revoked_at IS NOT NULL THEN coalesce((session_state.s).revoked_as, 'revoked')
+        WHEN EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = (session_state.s).id)
+            THEN (SELECT e.revoked_as FROM auth.ended_sessions e WHERE e.session_id = (session_state.s).id
+                ORDER BY e.revoked_at, e.id LIMIT 1)
         WHEN session_state.session_generation <> (session_state.s).generation OR session_state.banned_until > clock_timestamp() THEN 'banned'
         WHEN num_nonnulls((session_state.s).agents, (session_state.s).parents, (session_state.s).grants) > 0
             AND NOT auth.ties_hold(session_state.s) THEN 'revoked'
@@ -38,59 +43,100 @@ CREATE OR REPLACE FUNCTION auth.list_sessions(
     OUT user_agent text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at, CASE WHEN r.session_id IS NULL AND s.expires_at = 'infinity' THEN s.revoked_at END), s.revoked_at, s.revoke_reason,
+    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at, CASE WHEN r.session_id IS NULL AND s.expires_at = 'infinity' THEN s.revoked_at END),
+        coalesce(s.revoked_at, e.revoked_at), coalesce(s.revoke_reason, e.revoke_reason),
         auth.session_state(s, u.session_generation, u.banned_until, r), s.origin,
         greatest(s.last_used_at, CASE WHEN r.generation > 1 THEN r.created_at END), s.ip, s.user_agent
-    FROM auth.sessions s LEFT JOIN auth.users u ON u.id = s.user_id LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
-    WHERE (u.email = lower(btrim(list_sessions.email) COLLATE "C"))
+    FROM auth.sessions s LEFT JOIN auth.users o ON o.id = s.user_id CROSS JOIN LATERAL auth.standing(o) AS u
+        LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+        LEFT JOIN LATERAL (SELECT * FROM auth.ended_sessions d WHERE d.session_id = s.id AND s.revoked_at IS NULL
+            ORDER BY d.revoked_at, d.id LIMIT 1) AS e ON true
+    WHERE (o.email = lower(btrim(list_sessions.email) COLLATE "C"))
        OR (list_sessions.email IS NULL AND s.user_id IS NULL)
     ORDER BY s.created_at, s.id;
 END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
 'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';
 
-CREATE OR REPLACE FUNCTION auth.write_revocation(session_id uuid, reason text) RETURNS boolean
+CREATE OR REPLACE FUNCTION auth.note_end(ids uuid[], how text, why text DEFAULT NULL) RETURNS uuid[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at_time constant timestamptz := clock_timestamp();
+    ended uuid[];
+BEGIN
+    WITH free AS MATERIALIZED (
+        SELECT s.id FROM auth.sessions s WHERE s.id = ANY (ids) AND s.revoked_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+    ), done AS (
+        UPDATE auth.sessions s SET revoked_at = at_time, revoked_as = how, revoke_reason = why
+        FROM free f WHERE s.id = f.id AND NOT EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
+        RETURNING s.id
+    )
+    SELECT coalesce(array_agg(d.id), '{}') INTO ended FROM done d;
+    IF cardinality(ended) < cardinality(ids) THEN -- somebody holds it, or it has ended
+        WITH noted AS (
+            INSERT INTO auth.ended_sessions (session_id, revoked_at, revoked_as, revoke_reason)
+            SELECT s.id, at_time, how, why FROM auth.sessions s
+            WHERE s.id = ANY (ids) AND s.revoked_at IS NULL
+                AND NOT EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
+            RETURNING session_id
+        )
+        SELECT ended || coalesce(array_agg(n.session_id), '{}') INTO ended FROM noted n;
+    END IF;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION auth.note_end(uuid[], text, text) IS
+'Internal: ends sessions, in their rows or, where somebody holds those, beside them. Returns those that had not ended before.';
+
+CREATE OR REPLACE FUNCTION auth.settle_sessions() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM auth.ended_sessions) THEN
+        RETURN;
+    END IF;
+    WITH free AS MATERIALIZED (
+        SELECT s.id FROM auth.sessions s WHERE s.id IN (SELECT e.session_id FROM auth.ended_sessions e)
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM auth.ended_sessions e
+        WHERE e.session_id IN (SELECT f.id FROM free f)
+            OR NOT EXISTS (SELECT FROM auth.sessions s WHERE s.id = e.session_id)
+        RETURNING *
+    )
+    UPDATE auth.sessions s SET revoked_at = g.revoked_at, revoked_as = g.revoked_as, revoke_reason = g.revoke_reason
+    FROM (SELECT DISTINCT ON (o.session_id) * FROM gone o ORDER BY o.session_id, o.revoked_at, o.id) AS g
+    WHERE s.id = g.session_id AND s.revoked_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.settle_sessions() IS
+'Internal: brings the ends that were written beside held sessions into those that nobody holds now.';
+
+CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     owner_id uuid;
     actor record := auth.audit_actor(); -- now: the session may be the caller's own
 BEGIN
-    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'revoked', revoke_reason = reason
-    WHERE s.id = write_revocation.session_id AND s.revoked_at IS NULL RETURNING s.user_id INTO owner_id;
-    IF NOT FOUND THEN
+    IF cardinality(auth.note_end(ARRAY[revoke_session.id], 'revoked', reason)) = 0 THEN
         RETURN false;
     END IF;
+    SELECT s.user_id INTO owner_id FROM auth.sessions s WHERE s.id = revoke_session.id;
     PERFORM auth.audit_as(actor.id, actor.email, coalesce(owner_id, auth.nobody()), (SELECT u.email FROM auth.users u WHERE u.id = owner_id),
         '{"session": {"previous": "active", "current": "revoked"}}', reason,
-        jsonb_build_object('sessionId', write_revocation.session_id) || CASE WHEN actor.id IS NOT NULL THEN '{}' ELSE jsonb_strip_nulls(
+        jsonb_build_object('sessionId', revoke_session.id) || CASE WHEN actor.id IS NOT NULL THEN '{}' ELSE jsonb_strip_nulls(
             jsonb_build_object('databaseRole', session_user, 'projectKey', actor.project_key)) END);
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION auth.write_revocation(uuid, text) IS 'Internal: ends one session; false when there is none, or it was ended before.';
-
-CREATE OR REPLACE FUNCTION auth.revoke_session(id uuid, reason text DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- before sessions, in the order of who changes a password
-    PERFORM auth.take_hold(s.user_id) FROM auth.sessions s WHERE s.id = revoke_session.id AND s.revoked_at IS NULL;
-    RETURN auth.write_revocation(revoke_session.id, revoke_session.reason);
-END
-$$;
 COMMENT ON FUNCTION auth.revoke_session(uuid, text) IS
-'Ends one session and its tokens at the next statement everywhere. False when there is none, or it was ended before.';
+'Ends one session and its tokens at the next statement everywhere, whoever holds its row. False when there is none, or it was ended before.';
 
 CREATE OR REPLACE FUNCTION auth.end_sessions(principal_id uuid, how text, except_session uuid) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    ended integer;
-BEGIN
-    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = how
-    WHERE s.user_id = principal_id AND s.revoked_at IS NULL AND s.id IS DISTINCT FROM except_session;
-    GET DIAGNOSTICS ended = ROW_COUNT;
-    RETURN ended;
-END
-$$;
+LANGUAGE sql
+BEGIN ATOMIC
+    SELECT cardinality(auth.note_end(ARRAY(SELECT s.id FROM auth.sessions s
+        WHERE s.user_id = principal_id AND s.revoked_at IS NULL AND s.id IS DISTINCT FROM except_session), how));
+END;
 COMMENT ON FUNCTION auth.end_sessions(uuid, text, uuid) IS 'Internal: ends all sessions of a principal but one, whatever opened them.';
 
 CREATE OR REPLACE FUNCTION auth.prune_sessions(older_than interval DEFAULT '30 days') RETURNS bigint
@@ -102,6 +148,7 @@ BEGIN
     IF older_than IS NULL OR older_than <= interval '0' THEN
         PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text, 'NULL'));
     END IF;
+    PERFORM auth.settle_all();
     -- what an open transaction holds is for the next pruning
     WITH ended AS MATERIALIZED (
         SELECT o.id, r.session_id IS NOT NULL AS has_token

@@ -56,16 +56,102 @@ COMMENT ON FUNCTION auth.lock_audit_head(uuid) IS
 'Internal: how far a principal''s chain has got; its other writers wait until this transaction '
 'ends.';
 
+CREATE OR REPLACE FUNCTION auth.free_audit_head(user_id uuid) RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head auth.audit_heads;
+    callers_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = free_audit_head.user_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND OR EXISTS (SELECT FROM auth.audit_heads h
+        WHERE h.user_id = free_audit_head.user_id) THEN
+        RETURN head;
+    END IF;
+    BEGIN
+        PERFORM set_config('lock_timeout', '20ms', true); -- somebody may be making it
+        head := auth.lock_audit_head(user_id);
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN NULL;
+    END;
+    RETURN head;
+END
+$$;
+COMMENT ON FUNCTION auth.free_audit_head(uuid) IS
+'Internal: as auth.lock_audit_head(), but NULL where somebody holds it.';
+
+CREATE OR REPLACE FUNCTION auth.append_entry(head auth.audit_heads, e auth.audit_unlinked)
+    RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    new_hash constant bytea := auth.audit_hash(head.user_id, head.seq + 1, e.created_at, e.actor_id,
+        e.actor_email, e.subject, e.changes, e.reason, e.metadata, e.ip, e.user_agent, head.hash);
+BEGIN
+    INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject, changes,
+        reason, metadata, ip, user_agent, previous_hash, hash)
+    VALUES (head.user_id, head.seq + 1, e.created_at, e.actor_id, e.actor_email, e.subject,
+        e.changes, e.reason, e.metadata, e.ip, e.user_agent, head.hash, new_hash);
+    UPDATE auth.audit_heads h SET seq = head.seq + 1, hash = new_hash
+        WHERE h.user_id = head.user_id;
+    head.seq := head.seq + 1;
+    head.hash := new_hash;
+    RETURN head;
+END
+$$;
+COMMENT ON FUNCTION auth.append_entry(auth.audit_heads, auth.audit_unlinked) IS
+'Internal: appends an entry to the chain whose head is locked.';
+
+CREATE OR REPLACE FUNCTION auth.link_entries(head auth.audit_heads) RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    waiting auth.audit_unlinked;
+BEGIN
+    FOR waiting IN
+        SELECT * FROM auth.audit_unlinked w WHERE w.user_id = head.user_id
+        ORDER BY w.created_at, w.id
+    LOOP
+        head := auth.append_entry(head, waiting);
+        DELETE FROM auth.audit_unlinked w WHERE w.id = waiting.id;
+    END LOOP;
+    RETURN head;
+END
+$$;
+COMMENT ON FUNCTION auth.link_entries(auth.audit_heads) IS
+'Internal: links the entries that wait for a chain whose head is locked.';
+
+CREATE OR REPLACE FUNCTION auth.link_audit() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose uuid;
+    head auth.audit_heads;
+BEGIN
+    FOR whose IN SELECT DISTINCT w.user_id FROM auth.audit_unlinked w ORDER BY 1 LOOP
+        head := auth.free_audit_head(whose);
+        IF head.user_id IS NOT NULL THEN
+            PERFORM auth.link_entries(head);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION auth.link_audit() IS
+'Internal: links the entries that wait for chains which nobody holds now.';
+
 CREATE OR REPLACE FUNCTION auth.audit_as(
     actor_id uuid, actor_email text, user_id uuid, subject text, changes jsonb,
         reason text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    head auth.audit_heads := auth.lock_audit_head(user_id);
-    at_time timestamptz := clock_timestamp();
+    head auth.audit_heads;
+    entry auth.audit_unlinked;
     request record := auth.request_context();
-    new_hash bytea;
 BEGIN
+    -- the audit's own chain tells of all the others: in its order, and held for moments
+    IF user_id = auth.audit_itself() THEN
+        head := auth.lock_audit_head(user_id);
+    ELSE
+        head := auth.free_audit_head(user_id);
+    END IF;
     -- an agent that acts for somebody did it, on that one's behalf
     IF actor_id = (auth.audit_actor()).id THEN -- else the caller's token may be dead by now
         IF auth.is_delegated() THEN
@@ -74,24 +160,19 @@ BEGIN
             actor_email := auth.actor_email();
         END IF;
     END IF;
-    new_hash := auth.audit_hash(user_id, head.seq + 1, at_time, actor_id, actor_email, subject,
-        changes, reason, metadata,
-                                request.ip, request.user_agent, head.hash);
-    INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject, changes,
-        reason, metadata,
-                                ip, user_agent, previous_hash, hash)
-    VALUES (audit_as.user_id, head.seq + 1, at_time, audit_as.actor_id, audit_as.actor_email,
-        audit_as.subject,
-            audit_as.changes, audit_as.reason, audit_as.metadata, request.ip, request.user_agent,
-                head.hash, new_hash);
-    UPDATE auth.audit_heads h SET seq = head.seq + 1, hash = new_hash
-        WHERE h.user_id = audit_as.user_id;
-    RETURN head.seq + 1;
+    entry := ROW(gen_random_uuid(), user_id, clock_timestamp(), actor_id, actor_email, subject,
+        changes, reason, metadata, request.ip, request.user_agent);
+    IF head.user_id IS NULL THEN
+        INSERT INTO auth.audit_unlinked SELECT entry.*;
+        RETURN NULL;
+    END IF;
+    RETURN (auth.append_entry(auth.link_entries(head), entry)).seq;
 END
 $$;
 COMMENT ON FUNCTION auth.audit_as(uuid, text, uuid, text, jsonb, text, jsonb) IS
-'Internal: appends an entry to a principal''s chain and returns its number. The actor is who is '
-'proven to have done it, or NULL.';
+'Internal: appends an entry to a principal''s chain and returns its number; where somebody holds '
+'the chain, leaves it to be linked, and returns NULL. The actor is who is proven to have done it, '
+'or NULL.';
 
 CREATE OR REPLACE FUNCTION auth.audit(user_id uuid, subject text, changes jsonb,
     reason text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS bigint

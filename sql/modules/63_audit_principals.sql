@@ -99,13 +99,12 @@ BEGIN
         PERFORM auth.audit(a.id, a.email, auth.principal_changes(b, a, b.owner_generation <> a.owner_generation AND EXISTS (
                 SELECT FROM auth.organization_people o WHERE o.email = a.email)),
             CASE WHEN b.banned_until IS DISTINCT FROM a.banned_until THEN a.ban_reason END)
-        FROM before_rows b JOIN after_rows a ON a.id = b.id AND a.email = b.email WHERE auth.is_audited(b, a);
+        FROM before_rows b JOIN after_rows a ON a.id = b.id AND a.email = b.email WHERE auth.is_audited(b, a)
+            AND NOT EXISTS (SELECT FROM auth.decisions d WHERE d.user_id = a.id AND d.settling); -- told when it was decided
         RETURN NULL;
     END IF;
     -- there to be locked: whose first entry it is
-    INSERT INTO auth.audit_heads (user_id, hash)
-    SELECT a.id, auth.audit_genesis(a.id) FROM after_rows a WHERE NOT EXISTS (SELECT FROM auth.audit_heads h WHERE h.user_id = a.id)
-    ON CONFLICT DO NOTHING;
+    PERFORM auth.free_audit_head(a.id) FROM after_rows a WHERE NOT EXISTS (SELECT FROM auth.audit_heads h WHERE h.user_id = a.id);
     actor := auth.audit_actor();
     request := auth.request_context();
     -- What auth.audit() does for one, for all at once; planned for as many as they are.
@@ -116,7 +115,11 @@ BEGIN
                 CASE WHEN b.banned_until IS DISTINCT FROM a.banned_until THEN a.ban_reason END AS reason
             FROM before_rows b JOIN after_rows a ON a.id = b.id AND a.email = b.email WHERE auth.is_audited(b, a)
         ), head AS MATERIALIZED (
-            SELECT h.user_id, h.seq + 1 AS seq, h.hash FROM auth.audit_heads h JOIN changed c ON c.id = h.user_id FOR NO KEY UPDATE OF h
+            SELECT h.user_id, h.seq + 1 AS seq, h.hash FROM auth.audit_heads h JOIN changed c ON c.id = h.user_id FOR NO KEY UPDATE OF h SKIP LOCKED
+        ), held AS (
+            INSERT INTO auth.audit_unlinked (user_id, created_at, actor_id, actor_email, subject, changes, reason, metadata, ip, user_agent)
+            SELECT c.id, clock_timestamp(), $1, $2, c.email, c.changes, c.reason, $3, $4, $5 FROM changed c
+            WHERE NOT EXISTS (SELECT FROM head h WHERE h.user_id = c.id)
         ), entry AS MATERIALIZED (
             SELECT c.*, h.seq, h.hash AS previous_hash, clock_timestamp() AS at_time FROM changed c JOIN head h ON h.user_id = c.id
         ), hashed AS MATERIALIZED (

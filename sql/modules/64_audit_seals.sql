@@ -39,6 +39,7 @@ BEGIN
     -- The only chain that is waited for without a limit, while no other is held: whoever holds it
     -- may wait for those.
     PERFORM auth.lock_audit_head(auth.audit_itself());
+    PERFORM auth.link_audit();
     -- Who writes to a chain is waited for, a second in all; one that is held longer is for the next
     -- seal.
     LOOP

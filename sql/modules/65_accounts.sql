@@ -141,7 +141,8 @@ BEGIN
             RETURN refused;
         END IF;
     END IF;
-    SELECT auth.user_json(u) INTO profile FROM auth.users u WHERE u.id = coalesce(user_id, caller);
+    SELECT auth.user_json(auth.standing(u)) INTO profile FROM auth.users u
+    WHERE u.id = coalesce(user_id, caller);
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
@@ -184,7 +185,7 @@ BEGIN
             'must be a whole number between 1 and 1000');
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object(
-        'users', (SELECT coalesce(jsonb_agg(auth.user_json(p) ORDER BY p.created_at, p.id), '[]')
+        'users', (SELECT coalesce(jsonb_agg(auth.user_json(auth.standing(p)) ORDER BY p.created_at, p.id), '[]')
                   FROM (SELECT * FROM auth.users u ORDER BY u.created_at, u.id
                         LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
         'total', (SELECT count(*) FROM auth.users)))::auth.auth_result;
@@ -223,7 +224,7 @@ BEGIN
         RETURN auth.refusal(400, 'validation-failed', 'filter has more than 254 bytes');
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object(
-        'users', (SELECT coalesce(jsonb_agg(auth.user_json(p)
+        'users', (SELECT coalesce(jsonb_agg(auth.user_json(auth.standing(p))
             ORDER BY p.created_at DESC, p.id DESC), '[]')
                   FROM (SELECT * FROM auth.users u WHERE auth.is_match(u, wanted)
                       ORDER BY u.created_at DESC, u.id DESC

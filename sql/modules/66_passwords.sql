@@ -122,7 +122,9 @@ BEGIN
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS
                 p));
     END IF;
-    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = target;
+    -- in the order that auth.sign_out() tells of
+    PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
+    PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
     PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u
         WHERE u.id = target;
     new_scheme := auth.hold_password(target, password);

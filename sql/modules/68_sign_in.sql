@@ -99,7 +99,8 @@ BEGIN
             password_version = u.password_version + (new_scheme IS NOT NULL)::integer
         WHERE u.id = principal.id AND u.password_version = principal.password_version
         RETURNING * INTO verified;
-        EXIT WHEN FOUND;
+        -- what was decided while somebody held the row may have ended what was proven
+        EXIT WHEN FOUND AND NOT auth.settle(principal.id);
     END LOOP;
     IF auth.is_banned(verified) THEN
         RETURN auth.refuse_sign_in(verified, 'banned', 403, 'This account is banned');

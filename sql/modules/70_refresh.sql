@@ -87,6 +87,7 @@ BEGIN
             WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated'
                 THEN 'password-rotated'
             WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation
+                OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
                 THEN 'token-invalidated'
             WHEN r.expires_at <= t.at_time THEN 'expired'
             WHEN given.generation < r.generation - 1
@@ -97,7 +98,8 @@ BEGIN
         FROM (SELECT clock_timestamp() AS at_time) AS t
             LEFT JOIN auth.sessions s ON s.id = given.session_id
             LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
-            LEFT JOIN auth.users u ON u.id = s.user_id
+            LEFT JOIN auth.users o ON o.id = s.user_id
+            CROSS JOIN LATERAL auth.standing(o) AS u
             CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
                 WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
                 WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),
@@ -115,11 +117,7 @@ BEGIN
                 -- A used token again: whoever shows it, one of two holders is a thief. But a
                 -- request that came before the last exchange is late: its sender may have given up
                 -- on it and asked again.
-                -- before sessions, as everywhere
-                PERFORM auth.lock_audit_head(s.user_id) FROM auth.sessions s
-                    WHERE s.id = given.session_id;
-                UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'reuse'
-                WHERE s.id = given.session_id AND s.revoked_at IS NULL;
+                PERFORM auth.note_end(ARRAY[given.session_id], 'reuse');
                 metadata := metadata || '{"reuse": true, "sessionEnded": true}';
             END IF;
             -- Ids of sessions are not secret: who knows one must not be able to write into its

@@ -62,7 +62,8 @@ CREATE OR REPLACE FUNCTION auth.list_public_clients(
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT c.client_id, c.name, c.scopes, c.token_ttl, count(s.id), c.created_at
-    FROM auth.public_clients c LEFT JOIN (auth.sessions s JOIN auth.users u ON u.id = s.user_id)
+    FROM auth.public_clients c LEFT JOIN (auth.sessions s JOIN auth.users o ON o.id = s.user_id
+            CROSS JOIN LATERAL auth.standing(o) AS u)
         ON s.grants @> ARRAY[c.id] AND auth.session_state(s, u.session_generation,
             u.banned_until, NULL) = 'live'
     GROUP BY c.id ORDER BY c.client_id;

@@ -55,9 +55,9 @@ BEGIN
         wanted := client_id::uuid;
     END IF;
     SELECT u AS found_user, c.scopes AS may INTO found_secret
-    FROM auth.users u
+    FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
         JOIN auth.clients c ON c.user_id = u.id AND c.owner_generation = u.owner_generation
-    WHERE u.id = wanted AND u.kind = 'service_account';
+    WHERE o.id = wanted AND u.kind = 'service_account';
     IF NOT FOUND THEN
         fault := 'unknown-client';
         RETURN;

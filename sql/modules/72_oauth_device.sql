@@ -118,13 +118,14 @@ DECLARE
     reason text;
 BEGIN
     -- a ban that runs beside this makes the session one of an earlier generation
-    SELECT * INTO person FROM auth.users u
+    SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
     WHERE u.id = (SELECT s.user_id FROM auth.sessions s WHERE s.id = code.session_id);
     PERFORM auth.lock_audit_head(person.id) WHERE person.id IS NOT NULL;
     SELECT * INTO session FROM auth.sessions s WHERE s.id = code.session_id FOR NO KEY UPDATE;
     DELETE FROM auth.device_codes d WHERE d.hash = code.hash; -- once
     IF session.id IS NULL OR person.id IS NULL OR session.generation <> person.session_generation
-        OR session.revoked_at IS NOT NULL OR auth.is_banned(person) THEN
+        OR session.revoked_at IS NOT NULL OR auth.is_banned(person)
+        OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = session.id) THEN
         reason := CASE WHEN auth.is_banned(person) THEN 'banned' ELSE 'approval-ended' END;
         PERFORM auth.note_device_refusal(person, reason, client.client_id);
         RETURN auth.oauth_error(400, 'access_denied', 'The approval has ended', reason);

@@ -110,7 +110,9 @@ BEGIN
         RETURN seen.refused;
     END IF;
     -- whoever bans the person or signs it out waits, and ends the new session too
-    SELECT * INTO person FROM auth.users u WHERE u.id = (caller.person).id FOR NO KEY UPDATE;
+    PERFORM FROM auth.users u WHERE u.id = (caller.person).id FOR NO KEY UPDATE;
+    SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
+    WHERE u.id = (caller.person).id;
     PERFORM auth.lock_audit_head(person.id) WHERE person.id IS NOT NULL;
     IF person.id IS NULL OR auth.is_banned(person) OR NOT EXISTS (SELECT FROM auth.sessions s
         WHERE s.id = here AND s.revoked_at IS NULL AND s.generation = person.session_generation)

@@ -41,7 +41,8 @@ BEGIN
         RETURN;
     END IF;
     -- nothing is held: what hangs on either is judged by what they are when it is used
-    SELECT * INTO principal FROM auth.users u WHERE u.id = (seen.claims->>'sub')::uuid;
+    SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s
+    WHERE u.id = (seen.claims->>'sub')::uuid;
     IF principal.id IS NULL THEN -- a project key, or deleted a moment ago
         RETURN;
     END IF;

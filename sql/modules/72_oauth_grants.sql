@@ -70,7 +70,8 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT r.id, u, r.scopes, auth.rule_faults(r.claims, matching_rules.claims)
     FROM auth.issuer_rules r
-        JOIN auth.users u ON u.id = r.user_id AND u.owner_generation = r.owner_generation
+        JOIN auth.users o ON o.id = r.user_id
+        JOIN LATERAL auth.standing(o) AS u ON u.owner_generation = r.owner_generation
     WHERE r.issuer = matching_rules.issuer AND u.kind = 'service_account' ORDER BY u.email;
 END;
 COMMENT ON FUNCTION auth.matching_rules(text, jsonb) IS

@@ -17,8 +17,8 @@ DECLARE
     seen record;
 BEGIN
     SELECT s AS found_session, u AS found_user, r.expires_at AS ends INTO seen
-    FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id
-        JOIN auth.refresh_tokens r ON r.session_id = s.id
+    FROM auth.sessions s JOIN auth.users o ON o.id = s.user_id
+        CROSS JOIN LATERAL auth.standing(o) AS u JOIN auth.refresh_tokens r ON r.session_id = s.id
     WHERE s.id = given.session_id AND given.is_ours AND r.generation = given.generation
         AND auth.equal_secrets(auth.held_secret(held), r.hash)
         AND r.invalidated_as IS NULL

@@ -152,6 +152,7 @@ DECLARE
     failures bigint;
     event record;
 BEGIN
+    PERFORM auth.settle_all();
     -- What somebody is just ending is passed over: waiting for it could be waiting in a circle.
     WITH used AS MATERIALIZED (
         SELECT * FROM auth.drain_token_use()
@@ -256,7 +257,7 @@ BEGIN ATOMIC
         f.last_at, f.last_reason,
         ARRAY(SELECT i.reason FROM auth.incidents i WHERE i.user_id = u.id
             AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL ORDER BY i.reason)
-    FROM auth.users u
+    FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE s.origin = 'issued') AS issued,
         count(*) FILTER (WHERE s.origin = 'sign_in') AS signed_in,
@@ -272,7 +273,7 @@ BEGIN ATOMIC
         FROM auth.incidents i WHERE i.kind = 'refresh_failure'
             AND i.created_at > auth.later(now(), interval '-7 days')
         GROUP BY i.user_id) AS f ON f.user_id = u.id
-    WHERE auth.is_agent(u.kind, u.email)
+    WHERE auth.is_agent(o.kind, o.email)
     ORDER BY u.email;
 END;
 COMMENT ON FUNCTION auth.agent_health() IS

@@ -1,32 +1,64 @@
 -- What administrators do to accounts over an API. Each function judges its caller by itself;
 -- refusals are answers.
 
+CREATE OR REPLACE FUNCTION auth.is_active_admin(u auth.users) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.app_role = 'ADMIN' AND (s.banned_until > clock_timestamp()) IS NOT TRUE
+    FROM auth.standing(is_active_admin.u) AS s;
+END;
+COMMENT ON FUNCTION auth.is_active_admin(auth.users) IS
+'Internal: whether a principal, as it stands, is an ADMIN who is not banned.';
+
 CREATE OR REPLACE FUNCTION auth.keep_an_admin(target uuid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     caller uuid := auth.uid();
 BEGIN
-    IF NOT EXISTS (SELECT FROM auth.users u
-                   WHERE u.id = target AND u.app_role = 'ADMIN'
-                       AND (u.banned_until > clock_timestamp()) IS NOT TRUE) THEN
+    IF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = target AND auth.is_active_admin(u)) THEN
         RETURN true;
-    ELSIF caller <> target THEN
-        -- held, so that two who take each other's role do not both succeed
-        PERFORM FROM auth.users u
-        WHERE u.id = caller AND u.app_role = 'ADMIN'
-            AND (u.banned_until > clock_timestamp()) IS NOT TRUE FOR SHARE;
-    ELSE
-        PERFORM FROM auth.users u
-        WHERE u.id <> target AND u.app_role = 'ADMIN'
-            AND (u.banned_until > clock_timestamp()) IS NOT TRUE
-        LIMIT 1 FOR SHARE SKIP LOCKED;
     END IF;
-    RETURN FOUND;
+    -- One at a time: two who take each other's role must not both succeed. A lock that nobody else
+    -- takes; rows may be held by anybody.
+    LOCK TABLE auth.revocation_marker IN SHARE UPDATE EXCLUSIVE MODE;
+    IF caller <> target THEN
+        RETURN EXISTS (SELECT FROM auth.users u WHERE u.id = caller AND auth.is_active_admin(u));
+    END IF;
+    RETURN EXISTS (SELECT FROM auth.users u WHERE u.id <> target AND (u.app_role = 'ADMIN'
+        OR u.id IN (SELECT d.user_id FROM auth.decisions d)) AND auth.is_active_admin(u));
 END
 $$;
 COMMENT ON FUNCTION auth.keep_an_admin(uuid) IS
-'Internal: whether an ADMIN who is not banned is left when this one is no more; held as such until '
-'the transaction ends.';
+'Internal: whether an ADMIN who is not banned is left when this one is no more. Until the '
+'transaction ends nobody else asks: 55P03 for who would wait for longer than a tenth of a second.';
+
+CREATE OR REPLACE FUNCTION auth.decide_user(target uuid, fields jsonb, ban interval)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stands auth.users;
+    becomes auth.users;
+BEGIN
+    SELECT s.* INTO stands FROM auth.users u, auth.standing(u) AS s WHERE u.id = target;
+    IF NOT FOUND THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    END IF;
+    becomes := stands;
+    becomes.app_role := coalesce(fields->>'role', stands.app_role);
+    becomes.kind := coalesce(fields->>'kind', stands.kind);
+    IF ban > interval '0' THEN
+        becomes.banned_until := auth.later(clock_timestamp(), ban);
+        becomes.ban_origin := 'operator';
+        becomes.ban_reason := NULL;
+    ELSIF ban = interval '0' THEN
+        becomes.banned_until := NULL;
+    END IF;
+    RETURN ROW(true, 200, NULL, jsonb_build_object('user',
+        auth.user_json(auth.decide(stands, becomes))))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.decide_user(uuid, jsonb, interval) IS
+'Internal: auth.update_user() of role, kind and ban where somebody holds the row.';
 
 CREATE OR REPLACE FUNCTION auth.update_user(user_id uuid, changes jsonb, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result
@@ -35,6 +67,7 @@ DECLARE
     refused auth.auth_result := auth.refusal_of_caller('ADMIN');
     checked record;
     ban interval;
+    is_held boolean;
     result auth.auth_result;
 BEGIN
     IF refused.ok IS NOT NULL THEN
@@ -57,10 +90,13 @@ BEGIN
         LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     END IF;
     -- nobody holds up their own demotion
-    PERFORM auth.take_hold(u.id) FROM auth.users u WHERE u.id = update_user.user_id;
+    is_held := NOT auth.hold(update_user.user_id);
     IF (checked.fields->>'role' <> 'ADMIN' OR ban > interval '0')
         AND NOT auth.keep_an_admin(update_user.user_id) THEN
         RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
+    END IF;
+    IF is_held AND changes = '{}' AND checked.fields - '{role,kind,banDuration}'::text[] = '{}' THEN
+        RETURN auth.decide_user(update_user.user_id, checked.fields, ban);
     END IF;
     BEGIN
         IF ban = interval '0' THEN
@@ -89,6 +125,7 @@ COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
 'For callers with the app role ADMIN: changes any field of a profile. A new email takes the row of '
 'the roster along, see auth.rename_person(). A new password ends all sessions of that principal. '
 'banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). '
+'role, kind and banDuration wait for nobody who holds the principal, other fields do. '
 '200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken, '
 'one''s own account would be banned, or no ADMIN be left.';
 
@@ -124,16 +161,15 @@ BEGIN
         RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
     END IF;
     PERFORM auth.set_request_context(context);
-    -- before the email is read: another may be changing it
-    PERFORM auth.take_hold(ban_user.user_id);
-    SELECT * INTO target FROM auth.users u WHERE u.id = ban_user.user_id;
-    IF NOT FOUND THEN
+    IF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = ban_user.user_id) THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
-    ELSIF NOT auth.keep_an_admin(target.id) THEN
+    ELSIF NOT auth.keep_an_admin(ban_user.user_id) THEN
         RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
     END IF;
-    PERFORM auth.ban(target.email, duration, reason);
-    SELECT * INTO target FROM auth.users u WHERE u.id = ban_user.user_id;
+    target := auth.set_ban(ban_user.user_id, auth.later(clock_timestamp(), duration), reason);
+    IF target.id IS NULL THEN
+        RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('user',
         auth.user_json(target)))::auth.auth_result;
 END
@@ -154,12 +190,10 @@ BEGIN
         RETURN refused;
     END IF;
     PERFORM auth.set_request_context(context);
-    SELECT * INTO target FROM auth.users u WHERE u.id = unban_user.user_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    target := auth.set_ban(unban_user.user_id, NULL, NULL);
+    IF target.id IS NULL THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
-    PERFORM auth.unban(target.email);
-    SELECT * INTO target FROM auth.users u WHERE u.id = unban_user.user_id;
     RETURN ROW(true, 200, NULL, jsonb_build_object('user',
         auth.user_json(target)))::auth.auth_result;
 END
@@ -173,6 +207,8 @@ CREATE OR REPLACE FUNCTION auth.delete_user(user_id uuid, context jsonb DEFAULT 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller('ADMIN');
+    callers_timeout constant text := current_setting('lock_timeout');
+    is_there boolean;
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
@@ -185,12 +221,22 @@ BEGIN
         RETURN auth.refusal(409, 'on-roster',
             'This user is on the roster: remove that row first, or ban the user');
     END IF;
-    PERFORM auth.take_hold(u.id, true) FROM auth.users u WHERE u.id = delete_user.user_id;
     IF NOT auth.keep_an_admin(delete_user.user_id) THEN
         RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
     END IF;
-    DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
-    IF NOT FOUND THEN
+    BEGIN
+        PERFORM set_config('lock_timeout', '100ms', true);
+        DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
+        is_there := FOUND;
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXCEPTION WHEN lock_not_available THEN
+        -- a deletion must wait, as PostgreSQL has it, but nobody is alive meanwhile
+        PERFORM auth.set_ban(delete_user.user_id, auth.later(clock_timestamp(),
+            interval '100 years'), 'to be deleted');
+        RETURN auth.refusal(409, 'account-held', 'This account is in use by an open transaction: '
+            'it is banned now, delete it when that has ended');
+    END;
+    IF NOT is_there THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
@@ -198,6 +244,6 @@ END
 $$;
 COMMENT ON FUNCTION auth.delete_user(uuid, jsonb) IS
 'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. '
-'200 {success: true}, 401, 403, 404, 409 for one''s own account, for the last ADMIN, and for '
-'somebody on the roster, whom the next auth.provision() would make anew under another id: '
-'auth.remove_person() first.';
+'200 {success: true}, 401, 403, 404, 409 for one''s own account, for the last ADMIN, for somebody on '
+'the roster, whom the next auth.provision() would make anew under another id: auth.remove_person() '
+'first, and for whom an open transaction holds, who is banned (account-held).';

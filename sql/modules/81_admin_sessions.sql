@@ -35,17 +35,6 @@ COMMENT ON FUNCTION auth.user_sessions(uuid) IS
 'with {sessions: [...]}, live ones first, then newest first, at most 1000; 401, 403, 404. state '
 'and origin: see auth.list_sessions().';
 
-CREATE OR REPLACE FUNCTION auth.end_own_session(session_id uuid, reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
-BEGIN
-    PERFORM auth.lock_audit_head(auth.uid()); -- before sessions, as everywhere
-    PERFORM auth.write_revocation(end_own_session.session_id, end_own_session.reason);
-END
-$$;
-COMMENT ON FUNCTION auth.end_own_session(uuid, text) IS
-'Internal: ends a session of the caller''s. Whoever holds it is neither ended nor waited for '
-'longer than a tenth of a second: 55P03.';
-
 CREATE OR REPLACE FUNCTION auth.end_session(session_id uuid, reason text DEFAULT NULL,
     context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -67,11 +56,7 @@ BEGIN
     IF NOT FOUND OR NOT is_admin AND owner_id IS DISTINCT FROM auth.uid() THEN
         RETURN auth.refusal(404, 'unknown-session', 'Session not found');
     END IF;
-    IF owner_id = auth.uid() THEN
-        PERFORM auth.end_own_session(end_session.session_id, end_session.reason);
-    ELSE
-        PERFORM auth.revoke_session(end_session.session_id, end_session.reason);
-    END IF;
+    PERFORM auth.revoke_session(end_session.session_id, end_session.reason);
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
 END
 $$;
@@ -113,7 +98,7 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     SELECT * INTO principal FROM auth.users u WHERE u.id = issue_for.user_id;
-    principal := auth.adopted(principal); -- which may wait: for a ban, a deletion
+    principal := auth.adopted(principal); -- which may wait for a deletion
     IF principal.id IS NULL THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     ELSIF principal.kind <> 'service_account' THEN

@@ -110,6 +110,7 @@ COMMENT ON FUNCTION auth.agents_by_urgency(integer, text) IS
 CREATE OR REPLACE FUNCTION auth.agent_json(principal auth.users, urgency text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN -- plpgsql keeps the plan
+    principal := auth.standing(principal);
     RETURN (SELECT jsonb_build_object(
             'id', principal.id, 'email', principal.email, 'kind', principal.kind,
             'role', principal.app_role, 'urgency', urgency,

@@ -17,11 +17,17 @@ audit_pending: column actor_email actor_id changes id metadata; constraint
 audit_prunes: column entry hash seq user_id; constraint audit_prunes_pkey |
 audit_sealed_heads: column hash seal_id seq user_id; constraint audit_sealed_heads_pkey |
 audit_seals: column chains digest id seal sealed_at; constraint audit_seals_pkey |
+audit_unlinked: column actor_email actor_id changes created_at id ip metadata reason subject
+  user_agent user_id; constraint audit_unlinked_pkey; index audit_unlinked_user_id |
 client_keys: column created_at id jwk user_id; constraint client_keys_pkey |
 client_secrets: column created_at expires_at hash id label user_id; constraint
   client_secrets_hash_check client_secrets_label_check client_secrets_pkey; index
   client_secrets_user_id |
 clients: column created_at owner_generation scopes user_id; constraint clients_pkey |
+decisions: column app_role ban_origin ban_reason banned_before banned_until decided_at
+  generations id kind kind_before on_roster owners role_before sets_ban settling user_id;
+  constraint decisions_app_role_check decisions_ban_origin_check decisions_kind_check
+  decisions_pkey; index decisions_user_id; trigger signal_change signal_truncate |
 delegations: column agent_generation agent_id created_at expires_at granted_by id
   person_generation person_id scopes; constraint delegations_person_id_agent_id_key
   delegations_pkey; index delegations_agent_id; trigger signal_change signal_truncate |
@@ -30,6 +36,9 @@ device_codes: column client created_at decision expires_at hash ip poll_interval
   device_codes_hash_check device_codes_pkey device_codes_session
   device_codes_user_code_hash_check device_codes_user_code_hash_key; index
   device_codes_client device_codes_expires_at |
+ended_sessions: column id revoke_reason revoked_as revoked_at session_id; constraint
+  ended_sessions_pkey ended_sessions_revoked_as_check; index ended_sessions_session_id;
+  trigger signal_change signal_truncate |
 incidents: column created_at detected_at email id kind metadata reason resolved_at subject
   user_id; constraint incidents_kind_check incidents_pkey; index incidents_created_at
   incidents_open incidents_open_finding incidents_refusals incidents_undetected

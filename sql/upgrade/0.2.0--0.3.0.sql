@@ -89,6 +89,9 @@ SELECT pg_extension_config_dump('auth.roster_leavers', '');
 COMMENT ON COLUMN auth.users.email_autoconfirmed IS 'email_confirmed_at was set by pg_principal.autoconfirm: it proves nothing.';
 COMMENT ON COLUMN auth.users.self_registered IS 'Made by open registration: nobody has shown to own the email. When auth.provision() adopts it, its password and sessions end unless somebody else confirmed the email.';
 DROP FUNCTION auth.clamp(regclass, name, text, boolean); -- force
+DROP FUNCTION IF EXISTS auth.take_hold(uuid, boolean); -- nobody is ended for a lock
+DROP FUNCTION IF EXISTS auth.lock_holders(uuid, boolean, timestamptz);
+DROP FUNCTION IF EXISTS auth.row_holders(regclass, tid);
 DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells more
 DROP FUNCTION auth.import_users(jsonb);
 
@@ -339,3 +342,73 @@ CREATE INDEX incidents_urgency ON auth.incidents (
     (CASE WHEN kind IN ('token_expired', 'refresh_lapsed') THEN 1 WHEN kind IN ('token_expiring', 'refresh_lapsing') THEN 2 ELSE 3 END),
     (coalesce(metadata->>'expiresAt', '') COLLATE "C"), user_id)
     WHERE kind <> 'refresh_failure' AND resolved_at IS NULL;
+
+CREATE TABLE auth.ended_sessions (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    session_id uuid NOT NULL,
+    revoked_at timestamptz NOT NULL,
+    revoked_as text NOT NULL CHECK (revoked_as IN ('revoked', 'signed_out', 'password_rotated',
+        'reuse')),
+    revoke_reason text
+);
+CREATE INDEX ended_sessions_session_id ON auth.ended_sessions (session_id);
+COMMENT ON TABLE auth.ended_sessions IS
+'Ends of sessions whose row somebody held: such a session is ended, whatever its row says. Brought '
+'in, and gone, with the next health scan or pruning that finds the row free.';
+
+CREATE TABLE auth.decisions (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sets_ban boolean NOT NULL DEFAULT false,
+    banned_before timestamptz,
+    banned_until timestamptz,
+    ban_reason text,
+    ban_origin text CHECK (ban_origin IN ('operator', 'provision')),
+    generations integer NOT NULL DEFAULT 0,
+    owners integer NOT NULL DEFAULT 0,
+    role_before text,
+    app_role text CHECK (app_role IN ('READ_ONLY', 'ANALYST', 'AUDITOR', 'ADMIN')),
+    kind_before text,
+    kind text CHECK (kind IN ('person', 'service_account')),
+    on_roster boolean NOT NULL DEFAULT false,
+    settling boolean NOT NULL DEFAULT false
+);
+CREATE INDEX decisions_user_id ON auth.decisions (user_id, decided_at);
+COMMENT ON TABLE auth.decisions IS
+'Bans, roles and new owners of principals whose row somebody held when they were decided. A '
+'principal stands as its row says with these applied, in their order (auth.standing()); whoever next '
+'has the row brings them in.';
+COMMENT ON COLUMN auth.decisions.banned_before IS
+'What stood then, as role_before and kind_before: where that was changed since by whoever held the '
+'row, a role and the end of a ban give way to it, and of two bans the longer stays.';
+COMMENT ON COLUMN auth.decisions.generations IS
+'Added to session_generation; owners: to owner_generation.';
+COMMENT ON COLUMN auth.decisions.settling IS
+'Being brought in by this transaction: nobody else ever sees it. The audit has told of it.';
+
+CREATE TABLE auth.audit_unlinked (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    actor_id uuid,
+    actor_email text,
+    subject text,
+    changes jsonb NOT NULL,
+    reason text,
+    metadata jsonb,
+    ip text,
+    user_agent text
+);
+CREATE INDEX audit_unlinked_user_id ON auth.audit_unlinked (user_id, created_at);
+COMMENT ON TABLE auth.audit_unlinked IS
+'Audit entries of chains whose head somebody held: committed with what they tell of, and linked, '
+'oldest first, by the next writer of that chain, the next seal or the next health scan.';
+
+ALTER TABLE auth.ended_sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.decisions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.audit_unlinked ENABLE ROW LEVEL SECURITY;
+
+SELECT pg_extension_config_dump('auth.ended_sessions', '');
+SELECT pg_extension_config_dump('auth.decisions', '');
+SELECT pg_extension_config_dump('auth.audit_unlinked', '');

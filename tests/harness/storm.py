@@ -236,37 +236,41 @@ def lives(conn, token):
         return False
 
 
+# Entries that wait to be linked count as all others.
+ENTRIES = "(SELECT user_id, changes, reason, metadata FROM auth.audit_log UNION ALL SELECT user_id, changes, reason, metadata FROM auth.audit_unlinked)"
+
 # No rows, whatever happened.
-INVARIANTS = (
+INVARIANTS = tuple((name, text.replace("auth.audit_log", ENTRIES)) for name, text in (
     ("a chain is broken", "SELECT * FROM auth.audit_verify()"),
     ("counted and not audited, or audited and not counted", """
         SELECT * FROM (SELECT name, label, sum(value) AS counted FROM auth.metrics WHERE name IN ('auth.refresh.failures', 'auth.sign_in.failures') GROUP BY 1, 2) AS m
         FULL JOIN (SELECT CASE WHEN changes ? 'signIn' THEN 'auth.sign_in.failures' ELSE 'auth.refresh.failures' END AS name, reason AS label, count(*) AS audited
-            FROM auth.audit_log WHERE changes ? 'refreshToken' OR changes->'signIn'->>'current' = 'refused' GROUP BY 1, 2) AS a USING (name, label)
+            FROM auth.audit_log l WHERE changes ? 'refreshToken' OR changes->'signIn'->>'current' = 'refused' GROUP BY 1, 2) AS a USING (name, label)
         WHERE counted IS DISTINCT FROM audited"""),
     ("refused and no incident, or the other way round", """
         SELECT * FROM (SELECT user_id, count(*) AS incidents FROM auth.incidents WHERE kind = 'refresh_failure' GROUP BY 1) AS i
-        FULL JOIN (SELECT user_id, count(*) AS audited FROM auth.audit_log WHERE changes ? 'refreshToken' AND user_id <> auth.nobody() GROUP BY 1) AS a USING (user_id)
+        FULL JOIN (SELECT user_id, count(*) AS audited FROM auth.audit_log l WHERE changes ? 'refreshToken' AND user_id <> auth.nobody() GROUP BY 1) AS a USING (user_id)
         WHERE incidents IS DISTINCT FROM audited"""),
     ("reported and not counted, or counted and not reported", """
         SELECT * FROM (SELECT coalesce(sum(value), 0) AS counted FROM auth.metrics WHERE name = 'agent.refresh.failures') AS m,
             (SELECT count(*) AS reported FROM auth.incidents WHERE kind = 'refresh_failure' AND detected_at IS NOT NULL) AS i WHERE counted <> reported"""),
     ("a session without its audit entry, or an entry without its session", """
-        SELECT * FROM auth.sessions s FULL JOIN (SELECT (metadata->>'sessionId')::uuid AS id FROM auth.audit_log
+        SELECT * FROM auth.sessions s FULL JOIN (SELECT (metadata->>'sessionId')::uuid AS id FROM auth.audit_log l
             WHERE changes->'session'->>'current' = 'signed in' OR changes->'token'->>'current' = 'issued') AS a USING (id)
         WHERE s.id IS NULL OR a.id IS NULL OR s.user_id IS NULL"""),
     ("a revocation without its entry, or an entry without it", """
-        SELECT * FROM (SELECT id FROM auth.sessions WHERE revoked_as = 'revoked') AS s FULL JOIN (SELECT (metadata->>'sessionId')::uuid AS id FROM auth.audit_log
-            WHERE changes->'session'->>'current' = 'revoked') AS a USING (id) WHERE s.id IS NULL OR a.id IS NULL"""),
+        SELECT * FROM (SELECT id FROM auth.sessions WHERE revoked_as = 'revoked' UNION SELECT session_id FROM auth.ended_sessions WHERE revoked_as = 'revoked') AS s
+            FULL JOIN (SELECT (metadata->>'sessionId')::uuid AS id FROM auth.audit_log l WHERE changes->'session'->>'current' = 'revoked') AS a USING (id)
+        WHERE s.id IS NULL AND NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = a.id AND o.revoked_at IS NOT NULL) OR a.id IS NULL"""),
     ("a sign-out half done", """
         SELECT s.id, s.revoked_as, r.session_id FROM auth.sessions s FULL JOIN auth.refresh_tokens r ON r.session_id = s.id
         WHERE s.id IS NULL OR s.origin = 'sign_in' AND (s.revoked_as IS NOT DISTINCT FROM 'signed_out') <> (r.session_id IS NULL)"""),
     ("a ban that is not its generation and its entry", """
-        SELECT u.email, u.session_generation, a.bans FROM auth.users u CROSS JOIN LATERAL (SELECT count(*) AS bans FROM auth.audit_log l
+        SELECT u.email, u.session_generation, a.bans FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u CROSS JOIN LATERAL (SELECT count(*) AS bans FROM auth.audit_log l
             WHERE l.user_id = u.id AND l.changes->'bannedUntil'->>'current' IS NOT NULL) AS a WHERE u.session_generation <> a.bans"""),
     ("a principal without a beginning", """
         SELECT u.email FROM auth.users u WHERE (SELECT count(*) FROM auth.audit_log l WHERE l.user_id = u.id AND l.changes ? 'created') <> 1"""),
     ("more or fewer than one key for refresh tokens", "SELECT count(*) FROM auth.server_keys HAVING count(*) > 1"),
     ("an index that has other rows than its table", """
         SELECT n FROM (SELECT count(*) AS n FROM auth.sessions) AS t, (SELECT count(*) AS m FROM auth.users u JOIN auth.sessions s ON s.user_id = u.id) AS i WHERE n <> m"""),
-)
+))

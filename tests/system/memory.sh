@@ -77,7 +77,7 @@ sign_token~500~auth.sign_token('{"a": 1}')~auth.sign_token('[]')
 read_roster, push_people~50~auth.push_people('[{"email": "ann@example.com", "name": "Ann"}]')~auth.push_people('[{"email": "no at", "name": 1, "x": "y"}]')
 read_roster, many~5~count(*) FROM auth.read_roster(:roster)~auth.push_people(:roster || '[{}]')
 remove_person~50~auth.remove_person('nobody@example.com')~auth.remove_person('no at')
-provision~30~auth.provision(true)~
+provision, decide_plan~30~concat(auth.provision(true), (SELECT count(auth.decide_plan(u, 'keep', NULL)) FROM auth.users u WHERE u.email = :me))~
 provision_plan~300~(SELECT count(*) FROM auth.provision_plan())~
 issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
 issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
@@ -113,7 +113,7 @@ show_device, decide_device, deciding_person, find_device_code, client_id~10~conc
 open_device_page, close_device_page~2~concat((auth.open_device_page('{}', 'x')).status, (auth.open_device_page('{}')).status, (auth.close_device_page('x', 'deny')).status)~
 oauth_revoke, end_shown_session~50~concat((auth.oauth_revoke('{"token": "x"}')).status, auth.end_shown_session(s)) FROM auth.sessions s WHERE s.id = gen_random_uuid()~
 oauth_metadata~200~auth.oauth_metadata('oauth-authorization-server')~
-list_sessions, revoke_session, write_revocation~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
+list_sessions, revoke_session~50~count(*) FROM auth.list_sessions('nobody@example.com') WHERE auth.revoke_session(gen_random_uuid())~
 ban, unban~50~auth.unban('ben@example.com')~auth.ban('nobody@example.com')
 generate_key_material, HS256~500~auth.generate_key_material('HS256')~auth.generate_key_material('nope')
 generate_key_material, ES256~30~auth.generate_key_material('ES256')~
@@ -135,9 +135,10 @@ set_request_context, request_context, sign_in_source~300~auth.sign_in_source() F
 audit_actor~300~auth.audit_actor()~
 log_event~50~auth.log_event('{"event": "x"}')~
 count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
-lock_audit_head, audit_as, audit~10~auth.audit(auth.uid(), 'me', '{"a": 1}')~auth.audit(NULL, NULL, '{}')
+lock_audit_head, free_audit_head, append_entry, link_entries, link_audit, audit_as, audit~10~concat(auth.audit(auth.uid(), 'me', '{"a": 1}'), auth.link_audit())~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
-take_hold, lock_holders, row_holders~10~(SELECT count(*) FROM auth.lock_holders(auth.uid(), true, now()), auth.users u, auth.row_holders('auth.users', u.ctid) WHERE u.email = :me) FROM (SELECT auth.take_hold(auth.uid(), true)) AS t~
+hold, standing, with_decision, decide, marked, settle, is_active_admin~10~concat(auth.hold(u.id), auth.standing(u), auth.decide(u, auth.marked(u, u)), auth.settle(u.id), auth.is_active_admin(u)) FROM auth.users u WHERE u.email = :me~
+note_end, settle_sessions, settle_all~10~concat(auth.note_end(ARRAY[gen_random_uuid()], 'revoked'), auth.settle_all())~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
 hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~
@@ -180,8 +181,8 @@ require_cron, cron_is_here, health_scan_call, health_job, health_schedule, sched
 cron_is_here, unschedule_health_scan~100~1~auth.unschedule_health_scan()
 set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
 ban_user, unban_user~3~concat(auth.ban_user(u.id), auth.unban_user(u.id)) FROM auth.users u WHERE u.email = :other~auth.ban_user(NULL) FROM set_config('pg_principal.token', 'x', true)
-user_sessions, end_session, end_own_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()), auth.end_own_session(gen_random_uuid(), NULL))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
-issue_for, delete_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
+user_sessions, end_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
+issue_for, delete_user, decide_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
 audit_feed, incidents_feed, bad_page, bad_field~20~concat(auth.audit_feed(2), auth.incidents_feed(2), auth.audit_feed(0), auth.incidents_feed(2, 'x'))~auth.audit_feed(2) FROM set_config('pg_principal.token', 'x', true)
 CASES
 }

@@ -1,4 +1,4 @@
-// Who holds a row: for an operator whose revocation must not wait for the one it is aimed at.
+// Who holds a row: what the SQL of 0.1.0 and 0.2.0 asks until ALTER EXTENSION UPDATE has run.
 #include "pg/bridge/bridge.hpp"
 
 extern "C" {

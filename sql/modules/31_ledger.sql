@@ -1,0 +1,137 @@
+-- What is decided on a principal waits for nobody who holds its row: it is written beside it
+-- (auth.decisions), and whoever next has the row brings it in.
+
+CREATE OR REPLACE FUNCTION auth.with_decision(u auth.users, d auth.decisions) RETURNS auth.users
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- the verifier applies them alike
+    IF d.sets_ban AND (u.banned_until IS NOT DISTINCT FROM d.banned_before
+        OR d.banned_until > coalesce(u.banned_until, '-infinity')) THEN
+        u.banned_until := d.banned_until;
+        u.ban_reason := d.ban_reason;
+        u.ban_origin := d.ban_origin;
+    END IF;
+    IF u.app_role = d.role_before THEN
+        u.app_role := coalesce(d.app_role, u.app_role);
+    END IF;
+    IF u.kind = d.kind_before THEN
+        u.kind := coalesce(d.kind, u.kind);
+    END IF;
+    u.session_generation := u.session_generation + d.generations;
+    u.owner_generation := u.owner_generation + d.owners;
+    u.on_roster := u.on_roster OR d.on_roster;
+    RETURN u;
+END
+$$;
+COMMENT ON FUNCTION auth.with_decision(auth.users, auth.decisions) IS
+'Internal: a principal with one decision on it applied.';
+
+CREATE OR REPLACE FUNCTION auth.standing(u auth.users) RETURNS auth.users
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d auth.decisions;
+BEGIN
+    FOR d IN SELECT * FROM auth.decisions o WHERE o.user_id = u.id ORDER BY o.decided_at, o.id LOOP
+        u := auth.with_decision(u, d);
+    END LOOP;
+    RETURN u;
+END
+$$;
+COMMENT ON FUNCTION auth.standing(auth.users) IS
+'Internal: a principal as it stands, with what was decided while somebody held its row. Ask in the '
+'statement that reads the row, and in none that locks it: both must be of one moment.';
+
+CREATE OR REPLACE FUNCTION auth.settle(target uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    u auth.users;
+    d auth.decisions;
+BEGIN
+    IF NOT EXISTS (SELECT FROM auth.decisions o WHERE o.user_id = target) THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO u FROM auth.users o WHERE o.id = target FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    FOR d IN SELECT * FROM auth.decisions o WHERE o.user_id = target ORDER BY o.decided_at, o.id
+    LOOP
+        u := auth.with_decision(u, d);
+        UPDATE auth.decisions o SET settling = true WHERE o.id = d.id;
+        UPDATE auth.users o SET banned_until = u.banned_until, ban_reason = u.ban_reason,
+            ban_origin = u.ban_origin, app_role = u.app_role, kind = u.kind,
+            session_generation = u.session_generation, owner_generation = u.owner_generation,
+            on_roster = u.on_roster, updated_at = now()
+        WHERE o.id = target RETURNING * INTO u;
+        DELETE FROM auth.decisions o WHERE o.id = d.id;
+    END LOOP;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.settle(uuid) IS
+'Internal: brings the decisions on a principal into its row, and locks it, where nobody holds it; '
+'true when there were any.';
+
+CREATE OR REPLACE FUNCTION auth.hold(target uuid, tries integer DEFAULT 4) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR attempt IN 1..tries LOOP
+        PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            PERFORM auth.settle(target);
+            RETURN true;
+        END IF;
+        EXIT WHEN NOT EXISTS (SELECT FROM auth.users u WHERE u.id = target)
+            OR attempt = tries;
+        PERFORM pg_sleep(0.01); -- most are gone by then
+    END LOOP;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION auth.hold(uuid, integer) IS
+'Internal: locks a principal, its decisions brought in, unless somebody holds it for longer than '
+'some hundredths of a second. Then, and where there is none, false.';
+
+CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users) RETURNS auth.users
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bans constant boolean := becomes.banned_until IS DISTINCT FROM before.banned_until;
+BEGIN
+    IF bans OR becomes.owner_generation <> before.owner_generation THEN
+        becomes := auth.marked(before, becomes);
+    END IF;
+    INSERT INTO auth.decisions (user_id, sets_ban, banned_before, banned_until, ban_reason,
+        ban_origin, generations, owners, role_before, app_role, kind_before, kind, on_roster)
+    VALUES (before.id, bans, before.banned_until, becomes.banned_until, becomes.ban_reason,
+        becomes.ban_origin, becomes.session_generation - before.session_generation,
+        becomes.owner_generation - before.owner_generation,
+        CASE WHEN becomes.app_role <> before.app_role THEN before.app_role END,
+        CASE WHEN becomes.app_role <> before.app_role THEN becomes.app_role END,
+        CASE WHEN becomes.kind <> before.kind THEN before.kind END,
+        CASE WHEN becomes.kind <> before.kind THEN becomes.kind END,
+        becomes.on_roster AND NOT before.on_roster);
+    IF auth.is_audited(before, becomes) THEN
+        PERFORM auth.audit(before.id, before.email, auth.principal_changes(before, becomes,
+            EXISTS (SELECT FROM auth.organization_people o WHERE o.email = before.email)),
+            CASE WHEN bans THEN becomes.ban_reason END);
+    END IF;
+    RETURN becomes;
+END
+$$;
+COMMENT ON FUNCTION auth.decide(auth.users, auth.users) IS
+'Internal: writes what becomes of a principal (ban, role, kind, owner, roster) beside its row, which '
+'somebody holds, and audits it. Returns what it is now.';
+
+-- ENABLE ALWAYS, as on auth.users.
+CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR DELETE ON auth.decisions
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('principal', 'user_id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.decisions
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR DELETE ON auth.ended_sessions
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('session', 'session_id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.ended_sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.decisions ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.decisions ENABLE ALWAYS TRIGGER signal_truncate;
+ALTER TABLE auth.ended_sessions ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.ended_sessions ENABLE ALWAYS TRIGGER signal_truncate;
