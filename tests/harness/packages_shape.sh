@@ -1,9 +1,28 @@
 #!/bin/bash
 # The Debian packages, for the shape `packages` of shape.sh, which sources this: built, looked at, and used in bare roots.
-#   build_packages          `make deb`, twice: the same bytes; lintian finds nothing
+#   build_packages          `make deb`, twice: the same bytes; lintian finds nothing; what they hold is what the docs list
 #   try_packages            installed from files, the main job without a compiler, the unit's command, removed and purged
 #   try_upgrade             over the files of 0.2.0, with its data
 # /srv/base is the bare release, /srv/before.tar the tree of 0.2.0.
+
+server_deb() { ls /srv/debs/postgresql-"$(major)"-pg-principal_*.deb; }
+
+# Each file of both packages, as docs/packages.md lists them: with NN for the server's version, without what differs
+# from release to release.
+contents() {
+    local version
+    version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$clone/extension/pg_principal.control")
+    for deb in /srv/debs/pg-principal_*.deb "$(server_deb)"; do
+        dpkg-deb -f "$deb" Package | sed 's/$/:/'
+        dpkg-deb -c "$deb" | awk '$1 !~ /^d/ { print $6 }' | sed 's/^\.//; s/\.gz$//; s|^/lib/|/usr/lib/|; s|^\(/usr/share/doc/pg-principal/\)[a-zA-Z-]*\.md$|\1*.md|' | LC_ALL=C sort -u
+    done | sed "s/--$version/--VERSION/; s/postgresql\([-/]\)$(major)/postgresql\1NN/"
+}
+sizes_as_told() {
+    awk -v server="$(stat -c %s "$(server_deb)")" -v command="$(stat -c %s /srv/debs/pg-principal_*.deb)" '
+        function near(told, size) { return told * 1e6 > size * 0.9 && told * 1e6 < size * 1.1 }
+        /^[0-9.]+ and [0-9.]+ MB;/ { good = near($1, server) && near($3, command) }
+        END { exit !good }' "$clone/docs/packages.md"
+}
 
 build_packages() {
     get git lintian
@@ -21,17 +40,11 @@ build_packages() {
     CCACHE_DISABLE=1 runs '\.deb$' make deb
     cp "$clone"/build/deb/*.deb /srv/debs/
     [ "$(sha256sum /srv/debs/*.deb)" = "$first" ] || die "built twice, and not the same"
-    for deb in /srv/debs/*.deb; do
-        echo "== $(basename "$deb"), $(stat -c %s "$deb") bytes"
-        dpkg-deb -c "$deb" | awk '{ print $1, $3, $6 }'
-    done
-    local outside
-    outside=$(for deb in /srv/debs/pg-principal_*.deb; do dpkg-deb -c "$deb"; done | awk '$1 !~ /^d/ { print $6 }' |
-        grep -vE '^\./(etc/pg-principal/serve\.env|usr/bin/pg_principal|usr/lib/(systemd/system/pg-principal\.service|sysusers\.d/pg-principal\.conf)|lib/systemd/system/pg-principal\.service|usr/share/(bash-completion/completions/pg_principal|doc/pg-principal/.*|man/man1/pg_principal\.1\.gz|pg_principal/console/[a-z_.-]+))$')
-    [ -z "$outside" ] || die "outside its folders: $outside"
-    outside=$(dpkg-deb -c /srv/debs/postgresql-"$(major)"-pg-principal_*.deb | awk '$1 !~ /^d/ { print $6 }' |
-        grep -vE "^\./usr/(lib/postgresql/$(major)/lib/(pam_)?pg_principal(_pgjwt)?\.so|share/postgresql/$(major)/extension/pg_principal[-_.].*|share/doc/postgresql-$(major)-pg-principal/.*)$")
-    [ -z "$outside" ] || die "outside its folders: $outside"
+    local listed
+    listed=$(sed -n '/^pg-principal:$/,/^```$/p' "$clone/docs/packages.md" | grep -v '^```')
+    diff <(echo "$listed") <(contents) || die "docs/packages.md does not list what the packages hold"
+    sizes_as_told || die "docs/packages.md: their sizes are $(stat -c %s "$(server_deb)") and $(stat -c %s /srv/debs/pg-principal_*.deb) bytes"
+    [[ $(dpkg-deb -f "$(server_deb)" Depends) == *"postgresql-$(major) (>= $(major)"[.~]* ]] || die "the package takes any minor version of the server"
     local exposure
     exposure=$(systemd-analyze security --offline=true "$(find "$clone/build/deb" -name pg-principal.service | head -n 1)" |
         sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
@@ -83,6 +96,7 @@ main_job() {
     as_postgres psql -qc "GRANT authenticated TO app"
     ask() { as_postgres env PGOPTIONS="-c role=app -c pg_principal.token=$token" psql -XAtqc "$1" 2>&1 || true; }
     wanted "the agent sees its rows" "$(ask 'SELECT count(*), auth.email() FROM activity')" '^1\|kata-agent-team@example.com$'
+    as_postgres pg_principal doctor # exit status 1 for an error
     as_postgres pg_principal auth ban --email kata-agent-team@example.com --reason leaked
     wanted "banned, it is refused" "$(ask 'SELECT count(*) FROM activity')" 'banned'
 }
@@ -131,14 +145,17 @@ before_upgrade() {
     as_postgres psql -qc "CREATE EXTENSION pg_principal" -c "SELECT auth.create_signing_key()" \
         -c "SELECT auth.push_people('[{\"email\": \"etl@example.com\", \"name\": \"etl\", \"kind\": \"service_account\"}]')" -c "SELECT auth.provision()"
     as_postgres psql -XAtqc "SELECT auth.issue('etl@example.com')" >/srv/token
+    as_postgres psql -XAtqc "SELECT pg_postmaster_start_time()" >/srv/started
 }
 after_upgrade() {
     local said
-    said=$(cat /srv/installed.log)
-    wanted "the server was not restarted" "$(as_postgres psql -XAtqc "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'")" '^0.2.0$'
+    wanted "the server was not restarted" "$(as_postgres psql -XAtqc "SELECT pg_postmaster_start_time()")" "^$(sed 's/[+.]/\\&/g' /srv/started)$"
+    wanted "nor a database changed" "$(as_postgres psql -XAtqc "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'")" '^0.2.0$'
     pg_ctlcluster "$(major)" main restart
     as_postgres psql -qc "ALTER EXTENSION pg_principal UPDATE"
     wanted "a token of 0.2.0 goes on" "$(as_postgres env PGOPTIONS="-c pg_principal.token=$(cat /srv/token)" psql -XAtqc 'SELECT auth.email()')" '^etl@example.com$'
+    wanted "the audit holds" "$(as_postgres psql -XAtqc 'SELECT count(*) > 0, (SELECT count(*) FROM auth.audit_verify()) FROM auth.audit_log')" '^t\|0$'
+    as_postgres pg_principal doctor
     # The same package again: what an upgrade says.
     said=$(dpkg -i "/srv/debs/postgresql-$(major)-pg-principal_"*.deb)
     wanted "an upgrade says what to do" "$said" 'ALTER EXTENSION pg_principal UPDATE'
