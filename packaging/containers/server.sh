@@ -1,6 +1,6 @@
 #!/bin/sh
 # The server image's entry point: server.sh [-c SETTING=VALUE ..]. An empty volume gets a cluster with the extension in
-# the database $POSTGRES_DB, a signing key, and
+# the database $POSTGRES_DB, a signing key, the scans of health and audit, and
 #   POSTGRES_PASSWORD_FILE           the superuser's password; without it the superuser comes in over the socket alone
 #   PG_PRINCIPAL_WEB_PASSWORD_FILE   the password of `principal_web`, the role that `pg_principal serve` connects as
 #   /docker-entrypoint-initdb.d      whose *.sql are run in that database, in their order
@@ -31,7 +31,8 @@ END
     done
     [ "$POSTGRES_DB" = postgres ] || printf 'CREATE DATABASE :"db"' | connect postgres -v db="$POSTGRES_DB"
     connect "$POSTGRES_DB" -c 'CREATE EXTENSION pg_principal' -c 'CREATE EXTENSION pg_cron' \
-        -c 'SELECT auth.create_signing_key(), auth.schedule_health_scan()' -o /dev/null
+        -c 'SELECT auth.create_signing_key(), auth.schedule_health_scan()' \
+        -c "SELECT cron.schedule('pg_principal_audit_scan', '30 3 * * *', 'SELECT auth.scan_audit()')" -o /dev/null
     if [ -n "${PG_PRINCIPAL_WEB_PASSWORD_FILE-}" ]; then
         # scram by \password: no statement has it in the clear, nor does a log
         connect "$POSTGRES_DB" -c 'CREATE ROLE principal_web LOGIN IN ROLE authenticator'

@@ -2,7 +2,7 @@
 # make matrix RUN=containers [RELEASES="bookworm trixie"]: builds what `make containers` builds, from the packages that
 # RUN=fresh SHAPES=packages left, on a base made by debootstrap; then uses both images without a daemon and as one that
 # allows little would: root read-only, the image's user, no capabilities, no new privileges, a network of their own.
-# Prints a line for each check; build/matrix/containers/RELEASE.log has what the programs said.
+# Prints a line for each check, up to the first that fails; build/matrix/containers/RELEASE.log has what the programs said.
 set -eu
 cd "$(dirname "$0")/../.."
 roots=$PWD/build/matrix/containers
@@ -114,8 +114,9 @@ use_images() {
     ok "db: a volume with what an interrupted start left gets a cluster, and the health check succeeds" soon healthy db POSTGRES_DB=app
     db=$pid
     query() { inside db PGPASSWORD='of the superuser' psql -XAtq -h 127.0.0.1 -U postgres -d app -c "$1"; }
-    ok "db: with the extension, a key under the master key, and the scan" grep -qx 'pg_principal|1|t|1' \
+    ok "db: with the extension, a key under the master key, and both scans" grep -qx 'pg_principal|1|t|2' \
         <(query "SELECT extname, (SELECT count(*) FROM auth.signing_keys WHERE state = 'in_use'), (SELECT bool_and(sealed_under IS NOT NULL) FROM auth.signing_keys), (SELECT count(*) FROM cron.job) FROM pg_extension WHERE extname = 'pg_principal'")
+    ok "db: the doctor finds no error" grep -qx 0 <(query "SELECT count(*) FROM auth.check_installation() WHERE state = 'error'")
     ok "db: no password reached its log" fails grep -q 'of the s' "$here/db.log"
 
     entry web -- serve
@@ -183,7 +184,9 @@ for release in ${RELEASES:-bookworm trixie}; do
         BUILDER="buildah ${storage[*]} bud --isolation chroot --format docker" BASE=localhost/debian DEBS=$debs contained "$log" packaging/containers.sh ||
         { tail -n 20 "$log" && failed=1 && continue; }
     echo "$release: $(buildah "${storage[@]}" images --format '{{.Name}} {{.Size}}' | sed -n 's|^localhost/||p' | sort -u | paste -sd ,)"
+    : >"$roots/$release.checks"
     contained "$roots/$release.checks" unshare --net -- bash "$0" --inside "$release" || failed=1
     cat "$roots/$release.checks"
+    echo "$release: $(grep -c '^ok' "$roots/$release.checks") passed, $(grep -c '^not ok' "$roots/$release.checks" || true) failed"
 done
 exit "$failed"
