@@ -1,6 +1,6 @@
 #!/bin/bash
 # make deb: Debian packages for the server versions of this release, in build/deb. What is committed is built. Built twice
-# from one commit on one release, the same bytes come out. Revision 0: a package of the distribution's own, -1, replaces it. Missing packages are installed, as `make test` does it.
+# from one commit on one release, the same bytes come out. A package of the distribution's own, of revision 1, replaces it. Missing packages are installed, as `make test` does it.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.control)
@@ -21,7 +21,7 @@ mkdir -p "$tree"
 git archive HEAD | tar -x -C "$tree"
 cp -r packaging/debian "$tree/debian"
 cat >"$tree/debian/changelog" <<ENTRY
-pg-principal ($version-0) unstable; urgency=medium
+pg-principal ($version-1~upstream) unstable; urgency=medium
 
   * See CHANGELOG.md.
 

@@ -25,7 +25,7 @@ sizes_as_told() {
 }
 
 build_packages() {
-    get git lintian
+    get git lintian systemd
     cd "$clone" || die "no $clone"
     git -c init.defaultBranch=main init -q && git add -A && # `make deb` builds what is committed
         git -c user.name=t -c user.email=t@example.com commit -q -m packages --date=@1700000000
@@ -33,13 +33,6 @@ build_packages() {
     mkdir -p /srv/debs
     cp build/deb/*.deb build/deb/*.changes /srv/debs/
     lintian --fail-on error,warning --pedantic --info --tag-display-limit 0 build/deb/*.changes || die "lintian finds something"
-    local first
-    first=$(sha256sum /srv/debs/*.deb)
-    mv "$clone" /srv/elsewhere
-    clone=/srv/elsewhere
-    CCACHE_DISABLE=1 runs '\.deb$' make deb
-    cp "$clone"/build/deb/*.deb /srv/debs/
-    [ "$(sha256sum /srv/debs/*.deb)" = "$first" ] || die "built twice, and not the same"
     local listed
     listed=$(sed -n '/^pg-principal:$/,/^```$/p' "$clone/docs/packages.md" | grep -v '^```')
     diff <(echo "$listed") <(contents) || die "docs/packages.md does not list what the packages hold"
@@ -50,6 +43,13 @@ build_packages() {
         sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
     awk -v got="$exposure" 'BEGIN { exit !(got != "" && got <= 2.0) }' || die "systemd-analyze security: ${exposure:-nothing}"
     echo "systemd-analyze security: $exposure"
+    local first
+    first=$(sha256sum /srv/debs/*.deb)
+    mv "$clone" /srv/elsewhere
+    clone=/srv/elsewhere
+    CCACHE_DISABLE=1 runs '\.deb$' make deb
+    cp "$clone"/build/deb/*.deb /srv/debs/
+    [ "$(sha256sum /srv/debs/*.deb)" = "$first" ] || die "built twice, and not the same"
 }
 
 # A machine that has never compiled anything, below /srv/NAME; what runs in it reads $clone as /srv/clone.
