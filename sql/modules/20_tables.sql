@@ -201,16 +201,6 @@ COMMENT ON COLUMN auth.sessions.origin IS
 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. '
 'adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at '
 '/oauth/token.';
-COMMENT ON COLUMN auth.sessions.agents IS
-'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token looks '
-'whether each is still a service account that is not banned, of the session_generation in '
-'agent_generations.';
-COMMENT ON COLUMN auth.sessions.parents IS
-'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
-'ends.';
-COMMENT ON COLUMN auth.sessions.grants IS
-'The grants (auth.delegations) that it was got by, or the application (auth.public_clients) that it '
-'was got for: it ends with them.';
 COMMENT ON COLUMN auth.sessions.credential_id IS
 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
 COMMENT ON COLUMN auth.sessions.expires_at IS

@@ -119,8 +119,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.decide(auth.users, auth.users) IS
-'Internal: writes what becomes of a principal (ban, role, kind, owner, roster) beside its row, which '
-'somebody holds, and audits it. Returns what it is now.';
+'Internal: writes what becomes of a principal (ban, role, kind, owner, roster) beside its row, '
+'which somebody holds, and audits it. Returns what it is now.';
 
 -- ENABLE ALWAYS, as on auth.users.
 CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR DELETE ON auth.decisions

@@ -185,7 +185,8 @@ BEGIN
             'must be a whole number between 1 and 1000');
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object(
-        'users', (SELECT coalesce(jsonb_agg(auth.user_json(auth.standing(p)) ORDER BY p.created_at, p.id), '[]')
+        'users', (SELECT coalesce(jsonb_agg(auth.user_json(auth.standing(p))
+            ORDER BY p.created_at, p.id), '[]')
                   FROM (SELECT * FROM auth.users u ORDER BY u.created_at, u.id
                         LIMIT per_page OFFSET (page - 1)::bigint * per_page) AS p),
         'total', (SELECT count(*) FROM auth.users)))::auth.auth_result;

@@ -244,6 +244,6 @@ END
 $$;
 COMMENT ON FUNCTION auth.delete_user(uuid, jsonb) IS
 'For callers with the app role ADMIN: takes a principal away with its sessions; its audit stays. '
-'200 {success: true}, 401, 403, 404, 409 for one''s own account, for the last ADMIN, for somebody on '
-'the roster, whom the next auth.provision() would make anew under another id: auth.remove_person() '
-'first, and for whom an open transaction holds, who is banned (account-held).';
+'200 {success: true}, 401, 403, 404, 409 for one''s own account, for the last ADMIN, for somebody '
+'on the roster, whom the next auth.provision() would make anew under another id: '
+'auth.remove_person() first, and for whom an open transaction holds, who is banned (account-held).';

@@ -103,16 +103,6 @@ ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
         cardinality(agent_generations));
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
 CREATE INDEX sessions_grants ON auth.sessions USING gin (grants) WHERE grants IS NOT NULL;
-COMMENT ON COLUMN auth.sessions.agents IS
-'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token looks '
-'whether each is still a service account that is not banned, of the session_generation in '
-'agent_generations.';
-COMMENT ON COLUMN auth.sessions.parents IS
-'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
-'ends.';
-COMMENT ON COLUMN auth.sessions.grants IS
-'The grants (auth.delegations) that it was got by, or the application (auth.public_clients) that it '
-'was got for: it ends with them.';
 COMMENT ON COLUMN auth.sessions.credential_id IS 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
 
 ALTER TABLE auth.refresh_tokens ADD COLUMN repeated_generation integer;
@@ -377,8 +367,8 @@ CREATE TABLE auth.decisions (
 CREATE INDEX decisions_user_id ON auth.decisions (user_id, decided_at);
 COMMENT ON TABLE auth.decisions IS
 'Bans, roles and new owners of principals whose row somebody held when they were decided. A '
-'principal stands as its row says with these applied, in their order (auth.standing()); whoever next '
-'has the row brings them in.';
+'principal stands as its row says with these applied, in their order (auth.standing()); whoever '
+'next has the row brings them in.';
 COMMENT ON COLUMN auth.decisions.banned_before IS
 'What stood then, as role_before and kind_before: where that was changed since by whoever held the '
 'row, a role and the end of a ban give way to it, and of two bans the longer stays.';
@@ -404,6 +394,18 @@ CREATE INDEX audit_unlinked_user_id ON auth.audit_unlinked (user_id, created_at)
 COMMENT ON TABLE auth.audit_unlinked IS
 'Audit entries of chains whose head somebody held: committed with what they tell of, and linked, '
 'oldest first, by the next writer of that chain, the next seal or the next health scan.';
+
+-- auth.sessions: what hangs on others
+COMMENT ON COLUMN auth.sessions.agents IS
+'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token '
+'looks whether each is still a service account that is not banned, of the session_generation in '
+'agent_generations.';
+COMMENT ON COLUMN auth.sessions.parents IS
+'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
+'ends.';
+COMMENT ON COLUMN auth.sessions.grants IS
+'The grants (auth.delegations) that it was got by, or the application (auth.public_clients) that '
+'it was got for: it ends with them.';
 
 ALTER TABLE auth.ended_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.decisions ENABLE ROW LEVEL SECURITY;
