@@ -10,9 +10,9 @@ FROM unnest('{UTC,Europe/Berlin,America/New_York,Australia/Lord_Howe}'::text[]) 
 SET TimeZone = 'UTC';
 SELECT auth.later('2026-01-31 12:00', '1 month'), auth.later('2026-02-28 12:00', '100 years'), auth.later('infinity', '1 day'), auth.later(NULL, '1 day'), auth.later(now(), NULL);
 
--- A zone in which clocks go forward between now and this time tomorrow, and one in which they went forward since this time yesterday.
-SELECT format('XXX0YYY,%s/0,%s/0', n, (n + 100) % 365) AS tomorrow FROM (SELECT extract(doy FROM now() AT TIME ZONE 'UTC' + interval '1 day')::integer - 1 AS n) AS d \gset
-SELECT format('XXX0YYY,%s/0,%s/0', n, (n + 100) % 365) AS today FROM (SELECT extract(doy FROM now() AT TIME ZONE 'UTC')::integer - 1 AS n) AS d \gset
+-- A zone in which clocks go forward in twelve hours, and one in which they went forward twelve hours ago.
+SELECT format('XXX0YYY,%s/%s,%s/0', n, extract(hour FROM t), (n + 100) % 365) AS tomorrow FROM (SELECT t, extract(doy FROM t)::integer - 1 AS n FROM (SELECT now() AT TIME ZONE 'UTC' + interval '12 hours' AS t) AS c) AS d \gset
+SELECT format('XXX0YYY,%s/%s,%s/0', n, extract(hour FROM t), (n + 100) % 365) AS today FROM (SELECT t, extract(doy FROM t)::integer - 1 AS n FROM (SELECT now() AT TIME ZONE 'UTC' - interval '12 hours' AS t) AS c) AS d \gset
 SET TimeZone = :'tomorrow';
 SELECT extract(epoch FROM now() + interval '1 day' - now()) AS a_short_day;
 UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'boss@example.com';
