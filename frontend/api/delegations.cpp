@@ -12,6 +12,8 @@ namespace {
 const Statement list_delegations{PG_PRINCIPAL_CALL_AS_SELF("auth.my_delegations()"), true};
 const Statement delegate{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.delegate_to($2, coalesce($3, '30d'), coalesce($4::text[], '{}'), $5::uuid, $6::jsonb)")};
+const Statement issue_may_act{PG_PRINCIPAL_CALL_AS_CALLER(
+    "auth.issue_may_act($2, coalesce($3, '1h'), coalesce($4::text[], '{}'), $5::jsonb)")};
 const Statement end_delegation{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.revoke_delegation($2::uuid, $3::jsonb)")};
 
@@ -28,6 +30,15 @@ Response post_delegation(const Backend &backend, const Request &request) {
     fields.check();
     return backend.as_caller(request, delegate,
                              {agent, ttl, scopes, user, backend.context(request)});
+}
+
+Response post_token(const Backend &backend, const Request &request) {
+    Fields fields(request, "The token was refused");
+    const Param agent = fields.text("agent"), ttl = fields.text("ttl", Need::optional),
+                scopes = fields.texts("scopes");
+    fields.check();
+    return backend.as_caller(request, issue_may_act,
+                             {agent, ttl, scopes, backend.context(request)});
 }
 
 Response delete_delegation(const Backend &backend, const Request &request) {
@@ -58,6 +69,17 @@ constexpr Row table[] = {
          "scopes":{"type":"array","items":{"type":"string"}}}})",
      201,
      {404}},
+    {"POST", "/api/delegations/tokens", Caller::signed_in,
+     "A token that one agent alone may exchange, once or often, to act for the caller", post_token,
+     R"({"type":"object","required":["token","sessionId","expiresAt"],"properties":{
+         "token":{"type":"string"},"sessionId":{"type":"string","format":"uuid"},
+         "expiresAt":{"type":"string"}}})",
+     Budget::own,
+     R"({"type":"object","required":["agent"],"additionalProperties":false,"properties":{
+         "agent":{"type":"string"},
+         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"1h"},
+         "scopes":{"type":"array","items":{"type":"string"}}}})",
+     201},
     {"DELETE", "/api/delegations/:id", Caller::signed_in,
      "End a grant of the caller, for ADMIN anybody's, with the tokens got by it", delete_delegation,
      R"({"$ref":"#/components/schemas/Success"})", Budget::own},

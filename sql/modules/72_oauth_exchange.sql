@@ -31,12 +31,15 @@ COMMENT ON FUNCTION auth.refuse_delegation(auth.users, auth.users, text) IS
 'Internal: counts, audits and logs a refused token exchange; the entry names both, and is an '
 'incident for the next health scan.';
 
-CREATE OR REPLACE FUNCTION auth.shown_session(token text, OUT claims jsonb,
+CREATE OR REPLACE FUNCTION auth.shown_session(token text, lent boolean, OUT claims jsonb,
     OUT session auth.sessions, OUT principal auth.users) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    seen constant record := auth.examine_token(token);
+    seen record := auth.examine_token(token);
 BEGIN
+    IF seen.claims IS NULL AND lent THEN
+        seen := auth.examine_may_act(token);
+    END IF;
     IF seen.claims IS NULL THEN
         RETURN;
     END IF;
@@ -53,8 +56,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION auth.shown_session(text) IS
-'Internal: what a live token says, its session and principal. claims is NULL when it is dead.';
+COMMENT ON FUNCTION auth.shown_session(text, boolean) IS
+'Internal: what a live token says, its session and principal; lent: also one of '
+'auth.issue_may_act(). '
+'claims is NULL when it is dead.';
 
 CREATE OR REPLACE FUNCTION auth.own_scopes(claims jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE
@@ -88,7 +93,7 @@ BEGIN
         clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
         agent.id || subject.agents, agent.session_generation || subject.agent_generations,
         ARRAY[subject.id, actor.id] || subject.parents || actor.parents,
-        grant_id || subject.grants || actor.grants);
+        nullif(array_remove(grant_id || subject.grants || actor.grants, NULL), '{}'));
     token := auth.mint_access_token(person, new_id, issued_at, ttl_seconds,
         array_to_string(scopes, ' '), agent.id::text, act);
     PERFORM auth.audit_as(agent.id, agent.email, person.id, person.email,
@@ -115,6 +120,7 @@ DECLARE
         '{urn:ietf:params:oauth:token-type:access_token,urn:ietf:params:oauth:token-type:jwt}';
     subject record;
     actor record;
+    subject_session auth.sessions;
     person auth.users;
     agent auth.users;
     granted auth.delegations;
@@ -131,7 +137,7 @@ BEGIN
         OR coalesce(request->>'requested_token_type', types[1]) <> ALL (types) THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are exchanged');
     END IF;
-    actor := auth.shown_session(request->>'actor_token');
+    actor := auth.shown_session(request->>'actor_token', false);
     agent := actor.principal;
     IF actor.claims IS NULL THEN
         RETURN auth.refuse_delegation(NULL, NULL, 'actor-token-dead');
@@ -140,7 +146,7 @@ BEGIN
     ELSIF client <> agent.id THEN
         RETURN auth.refuse_delegation(NULL, agent, 'another-client');
     END IF;
-    subject := auth.shown_session(request->>'subject_token');
+    subject := auth.shown_session(request->>'subject_token', true);
     person := subject.principal;
     IF subject.claims IS NULL THEN
         RETURN auth.refuse_delegation(NULL, agent, 'subject-token-dead');
@@ -153,17 +159,28 @@ BEGIN
         OR agent.id = ANY (chain[2:]) THEN
         RETURN auth.refuse_delegation(person, agent, 'chain-too-long');
     END IF;
-    SELECT * INTO granted FROM auth.delegations d
-    WHERE d.person_id = person.id AND d.agent_id = agent.id
-        AND d.person_generation = person.owner_generation
-        AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp();
-    IF granted.id IS NULL THEN
-        RETURN auth.refuse_delegation(person, agent, 'not-delegated');
-    END IF;
-    scopes := auth.common_scopes(granted.scopes, auth.own_scopes(actor.claims));
-    -- a sign-in has no scopes because it is the person, not because it may nothing
-    IF subject.claims ? 'scope' OR (subject.session).origin <> 'sign_in' THEN
+    subject_session := subject.session;
+    scopes := auth.own_scopes(actor.claims);
+    IF subject.claims ? 'may_act' THEN -- the person's own word, for one agent
+        IF subject.claims->'may_act'->>'sub' IS DISTINCT FROM agent.id::text THEN
+            RETURN auth.refuse_delegation(person, agent, 'another-actor');
+        END IF;
+        subject_session.agents := NULL; -- whom it was lent to, not who acted before
+        subject_session.agent_generations := NULL;
         scopes := auth.common_scopes(scopes, auth.own_scopes(subject.claims));
+    ELSE
+        SELECT * INTO granted FROM auth.delegations d
+        WHERE d.person_id = person.id AND d.agent_id = agent.id
+            AND d.person_generation = person.owner_generation
+            AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp();
+        IF granted.id IS NULL THEN
+            RETURN auth.refuse_delegation(person, agent, 'not-delegated');
+        END IF;
+        scopes := auth.common_scopes(granted.scopes, scopes);
+        -- a sign-in has no scopes because it is the person, not because it may nothing
+        IF subject.claims ? 'scope' OR subject_session.origin <> 'sign_in' THEN
+            scopes := auth.common_scopes(scopes, auth.own_scopes(subject.claims));
+        END IF;
     END IF;
     scopes := auth.narrowed_scopes(request->>'scope', scopes);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
@@ -171,13 +188,13 @@ BEGIN
     END IF;
     life := floor(extract(epoch FROM least(to_timestamp((subject.claims->>'exp')::double precision),
         to_timestamp((actor.claims->>'exp')::double precision), granted.expires_at,
-        (subject.session).expires_at, (actor.session).expires_at)))::bigint
+        subject_session.expires_at, (actor.session).expires_at)))::bigint
         - ceil(extract(epoch FROM clock_timestamp()))::bigint;
     life := least(life, auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
     IF life < 1 THEN
         RETURN auth.refuse_delegation(person, agent, 'expired');
     END IF;
-    RETURN auth.open_delegated(person, agent, act, granted.id, subject.session, actor.session,
+    RETURN auth.open_delegated(person, agent, act, granted.id, subject_session, actor.session,
         scopes, life);
 END
 $$;

@@ -129,6 +129,9 @@ BEGIN
         RETURN auth.oauth_error(400, 'invalid_request', 'token is missing');
     END IF;
     seen := auth.examine_token(request->>'token');
+    IF seen.claims IS NULL THEN
+        seen := auth.examine_may_act(request->>'token');
+    END IF;
     IF seen.claims IS NOT NULL THEN
         SELECT * INTO session FROM auth.sessions s WHERE s.id = (seen.claims->>'session_id')::uuid;
         IF session.user_id IS NULL THEN -- anon is in every page

@@ -54,7 +54,8 @@ BEGIN
     auth.health_status(), auth.key_states(), auth.audit_status(), auth.check_audit(),
     auth.list_connections(), auth.end_connection(integer),
     auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(),
-    auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb), auth.my_delegations(),
+    auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb),
+    auth.my_delegations(), auth.issue_may_act(text, text, text[], jsonb),
     auth.client_id(), auth.show_device(text, jsonb), auth.decide_device(text, boolean, jsonb)
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit entries and

@@ -65,4 +65,6 @@ like "agent: the operator" "$(run "An agent on behalf of a person" 1)" $'^set th
 IFS='|' read -r CLIENT_ID CLIENT_SECRET < <(sql "SELECT client_id, secret FROM auth.create_client_secret('bot@example.com')")
 ANNS_TOKEN=$(curl -s https://id.example.com/api/auth/login -H 'Content-Type: application/json' -d '{"email": "ann@example.com", "password": "Th1sIsAStrong!Pass"}' | jq -r .tokens.accessToken)
 export CLIENT_ID CLIENT_SECRET ANNS_TOKEN
-is "agent: the agent" "$(run "An agent on behalf of a person" 2)" "$(block "An agent on behalf of a person" 3)"
+eval "$(block "An agent on behalf of a person" 2)" # for the next block, as in a shell
+export lent
+is "agent: the agent" "$(run "An agent on behalf of a person" 3)" "$(block "An agent on behalf of a person" 4)"

@@ -61,6 +61,7 @@ def table(server, who, bot):
         ("POST", "/api/tokens"): ("", lambda: {"userId": bot["id"]}, admin(201)),
         ("GET", "/api/delegations"): ("", None, signed_in(200)),
         ("POST", "/api/delegations"): ("", {"agent": bot["email"], "userId": who["id"]}, [401, 401, 401, 401, 403, 403, 403, 201, 401, 201]),
+        ("POST", "/api/delegations/tokens"): ("", {"agent": bot["email"]}, signed_in(201)),
         ("DELETE", "/api/delegations/:id"): (lambda path: path.replace(":id", grant_for(who, bot)), None, [401, 401, 401, 401, 404, 404, 404, 200, 401, 200]),
         ("GET", "/api/audits"): ("", None, auditor(200)),
         ("GET", "/api/health/incidents"): ("", None, auditor(200)),

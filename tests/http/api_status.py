@@ -119,7 +119,7 @@ def fits(value, schema, document):
 LIMITS = {
     "costly": "POST /api/auth/login, POST /api/auth/register, PATCH /api/users/me/password, POST /auth/v1/signup, POST /auth/v1/token, PUT /auth/v1/user, POST /oauth/token, POST /oauth/device_authorization, POST /oauth/device, POST /oauth/device/decision",
     "refresh": "POST /api/auth/refresh",
-    "own": "POST /api/auth/logout, PATCH /api/users/me, DELETE /api/sessions/{id}, POST /auth/v1/logout, POST /api/delegations, DELETE /api/delegations/{id}",
+    "own": "POST /api/auth/logout, PATCH /api/users/me, DELETE /api/sessions/{id}, POST /auth/v1/logout, POST /api/delegations, POST /api/delegations/tokens, DELETE /api/delegations/{id}",
     "administration": "POST /api/users, PATCH /api/users/{id}/role, POST /api/users/{id}/ban, POST /api/users/{id}/unban, DELETE /api/users/{id}, POST /api/tokens, "
                       "POST /auth/v1/admin/users, PUT /auth/v1/admin/users/{id}, DELETE /auth/v1/admin/users/{id}, POST /oauth/introspect, POST /oauth/revoke"}
 

@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure AS public_definer FROM pg_proc p WHERE p.pronamespace
     'auth.ban_user(uuid,interval,text,jsonb)', 'auth.unban_user(uuid,jsonb)', 'auth.delete_user(uuid,jsonb)', 'auth.user_sessions(uuid)', 'auth.end_session(uuid,text,jsonb)', 'auth.issue_for(uuid,text,text,text[],jsonb)',
     'auth.audit_feed(integer,text,uuid,boolean)', 'auth.incidents_feed(integer,text,uuid)', 'auth.agents_feed(integer,text)', 'auth.token_expiries(integer)',
     'auth.refusals_by_hour(integer)', 'auth.health_status()', 'auth.key_states()', 'auth.audit_status()', 'auth.check_audit()', 'auth.find_user(uuid)', 'auth.search_users(text,integer,integer)', 'auth.update_account(jsonb,jsonb)', 'auth.clamp_notices(regclass,boolean)',
-    'auth.actor_email()', 'auth.delegate_to(text,text,text[],uuid,jsonb)', 'auth.revoke_delegation(uuid,jsonb)', 'auth.my_delegations()', 'auth.show_device(text,jsonb)', 'auth.decide_device(text,boolean,jsonb)',
+    'auth.actor_email()', 'auth.delegate_to(text,text,text[],uuid,jsonb)', 'auth.issue_may_act(text,text,text[],jsonb)', 'auth.revoke_delegation(uuid,jsonb)', 'auth.my_delegations()', 'auth.show_device(text,jsonb)', 'auth.decide_device(text,boolean,jsonb)',
     'auth.list_connections()', 'auth.end_connection(integer)');
 SELECT p.oid::regprocedure AS owned_by_no_superuser FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'auth'::regnamespace AND NOT r.rolsuper;
 SELECT p.oid::regprocedure AS leakproof FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.proleakproof;

@@ -14,6 +14,9 @@ bool is_same_type(std::string_view typ, std::string_view other) noexcept;
 // None and JWT, as most issuers have it, or at+jwt (RFC 9068).
 bool is_access_token_type(std::optional<std::string_view> typ) noexcept;
 
+// What somebody lends an agent to exchange (RFC 8693), and no other door takes.
+constexpr std::string_view may_act_type = "may-act+jwt";
+
 // Of others, of who somebody is: none (Kubernetes), JWT, or JOSE (SPIFFE).
 bool is_identity_token_type(std::optional<std::string_view> typ) noexcept;
 

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/json/writer.hpp"
 #include "core/jose/jwt.hpp"
+#include "core/jose/token_type.hpp"
 #include "pg/bridge/jsonb.hpp"
 #include "pg/keys/keyring.hpp"
 #include "pg/settings.hpp"
@@ -153,9 +154,10 @@ std::string random_uuid() {
 
 struct Session {
     std::string role, id, method;
-    std::string scopes; // separated by spaces
-    std::string client; // RFC 9068: whose access token it is; empty: nobody's but the principal's
-    std::string actor;  // RFC 8693: the claim act, as JSON; empty: nobody acts for the principal
+    std::string scopes;  // separated by spaces
+    std::string client;  // RFC 9068: whose access token it is; empty: nobody's but the principal's
+    std::string actor;   // RFC 8693: the claim act, as JSON; empty: nobody acts for the principal
+    std::string may_act; // RFC 8693: the agent that may exchange it, and nobody do more with it
     std::int64_t issued_at, ttl, signed_in_at;
 };
 
@@ -181,6 +183,13 @@ std::string mint(const UserRow &user, const Session &session) {
         object.text("client_id", session.client);
     if (!session.actor.empty())
         object.raw("act", session.actor);
+    if (!session.may_act.empty()) {
+        std::string agent;
+        ObjectWriter writer(agent);
+        writer.text("sub", session.may_act);
+        writer.end();
+        object.raw("may_act", agent);
+    }
     object.raw("app_metadata", somebody ? user.app_metadata() : "{}");
     object.raw("user_metadata", somebody ? user.json("raw_user_meta_data") : "{}");
     object.text("aal", "aal1");
@@ -192,7 +201,9 @@ std::string mint(const UserRow &user, const Session &session) {
     object.raw("amr", '[' + method + ']');
     object.raw("is_anonymous", "false");
     object.end();
-    return sign_claims(claims, session.client.empty() ? "JWT" : "at+jwt");
+    return sign_claims(claims, !session.may_act.empty()  ? may_act_type
+                               : !session.client.empty() ? "at+jwt"
+                                                         : "JWT");
 }
 
 std::int64_t unix_seconds(TimestampTz time) noexcept {
@@ -244,6 +255,23 @@ SQL_FUNCTION(mint_access_token) {
     session.client = text_argument(fcinfo, 5);
     if (!PG_ARGISNULL(6))
         session.actor = jsonb_argument(fcinfo, 6);
+    session.method = "oauth";
+    return PointerGetDatum(to_text(mint(user, session)));
+}
+
+// principal, session_id, issued_at, ttl_seconds, scopes, agent
+SQL_FUNCTION(mint_may_act) {
+    for (const int n : {0, 1, 2, 3, 4, 5})
+        if (PG_ARGISNULL(n))
+            PG_RETURN_NULL();
+    const UserRow user(fcinfo, 0);
+    Session session;
+    session.role = "authenticated";
+    session.id = uuid_text(PG_GETARG_DATUM(1));
+    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
+    session.ttl = PG_GETARG_INT64(3);
+    session.scopes = text_argument(fcinfo, 4);
+    session.may_act = uuid_text(PG_GETARG_DATUM(5));
     session.method = "oauth";
     return PointerGetDatum(to_text(mint(user, session)));
 }

@@ -66,12 +66,15 @@ SQL_FUNCTION(try_authenticate) {
     return PointerGetDatum(to_text(reason));
 }
 
+namespace {
+
 // refused, claims: why it is dead, or what it says. Binds nothing.
-SQL_FUNCTION(examine_token) {
+template <class Verify>
+Datum examination(FunctionCallInfo fcinfo, Verify &&claims_of) {
     Datum values[2] = {};
     bool nulls[2] = {true, true};
     try {
-        values[1] = to_jsonb(verify_identity(text_argument(fcinfo, 0)).payload());
+        values[1] = to_jsonb(claims_of(text_argument(fcinfo, 0)));
         nulls[1] = false;
     } catch (const Error &error) {
         if (error.code() != Errc::token_refused)
@@ -80,6 +83,23 @@ SQL_FUNCTION(examine_token) {
         nulls[0] = false;
     }
     return record_result(fcinfo, values, nulls);
+}
+
+} // namespace
+
+SQL_FUNCTION(examine_token) {
+    return examination(fcinfo,
+                       [](std::string_view token) { return verify_identity(token).payload(); });
+}
+
+// Of a token that an agent was lent: what is proven of it is not remembered.
+SQL_FUNCTION(examine_may_act) {
+    return examination(fcinfo, [](std::string_view token) {
+        Identity identity;
+        static_cast<Claims &>(identity) = prove_token(token, TokenPurpose::exchange);
+        static_cast<Standing &>(identity) = judge(identity);
+        return std::string(identity.payload());
+    });
 }
 
 SQL_FUNCTION(is_project_key) {

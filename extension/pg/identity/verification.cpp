@@ -206,11 +206,12 @@ void refuse_token(std::string_view reason) {
     throw Error(Errc::token_refused, {}, std::string(reason));
 }
 
-Claims prove_token(std::string_view token) {
+Claims prove_token(std::string_view token, TokenPurpose purpose) {
     CompactJws jws;
     if (const TokenFault fault = jws.parse(token); fault != TokenFault::none)
         refuse_token(describe(fault, jws.header_json));
-    if (!is_access_token_type(jws.typ))
+    if (purpose == TokenPurpose::access ? !is_access_token_type(jws.typ)
+                                        : !jws.typ || !is_same_type(*jws.typ, may_act_type))
         refuse_token(describe(TokenFault::wrong_type));
     std::string kid;
     if (!jws.kid) { // only what was adopted is worth trying keys

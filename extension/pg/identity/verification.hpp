@@ -8,8 +8,10 @@ namespace pg_principal {
 // Error(token_refused) with the reason as detail.
 [[noreturn]] void refuse_token(std::string_view reason);
 
+enum class TokenPurpose { access, exchange }; // whose `typ` is asked for
+
 // Signature and claims, and whether they are within their time now.
-Claims prove_token(std::string_view token);
+Claims prove_token(std::string_view token, TokenPurpose purpose = TokenPurpose::access);
 // Whether the key that signed them is still the same and may verify.
 bool key_stands(const Claims &claims);
 // What session and principal say now, under a fresh snapshot.

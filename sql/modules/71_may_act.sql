@@ -1,0 +1,88 @@
+-- A token that a person lends an agent (RFC 8693, section 4.4): to be exchanged, and for nothing
+-- else.
+
+CREATE OR REPLACE FUNCTION auth.examine_may_act(token text, OUT refused text, OUT claims jsonb)
+    RETURNS record
+LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_examine_may_act';
+COMMENT ON FUNCTION auth.examine_may_act(text) IS
+'Internal: auth.examine_token() of a token that auth.issue_may_act() gave, and of no other.';
+
+CREATE OR REPLACE FUNCTION auth.mint_may_act(principal auth.users, session_id uuid,
+    issued_at bigint, ttl_seconds bigint, scopes text, agent uuid) RETURNS text
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_mint_may_act';
+COMMENT ON FUNCTION auth.mint_may_act(auth.users, uuid, bigint, bigint, text, uuid) IS
+'Internal: a token with the claim may_act and a typ of its own, which only a token exchange takes.';
+
+CREATE OR REPLACE FUNCTION auth.issue_may_act(agent text, ttl text DEFAULT '1h',
+    scopes text[] DEFAULT '{}', context jsonb DEFAULT NULL) RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
+    problem constant text := 'The token was refused';
+    new_id constant uuid := gen_random_uuid();
+    issued_at constant bigint := floor(extract(epoch FROM clock_timestamp()));
+    request record;
+    own jsonb;
+    lent text[] := coalesce(scopes, '{}');
+    life bigint;
+    person auth.users;
+    the_agent auth.users;
+    present auth.sessions;
+    ends timestamptz;
+BEGIN
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    PERFORM auth.set_request_context(context);
+    request := auth.request_context();
+    BEGIN
+        life := auth.parse_ttl(coalesce(ttl, ''));
+        PERFORM auth.check_scopes(scopes);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RETURN auth.bad_field(problem, CASE WHEN life IS NULL THEN 'ttl' ELSE 'scopes' END,
+            'is malformed');
+    END;
+    SELECT * INTO the_agent FROM auth.users u
+    WHERE u.email = lower(btrim(issue_may_act.agent) COLLATE "C") AND u.kind = 'service_account';
+    SELECT * INTO person FROM auth.users u WHERE u.id = auth.uid();
+    own := auth.jwt();
+    SELECT * INTO present FROM auth.sessions s WHERE s.id = (own->>'session_id')::uuid;
+    IF the_agent.id IS NULL THEN
+        RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
+    ELSIF person.kind <> 'person' THEN
+        RETURN auth.refusal(403, 'not-a-person', 'Only a person lets an agent act');
+    ELSIF present.id IS NULL THEN -- claims that a gateway has verified
+        RETURN auth.refusal(403, 'no-session', 'A token with a session is needed');
+    END IF;
+    IF own ? 'scope' OR present.origin <> 'sign_in' THEN
+        lent := auth.common_scopes(lent, auth.own_scopes(own));
+    END IF;
+    -- a sign-in goes on with its refresh token, anything else ends with the one token
+    ends := least(to_timestamp(issued_at + life), CASE WHEN present.origin = 'sign_in'
+        THEN (SELECT r.expires_at FROM auth.refresh_tokens r WHERE r.session_id = present.id)
+        ELSE least(present.expires_at, to_timestamp((own->>'exp')::double precision)) END);
+    life := floor(extract(epoch FROM ends))::bigint - issued_at;
+    IF life < 1 THEN
+        RETURN auth.refusal(403, 'expired', 'The session is about to end');
+    END IF;
+    ends := to_timestamp(issued_at + life);
+    INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
+        expires_at, ip, user_agent, agents, agent_generations, parents, grants)
+    VALUES (new_id, person.id, person.session_generation, 'oauth', left('lent to '
+        || the_agent.email, 63), nullif(lent, '{}'), clock_timestamp(), ends, request.ip,
+        request.user_agent, ARRAY[the_agent.id], ARRAY[the_agent.session_generation],
+        present.id || present.parents, present.grants);
+    PERFORM auth.audit(person.id, person.email, '{"token": {"previous": null, "current": "lent"}}',
+        NULL, jsonb_strip_nulls(jsonb_build_object('sessionId', new_id, 'agent', the_agent.email,
+            'scopes', nullif(lent, '{}'), 'expiresAt', auth.iso_time(ends))));
+    RETURN ROW(true, 201, NULL, jsonb_build_object('token', auth.mint_may_act(person, new_id,
+            issued_at, life, array_to_string(lent, ' '), the_agent.id), 'sessionId', new_id,
+        'expiresAt', auth.iso_time(ends)))::auth.auth_result;
+END
+$$;
+COMMENT ON FUNCTION auth.issue_may_act(text, text, text[], jsonb) IS
+'Gives the caller, a person, a token to hand to an agent: a subject_token that this agent alone '
+'exchanges at /oauth/token (RFC 8693, claim may_act), with no grant of delegation, for tokens with '
+'no more than these scopes, for ttl (1h), and that nothing else takes: not auth.uid(), no API, no '
+'login. It ends with the session of the caller, with a ban of either, and by ending its own '
+'session. 201 {token, sessionId, expiresAt}; 400 naming the bad field, 401, 403.';
