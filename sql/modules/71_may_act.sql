@@ -42,9 +42,9 @@ BEGIN
         RETURN auth.bad_field(problem, CASE WHEN life IS NULL THEN 'ttl' ELSE 'scopes' END,
             'is malformed');
     END;
-    SELECT * INTO the_agent FROM auth.users u
-    WHERE u.email = lower(btrim(issue_may_act.agent) COLLATE "C") AND u.kind = 'service_account';
-    SELECT * INTO person FROM auth.users u WHERE u.id = auth.uid();
+    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = lower(btrim(issue_may_act.agent) COLLATE "C") AND s.kind = 'service_account';
+    SELECT s.* INTO person FROM auth.users u, auth.standing(u) AS s WHERE u.id = auth.uid();
     own := auth.jwt();
     SELECT * INTO present FROM auth.sessions s WHERE s.id = (own->>'session_id')::uuid;
     IF the_agent.id IS NULL THEN
