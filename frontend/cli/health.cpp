@@ -26,24 +26,25 @@ void report(const Session &session) {
         "SELECT email, app_role, pg_catalog.to_json(banned), issued_tokens, signed_in_sessions, " +
         utc_time_sql("next_expiry") + ", " + utc_time_sql("last_used_at") + ", " +
         utc_time_sql("last_refresh_at") + ", " + utc_time_sql("password_changed_at") +
-        ", refresh_failures, " + utc_time_sql("last_failure_at") +
+        ", refresh_failures, delegation_failures, " + utc_time_sql("last_failure_at") +
         ", last_failure_reason, pg_catalog.to_json(findings), "
         "pg_catalog.array_to_string(findings, '; '), "
-        "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END "
+        "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END, "
+        "refresh_failures OPERATOR(pg_catalog.+) delegation_failures "
         "FROM auth.agent_health()");
     print_rows(session.streams, session.output, rows,
                {{"email", "role", "banned", "issuedTokens", "signedInSessions", "nextExpiry",
                  "lastUsedAt", "lastRefreshAt", "passwordChangedAt", "refreshFailures",
-                 "lastFailureAt", "lastFailureReason", "findings"},
+                 "delegationFailures", "lastFailureAt", "lastFailureReason", "findings"},
                 {{"EMAIL", 0},
-                 {"ROLE", 14},
+                 {"ROLE", 15},
                  {"TOKENS", 3},
                  {"SESSIONS", 4},
                  {"NEXT EXPIRY", 5},
                  {"LAST USED", 6},
                  {"REFRESHED", 7},
-                 {"FAILURES", 9},
-                 {"FINDINGS", 13}}});
+                 {"FAILURES", 16},
+                 {"FINDINGS", 14}}});
 }
 
 // Who runs the scan: members of auth.health_schedule(), in its order.

@@ -248,7 +248,7 @@ CREATE OR REPLACE FUNCTION auth.agent_health(
     OUT next_expiry timestamptz, OUT last_used_at timestamptz, OUT last_refresh_at timestamptz,
     OUT password_changed_at timestamptz,
     OUT refresh_failures bigint, OUT last_failure_at timestamptz, OUT last_failure_reason text,
-        OUT findings text[]) RETURNS SETOF record
+    OUT findings text[], OUT delegation_failures bigint) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT u.email, u.app_role, coalesce(u.banned_until > now(), false), l.issued, l.signed_in,
@@ -256,7 +256,8 @@ BEGIN ATOMIC
         l.last_used_at, l.last_refresh_at, u.password_changed_at, coalesce(f.failures, 0),
         f.last_at, f.last_reason,
         ARRAY(SELECT i.reason FROM auth.incidents i WHERE i.user_id = u.id
-            AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL ORDER BY i.reason)
+            AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL ORDER BY i.reason),
+        coalesce(f.delegations, 0)
     FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE s.origin = 'issued') AS issued,
@@ -268,9 +269,11 @@ BEGIN ATOMIC
         WHERE s.user_id = u.id AND auth.session_state(s, u.session_generation, u.banned_until,
             r) = 'live') AS l
     LEFT JOIN (
-        SELECT i.user_id, count(*) AS failures, max(i.created_at) AS last_at,
+        SELECT i.user_id, count(*) FILTER (WHERE i.kind = 'refresh_failure') AS failures,
+            count(*) FILTER (WHERE i.kind = 'delegation_failure') AS delegations,
+            max(i.created_at) AS last_at,
             (array_agg(i.reason ORDER BY i.created_at DESC))[1] AS last_reason
-        FROM auth.incidents i WHERE i.kind = 'refresh_failure'
+        FROM auth.incidents i WHERE i.kind IN ('refresh_failure', 'delegation_failure')
             AND i.created_at > auth.later(now(), interval '-7 days')
         GROUP BY i.user_id) AS f ON f.user_id = u.id
     WHERE auth.is_agent(o.kind, o.email)
@@ -278,8 +281,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.agent_health() IS
 'For operators: each agent with its live issued tokens and signed-in sessions, the next of them to '
-'end, last use (to within a day, as of the last scan) and refresh, refused refreshes of the last 7 '
-'days, and the findings of the last scan.';
+'end, last use (to within a day, as of the last scan) and refresh, refused refreshes and refused '
+'token exchanges of the last 7 days with the last of them, and the findings of the last scan.';
 
 CREATE OR REPLACE FUNCTION auth.list_incidents(
     since timestamptz DEFAULT now() - interval '168 hours', OUT id uuid, OUT kind text,

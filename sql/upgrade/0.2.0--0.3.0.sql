@@ -116,6 +116,7 @@ COMMENT ON TABLE auth.incidents IS
 'its audit entry and reported by the next auth.scan_agent_health(), once; the other kinds are '
 'findings of that scan, open until resolved_at.';
 DROP FUNCTION auth.require_cron(); -- takes the schedule
+DROP FUNCTION auth.agent_health(); -- counts refused token exchanges, too
 
 -- No foreign key, as auth.sessions; a database role by its name, as a dump knows it.
 CREATE TABLE auth.login_roles (

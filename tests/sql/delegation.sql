@@ -144,7 +144,7 @@ SELECT label, value FROM auth.read_metrics() WHERE name = 'auth.delegation.failu
 SELECT kind, email, reason, metadata, count(*) FROM auth.scan_agent_health() WHERE kind = 'delegation_failure' GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4::text COLLATE "C";
 SELECT count(*) AS again FROM auth.scan_agent_health() WHERE kind = 'delegation_failure';
 SELECT bool_and(resolved_at IS NOT NULL AND detected_at IS NOT NULL) AS over FROM auth.list_incidents() WHERE kind = 'delegation_failure';
-SELECT findings FROM auth.agent_health() WHERE email = 'kata-agent-team@example.com';
+SELECT findings, refresh_failures, delegation_failures > 0 AS refused, last_failure_reason FROM auth.agent_health() WHERE email = 'kata-agent-team@example.com';
 SELECT m.value = (SELECT count(*) FROM auth.list_incidents() WHERE kind = 'delegation_failure') AS counted FROM auth.read_metrics() AS m WHERE m.name = 'agent.delegation.failures';
 SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{read}') IS NOT NULL AS granted;
 SELECT pg_temp.token(:'person', auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}')) AS one \gset
