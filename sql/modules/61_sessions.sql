@@ -99,8 +99,8 @@ BEGIN
         FOR NO KEY UPDATE SKIP LOCKED
     ), gone AS (
         DELETE FROM auth.ended_sessions e
-        WHERE e.session_id IN (SELECT f.id FROM free f)
-            OR NOT EXISTS (SELECT FROM auth.sessions s WHERE s.id = e.session_id)
+        WHERE e.id IN (SELECT o.id FROM auth.ended_sessions o WHERE o.session_id IN (SELECT f.id FROM free f)
+            OR NOT EXISTS (SELECT FROM auth.sessions s WHERE s.id = o.session_id) FOR UPDATE SKIP LOCKED)
         RETURNING *
     )
     UPDATE auth.sessions s SET revoked_at = g.revoked_at, revoked_as = g.revoked_as, revoke_reason = g.revoke_reason

@@ -5,7 +5,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.settle(d.user_id) FROM (SELECT DISTINCT o.user_id FROM auth.decisions o
         ORDER BY 1) AS d;
-    DELETE FROM auth.decisions d WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = d.user_id);
+    DELETE FROM auth.decisions d WHERE d.id IN (SELECT o.id FROM auth.decisions o
+        WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = o.user_id) FOR UPDATE SKIP LOCKED);
     PERFORM auth.settle_sessions(), auth.link_audit();
 END
 $$;
