@@ -4,21 +4,23 @@ CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT 
     OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.id, o.email, o.name, o.kind, NOT u.on_roster OR u.self_registered OR u.kind <> o.kind,
+    SELECT u.id, o.email, o.name, o.kind, NOT coalesce(s.on_roster, u.on_roster)
+            OR u.self_registered OR coalesce(s.kind, u.kind) <> o.kind,
         CASE
             WHEN u.id IS NULL THEN 'create'
-            WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
+            WHEN o.email IS NOT NULL AND b.origin = 'provision' THEN 'restore'
             WHEN o.email IS NOT NULL THEN 'keep'
-            WHEN coalesce(u.banned_until > now(), false) THEN CASE WHEN u.ban_origin = 'provision'
+            WHEN coalesce(b.until > now(), false) THEN CASE WHEN b.origin = 'provision'
                 OR l.held THEN 'keep' ELSE 'hold' END
             ELSE 'decommission'
         END
-    FROM auth.organization_people o FULL JOIN (
-        SELECT p.* FROM auth.users p WHERE p.id NOT IN (SELECT d.user_id FROM auth.decisions d)
-        UNION ALL SELECT s.* FROM auth.users p, auth.standing(p) AS s
-        WHERE p.id IN (SELECT d.user_id FROM auth.decisions d)) AS u ON u.email = o.email
-        LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
-    WHERE o.email IS NOT NULL OR u.on_roster OR l.user_id IS NOT NULL;
+    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
+        LEFT JOIN (SELECT n.* FROM auth.users p, auth.standing(p) AS n
+            WHERE p.id IN (SELECT d.user_id FROM auth.decisions d)) AS s ON s.id = u.id
+        LEFT JOIN auth.roster_leavers l ON l.user_id = u.id,
+        LATERAL (SELECT CASE WHEN s.id IS NULL THEN u.ban_origin ELSE s.ban_origin END,
+            CASE WHEN s.id IS NULL THEN u.banned_until ELSE s.banned_until END) AS b (origin, until)
+    WHERE o.email IS NOT NULL OR coalesce(s.on_roster, u.on_roster) OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';
@@ -52,6 +54,8 @@ CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT cre
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held uuid[];
+    actions text[];
+    kinds text[];
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'),
@@ -67,16 +71,15 @@ BEGIN
     PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
     PERFORM auth.settle_all();
     -- what is free is locked at once; on the rest it is decided beside the rows
-    held := ARRAY(
-        WITH plan AS MATERIALIZED (
-            SELECT p.id FROM auth.provision_plan() p WHERE p.id IS NOT NULL
-                AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-        ), free AS MATERIALIZED (
-            SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP
-                LOCKED
-        )
-        SELECT p.id FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = p.id)
-            OR p.id IN (SELECT d.user_id FROM auth.decisions d));
+    WITH plan AS MATERIALIZED (
+        SELECT p.id, p.action, p.kind FROM auth.provision_plan() p WHERE p.id IS NOT NULL
+            AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+    ), free AS MATERIALIZED (
+        SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP LOCKED
+    )
+    SELECT array_agg(p.id), array_agg(p.action), array_agg(p.kind) INTO held, actions, kinds
+    FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = p.id)
+        OR p.id IN (SELECT d.user_id FROM auth.decisions d);
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (
@@ -130,9 +133,6 @@ BEGIN
         FROM plan p
         WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
             AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
-    ), beside AS MATERIALIZED (
-        SELECT auth.decide_plan(u, p.action, p.kind) FROM plan p JOIN auth.users u ON u.id = p.id
-        WHERE u.id IN (SELECT h FROM unnest(held) AS h)
     ), left_roster AS (
         INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
             WHERE p.action IN ('decommission', 'hold')
@@ -143,7 +143,9 @@ BEGIN
            count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
                count(*) FILTER (WHERE p.action = 'keep')
     INTO created, restored, decommissioned, unchanged
-    FROM plan p CROSS JOIN (SELECT count(*) FROM beside) AS b;
+    FROM plan p;
+    PERFORM auth.decide_plan(u, h.action, h.kind)
+    FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS

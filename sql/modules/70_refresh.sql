@@ -75,7 +75,7 @@ BEGIN
     LOOP
         -- known: the secret is that of the present token or of the one before; of older ones the id
         -- must do
-        SELECT s.created_at AS signed_in_at, u AS principal, r.generation AS stored_generation,
+        SELECT s.created_at AS signed_in_at, p.u AS principal, r.generation AS stored_generation,
             r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
             WHEN given.fault IS NOT NULL THEN given.fault
             WHEN s.id IS NULL THEN 'verification-failed'
@@ -83,10 +83,10 @@ BEGIN
             WHEN r.session_id IS NULL THEN 'missing-refresh-state'
             WHEN given.generation > r.generation THEN 'refresh-id-mismatch'
             WHEN NOT k.known THEN 'hash-mismatch'
-            WHEN u.banned_until > t.at_time THEN 'banned'
+            WHEN (p.u).banned_until > t.at_time THEN 'banned'
             WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated'
                 THEN 'password-rotated'
-            WHEN s.revoked_at IS NOT NULL OR s.generation <> u.session_generation
+            WHEN s.revoked_at IS NOT NULL OR s.generation <> (p.u).session_generation
                 OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
                 THEN 'token-invalidated'
             WHEN r.expires_at <= t.at_time THEN 'expired'
@@ -99,7 +99,8 @@ BEGIN
             LEFT JOIN auth.sessions s ON s.id = given.session_id
             LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
             LEFT JOIN auth.users o ON o.id = s.user_id
-            CROSS JOIN LATERAL auth.standing(o) AS u
+            CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM auth.decisions d
+                WHERE d.user_id = o.id) THEN auth.standing(o) ELSE o END AS u OFFSET 0) AS p
             CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
                 WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
                 WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),
