@@ -37,7 +37,8 @@ build_packages() {
     listed=$(sed -n '/^pg-principal:$/,/^```$/p' "$clone/docs/packages.md" | grep -v '^```')
     diff <(echo "$listed") <(contents) || die "docs/packages.md does not list what the packages hold"
     sizes_as_told || die "docs/packages.md: their sizes are $(stat -c %s "$(server_deb)") and $(stat -c %s /srv/debs/pg-principal_*.deb) bytes"
-    [[ $(dpkg-deb -f "$(server_deb)" Depends) == *"postgresql-$(major) (>= $(major)"[.~]* ]] || die "the package takes any minor version of the server"
+    [[ $(dpkg-deb -f "$(server_deb)" Depends) =~ "postgresql-$(major) (>"[\>=]" $(major)"[.~] ]] ||
+        die "the package takes any minor version of the server: $(dpkg-deb -f "$(server_deb)" Depends)"
     local exposure
     exposure=$(systemd-analyze security --offline=true "$(find "$clone/build/deb" -name pg-principal.service | head -n 1)" |
         sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
