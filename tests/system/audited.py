@@ -1,6 +1,6 @@
 """Every function of ours that takes, makes or keeps a secret, each value a parameter, on a server that logs all
 that pgaudit and auto_explain can: audited.py LOG prints the secrets that entries of it hold, and how many entries of
-statements inside our functions there were. The caller's own statements are marked, and their entries passed over."""
+statements inside our functions there were. The caller's own statements are marked (inside: PostgreSQL 19 leaves leading comments out), and passed over."""
 
 import json
 import os
@@ -24,15 +24,15 @@ secrets = {PASSWORD, CHANGED, WRONG, WEAK, ARGON2, BCRYPT, SECRET, ED25519["d"]}
 
 def call(statement, *values, token=""):
     if token:
-        connection.rows("/* caller */ SELECT set_config('pg_principal.token', $1, false)", token)
+        connection.rows("SELECT /* caller */ set_config('pg_principal.token', $1, false)", token)
     try:
-        return (connection.row(f"/* caller */ SELECT {statement}", *values) or [None])[0]
+        return (connection.row(f"SELECT /* caller */ {statement}", *values) or [None])[0]
     except libpq.Refused as refused:
         if refused.sqlstate[:3] in ("426", "428"):
             raise # the test's own mistake
         return None
     finally:
-        connection.rows("/* caller */ RESET pg_principal.token")
+        connection.rows("RESET /* caller */ pg_principal.token")
 
 
 def session(statement, *values, token=""):
@@ -63,8 +63,8 @@ call("auth.sign_in($1, $2)", ann, WRONG)
 call("auth.set_password($1, $2)", ann, WEAK)
 call("auth.set_password($1, $2)", ann, PASSWORD)
 call("auth.set_password($1, $2)", "nobody@example.com", PASSWORD)
-connection.rows("/* caller */ UPDATE auth.users SET encrypted_password = $2 WHERE email = $1", ann, BCRYPT)
-connection.rows("/* caller */ INSERT INTO auth.users (email, encrypted_password) VALUES ($1, $2), ($1 || 'x', $2)", "audited-direct@example.com", ARGON2)
+connection.rows("UPDATE /* caller */ auth.users SET encrypted_password = $2 WHERE email = $1", ann, BCRYPT)
+connection.rows("INSERT /* caller */ INTO auth.users (email, encrypted_password) VALUES ($1, $2), ($1 || 'x', $2)", "audited-direct@example.com", ARGON2)
 session("auth.sign_in($1, $2)", ann, "U*U") if call("(auth.sign_in($1, $2)).ok", ann, "U*U") == "t" else None
 call("auth.set_password($1, $2)", ann, PASSWORD)
 access, refresh = session("auth.sign_in($1, $2, $3)", ann, PASSWORD, json.dumps({"ip": "192.0.2.1", "userAgent": "x", "accessTokenTtl": 60}))
@@ -84,7 +84,7 @@ for changes in ({"password": PASSWORD}, {"password": WEAK}, {"passwordHash": ARG
                 {"password": CHANGED, "banDuration": "none"}, {"password": PASSWORD, "email": root}):
     call("auth.update_user($1, $2)", ann_id, json.dumps(changes), token=admin)
 call("auth.update_profile($1)", json.dumps({"password": WRONG}), token=access)
-connection.rows("/* caller */ SET pg_principal.registration = open")
+connection.rows("SET /* caller */ pg_principal.registration = open")
 session("auth.sign_up($1)", profile("audited-new@example.com", password=PASSWORD, userMetadata={"a": 1}))
 for given in ({"password": PASSWORD}, {"password": WEAK}, {"Password": WRONG}, {"password": PASSWORD, "userMetadata": {"a": "x" * 5000}}):
     call("auth.sign_up($1)", profile("audited-new@example.com", **given))
