@@ -134,6 +134,7 @@ include tests/harness/unit.mk
 include tests/harness/http.mk
 include extension/pgjwt/pgjwt.mk
 include extension/pam/pam.mk
+include extension/libpq/libpq.mk
 include tests/harness/sanitize.mk
 
 # The library knows its version, too.

@@ -97,6 +97,19 @@ sql shop "DELETE FROM auth.users WHERE email = 'ann@example.com'" >/dev/null
 refused "a deleted principal" "unknown principal" "$ann" app shop
 cluster_stop "$dir" fast && cluster_start "$dir" || exit 1
 is "the very first connection after a restart" "$(login "$twin" app shop "SELECT auth.email()")" twin@example.com
+if [ "$(psql --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -lt 19 ]; then
+    echo "ok - stock psql 19 # skipped: this psql is older"
+else
+    stock() { # TOKEN STATEMENT [sslmode]
+        PG_PRINCIPAL_TOKEN=$1 LD_LIBRARY_PATH=build/libpq psql -XqAtw "host=127.0.0.1 port=$LOGIN_PORT user=app dbname=shop sslmode=${3-require} oauth_issuer=$issuer/.well-known/openid-configuration oauth_client_id=psql oauth_scope=database" -c "$2" 2>&1
+    }
+    is "stock psql sends the token in hand" "$(stock "$twin" "SELECT session_user || ' ' || auth.email()")" "app twin@example.com"
+    like "and says when there is none" "$(stock "" "SELECT 1")" "PG_PRINCIPAL_TOKEN is not set"
+    like "and sends none in the clear" "$(stock "$twin" "SELECT 1" disable)" "would cross a network in the clear"
+    sql shop "SELECT auth.ban('twin@example.com')" >/dev/null
+    like "a ban, too" "$(stock "$twin" "SELECT 1")" 'OAuth bearer authentication failed for user "app"'
+    like "the server's own line has the reason" "$(grep -a DETAIL "$dir/log")" "DETAIL: .*banned"
+fi
 sql shop "DROP EXTENSION pg_principal CASCADE" >/dev/null 2>&1
 refused "with the extension dropped" "no extension" "$twin" app shop
 tells_nothing "oauth" "$dir/log"

@@ -28,6 +28,7 @@ namespace {
 
 Admission *admitted = nullptr;
 bool muted = false;
+char last_refusal[64] = "";
 
 constexpr int patience_ms = 10000;
 
@@ -152,6 +153,8 @@ bool open_door(Door door, const char *user, const char *token) noexcept {
     return false;
 }
 
+const char *refusal() noexcept { return last_refusal; }
+
 const Admission *admission() noexcept { return admitted; }
 
 void end_admission() noexcept {
@@ -166,6 +169,7 @@ bool is_muted() noexcept { return muted; }
 
 void report_refusal(Door door, const char *role, const char *database,
                     std::string_view reason) noexcept {
+    last_refusal[reason.copy(last_refusal, sizeof last_refusal - 1)] = '\0';
     muted = !count_refusal(reason);
     if (muted)
         return;

@@ -10,6 +10,8 @@ namespace pg_principal::login {
 // Called where the server authenticates a client: never raises and never throws. True: the token
 // may have a session as the role that the client asked for.
 bool open_door(Door door, const char *user, const char *token) noexcept;
+// Why it last refused, for the server's log alone.
+const char *refusal() noexcept;
 
 // Returns when the worker has admitted the token; else throws Error(token_refused).
 void ask_worker(Door door, Oid database, Oid role, std::string_view token);

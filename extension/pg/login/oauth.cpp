@@ -19,8 +19,12 @@ bool validate(const ValidatorModuleState *, const char *token, const char *role,
               ValidatorModuleResult *result) {
     result->authorized = false;
     result->authn_id = nullptr;
-    if (!open_door(Door::oauth, role, token))
+    if (!open_door(Door::oauth, role, token)) {
+#if PG_VERSION_NUM >= 190000
+        result->error_detail = const_cast<char *>(refusal()); // of the FATAL line in the log
+#endif
         return true;
+    }
     try {
         const Slot slot = own_slot();
         // what pg_ident.conf maps, where the line in pg_hba.conf names a map
