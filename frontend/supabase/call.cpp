@@ -52,6 +52,7 @@ constexpr Meaning meanings[] = {
     {"forbidden", 403, "not_admin", "User not allowed"},
     {"unknown-user", 404, "user_not_found", "User not found"},
     {"last-admin", 409, "conflict", nullptr},
+    {"account-held", 409, "conflict", nullptr},
     {"too-many-changes", 429, "over_request_rate_limit", nullptr},
     {"own-account", 422, "validation_failed", nullptr},
 };
