@@ -9,7 +9,7 @@ DECLARE
     longest bigint := auth.parse_ttl(coalesce(max_life, ''));
     kept jsonb;
     known constant text[] :=
-        '{RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519,Ed448}';
+        ARRAY(SELECT jsonb_array_elements_text(auth.signature_algorithms()));
     problem text := CASE
         WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
         WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'

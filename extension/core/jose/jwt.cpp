@@ -184,18 +184,6 @@ TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimR
     return fault;
 }
 
-TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules &rules,
-                        TokenScratch &scratch) {
-    scratch.key_ = nullptr;
-    TokenFault fault = scratch.jws_.parse(token);
-    if (fault == TokenFault::none)
-        fault = verify(scratch.jws_, key);
-    if (fault != TokenFault::none)
-        return fault;
-    scratch.key_ = &key;
-    return scratch.finish(rules);
-}
-
 std::string jwt_sign(std::string_view claims_json, const Key &key, std::optional<Alg> alg,
                      std::string_view typ) {
     const json::Document claims(claims_json);

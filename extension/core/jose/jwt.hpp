@@ -45,8 +45,6 @@ class TokenScratch {
   private:
     friend TokenFault verify_token(std::string_view, const KeySet &, const ClaimRules &,
                                    TokenScratch &, Checkpoint);
-    friend TokenFault verify_token(std::string_view, const Key &, const ClaimRules &,
-                                   TokenScratch &);
     TokenFault finish(const ClaimRules &rules);
 
     CompactJws jws_;
@@ -60,8 +58,6 @@ class TokenScratch {
 // asked for, a key that says whose it is must be the issuer's.
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
                         TokenScratch &scratch, Checkpoint checkpoint = no_checkpoint);
-TokenFault verify_token(std::string_view token, const Key &key, const ClaimRules &rules,
-                        TokenScratch &scratch);
 
 // Throws Error(claims_not_an_object), Error(json_malformed) or Error(algorithm_mismatch).
 std::string jwt_sign(std::string_view claims_json, const Key &key,
