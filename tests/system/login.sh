@@ -166,7 +166,7 @@ is "refusals are counted" "$(sql shop "SELECT value >= 50 FROM auth.read_metrics
 
 # it ends with the token
 sql shop "SELECT auth.disallow_login('app', kind => 'service_account')" >/dev/null
-python3 tests/system/login_ending.py shop app 127.0.0.1 "${LIMIT_MS:-5000}" # a second on a machine that does nothing else
+python3 tests/system/login_ending.py shop app 127.0.0.1 "${LIMIT_MS:-5000}" || echo "not ok - the endings were not told" # a second on a machine that does nothing else
 sql shop "SELECT auth.create_signing_key('ES256')" "SELECT auth.allow_login('app', kind => 'service_account')" >/dev/null
 token=$(issue agent@example.com)
 sql postgres "ALTER ROLE scram SET pg_principal.end_session_with_token = on" >/dev/null

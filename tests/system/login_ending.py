@@ -1,6 +1,7 @@
 """The connection ends with the token: each cause, in every state that a backend may be in.
 
-login_ending.py DATABASE ROLE HOST LIMIT_MS [all]: every state for every cause, else for bans only. HOST is where tokens log in; the environment leads to the superuser.
+login_ending.py DATABASE ROLE HOST LIMIT_MS [all] [busy=N]: every state for every cause, else for bans only; beside N backends that compute. HOST is where tokens log in;
+the environment leads to the superuser.
 Prints one `ok` or `not ok` line for each cause and a table of how long each state took.
 """
 
@@ -14,6 +15,11 @@ from libpq import Connection, Lost, Refused  # noqa: E402
 
 database, role, host, limit = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
 admin = Connection(f"dbname={database}")
+
+busy = next((int(argument[5:]) for argument in sys.argv if argument.startswith("busy=")), 0)
+for _ in range(busy):  # without an end of their own: the server's stop ends them
+    threading.Thread(target=lambda c: c.rows("DO $$ BEGIN LOOP PERFORM pg_catalog.count(*) FROM pg_catalog.generate_series(1, 10000); END LOOP; END $$"),
+                     args=(Connection(f"dbname={database}"),), daemon=True).start()
 
 # What a connection has done before, and what it is doing (None: nothing) when its token dies.
 STATES = {
@@ -113,7 +119,7 @@ for number, (cause, (reason, bring_about)) in enumerate(CAUSES.items()):
     email = new_principal(f"ending{number}")
     admin.rows("SELECT auth.allow_login($1, email => $2)", role, email)
     if cause == "expiry":
-        admin.rows("SET pg_principal.access_token_ttl = '3s'")
+        admin.rows(f"SET pg_principal.access_token_ttl = '{3 + busy}s'")
         token, session = sign_in(email)
         admin.rows("RESET pg_principal.access_token_ttl")
     else:
@@ -129,7 +135,7 @@ for number, (cause, (reason, bring_about)) in enumerate(CAUSES.items()):
     taken = times_until_gone(clients, time.monotonic())
     words = {name: client.last_words() for name, client in clients.items()}
     wrong = {n: w for n, w in words.items() if "its token has died" not in w or reason not in w}
-    slow = {n: round(t) for n, t in taken.items() if t > limit}
+    slow = {n: f"{t:.0f}" for n, t in taken.items() if t > limit}
     ok = not wrong and not slow
     if bystander and bystander.conn.value("SELECT auth.email()") != other:
         ok, wrong = False, {"bystander": "ended"}
@@ -141,6 +147,6 @@ for number, (cause, (reason, bring_about)) in enumerate(CAUSES.items()):
         client.conn.close()
 
 if "all" in sys.argv:
-    print("# milliseconds | " + " | ".join(STATES))
+    print(f"# milliseconds beside {busy} busy backends | " + " | ".join(STATES))
 for line in table if "all" in sys.argv else ():
     print("# " + line)

@@ -21,7 +21,7 @@ if ! why=$(login_possible); then
 fi
 login_possible
 dir=$work/login
-login_cluster "$dir" fsync=off max_connections=400 || exit 1
+login_cluster "$dir" fsync=off max_connections=400 pg_principal.clock_skew=0 || exit 1
 cluster_start "$dir" || exit 1
 sql postgres "CREATE EXTENSION pg_principal" "CREATE ROLE app LOGIN" "SELECT auth.create_signing_key('ES256')" "SELECT auth.allow_login('app', kind => 'service_account')" >/dev/null
 worker_memory() {
@@ -39,6 +39,14 @@ after=$(worker_memory)
 is "the worker's memory stands still (${before:-none} kB, then ${after:-none} kB)" "$((${after:-99999999} - ${before:-0} < 4096))" 1
 kill "$sleeper" 2>/dev/null
 wait "$sleeper" 2>/dev/null
+# Every cause in every state, alone and beside 64 backends that compute: the table of docs/login.md.
+createdb ending
+sql ending "CREATE EXTENSION pg_principal" "SELECT auth.create_signing_key('ES256')" "CREATE TABLE activity (owner text)" \
+    "CREATE TABLE long AS SELECT n FROM generate_series(1, 100000) AS n" "GRANT SELECT ON activity, long TO app" >/dev/null
+createdb -T ending busy
+ending() { python3 tests/system/login_ending.py "$@" || echo "not ok - login_ending.py $* ended with $?"; }
+ending ending app 127.0.0.1 "${LIMIT_MS:-5000}" all
+ending busy app 127.0.0.1 "${LIMIT_MS:-10000}" all busy=64
 cluster_stop "$dir" fast
 is "no process died" "$(grep -acE 'was terminated by signal|PANIC|TRAP' "$dir/log")" 0
 tells_nothing "storm" "$dir/log"
