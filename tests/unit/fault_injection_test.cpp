@@ -368,20 +368,23 @@ TEST(FaultInjection, WholeTokens) {
         const std::string expired = jwt_sign("{\"exp\":1600000000}", key);
         const std::string forged =
             token.substr(0, token.rfind('.')) + expired.substr(expired.rfind('.'));
-        for (const auto &[text, right] :
+        for (const auto &example :
              {std::pair(token, TokenFault::none), std::pair(expired, TokenFault::expired),
-              std::pair(forged, TokenFault::bad_signature)})
+              std::pair(forged, TokenFault::bad_signature)}) {
+            const std::string &text = example.first;
+            const TokenFault right = example.second;
             each_fault(
                 describe(right), [&] { return parse_jwk_set("{\"keys\":[" + open + "]}"); },
-                [&, &text = text](KeySet &keys) {
+                [&](KeySet &keys) {
                     TokenScratch scratch;
                     return Answer(describe(verify_token(text, keys, rules, scratch)));
                 },
-                [&, right = right, &text = text](const Answer &answer, KeySet &keys) {
+                [&](const Answer &answer, KeySet &keys) {
                     EXPECT_TRUE(!answer || *answer == describe(right));
                     TokenScratch scratch;
                     EXPECT_EQ(verify_token(text, keys, rules, scratch), right) << "afterwards";
                 });
+        }
     }
 }
 

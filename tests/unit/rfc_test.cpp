@@ -46,18 +46,18 @@ TEST(Rfc7515, A5UnsecuredIsRefused) {
 }
 
 TEST(Rfc7519, Example31IsAliveUntilItsExp) {
-    const Key key = parse_jwk(rfc::a1_key);
+    const KeySet keys({parse_jwk(rfc::a1_key)});
     TokenScratch scratch;
     ClaimRules rules;
     rules.issuer = "joe";
     rules.time.now_us = 1300819379'999999;
-    EXPECT_EQ(verify_token(rfc::a1_token, key, rules, scratch), TokenFault::none);
+    EXPECT_EQ(verify_token(rfc::a1_token, keys, rules, scratch), TokenFault::none);
     EXPECT_EQ(scratch.payload(), rfc::claims);
     EXPECT_TRUE(scratch.claims().find("http://example.com/is_root").as_bool());
     rules.time.now_us = 1300819380'000000;
-    EXPECT_EQ(verify_token(rfc::a1_token, key, rules, scratch), TokenFault::expired);
+    EXPECT_EQ(verify_token(rfc::a1_token, keys, rules, scratch), TokenFault::expired);
     // section 6.1
-    EXPECT_EQ(verify_token(rfc::a5_token, key, rules, scratch), TokenFault::algorithm_refused);
+    EXPECT_EQ(verify_token(rfc::a5_token, keys, rules, scratch), TokenFault::algorithm_refused);
 }
 
 TEST(Rfc7520, Section41Rs256) {
