@@ -99,9 +99,17 @@ BEGIN
             password_version = u.password_version + (new_scheme IS NOT NULL)::integer
         WHERE u.id = principal.id AND u.password_version = principal.password_version
         RETURNING * INTO verified;
-        -- what was decided while somebody held the row may have ended what was proven
-        EXIT WHEN FOUND AND NOT auth.settle(principal.id);
+        EXIT WHEN FOUND;
     END LOOP;
+    -- What was decided while somebody held the row may have ended what was proven. It is not
+    -- proven again: who holds the row waits for no attempts.
+    IF auth.settle(principal.id) THEN
+        SELECT * INTO principal FROM auth.users u WHERE u.id = verified.id;
+        IF principal.password_version <> verified.password_version THEN
+            RETURN auth.refuse_sign_in(principal, 'wrong-password', 401, 'Invalid credentials');
+        END IF;
+        verified := principal;
+    END IF;
     IF auth.is_banned(verified) THEN
         RETURN auth.refuse_sign_in(verified, 'banned', 403, 'This account is banned');
     END IF;

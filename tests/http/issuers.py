@@ -85,7 +85,7 @@ class Issuer:
         return f"https://{host}:{self.port}{path}"
 
     def flags(self, seconds=10):
-        return ["--fetch-ca", f"{self.folder}/ca.pem", "--fetch-from", "127.0.0.1", "--fetch-timeout", str(seconds)]
+        return ["--fetch-ca", f"{self.folder}/ca.pem", "--fetch-from", "127.0.0.1", "--fetch-from", "::1", "--fetch-timeout", str(seconds)]  # what localhost may be
 
 
 def forever(piece, head=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", pause=0.05):
@@ -157,12 +157,12 @@ def by_hand(issuer):
     trust(name, issuer.url("/keys", "127.0.0.1"))
     equal("an address that the certificate has", refresh(name, *issuer.flags())[0], 0)
 
-    def refused(path, problem, flags=None, url=None):
+    def refused(path, *problems, flags=None, url=None):
         trust(name, url or issuer.url(path), json.dumps({"keys": [key]}))
         status, out, err = refresh(name, *(flags or issuer.flags()))
         told = seen(name, "keys, fetch_problem")
-        ok(f"{url or path}: {problem}", (status, out) == (1, "") and any(problem in line for line in err) and told.startswith("1|")
-           and problem in told, (status, out, err, told))
+        ok(f"{url or path}: {problems[0]}", (status, out) == (1, "") and any(problem in told and any(problem in line for line in err) for problem in problems)
+           and told.startswith("1|"), (status, out, err, told))
     refused("/loop", "it answers 302, which is not followed")
     refused("/moved", "it answers 301, which is not followed")
     refused("/error", "it answers 500")
@@ -170,9 +170,9 @@ def by_hand(issuer):
     refused("/missing", "it answers 404")
     refused("/big", "it is longer than 256 kB")
     refused("/endless", "it is longer than 256 kB")
-    refused("/headers", "it sends too much")
+    refused("/headers", "it sends too much", "its answer broke off")  # later versions of cpp-httplib count the lines of a head
     for path in ("/drip", "/drip-headers", "/silent"):
-        refused(path, "it takes too long", issuer.flags(0.7))
+        refused(path, "it takes too long", flags=issuer.flags(0.7))
     for path in ("/html", "/empty"):
         refused(path, "invalid input syntax for type json")
     refused("/latin", "it is no JSON")
@@ -180,18 +180,18 @@ def by_hand(issuer):
     refused("/short", "its answer broke off")
     refused("/deep", "stack depth limit exceeded")
     refused("/nosuch", "it is no JWK Set")
-    refused("/keys", "certificate", ["--fetch-from", "127.0.0.1"])
-    refused("/keys", "authorities cannot be read", ["--fetch-ca", "/nothing", "--fetch-from", "127.0.0.1"])
+    refused("/keys", "certificate", flags=["--fetch-from", "127.0.0.1"])
+    refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from", "127.0.0.1"])
     before = len(issuer.asked)
     ca = issuer.flags()[:2]
     for host in ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"):
-        refused("/keys", "is not public", ca, issuer.url("/keys", host))
+        refused("/keys", "is not public", flags=ca, url=issuer.url("/keys", host))
     for address in ("10.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0"):
-        refused("/keys", "is not public", ca, f"https://{address}/keys")
+        refused("/keys", "is not public", flags=ca, url=f"https://{address}/keys")
     equal("none of them was connected to", len(issuer.asked), before)
     refused("/keys", "its name is not found", url="https://nobody.invalid/keys")
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        refused("/keys", "it takes too long", issuer.flags(0.7), f"https://localhost:{deaf.getsockname()[1]}/keys")
+        refused("/keys", "it takes too long", flags=issuer.flags(0.7), url=f"https://localhost:{deaf.getsockname()[1]}/keys")
     refused("/keys", "cannot be connected to", url="https://localhost:1/keys")
     equal("of all issuers", subprocess.run([COMMAND, "issuers", "refresh", *issuer.flags()], capture_output=True).returncode, 1)
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
