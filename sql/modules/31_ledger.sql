@@ -3,6 +3,8 @@
 
 CREATE OR REPLACE FUNCTION auth.with_decision(u auth.users, d auth.decisions) RETURNS auth.users
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ranks constant text[] := '{READ_ONLY,ANALYST,AUDITOR,ADMIN}';
 BEGIN
     -- the verifier applies them alike
     IF d.sets_ban AND (u.banned_until IS NOT DISTINCT FROM d.banned_before
@@ -11,7 +13,8 @@ BEGIN
         u.ban_reason := d.ban_reason;
         u.ban_origin := d.ban_origin;
     END IF;
-    IF u.app_role = d.role_before THEN
+    IF u.app_role = d.role_before OR array_position(ranks, d.app_role)
+        < array_position(ranks, u.app_role) THEN
         u.app_role := coalesce(d.app_role, u.app_role);
     END IF;
     IF u.kind = d.kind_before THEN
@@ -20,6 +23,12 @@ BEGIN
     u.session_generation := u.session_generation + d.generations;
     u.owner_generation := u.owner_generation + d.owners;
     u.on_roster := u.on_roster OR d.on_roster;
+    IF d.owners > 0 THEN -- as auth.marked()
+        u.self_registered := false;
+        u.email_confirmed_at := NULL;
+        u.email_autoconfirmed := false;
+        u.password_scheme := NULL;
+    END IF;
     RETURN u;
 END
 $$;
@@ -97,6 +106,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bans constant boolean := becomes.banned_until IS DISTINCT FROM before.banned_until;
 BEGIN
+    IF becomes IS NOT DISTINCT FROM before THEN
+        RETURN before;
+    END IF;
     IF bans OR becomes.owner_generation <> before.owner_generation THEN
         becomes := auth.marked(before, becomes);
     END IF;

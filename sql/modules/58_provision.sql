@@ -15,8 +15,8 @@ BEGIN ATOMIC
             ELSE 'decommission'
         END
     FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
-        LEFT JOIN (SELECT n.* FROM auth.users p, auth.standing(p) AS n
-            WHERE p.id IN (SELECT d.user_id FROM auth.decisions d)) AS s ON s.id = u.id
+        LEFT JOIN LATERAL (SELECT n.* FROM auth.standing(u) AS n
+            WHERE EXISTS (SELECT FROM auth.decisions d WHERE d.user_id = u.id)) AS s ON true
         LEFT JOIN auth.roster_leavers l ON l.user_id = u.id,
         LATERAL (SELECT CASE WHEN s.id IS NULL THEN u.ban_origin ELSE s.ban_origin END,
             CASE WHEN s.id IS NULL THEN u.banned_until ELSE s.banned_until END) AS b (origin, until)

@@ -155,6 +155,7 @@ BEGIN
         FROM auth.sessions o LEFT JOIN auth.refresh_tokens r ON r.session_id = o.id LEFT JOIN auth.users u ON u.id = o.user_id
         WHERE o.revoked_at < cutoff OR least(o.expires_at, r.expires_at) < cutoff
             OR u.session_generation <> o.generation AND o.created_at < cutoff
+                AND NOT EXISTS (SELECT FROM auth.decisions d WHERE d.user_id = u.id)
         FOR UPDATE OF o SKIP LOCKED
     ), free AS MATERIALIZED (
         SELECT r.session_id FROM auth.refresh_tokens r JOIN ended e ON e.id = r.session_id FOR UPDATE OF r SKIP LOCKED

@@ -109,7 +109,7 @@ DECLARE
 BEGIN
     FOR waiting IN
         SELECT * FROM auth.audit_unlinked w WHERE w.user_id = head.user_id
-        ORDER BY w.created_at, w.id
+        ORDER BY w.created_at, w.id LIMIT 100
     LOOP
         head := auth.append_entry(head, waiting);
         DELETE FROM auth.audit_unlinked w WHERE w.id = waiting.id;
@@ -162,11 +162,16 @@ BEGIN
     END IF;
     entry := ROW(gen_random_uuid(), user_id, clock_timestamp(), actor_id, actor_email, subject,
         changes, reason, metadata, request.ip, request.user_agent);
-    IF head.user_id IS NULL THEN
+    IF head.user_id IS NOT NULL THEN
+        head := auth.link_entries(head);
+    END IF;
+    -- behind more of them than one writer links, it is one of them
+    IF head.user_id IS NULL OR EXISTS (SELECT FROM auth.audit_unlinked w
+        WHERE w.user_id = head.user_id) THEN
         INSERT INTO auth.audit_unlinked SELECT entry.*;
         RETURN NULL;
     END IF;
-    RETURN (auth.append_entry(auth.link_entries(head), entry)).seq;
+    RETURN (auth.append_entry(head, entry)).seq;
 END
 $$;
 COMMENT ON FUNCTION auth.audit_as(uuid, text, uuid, text, jsonb, text, jsonb) IS
@@ -207,19 +212,26 @@ BEGIN
         PERFORM auth.count_up('auth.audit.suppressed');
         RETURN false;
     END IF;
-    head := auth.lock_audit_head(user_id);
+    IF unbounded THEN -- it has ended a session: whoever holds the chain does not undo that
+        IF auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata) IS NULL THEN
+            RETURN true;
+        END IF;
+    END IF;
+    head := auth.lock_audit_head(user_id); -- waits for nobody where it was just appended to
     IF head.failure_hour IS DISTINCT FROM this_hour THEN
         head.failures := 0;
         head.proven_failures := 0;
     END IF;
-    IF NOT unbounded AND (CASE WHEN proven THEN head.proven_failures
-        ELSE head.failures END) >= allowed THEN
+    IF NOT unbounded
+        AND (CASE WHEN proven THEN head.proven_failures ELSE head.failures END) >= allowed THEN
         UPDATE auth.audit_heads h SET suppressed = h.suppressed + 1
             WHERE h.user_id = audit_failure.user_id;
         PERFORM auth.count_up('auth.audit.suppressed');
         RETURN false;
     END IF;
-    PERFORM auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata);
+    IF NOT unbounded THEN
+        PERFORM auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata);
+    END IF;
     UPDATE auth.audit_heads h SET failure_hour = this_hour,
         failures = head.failures + CASE WHEN proven THEN 0 ELSE 1 END,
         proven_failures = head.proven_failures + CASE WHEN proven THEN 1 ELSE 0 END

@@ -13,6 +13,9 @@ BEGIN
     fields := fields - 'password';
     profile := auth.metadata_of(profile);
     SELECT * INTO before FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+    IF auth.settle(target) THEN
+        SELECT * INTO before FROM auth.users u WHERE u.id = target;
+    END IF;
     IF NOT FOUND THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     END IF;
@@ -106,8 +109,10 @@ BEGIN
     PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
     -- entries of sessions and of refusals have metadata, and bounds of their own
     IF allowed <= (SELECT count(*) FROM (
-            SELECT l.actor_id, l.created_at, l.metadata FROM auth.audit_log l
-                WHERE l.user_id = caller ORDER BY l.seq DESC LIMIT allowed + 200) AS l
+            (SELECT l.actor_id, l.created_at, l.metadata FROM auth.audit_log l
+                WHERE l.user_id = caller ORDER BY l.seq DESC LIMIT allowed + 200)
+            UNION ALL SELECT w.actor_id, w.created_at, w.metadata FROM auth.audit_unlinked w
+                WHERE w.user_id = caller) AS l
         WHERE l.actor_id = caller AND l.metadata IS NULL
             AND l.created_at > clock_timestamp() - interval '1 hour') THEN
         RETURN auth.refusal(429, 'too-many-changes', 'Too many changes within an hour');

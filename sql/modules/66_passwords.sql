@@ -125,6 +125,7 @@ BEGIN
     -- in the order that auth.sign_out() tells of
     PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
     PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+    PERFORM auth.settle(target);
     PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u
         WHERE u.id = target;
     new_scheme := auth.hold_password(target, password);

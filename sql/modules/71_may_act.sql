@@ -51,6 +51,10 @@ BEGIN
         RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
     ELSIF person.kind <> 'person' THEN
         RETURN auth.refusal(403, 'not-a-person', 'Only a person lets an agent act');
+    ELSIF (SELECT count(*) FROM auth.sessions s WHERE s.user_id = person.id
+        AND s.label LIKE 'lent to %' AND s.created_at > clock_timestamp() - interval '1 hour')
+        >= current_setting('pg_principal.max_own_changes')::integer THEN
+        RETURN auth.refusal(429, 'too-many-changes', 'Too many tokens were lent within an hour');
     ELSIF present.id IS NULL THEN -- claims that a gateway has verified
         RETURN auth.refusal(403, 'no-session', 'A token with a session is needed');
     END IF;
@@ -85,4 +89,5 @@ COMMENT ON FUNCTION auth.issue_may_act(text, text, text[], jsonb) IS
 'exchanges at /oauth/token (RFC 8693, claim may_act), with no grant of delegation, for tokens with '
 'no more than these scopes, for ttl (1h), and that nothing else takes: not auth.uid(), no API, no '
 'login. It ends with the session of the caller, with a ban of either, and by ending its own '
-'session. 201 {token, sessionId, expiresAt}; 400 naming the bad field, 401, 403.';
+'session. 201 {token, sessionId, expiresAt}; 400 naming the bad field, 401, 403, 429 after '
+'pg_principal.max_own_changes within an hour.';

@@ -372,7 +372,7 @@ COMMENT ON TABLE auth.decisions IS
 'next has the row brings them in.';
 COMMENT ON COLUMN auth.decisions.banned_before IS
 'What stood then, as role_before and kind_before: where that was changed since by whoever held the '
-'row, a role and the end of a ban give way to it, and of two bans the longer stays.';
+'row, the end of a ban gives way to it, of two roles the lesser stays, of two bans the longer.';
 COMMENT ON COLUMN auth.decisions.generations IS
 'Added to session_generation; owners: to owner_generation.';
 COMMENT ON COLUMN auth.decisions.settling IS

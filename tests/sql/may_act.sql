@@ -41,6 +41,12 @@ SELECT pg_temp.state(:'lent') AS identity;
 SET pg_principal.token = :'lent';
 SELECT regress_try('SELECT auth.uid()') AS uid;
 RESET pg_principal.token;
+-- nor where a gateway verified it that does not look at the typ
+SET pg_principal.trust_request_claims = on;
+SELECT set_config('request.jwt.claims', pg_temp.part(:'lent', 2)::text, false) <> '' AS claims \gset
+SELECT regress_try('SELECT auth.email()') AS by_claims;
+RESET request.jwt.claims;
+RESET pg_principal.trust_request_claims;
 SELECT auth.try_authenticate(:'lent') AS tried, (auth.oauth_introspect(jsonb_build_object('token', :'lent'), bearer => :'agent')).payload AS introspected,
        (auth.oauth_introspect(jsonb_build_object('token', :'agent'), bearer => :'lent')).reason AS as_bearer, pg_temp.told(pg_temp.answer(:'person', :'lent')) AS as_actor,
        pg_temp.told(pg_temp.answer(:'lent', :'lent')) AS alone;
@@ -64,6 +70,10 @@ SELECT pg_temp.told(pg_temp.answer(:'lent', :'sub_agent')) AS still_another, pg_
 SELECT payload->>'token' AS narrow, (payload->>'expiresAt')::timestamptz <= now() + interval '2 hours' AS no_longer FROM pg_temp.lent(:'scoped', 'kata-agent-team@example.com', '30d', '{read,write,pay}') \gset
 SELECT :'no_longer' AS no_longer, pg_temp.part(:'narrow', 2)->>'scope' AS scope, pg_temp.told(pg_temp.answer(:'narrow', :'agent')) AS exchanged;
 SELECT (payload->>'expiresAt')::timestamptz <= (SELECT max(expires_at) FROM auth.refresh_tokens) AS with_the_sign_in FROM pg_temp.lent(:'person', 'kata-agent-team@example.com', '1y');
+
+SET pg_principal.max_own_changes = 1;
+SELECT pg_temp.told(pg_temp.lent(:'person', 'kata-agent-team@example.com')) AS too_many;
+RESET pg_principal.max_own_changes;
 
 -- What ends it, and what was got by it: its own session, the sign-in, a ban of either, /oauth/revoke.
 SELECT auth.revoke_session(:'lent_session', 'lost');

@@ -332,6 +332,8 @@ Identity prove_claims(std::string_view claims_json) {
     json::Document document;
     if (const json::ParseStatus json = json::try_parse(document, claims_json); !json)
         refuse_token(describe(TokenFault::payload_not_json, json));
+    if (document.root().find("may_act")) // a gateway that does not look at typ verified it
+        refuse_token(describe(TokenFault::wrong_type));
     Identity identity;
     Claims &claims = identity;
     claims = read_claims(document.root(), rules_at(GetCurrentTimestamp()));

@@ -68,6 +68,16 @@ void replace(char (&value)[Size], const char *before, const char *becomes) noexc
         std::memcpy(value, becomes, std::strlen(becomes) + 1);
 }
 
+int rank_of(const char *role) noexcept {
+    int rank = 0;
+    for (const char *name : {"READ_ONLY", "ANALYST", "AUDITOR"}) {
+        if (std::strcmp(role, name) == 0)
+            break;
+        ++rank;
+    }
+    return rank;
+}
+
 // As auth.with_decision().
 void apply(const Decision &decision, PrincipalRow &principal) noexcept {
     if (decision.sets_ban) {
@@ -81,6 +91,8 @@ void apply(const Decision &decision, PrincipalRow &principal) noexcept {
         }
     }
     replace(principal.app_role, decision.role_before, decision.app_role);
+    if (*decision.app_role != '\0' && rank_of(decision.app_role) < rank_of(principal.app_role))
+        replace(principal.app_role, principal.app_role, decision.app_role);
     replace(principal.kind, decision.kind_before, decision.kind);
     principal.generation += decision.generations;
 }
