@@ -2,12 +2,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "base/text.hpp"
 
 namespace pg_principal::http {
 
 namespace {
+
+// Whether the lines of one name stay in the order in which they came. Where they do not (0.18), which
+// of several X-Forwarded-For a trusted proxy wrote is not known, so the client is not.
+template <class Headers, class = void>
+struct KeepsOrder : std::false_type {};
+template <class Headers>
+struct KeepsOrder<Headers, std::void_t<typename Headers::key_compare>> : std::true_type {};
+constexpr const char *forwarded_for = "X-Forwarded-For";
 
 constexpr std::size_t most_waste = 16 << 20; // of a body that is refused
 
@@ -92,6 +101,15 @@ class Passage {
             for (const char *kept : {"Content-Length", "Transfer-Encoding", "Connection"})
                 if (same_name(name, kept))
                     from_.headers.emplace(name, value);
+        }
+        if (!KeepsOrder<httplib::Headers>::value && headers_.count(forwarded_for) > 1) {
+            const auto is_it = [](const Header &header) {
+                return same_name(header.name, forwarded_for);
+            };
+            request.headers.erase(
+                std::remove_if(request.headers.begin(), request.headers.end(), is_it),
+                request.headers.end());
+            request.headers.push_back({forwarded_for, "unknown"});
         }
         exchange_.peer = Address::parse(from.remote_addr).value_or(Address());
         exchange_.request.began = Clock::now();
