@@ -6,6 +6,7 @@
 
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
+#include "cli/command_line.hpp"
 #include "serve/serve.hpp"
 
 #include "core/json/document.hpp"
@@ -106,7 +107,12 @@ int main(int argc, char **argv) {
     std::string dsn;
     root.add_option("--dsn", dsn, "Database");
     cli::add_serve_flags(cli::Command(&root), flags);
-    CLI11_PARSE(root, argc, argv);
+    try {
+        root.parse(argc, argv);
+        cli::insist_on_variables(root);
+    } catch (const CLI::ParseError &error) {
+        return root.exit(error);
+    }
     try {
         cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
             add_quick(routes);
