@@ -1,8 +1,35 @@
 # shellcheck shell=bash
 # A pgbouncer in front of a cluster with 200 principals, for tests/system/poolers.sh and tests/torture/poolers.sh.
 #   pooler_cluster DIR                     the cluster, its principals, and $DIR/tokens: "email token" lines
-#   pooler_start DIR MODE [setting=value..] 10 connections to the server; libpq's environment then leads there
+#   pooler_start DIR MODE [setting=value..] 10 connections to the server, as app with POOLER_PASSWORD; libpq's
+#                                          environment then leads there
 #   pooler_stop DIR
+#   pgbouncer_start INI | pgbouncer_stop INI   one with a configuration of one's own
+
+# `pgbouncer -d` returns before its process id is written and its socket is there.
+pgbouncer_start() {
+    local pid socket
+    pid=$(sed -n 's/^pidfile = //p' "$1")
+    socket=$(sed -n 's/^unix_socket_dir = //p' "$1")/.s.PGSQL.$(sed -n 's/^listen_port = //p' "$1")
+    as_server pgbouncer -q -d "$1" </dev/null || return 1
+    for _ in {1..200}; do
+        [ ! -s "$pid" ] || [ ! -S "$socket" ] || return 0
+        sleep 0.05
+    done
+    echo "pgbouncer does not listen:" >&2
+    cat "$(sed -n 's/^logfile = //p' "$1")" >&2
+    return 1
+}
+
+pgbouncer_stop() {
+    local pid
+    pid=$(cat "$(sed -n 's/^pidfile = //p' "$1")" 2>/dev/null) || return 0
+    kill "$pid" 2>/dev/null
+    for _ in {1..200}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.05
+    done
+}
 
 pooler_cluster() {
     cluster_create "$1" fsync=off max_connections=60 || return 1
@@ -35,17 +62,12 @@ pooler_start() {
         printf '%s\n' "unix_socket_dir = $dir" "listen_port = $port" "auth_type = trust" "auth_file = $dir/users" "pool_mode = $mode" \
             "default_pool_size = 10" "max_client_conn = 3000" "logfile = $dir/log" "pidfile = $dir/pid" "$@"
     } >"$dir/ini"
-    echo '"app" ""' >"$dir/users"
-    as_server pgbouncer -q -d "$dir/ini" </dev/null || return 1
+    printf '"app" "%s"\n' "${POOLER_PASSWORD-}" >"$dir/users"
+    pgbouncer_start "$dir/ini" || return 1
     export PGHOST=$dir PGPORT=$port
 }
 
 pooler_stop() {
-    local pid
-    pid=$(cat "$1/pooler/pid" 2>/dev/null) && kill "$pid" 2>/dev/null
-    for _ in {1..100}; do
-        [ -e "$1/pooler/pid" ] || break
-        sleep 0.05
-    done
+    [ ! -f "$1/pooler/ini" ] || pgbouncer_stop "$1/pooler/ini"
     export PGHOST=$1
 }

@@ -4,6 +4,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
+# shellcheck source=tests/harness/pooler.sh
+. tests/harness/pooler.sh
 
 dir=$work/engine
 cluster_create "$dir" fsync=off || exit 1
@@ -32,9 +34,9 @@ default_pool_size = 2
 logfile = $pooler/log
 pidfile = $pooler/pid
 END
-as_server pgbouncer -q -d "$pooler/ini" </dev/null || echo "not ok - pgbouncer does not start"
+pgbouncer_start "$pooler/ini" || echo "not ok - pgbouncer does not start"
 export POOLER_DSN="host=$pooler port=$PGPORT dbname=postgres user=postgres"
-at_exit() { kill "$(cat "$pooler/pid" 2>/dev/null)" 2>/dev/null; }
+at_exit() { pgbouncer_stop "$pooler/ini"; }
 
 ulimit -n "$(ulimit -Hn)"
 

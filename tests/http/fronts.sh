@@ -5,6 +5,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
+# shellcheck source=tests/harness/pooler.sh
+. tests/harness/pooler.sh
 
 primary=$work/primary standby=$work/standby front=$work/front
 cluster_create "$primary" fsync=off max_wal_senders=4 || exit 1
@@ -36,13 +38,8 @@ ignore_startup_parameters = options
 logfile = $front/pgbouncer.log
 pidfile = $front/pgbouncer.pid
 END
-as_server pgbouncer -q -d "$front/pgbouncer.ini" </dev/null || echo "not ok - pgbouncer does not start"
-at_exit() {
-    local pidfile
-    for pidfile in "$front"/*.pid; do
-        [ ! -f "$pidfile" ] || kill "$(cat "$pidfile")" 2>/dev/null
-    done
-}
+pgbouncer_start "$front/pgbouncer.ini" || echo "not ok - pgbouncer does not start"
+at_exit() { pgbouncer_stop "$front/pgbouncer.ini"; }
 
 as_owner=
 [ "$(id -u)" != 0 ] || as_owner="HOME=/tmp setpriv --reuid=postgres --regid=postgres --init-groups --"

@@ -39,10 +39,7 @@ is "and PostgreSQL is not asked" "$(grep -ac '"auth.login' "$dir/log")" 0
 pooler_stop "$dir"
 
 # a service account of the pooler's own
-pooler_start "$dir" session auth_type=plain query_wait_timeout=3 server_login_retry=1 || exit 1
-printf '"app" "%s"\n' "$token" >"$dir/pooler/users"
-kill -HUP "$(cat "$dir/pooler/pid")"
-sleep 1
+POOLER_PASSWORD=$token pooler_start "$dir" session auth_type=plain query_wait_timeout=3 server_login_retry=1 || exit 1
 is "a token as a server's password: every client is the pooler's service account" "$(ask "SELECT auth.email() || ' ' || session_user" "$token")" "agent@example.com app"
 like "a client cannot be another there" "$(ask "SELECT auth.authenticate('$other')->>'email'" "$token")" 'bound to the token that it logged in with'
 on_server "SELECT auth.ban('agent@example.com')" >/dev/null
