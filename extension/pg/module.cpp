@@ -2,6 +2,7 @@
 #include "core/crypto/crypto.hpp"
 #include "pg/bridge/bridge.hpp"
 #include "pg/login/connections.hpp"
+#include "pg/login/pam_modules.hpp"
 #include "pg/login/session.hpp"
 #include "pg/memory/failed_sign_ins.hpp"
 #include "pg/memory/held_secrets.hpp"
@@ -27,6 +28,7 @@ void _PG_init(void) {
         pg_principal::request_failed_sign_ins_memory();
         pg_principal::login::request_memory();
         pg_principal::login::watch_sessions();
+        pg_principal::login::keep_pam_modules();
     }
 }
 }

@@ -39,6 +39,8 @@ refused() { # NAME REASON TOKEN ROLE DATABASE: no connection, one text for all, 
     is "$1" "$said, $(last_reason)" "PAM authentication failed for user \"$4\", $2"
 }
 
+is "the module is open where connections come from, once for all" "$(grep -c 'r-xp.*/pam_pg_principal.so' "/proc/$(sed -n 1p "$dir/data/postmaster.pid")/maps")" 1
+
 # which role
 refused "nobody logs in before it is allowed" "role not granted" "$token" app shop
 is "allowing it takes the role of an operator" "$(PGUSER=op sql shop "SELECT auth.allow_login('app', kind => 'service_account')"; PGUSER=op sql shop "SELECT auth.allow_login('scram', kind => 'person')" | sed 's/.*ERROR: *//;q')" \
