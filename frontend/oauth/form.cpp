@@ -1,5 +1,8 @@
 #include "oauth/form.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/text.hpp"
 #include "base/text_object.hpp"
 #include "core/base/bytes.hpp"
@@ -24,8 +27,30 @@ std::string_view basic_credentials(const Request &request) {
                : std::string_view();
 }
 
+// RFC 8707, section 2, and RFC 8693, section 2.1: as often as there are targets.
+bool may_repeat(std::string_view name) { return name == "resource" || name == "audience"; }
+
 [[noreturn]] void malformed(const Request &request, const char *what) {
     throw api::Answer{refuse(request, 400, "invalid_request", what)};
+}
+
+// Sorted: a stranger's form has thousands of them.
+bool repeats_any(const http::Form &form) {
+    std::vector<std::string_view> names;
+    for (const auto &[name, value] : form.fields())
+        if (!may_repeat(name))
+            names.push_back(name);
+    std::sort(names.begin(), names.end());
+    return std::adjacent_find(names.begin(), names.end()) != names.end();
+}
+
+// A JSON array; empty without any.
+std::string all_of(const http::Form &form, std::string_view wanted) {
+    std::string list;
+    for (const auto &[name, value] : form.fields())
+        if (name == wanted && !value.empty())
+            list += (list.empty() ? "[" : ",") + json::quote(value);
+    return list.empty() ? list : list + ']';
 }
 
 } // namespace
@@ -52,13 +77,15 @@ Form::Form(const Request &request) {
     const auto form = http::Form::parse(request.body);
     if (!form)
         malformed(request, "The body is malformed");
+    if (repeats_any(*form))
+        malformed(request, "A parameter is given more than once");
     json::ObjectWriter object(fields);
-    for (const auto &[name, value] : form->fields()) {
-        if (form->repeats(name))
-            malformed(request, "A parameter is given more than once");
-        if (!value.empty())
+    for (const auto &[name, value] : form->fields())
+        if (!value.empty() && !may_repeat(name))
             object.text(name, value);
-    }
+    for (const char *name : {"resource", "audience"})
+        if (const std::string list = all_of(*form, name); !list.empty())
+            object.raw(name, list);
     object.end();
     const std::string_view credentials = basic_credentials(request);
     if (credentials.empty())

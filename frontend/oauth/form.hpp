@@ -13,11 +13,11 @@ http::Response refuse(const http::Request &request, int status, std::string_view
                       std::string_view description);
 void challenge(const http::Request &request, http::Response &response);
 
-// RFC 6749, section 3.2: a form in the body and nothing in the query, each parameter once, and one
-// without a value as if it were not there. Throws api::Answer.
+// RFC 6749, section 3.2: a form in the body and nothing in the query, each parameter once but for
+// resource and audience, and one without a value as if it were not there. Throws api::Answer.
 struct Form {
     explicit Form(const http::Request &request);
-    std::string fields;          // one JSON object of texts
+    std::string fields;          // one JSON object of texts, and of lists of them
     db::Param client_id, secret; // of Authorization: Basic
 };
 

@@ -69,7 +69,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT u.id, u.email, auth.jwk_thumbprint(k.jwk), k.jwk->>'kid', k.jwk->>'kty', k.created_at
     FROM auth.client_keys k JOIN auth.clients c ON c.user_id = k.user_id
-        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
+        JOIN auth.users h ON h.id = c.user_id
+        JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
     WHERE list_client_keys.email IS NULL
         OR u.email = lower(btrim(list_client_keys.email) COLLATE "C")
     ORDER BY u.email, k.created_at, k.id;
@@ -125,9 +126,9 @@ BEGIN
     SELECT u AS found_user, c.scopes AS may,
         (SELECT jsonb_agg(k.jwk) FROM auth.client_keys k
         WHERE k.user_id = u.id) AS keys INTO known
-    FROM auth.users u
+    FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
         JOIN auth.clients c ON c.user_id = u.id AND c.owner_generation = u.owner_generation
-    WHERE u.id = wanted AND u.kind = 'service_account';
+    WHERE o.id = wanted AND u.kind = 'service_account';
     IF known.keys IS NULL THEN
         fault := 'unknown-client';
         RETURN;

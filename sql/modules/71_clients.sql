@@ -118,15 +118,17 @@ CREATE OR REPLACE FUNCTION auth.list_clients(
     OUT next_expiry timestamptz, OUT live_tokens bigint, OUT banned boolean) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT u.id, u.email, c.scopes, count(s.id), min(s.expires_at),
+    SELECT u.id, u.email, c.scopes, s.alive, s.next_end,
         (SELECT count(*) FROM auth.sessions o WHERE o.user_id = u.id AND o.origin = 'oauth'
             AND o.revoked_at IS NULL AND o.generation = u.session_generation
             AND o.expires_at > clock_timestamp()),
         auth.is_banned(u)
-    FROM auth.clients c
-        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
-        LEFT JOIN auth.client_secrets s ON s.user_id = u.id AND s.expires_at > clock_timestamp()
-    GROUP BY u.id, c.user_id ORDER BY u.email;
+    FROM auth.clients c JOIN auth.users r ON r.id = c.user_id
+        JOIN LATERAL auth.standing(r) AS u ON u.owner_generation = c.owner_generation
+        CROSS JOIN LATERAL (SELECT count(*) AS alive, min(m.expires_at) AS next_end
+            FROM auth.client_secrets m
+            WHERE m.user_id = u.id AND m.expires_at > clock_timestamp()) AS s
+    ORDER BY u.email;
 END;
 COMMENT ON FUNCTION auth.list_clients() IS
 'The clients of /oauth/token: what they may ask for, how many secrets are alive and when the next '
@@ -141,7 +143,8 @@ BEGIN ATOMIC
     SELECT s.id, u.id, u.email, s.label, s.created_at, s.expires_at,
         CASE WHEN s.expires_at > clock_timestamp() THEN 'live' ELSE 'expired' END
     FROM auth.client_secrets s JOIN auth.clients c ON c.user_id = s.user_id
-        JOIN auth.users u ON u.id = c.user_id AND u.owner_generation = c.owner_generation
+        JOIN auth.users h ON h.id = c.user_id
+        JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
     WHERE list_client_secrets.email IS NULL
         OR u.email = lower(btrim(list_client_secrets.email) COLLATE "C")
     ORDER BY u.email, s.created_at, s.id;

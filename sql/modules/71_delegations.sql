@@ -46,8 +46,10 @@ DECLARE
     the_person auth.users;
 BEGIN
     PERFORM auth.check_scopes(scopes);
-    SELECT * INTO the_agent FROM auth.users u WHERE u.email = auth.known_email(delegate.agent);
-    SELECT * INTO the_person FROM auth.users u WHERE u.email = auth.known_email(delegate.person);
+    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = auth.known_email(delegate.agent);
+    SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = auth.known_email(delegate.person);
     IF the_agent.id IS NULL OR the_person.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', coalesce(CASE WHEN the_agent.id IS NULL
             THEN delegate.agent ELSE delegate.person END, 'NULL'));
@@ -94,9 +96,10 @@ BEGIN ATOMIC
         CASE WHEN d.expires_at <= clock_timestamp() THEN 'expired'
             WHEN p.owner_generation <> d.person_generation
                 OR a.owner_generation <> d.agent_generation THEN 'void' ELSE 'live' END,
-        (SELECT b.email FROM auth.users b WHERE b.id = d.granted_by)
-    FROM auth.delegations d JOIN auth.users p ON p.id = d.person_id
-        JOIN auth.users a ON a.id = d.agent_id
+        (SELECT g.email FROM auth.users g WHERE g.id = d.granted_by)
+    FROM auth.delegations d JOIN auth.users o ON o.id = d.person_id
+        CROSS JOIN LATERAL auth.standing(o) AS p JOIN auth.users b ON b.id = d.agent_id
+        CROSS JOIN LATERAL auth.standing(b) AS a
     WHERE list_delegations.email IS NULL
         OR lower(btrim(list_delegations.email) COLLATE "C") IN (p.email, a.email)
     ORDER BY p.email, a.email;
@@ -149,9 +152,9 @@ BEGIN
         RETURN auth.bad_field(problem, CASE WHEN ttl_seconds IS NULL THEN 'ttl' ELSE 'scopes' END,
             'is malformed');
     END;
-    SELECT * INTO the_agent FROM auth.users u
-    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND u.kind = 'service_account';
-    SELECT * INTO the_person FROM auth.users u WHERE u.id = whose;
+    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND s.kind = 'service_account';
+    SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s WHERE u.id = whose;
     IF the_agent.id IS NULL THEN
         RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
     ELSIF the_person.id IS NULL THEN

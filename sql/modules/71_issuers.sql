@@ -113,10 +113,14 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     leaf record;
     given jsonb;
+    name text;
     faults text[] := '{}';
 BEGIN
     FOR leaf IN SELECT l.path, l.value FROM auth.claim_leaves(rule) AS l ORDER BY l.path LOOP
-        given := claims #> leaf.path;
+        given := claims; -- not claims #> path, to which "0" is the first element of an array
+        FOREACH name IN ARRAY leaf.path LOOP
+            given := CASE WHEN jsonb_typeof(given) = 'object' THEN given->name END;
+        END LOOP;
         -- an array holds a value; otherwise it is that very value, a string no number and no truth
         -- value
         IF (given = leaf.value OR jsonb_typeof(given) = 'array'
@@ -213,8 +217,9 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT t.issuer, t.audiences, t.algorithms, t.max_life, t.required_claims, t.single_use,
         t.jwks_url, auth.count_keys(t.jwks), t.keys_read_at,
-        (SELECT count(*) FROM auth.issuer_rules r JOIN auth.users u ON u.id = r.user_id
-            AND u.owner_generation = r.owner_generation WHERE r.issuer = t.issuer),
+        (SELECT count(*) FROM auth.issuer_rules r JOIN auth.users h ON h.id = r.user_id
+            JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = r.owner_generation
+            WHERE r.issuer = t.issuer),
         auth.unusable_keys(t.jwks), t.fetch_due_at, t.fetch_problem
     FROM auth.trusted_issuers t ORDER BY t.issuer COLLATE "C";
 END;
@@ -230,7 +235,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT r.id, r.issuer, u.email, r.claims, r.scopes, r.created_at
     FROM auth.issuer_rules r
-        JOIN auth.users u ON u.id = r.user_id AND u.owner_generation = r.owner_generation
+        JOIN auth.users h ON h.id = r.user_id
+        JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = r.owner_generation
     WHERE list_issuer_rules.issuer IS NULL OR r.issuer = list_issuer_rules.issuer
     ORDER BY r.issuer COLLATE "C", u.email;
 END;

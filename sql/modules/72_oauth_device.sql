@@ -23,6 +23,21 @@ END;
 COMMENT ON FUNCTION auth.issuer_origin() IS
 'Internal: scheme, host and port of pg_principal.issuer; NULL when it is no URL.';
 
+CREATE OR REPLACE FUNCTION auth.is_for_us(targets jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT NOT EXISTS (
+        SELECT FROM jsonb_array_elements_text(CASE jsonb_typeof(is_for_us.targets)
+            WHEN 'array' THEN is_for_us.targets ELSE jsonb_build_array(is_for_us.targets) END) AS t
+        WHERE is_for_us.targets IS NOT NULL AND (t IN (current_setting('pg_principal.audience'),
+            current_setting('pg_principal.issuer'), rtrim(current_setting('pg_principal.issuer'),
+                '/') || '/', auth.issuer_origin() || '/api')
+            OR starts_with(t, auth.issuer_origin() || '/api/') AND t !~ '#') IS NOT TRUE);
+END;
+COMMENT ON FUNCTION auth.is_for_us(jsonb) IS
+'Internal: whether every resource (RFC 8707) or audience (RFC 8693) that a token is asked for is '
+'pg_principal.audience, the issuer, or what is below /api of it.';
+
 CREATE OR REPLACE FUNCTION auth.note_device_refusal(principal auth.users, reason text, client text)
     RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -65,6 +80,8 @@ BEGIN
     asker := auth.find_public_client(request, (client.principal).id);
     IF (asker.refused).ok IS NOT NULL THEN
         RETURN asker.refused;
+    ELSIF NOT auth.is_for_us(request->'resource') THEN
+        RETURN auth.oauth_error(400, 'invalid_target', 'No token is given for this resource');
     ELSIF page IS NULL THEN
         RETURN auth.oauth_error(503, 'server_error', 'pg_principal.issuer is not a URL');
     END IF;

@@ -49,9 +49,9 @@ BEGIN
     claims := seen.claims;
     fault := CASE
         WHEN seen.refusal IS NOT NULL THEN seen.refusal
-        WHEN trusted.issuer LIKE 'spiffe:%' AND (claims->>'iss' IS DISTINCT FROM trusted.issuer
-            AND substring(claims->>'sub' FROM trust_domain) IS DISTINCT FROM trusted.issuer)
-            THEN 'wrong issuer'
+        -- whatever iss says: a trust domain speaks for its own alone
+        WHEN trusted.issuer LIKE 'spiffe:%' AND substring(claims->>'sub' FROM trust_domain)
+            IS DISTINCT FROM trusted.issuer THEN 'sub is not of this trust domain'
         WHEN trusted.audiences = '{}' AND claims ? 'aud' THEN 'wrong audience'
         WHEN (claims->>'iat')::numeric > now_s + skew THEN 'iat is in the future'
         WHEN (claims->>'exp')::numeric - (claims->>'iat')::numeric > trusted.max_life
@@ -219,6 +219,9 @@ BEGIN
     client := auth.authenticate_client(request, basic_id, basic_secret);
     IF (client.refused).ok IS NOT NULL THEN
         RETURN client.refused;
+    ELSIF NOT auth.is_for_us(request->'resource')
+        OR grant_type = token_exchange AND NOT auth.is_for_us(request->'audience') THEN
+        RETURN auth.oauth_error(400, 'invalid_target', 'No token is given for this resource');
     ELSIF grant_type = 'refresh_token' THEN
         RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
     ELSIF grant_type = token_exchange THEN

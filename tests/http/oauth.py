@@ -71,6 +71,8 @@ def raw():
         equal("the secret in the form", post(server, "/oauth/token", {**grant, "client_id": bot["id"], "client_secret": bot["secret"]}).status, 200)
         equal("parameters without a value are not there", post(server, "/oauth/token", {**grant, "scope": "", "client_secret": "", "x": ""}, bot["basic"]).status, 200)
         equal("parameters that nobody knows are no matter", post(server, "/oauth/token", {**grant, "audience": "x"}, bot["basic"]).status, 200)
+        equal("resources (RFC 8707), as often as the client likes", post(server, "/oauth/token", b"grant_type=client_credentials&resource=authenticated&resource=authenticated&audience=a&audience=b&resource=", bot["basic"]).status, 200)
+        equal("one that is not ours", error(post(server, "/oauth/token", b"grant_type=client_credentials&resource=authenticated&resource=https%3A%2F%2Felsewhere", bot["basic"])), (400, "invalid_target"))
         equal("a charset", post(server, "/oauth/token", grant, bot["basic"], kind="application/x-www-form-urlencoded; charset=UTF-8").status, 200)
         wrong = post(server, "/oauth/token", grant, (bot["id"], "wrong"))
         equal("a wrong secret", (error(wrong), wrong.headers.get("www-authenticate"), wrong.headers["cache-control"]),

@@ -37,6 +37,14 @@ SELECT scope, pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'cl
 FROM unnest(ARRAY['', 'read', 'write read', 'read admin', 'admin', 'rea', 'read*', ' ']) AS s (scope);
 SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id', :'secret', '{"accessTokenTtl": 60}')),
        pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id', :'secret', '{"accessTokenTtl": 999999}'));
+-- a resource (RFC 8707) is ours, or it is refused
+SET pg_principal.issuer = 'https://id.example.com';
+SELECT resource, pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'client_credentials', 'scope', 'read', 'resource', resource), :'client_id', :'secret'))
+FROM (VALUES (1, '"https://id.example.com"'::jsonb), (2, '"https://id.example.com/"'), (3, '"https://id.example.com/api"'), (4, '"https://id.example.com/api/users"'), (5, '"authenticated"'), (6, '["https://id.example.com/api", "authenticated"]'), (7, '[]'),
+    (8, '"https://id.example.com/apis"'), (9, '"https://id.example.com/api/#x"'), (10, '"https://other.example/api"'), (11, '["https://id.example.com/api", "https://other.example/api"]'), (12, '""'), (13, 'null'), (14, '{}'), (15, '[["authenticated"]]')) AS r (n, resource) ORDER BY n;
+RESET pg_principal.issuer;
+SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials", "resource": "pg_principal", "audience": "x"}', :'client_id', :'secret')) AS no_url, pg_temp.told(auth.oauth_token('{"grant_type": "refresh_token", "refresh_token": "x", "resource": "y"}')) AS refresh,
+       pg_temp.told(auth.oauth_token('{"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": "y"}')) AS exchange, pg_temp.told(auth.oauth_token('{"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "audience": "authenticated"}')) AS ours;
 -- RFC 9068, and an identity like any other
 SELECT payload->>'access_token' AS token FROM auth.oauth_token('{"grant_type": "client_credentials", "scope": "read"}', :'client_id', :'secret') \gset
 SELECT pg_temp.part(:'token', 1) - 'kid' AS header;

@@ -85,6 +85,13 @@ SELECT metadata->'accounts' AS accounts FROM auth.audit_log WHERE reason = 'seve
 SELECT email, matches FROM auth.test_issuer_token(:'tested');
 SELECT auth.unmap_claims(:'gh', 'Kata-Agent-Team@example.com'), auth.unmap_claims(:'gh', 'kata-agent-team@example.com');
 SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'github'));
+-- a name is that of an object's member, never the place of an array's element; what jsonb cannot hold is refused as any other nonsense
+SELECT auth.map_claims(:'gh', 'kata-agent-team@example.com', '{"groups": {"0": "x"}}') IS NOT NULL AS mapped;
+SELECT n, pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', change || '{"repository_id": "0"}'), :'github')) AS outcome FROM (VALUES (1, '{"groups": {"0": "x"}}'::jsonb), (2, '{"groups": ["x"]}'), (3, '{"groups": "x"}'), (4, '{"groups": {"0": ["x"]}}')) AS t (n, change) ORDER BY n;
+SELECT auth.unmap_claims(:'gh', 'kata-agent-team@example.com');
+SELECT n, pg_temp.exchanged(t.token) AS outcome, (SELECT f.faults FROM auth.test_issuer_token(t.token) AS f) AS faults, regress_try(format('SELECT auth.jwt_verify(%L, %L)', t.token, auth.public_jwk(:'github'))) AS verified
+FROM (VALUES (1, '1e200000'), (2, '-1e131072'), (3, '1e-20000')) AS v (n, number), LATERAL (SELECT auth.jws_sign(convert_to(left(pg_temp.said(:'job')::text, -1) || ', "x": ' || number || '}', 'UTF8'), :'github') AS token) AS t ORDER BY n;
+SELECT metadata->>'detail' AS detail, count(*) FROM auth.audit_log WHERE metadata->>'detail' LIKE '%cannot hold' GROUP BY 1;
 -- access tokens of Cognito have no audience
 SELECT auth.trust_issuer('https://cognito', '{}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'cognito'))));
 SELECT auth.map_claims('https://cognito', 'ci@example.com', '{"client_id": "7a", "token_use": "access"}') IS NOT NULL AS mapped;

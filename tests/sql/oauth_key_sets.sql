@@ -70,6 +70,10 @@ SELECT auth.map_claims('spiffe://example.org', 'kata-agent-team@example.com', '{
 SELECT n, pg_temp.exchanged(pg_temp.token((SELECT jwk || '{"kid": "td"}' FROM fresh WHERE alg = 'ES256'), claims)) AS outcome FROM (VALUES (1, '{"sub": "spiffe://example.org/ns/prod/agent"}'::jsonb), (2, '{"sub": "spiffe://example.org/ns/prod/agent", "iss": "https://spire.example.org"}'),
     (3, '{"sub": "spiffe://example.org/ns/prod/agents"}'), (4, '{"sub": "spiffe://other.org/ns/prod/agent"}'), (5, '{"sub": "spiffe://example.org"}'), (6, '{"sub": "spiffe://example.org.evil.com/ns/prod/agent"}'), (7, '{"sub": "https://example.org/x"}'),
     (8, '{"iss": "spiffe://example.org", "sub": "spiffe://other.org/ns/prod/agent"}'), (9, '{"sub": "spiffe://example.org/ns/prod/agent", "iss": "spiffe://other.org"}')) AS v (n, claims) ORDER BY n;
+-- nor does a trust domain speak for another where no rule says what sub is
+SELECT auth.map_claims('spiffe://example.org', 'kata-agent-team@example.com', '{"env": "prod"}') IS NOT NULL AS mapped;
+SELECT n, pg_temp.exchanged(pg_temp.token((SELECT jwk || '{"kid": "td"}' FROM fresh WHERE alg = 'ES256'), claims || '{"env": "prod"}')) AS outcome FROM (VALUES (1, '{"sub": "spiffe://example.org/any"}'::jsonb), (2, '{"iss": "spiffe://example.org", "sub": "spiffe://example.org/any"}'),
+    (3, '{"iss": "spiffe://example.org", "sub": "spiffe://other.org/any"}'), (4, '{"iss": "spiffe://example.org", "sub": "any"}'), (5, '{"iss": "spiffe://example.org"}')) AS v (n, claims) ORDER BY n;
 SELECT count(auth.distrust_issuer(issuer)) AS distrusted FROM auth.list_issuers();
 SELECT count(*) AS faults FROM auth.audit_verify();
 \i :teardown

@@ -118,6 +118,23 @@ a table that references ours~LOCK TABLE orders
 a session~SELECT auth.end_session(auth.session_id())
 HOLDS
 
+# A client is told by each of its ways that it is banned, and so are who lists it.
+key=$(sql "SELECT auth.generate_jwk('ES256')")
+sql "SELECT auth.register_client_keys('bot@example.com', jsonb_build_object('keys', jsonb_build_array('$key'::jsonb)))" >/dev/null
+client=$(sql "SELECT concat_ws(' ', client_id, secret) FROM auth.create_client_secret('bot@example.com')")
+by_secret() { sql "SELECT concat_ws(' ', status, reason) FROM auth.oauth_token('{\"grant_type\": \"client_credentials\"}', '${client% *}', '${client#* }')"; }
+by_key() {
+    sql "SELECT concat_ws(' ', status, reason) FROM auth.oauth_token(jsonb_build_object('grant_type', 'client_credentials', 'client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', 'client_assertion',
+        auth.jwt_sign(jsonb_build_object('iss', '${client% *}', 'sub', '${client% *}', 'aud', current_setting('pg_principal.issuer'), 'jti', gen_random_uuid(), 'exp', extract(epoch FROM now())::bigint + 60), '$key')))"
+}
+listed() { sql "SELECT live_tokens, banned FROM auth.list_clients()"; }
+is "a client" "$(by_secret) $(by_key) $(listed)" "200 200 2|f"
+hold postgres "" "SELECT FROM auth.users WHERE email = 'bot@example.com' FOR UPDATE"
+is "whose row is held is banned" "$(sql "SELECT auth.ban('bot@example.com')")" ""
+is "it is told so by its secret, by its key, and in the list" "$(by_secret), $(by_key), $(listed)" "401 banned, 401 banned, 0|t"
+release
+sql "SELECT auth.unban('bot@example.com')" >/dev/null
+
 # Nor by many who come and go.
 sql "CREATE FUNCTION try_to_hold() RETURNS void LANGUAGE plpgsql AS \$\$
     BEGIN

@@ -106,7 +106,7 @@ my_delegations, delegate_to, revoke_delegation~10~concat((auth.my_delegations())
 oauth_token, grant_token_exchange, shown_session, refuse_delegation~10~(auth.oauth_token(jsonb_build_object('grant_type', replace('urn;ietf;params;oauth;grant-type;token-exchange', ';', ':'), 'subject_token', :token, 'actor_token', :token, 'subject_token_type', t.type, 'actor_token_type', t.type))).status FROM (SELECT replace('urn;ietf;params;oauth;token-type;jwt', ';', ':') AS type) AS t~
 open_delegated, own_scopes, common_scopes~10~auth.open_delegated(u, u, '{"sub": "00000000-0000-4000-8000-000000000000"}', NULL, NULL, NULL, auth.common_scopes(auth.own_scopes('{"scope": "a b"}'), '{a}'), 60) FROM auth.users u WHERE u.email = :me~
 register_client, list_public_clients, unregister_client~5~concat(auth.register_client('app-of-' || md5(:me)), (SELECT count(*) FROM auth.list_public_clients()), auth.unregister_client('app-of-' || md5(:me)))~auth.register_client('a b')
-oauth_device_authorization, find_public_client, issuer_origin~10~(auth.oauth_device_authorization('{"client_id": "x"}')).status~
+oauth_device_authorization, find_public_client, issuer_origin, is_for_us~10~(auth.oauth_device_authorization('{"client_id": "x"}')).status~
 make_device_code, hash_user_code, note_device_refusal~50~concat(auth.hash_user_code((auth.make_device_code()).user_code), auth.note_device_refusal(NULL, 'x', 'x'))~
 oauth_token, grant_device_code~10~(auth.oauth_token(jsonb_build_object('grant_type', replace('urn;ietf;params;oauth;grant-type;device_code', ';', ':'), 'client_id', 'x', 'device_code', 'x'))).status~
 redeem_device_code, device_code_payload~10~concat(auth.redeem_device_code(NULL, NULL, NULL), auth.device_code_payload(NULL, NULL))~

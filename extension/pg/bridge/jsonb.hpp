@@ -16,4 +16,17 @@ Datum to_jsonb(std::string_view utf8);
 // The same for an object or array that has been parsed from the text already.
 Datum to_jsonb(json::Value container, std::string_view utf8);
 
+// For what strangers send: nothing where `make` fails for a number beyond what numeric holds, or
+// for a character that the database's encoding lacks.
+template <class Make>
+std::optional<Datum> if_storable(Make make) {
+    try {
+        return make();
+    } catch (const PgError &error) {
+        if (ERRCODE_TO_CATEGORY(error.data()->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+            throw;
+        return std::nullopt;
+    }
+}
+
 } // namespace pg_principal

@@ -73,7 +73,10 @@ SQL_FUNCTION(jwt_verify) {
                                           rules, token, check_interrupts);
     if (fault != TokenFault::none)
         throw Error(Errc::token_refused, {}, token.describe(fault));
-    return to_jsonb(token.claims(), token.payload());
+    const auto claims = if_storable([&] { return to_jsonb(token.claims(), token.payload()); });
+    if (!claims)
+        throw Error(Errc::token_refused, {}, token.describe(TokenFault::value_not_storable));
+    return *claims;
 }
 
 // claims, kid, refusal
@@ -85,22 +88,31 @@ SQL_FUNCTION(verify_foreign_token) {
     rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
     TokenScratch &token = reused<TokenScratch>();
     static const KeySet none; // of an issuer whose keys are not known yet
-    const TokenFault fault = verify_foreign_token(
+    TokenFault fault = verify_foreign_token(
         PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0),
         PG_ARGISNULL(1) ? none : key_set_argument(fcinfo, 1), rules, token, check_interrupts);
     Datum values[3] = {};
     bool nulls[3] = {true, true, true};
+    std::optional<Datum> claims;
     if (fault == TokenFault::none) {
-        values[0] = to_jsonb(token.claims(), token.payload());
+        claims = if_storable([&] { return to_jsonb(token.claims(), token.payload()); });
+        fault = claims ? fault : TokenFault::value_not_storable;
+    }
+    if (claims) {
+        values[0] = *claims;
         nulls[0] = false;
     } else {
-        values[2] = PointerGetDatum(to_text(token.describe(fault)));
+        const std::string told = token.describe(fault);
+        values[2] = if_storable([&] {
+                        return PointerGetDatum(to_text(told));
+                    }).value_or(PointerGetDatum(to_text(describe(fault))));
         nulls[2] = false;
     }
     // what could not be taken apart has left the kid of another token behind
     if (!is_malformed(fault) && fault != TokenFault::too_long && token.jws().kid) {
-        values[1] = PointerGetDatum(to_text(*token.jws().kid));
-        nulls[1] = false;
+        const auto kid = if_storable([&] { return PointerGetDatum(to_text(*token.jws().kid)); });
+        values[1] = kid.value_or(0);
+        nulls[1] = !kid;
     }
     return record_result(fcinfo, values, nulls);
 }

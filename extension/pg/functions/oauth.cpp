@@ -22,13 +22,21 @@ Datum outcome(FunctionCallInfo fcinfo, std::string_view fault, const CompactJws 
               const std::string &signer) {
     Datum values[4] = {};
     bool nulls[4] = {true, true, true, true};
-    if (jws == nullptr) {
-        values[0] = PointerGetDatum(to_text(fault));
+    std::optional<Datum> header, payload;
+    if (jws != nullptr) {
+        header = if_storable([&] { return to_jsonb(jws->header); });
+        payload = if_storable([&] { return to_jsonb(jws->payload); });
+        fault = describe(TokenFault::value_not_storable);
+    }
+    if (!header || !payload) {
+        values[0] = if_storable([&] {
+                        return PointerGetDatum(to_text(fault));
+                    }).value_or(PointerGetDatum(to_text(describe(TokenFault::malformed))));
         nulls[0] = false;
         return record_result(fcinfo, values, nulls);
     }
-    values[1] = to_jsonb(jws->header);
-    values[2] = to_jsonb(jws->payload);
+    values[1] = *header;
+    values[2] = *payload;
     nulls[1] = nulls[2] = false;
     if (!signer.empty()) {
         values[3] = PointerGetDatum(to_text(signer));
