@@ -22,6 +22,7 @@ inside() { # NAME LOG COMMAND..: in the release's root, with the tree as the wor
     contained "$log" bash -euc '
         root=$1
         shift
+        mount --bind "$root" "$root" # a mount, for the tests that make namespaces of their own
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/dev/shm"
         mount -t tmpfs tmpfs "$root/tmp"
