@@ -48,7 +48,7 @@ thread_local std::uint64_t asked = 0;
 
 [[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
     const std::string_view state = error.sqlstate;
-    if (by_caller && state == "28000")
+    if (state == "28000") // also where a form brings the token, as the device page's
         throw Answer{authentication_required(request)};
     if (by_caller && state == "42501")
         throw HttpError(403, "forbidden", "Insufficient role", error.sqlstate);

@@ -100,6 +100,14 @@ bool is_plain(const std::string &value) {
            std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
+// Several lines are one list (RFC 9110, section 5.3).
+std::string whole_header(const httplib::Response &response, const char *name) {
+    std::string value = response.get_header_value(name);
+    for (std::size_t i = 1; i < response.get_header_value_count(name); ++i)
+        value += ", " + response.get_header_value(name, i);
+    return value;
+}
+
 std::string described(httplib::Error error) {
     switch (error) {
     case httplib::Error::Connection:
@@ -265,7 +273,7 @@ Fetched Fetcher::get(const std::string &text) {
                  {std::pair{"Cache-Control", &fetched.cache_control},
                   std::pair{"Expires", &fetched.expires}, std::pair{"Date", &fetched.date},
                   std::pair{"Age", &fetched.age}})
-                if (std::string value = response.get_header_value(name); is_plain(value))
+                if (std::string value = whole_header(response, name); is_plain(value))
                     *to = std::move(value);
             return problem.empty();
         };

@@ -65,13 +65,17 @@ BEGIN
         life := 0;
     ELSIF life IS NOT NULL THEN
         life := life - coalesce(substring(answer->>'age' FROM '^[0-9]{1,9}$')::numeric, 0);
-    ELSIF answer->>'expires' ~ date_form THEN
+    ELSIF control ~ '(^|[, ])max-age' THEN
+        life := 0; -- what cannot be read counts as stale (RFC 9111, section 4.2.1)
+    ELSIF answer->>'expires' <> '' THEN
         BEGIN
-            life := extract(epoch FROM (answer->>'expires')::timestamptz
-                - coalesce(CASE WHEN answer->>'date' ~ date_form
-                    THEN (answer->>'date')::timestamptz END, clock_timestamp()));
+            life := CASE WHEN answer->>'expires' ~ date_form
+                THEN extract(epoch FROM (answer->>'expires')::timestamptz
+                    - coalesce(CASE WHEN answer->>'date' ~ date_form
+                        THEN (answer->>'date')::timestamptz END, clock_timestamp()))
+                ELSE 0 END; -- "0", "-1": what is no date has passed (section 5.3)
         EXCEPTION WHEN data_exception THEN
-            NULL; -- the 31st of February
+            life := 0; -- the 31st of February
         END;
     ELSE
         life := substring(jwks->>'spiffe_refresh_hint' FROM '^[0-9]{1,9}$');

@@ -215,6 +215,9 @@ BEGIN
         RETURN auth.oauth_error(400, 'invalid_request', 'assertion is missing');
     ELSIF grant_type = 'refresh_token' AND NOT request ? 'refresh_token' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'refresh_token is missing');
+    ELSIF grant_type = 'refresh_token' AND btrim(coalesce(request->>'scope', '')) <> '' THEN
+        RETURN auth.oauth_error(400, 'invalid_scope', -- and not the whole person for part of it
+            'The session of a sign-in has no scopes: it cannot be narrowed');
     END IF;
     client := auth.authenticate_client(request, basic_id, basic_secret);
     IF (client.refused).ok IS NOT NULL THEN

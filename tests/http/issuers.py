@@ -206,7 +206,8 @@ def life(issuer):
                             ({"Cache-Control": "max-age=5"}, 300), ({"Cache-Control": "max-age=999999999"}, 86400), ({"Cache-Control": "no-store"}, 300),
                             ({"Cache-Control": "no-cache, max-age=7200"}, 300), ({"Cache-Control": "s-maxage=20"}, 3600),
                             ({"Expires": "Sun, 29 Nov 2026 14:00:00 GMT", "Date": "Sun, 29 Nov 2026 12:00:00 GMT"}, 7200), ({"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}, 300),
-                            ({"Expires": "0"}, 3600), ({"Expires": "Sun, 99 Nov 2026 11:00:00 GMT"}, 3600)):
+                            ({"Expires": "0"}, 300), ({"Expires": "-1"}, 300), ({"Expires": "Sun, 99 Nov 2026 11:00:00 GMT"}, 300), ({"Cache-Control": "max-age=-1"}, 300),
+                            ({"Cache-Control": 'max-age="7200"'}, 7200), ({"cache-control": "public", "Cache-Control": "max-age=7200"}, 7200), ({"Cache-Control": "max-age=7200", "Expires": "0"}, 7200)):
         issuer.pages["/life"] = 200, headers, keys(key)[2]
         trust(name, issuer.url("/life"))
         refresh(name, *issuer.flags())

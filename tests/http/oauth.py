@@ -1,6 +1,7 @@
 """/oauth and its metadata: raw requests, and the clients oauth4webapi and openid-client from npm, unchanged."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -224,6 +225,11 @@ def device():
         equal("and cannot touch the account", api.call(server, "PATCH", "/api/users/me", {"firstName": "x"}, token=got.json["access_token"]).status, 403)
         equal("revoked by the application", post(server, "/oauth/revoke", {"token": got.json["access_token"], "client_id": "psql"}).status, 200)
         equal("it is dead", api.call(server, "GET", "/api/users/me", token=got.json["access_token"]).status, 401)
+        begun = post(server, "/oauth/device_authorization", {"client_id": "psql"}).json
+        pages = [dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">', form("/oauth/device", {**who, "user_code": begun["user_code"]})[2])) for _ in range(3)]
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            got = [status for status, _, _ in pool.map(lambda n: form("/oauth/device/decision", {**pages[n % 3], "decision": "approve"}), range(24))]
+        ok("of many decisions at once one counts", got.count(200) == 1 and set(got) <= {200, 401, 404, 503}, got)
         status, given, page = ask(port, "/oauth/device", "DELETE")
         equal("what the server refuses is a page, too", (status, given["content-type"]), (405, "text/html; charset=utf-8"))
     sql("ALTER ROLE web RESET pg_principal.issuer")

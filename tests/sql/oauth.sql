@@ -115,6 +115,7 @@ SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass');
 SELECT payload->'tokens'->>'refreshToken' AS refresh, payload->'tokens'->>'accessToken' AS access FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
 SELECT pg_temp.told(auth.oauth_introspect(jsonb_build_object('token', :'refresh'), bearer => :'boss')) ~ '"active": true' AS active;
 SELECT pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token', 'refresh_token', :'refresh'), :'client_id', :'secret')) AS of_a_client;
+SELECT pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token', 'refresh_token', :'refresh', 'scope', 'read'))) AS narrowed;
 SELECT payload->>'refresh_token' AS next, pg_temp.told(r) FROM auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token', 'refresh_token', :'refresh')) AS r \gset
 SELECT pg_temp.active(:'refresh', :'client_id', :'secret') AS used, pg_temp.active(:'next', :'client_id', :'secret') AS next;
 SELECT pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token', 'refresh_token', left(:'next', -3) || 'AAA')));
