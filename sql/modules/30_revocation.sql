@@ -93,7 +93,11 @@ CREATE OR REPLACE TRIGGER forget_predecessor AFTER UPDATE ON auth.users
 CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
     FOR EACH ROW WHEN (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL) EXECUTE FUNCTION auth.mark_ban();
 CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
-    FOR EACH ROW WHEN (OLD.banned_until IS DISTINCT FROM NEW.banned_until OR OLD.owner_generation <> NEW.owner_generation)
+    FOR EACH ROW WHEN ((OLD.banned_until IS DISTINCT FROM NEW.banned_until OR OLD.owner_generation <> NEW.owner_generation)
+        -- a first ban that says all that auth.marked() would: auth.provision() writes many
+        AND NOT (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS DISTINCT FROM OLD.ban_origin
+            AND OLD.ban_origin IS DISTINCT FROM 'provision' AND NEW.session_generation > OLD.session_generation
+            AND NEW.owner_generation = OLD.owner_generation))
     EXECUTE FUNCTION auth.mark_ban();
 
 CREATE OR REPLACE FUNCTION auth.delete_sessions() RETURNS trigger

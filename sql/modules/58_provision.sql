@@ -4,23 +4,25 @@ CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT 
     OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.id, o.email, o.name, o.kind, NOT coalesce(s.on_roster, u.on_roster)
-            OR u.self_registered OR coalesce(s.kind, u.kind) <> o.kind,
+    SELECT u.id, o.email, o.name, o.kind, NOT (u.stands).on_roster
+            OR (u.stands).self_registered OR (u.stands).kind <> o.kind,
         CASE
             WHEN u.id IS NULL THEN 'create'
-            WHEN o.email IS NOT NULL AND b.origin = 'provision' THEN 'restore'
+            WHEN o.email IS NOT NULL AND (u.stands).ban_origin = 'provision' THEN 'restore'
             WHEN o.email IS NOT NULL THEN 'keep'
-            WHEN coalesce(b.until > now(), false) THEN CASE WHEN b.origin = 'provision'
-                OR l.held THEN 'keep' ELSE 'hold' END
+            WHEN coalesce((u.stands).banned_until > now(), false)
+                THEN CASE WHEN (u.stands).ban_origin = 'provision' OR l.held THEN 'keep'
+                    ELSE 'hold' END
             ELSE 'decommission'
         END
-    FROM auth.organization_people o FULL JOIN auth.users u ON u.email = o.email
-        LEFT JOIN LATERAL (SELECT n.* FROM auth.standing(u) AS n
-            WHERE EXISTS (SELECT FROM auth.decisions d WHERE d.user_id = u.id)) AS s ON true
-        LEFT JOIN auth.roster_leavers l ON l.user_id = u.id,
-        LATERAL (SELECT CASE WHEN s.id IS NULL THEN u.ban_origin ELSE s.ban_origin END,
-            CASE WHEN s.id IS NULL THEN u.banned_until ELSE s.banned_until END) AS b (origin, until)
-    WHERE o.email IS NOT NULL OR coalesce(s.on_roster, u.on_roster) OR l.user_id IS NOT NULL;
+    FROM auth.organization_people o FULL JOIN (
+            -- not joined to the decisions: without statistics that takes minutes for 20,000
+            SELECT p.id, p.email, CASE WHEN p.id IN (SELECT d.user_id FROM auth.decisions d)
+                THEN auth.standing(p) ELSE p END AS stands
+            FROM auth.users p OFFSET 0
+        ) AS u ON u.email = o.email
+        LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
+    WHERE o.email IS NOT NULL OR (u.stands).on_roster OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';
@@ -51,11 +53,17 @@ COMMENT ON FUNCTION auth.decide_plan(auth.users, text, text) IS
 
 CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer,
     OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it spares, and memory
+AS $$
 DECLARE
     held uuid[];
     actions text[];
     kinds text[];
+    anything boolean;
+    actor record;
+    request record;
+    callers_plans constant text := current_setting('enable_nestloop');
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'),
@@ -70,16 +78,35 @@ BEGIN
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
     PERFORM auth.settle_all();
+    -- a table that was analysed while it was empty passes for one row: all would be joined with all
+    PERFORM set_config('enable_nestloop', 'off', true);
     -- what is free is locked at once; on the rest it is decided beside the rows
     WITH plan AS MATERIALIZED (
-        SELECT p.id, p.action, p.kind FROM auth.provision_plan() p WHERE p.id IS NOT NULL
+        SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
+    ), changing AS MATERIALIZED (
+        SELECT p.id, p.action, p.kind FROM plan p WHERE p.id IS NOT NULL
             AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
     ), free AS MATERIALIZED (
-        SELECT u.id FROM auth.users u JOIN plan p ON p.id = u.id FOR NO KEY UPDATE OF u SKIP LOCKED
+        SELECT u.id FROM auth.users u JOIN changing c ON c.id = u.id
+        FOR NO KEY UPDATE OF u SKIP LOCKED
+    ), busy AS (
+        SELECT array_agg(c.id) AS ids, array_agg(c.action) AS actions, array_agg(c.kind) AS kinds
+        FROM changing c WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = c.id)
+            OR c.id IN (SELECT d.user_id FROM auth.decisions d)
     )
-    SELECT array_agg(p.id), array_agg(p.action), array_agg(p.kind) INTO held, actions, kinds
-    FROM plan p WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = p.id)
-        OR p.id IN (SELECT d.user_id FROM auth.decisions d);
+    SELECT b.ids, b.actions, b.kinds, EXISTS (SELECT FROM changing)
+            OR EXISTS (SELECT FROM plan p WHERE p.action = 'create'),
+        (SELECT count(*) FROM plan p WHERE p.action = 'keep')
+    INTO held, actions, kinds, anything, unchanged FROM busy b;
+    IF NOT anything THEN
+        PERFORM set_config('enable_nestloop', callers_plans, true);
+        created := 0;
+        restored := 0;
+        decommissioned := 0;
+        RETURN;
+    END IF;
+    actor := auth.audit_actor();
+    request := auth.request_context();
     WITH plan AS MATERIALIZED (
         SELECT * FROM auth.provision_plan()
     ), made AS (
@@ -89,12 +116,12 @@ BEGIN
         RETURNING id, email
     ), audited AS (
         -- what auth.audit() does for one, for all at once: none of them has a chain yet
-        SELECT m.id, m.email, clock_timestamp() AS at_time, a.id AS actor_id,
-            a.email AS actor_email, c.ip, c.user_agent,
-            CASE WHEN a.id IS NULL THEN jsonb_build_object('databaseRole',
+        SELECT m.id, m.email, clock_timestamp() AS at_time, actor.id AS actor_id,
+            actor.email AS actor_email, request.ip, request.user_agent,
+            CASE WHEN actor.id IS NULL THEN jsonb_build_object('databaseRole',
                 session_user) END AS metadata,
             auth.audit_genesis(m.id) AS genesis
-        FROM made m, auth.audit_actor() AS a, auth.request_context() AS c
+        FROM made m
     ), hashed AS MATERIALIZED (
         SELECT e.*, '{"created": {"previous": null, "current": "provisioned"}}'::jsonb AS changes,
             auth.audit_hash(e.id, 1, e.at_time, e.actor_id, e.actor_email, e.email,
@@ -119,7 +146,8 @@ BEGIN
             password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
             password_version = u.password_version + (auth.is_unproven(u)
                 AND u.password_scheme IS NOT NULL)::integer,
-            session_generation = u.session_generation + auth.is_unproven(u)::integer,
+            session_generation = u.session_generation
+                + (p.action = 'decommission' OR auth.is_unproven(u))::integer,
             email_confirmed_at = CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
             email_autoconfirmed = false,
             banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission'
@@ -134,8 +162,12 @@ BEGIN
         WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
             AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
     ), left_roster AS (
+        UPDATE auth.roster_leavers l SET held = true FROM plan p
+        WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
+    ), left_before AS (
         INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
             WHERE p.action IN ('decommission', 'hold')
+                AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
         ON CONFLICT (user_id) DO UPDATE SET held = true
     )
     SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action =
@@ -144,6 +176,7 @@ BEGIN
                count(*) FILTER (WHERE p.action = 'keep')
     INTO created, restored, decommissioned, unchanged
     FROM plan p;
+    PERFORM set_config('enable_nestloop', callers_plans, true);
     PERFORM auth.decide_plan(u, h.action, h.kind)
     FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
 END

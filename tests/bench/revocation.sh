@@ -6,21 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/harness/cluster.sh
 . tests/harness/cluster.sh
-before=${BEFORE:-aab148a66b470912ac78668f9c61e5986de0e5e0}
-if ! git cat-file -e "$before^{commit}" 2>/dev/null; then
-    echo "revocation: commit $before is not in this clone (a shallow one?): git fetch --unshallow"
-    exit 1
-fi
-now="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE"
-mkdir -p "$work/before-source"
-git archive "$before" | tar -x -C "$work/before-source"
-if ! make -s -j"$(nproc)" -C "$work/before-source" all >"$work/before.log" 2>&1 ||
-    ! make -s -C "$work/before-source" install DESTDIR="$work/before-root" STRIP=: >>"$work/before.log" 2>&1; then
-    tail -n 20 "$work/before.log"
-    exit 1
-fi
-HARNESS_ROOT=$work/before-root cluster_create "$work/before" fsync=on
-cluster_start "$work/before"
-psql -X -q -c "CREATE EXTENSION pg_principal"
-then="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE"
-PYTHONPATH=tests/harness python3 tests/bench/revocation.py "$then" "$now"
+# shellcheck source=tests/harness/before.sh
+. tests/harness/before.sh
+cluster_before "${BEFORE:-aab148a66b470912ac78668f9c61e5986de0e5e0}"
+PYTHONPATH=tests/harness python3 tests/bench/revocation.py "$BEFORE_CONNINFO" "$NOW_CONNINFO"

@@ -260,6 +260,34 @@ SELECT auth.set_password(who || '@hand.example', 'An0ther!Password') FROM unnest
 SELECT s.who, (auth.sign_in(s.who || '@hand.example', 'Th1sIsAStrong!Pass')).reason, (auth.sign_in(s.who || '@hand.example', 'An0ther!Password')).reason AS new_password FROM unnest('{same,no-github}'::text[]) AS s (who);
 SELECT * FROM regress_provision();
 SELECT ban_origin, banned_until > now() + interval '99 years' AS long FROM auth.users WHERE email ~ '^no-github@';
+-- Of many: nothing of ours runs row by row for who merely leaves, and no join of all with all is
+-- planned where statistics say that a table is empty.
+DELETE FROM auth.users;
+DELETE FROM auth.organization_people;
+ANALYZE auth.users, auth.organization_people, auth.roster_leavers, auth.decisions, auth.audit_heads;
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'many-' || i || '@example.com', 'name', 'M')) FROM generate_series(1, 20) AS i));
+SELECT * FROM auth.provision();
+DELETE FROM auth.organization_people;
+BEGIN;
+SET LOCAL track_functions = 'all';
+SELECT * FROM auth.provision();
+SELECT f AS function, pg_stat_get_xact_function_calls(('auth.' || f)::regproc) AS calls FROM unnest('{standing,mark_ban,decide_plan,audit_principals}'::text[]) AS f;
+SELECT session_generation, ban_origin, count(*) FROM auth.users GROUP BY 1, 2;
+SHOW enable_nestloop;
+COMMIT;
+SET enable_nestloop = off;
+CREATE FUNCTION pg_temp.nested_loops() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    found integer := 0;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT * FROM auth.provision_plan()' LOOP
+        found := found + (line ~ 'Nested Loop')::integer;
+    END LOOP;
+    RETURN found;
+END $$;
+SELECT pg_temp.nested_loops();
+RESET enable_nestloop;
 DROP FUNCTION public.regress_hands();
 DROP FUNCTION public.regress_live(text);
 DROP FUNCTION public.regress_provision();
