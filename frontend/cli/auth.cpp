@@ -45,24 +45,29 @@ void issue(const Session &session, const Options &options) {
     // that is a refusal (exit 1), not wrong usage.
     if (options.email.empty())
         throw Failure("--email is required");
-    const db::Result rows = session.ask(
+    session.ask_and_tell(
         issue_columns() + "auth.issue_token($1::pg_catalog.text, $2::pg_catalog.text, "
                           "$3::pg_catalog.text, $4::pg_catalog.text[])",
         {options.email, options.ttl, given_or_null(options.label),
-         options.scopes.empty() ? db::Param() : db::Param(db::array_param(options.scopes))});
-    print_issued(session, rows,
-                 "Issued JWT for " + printable(rows.text(0, 0)) + " (" +
-                     std::string(rows.text(0, 1)) + ", ttl=" + options.ttl + ")",
-                 "LANDMARK_AUTH_TOKEN");
+         options.scopes.empty() ? db::Param() : db::Param(db::array_param(options.scopes))},
+        [&](const db::Result &rows) {
+            print_issued(session, rows,
+                         "Issued JWT for " + printable(rows.text(0, 0)) + " (" +
+                             std::string(rows.text(0, 1)) + ", ttl=" + options.ttl + ")",
+                         "LANDMARK_AUTH_TOKEN");
+        });
 }
 
 void issue_key(const Session &session, const Options &options) {
-    const db::Result rows =
-        session.ask(issue_columns() + "auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, "
-                                      "$3::pg_catalog.text)",
-                    {options.role, options.ttl, given_or_null(options.label)});
-    print_issued(session, rows, "Issued key for " + options.role + " (ttl=" + options.ttl + ")",
-                 options.role == "anon" ? "SUPABASE_ANON_KEY" : "SUPABASE_SERVICE_ROLE_KEY");
+    session.ask_and_tell(
+        issue_columns() + "auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, "
+                          "$3::pg_catalog.text)",
+        {options.role, options.ttl, given_or_null(options.label)}, [&](const db::Result &rows) {
+            print_issued(session, rows,
+                         "Issued key for " + options.role + " (ttl=" + options.ttl + ")",
+                         options.role == "anon" ? "SUPABASE_ANON_KEY"
+                                                : "SUPABASE_SERVICE_ROLE_KEY");
+        });
 }
 
 void adopt_key(const Session &session, const Options &options) {

@@ -16,12 +16,7 @@ struct Options {
     std::vector<std::string> scopes;
 };
 
-void create_secret(const Session &session, const Options &options) {
-    const db::Result rows = session.ask(
-        "SELECT client_id, secret_id, " + utc_time_sql("expires_at") +
-            ", secret FROM auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
-            "$3::pg_catalog.text)",
-        {options.email, options.ttl, given_or_null(options.label)});
+void print_secret(const Session &session, const db::Result &rows) {
     std::ostream &out = session.streams.out;
     if (session.wants("json"))
         print_first(out, rows, {"clientId", "secretId", "expiresAt", "clientSecret"});
@@ -31,6 +26,15 @@ void create_secret(const Session &session, const Options &options) {
         out << "client_id:     " << rows.text(0, 0) << "\nclient_secret: " << rows.text(0, 3)
             << "\n\nThe secret is told this once. It ends " << rows.text(0, 2)
             << "; before that: pg_principal clients revoke-secret " << rows.text(0, 1) << '\n';
+}
+
+void create_secret(const Session &session, const Options &options) {
+    session.ask_and_tell(
+        "SELECT client_id, secret_id, " + utc_time_sql("expires_at") +
+            ", secret FROM auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
+            "$3::pg_catalog.text)",
+        {options.email, options.ttl, given_or_null(options.label)},
+        [&](const db::Result &rows) { print_secret(session, rows); });
 }
 
 void list(const Session &session) {

@@ -42,7 +42,7 @@ Failure failure_of(const PGresult *result) {
     if (message.empty()) // libpq's own words, when the connection broke
         message = std::string(trim_ascii(PQresultErrorMessage(result)));
     std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
-    if (sqlstate == "3F000" || sqlstate == "42883")
+    if ((sqlstate == "3F000" || sqlstate == "42883") && message.find("auth") != message.npos)
         hint = "Is the extension in this database? CREATE EXTENSION pg_principal;";
     return Failure(message, db::field(result, PG_DIAG_MESSAGE_DETAIL), hint);
 }
@@ -75,33 +75,63 @@ db::Connection::Answer await(db::Connection &connection, Progress *progress) {
 
 } // namespace
 
-db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &params,
-                        const std::string &what, const std::string &database) const {
-    db::Connection connection;
+namespace {
+
+void open(db::Connection &connection, const Session &session, const std::string &database) {
     try {
-        connection.open(dsn, {{"application_name", "pg_principal"},
-                              {"client_encoding", "UTF8"},
-                              {"dbname", database}});
+        connection.open(session.dsn, {{"application_name", "pg_principal"},
+                                      {"client_encoding", "UTF8"},
+                                      {"dbname", database}});
     } catch (const db::Unavailable &error) {
         throw Failure(
             error.what(), {},
             "The connection comes from --dsn or from PGHOST, PGPORT, PGUSER, PGDATABASE.");
     }
-    PQsetNoticeReceiver(connection.raw(), print_warning, &streams.err);
+    PQsetNoticeReceiver(connection.raw(), print_warning, &session.streams.err);
+}
+
+db::Result run(db::Connection &connection, const std::string &sql,
+               const std::vector<db::Param> &params = {}, Progress *progress = nullptr) {
     const std::vector<const char *> values = db::values_of(params);
     const InterruptGuard guard;
     if (!PQsendQueryParams(connection.raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
                            values.data(), nullptr, nullptr, 0))
         throw Failure(std::string(trim_ascii(PQerrorMessage(connection.raw()))));
-    Progress progress(streams.err, what);
-    const bool is_shown = streams.err_is_terminal && !what.empty();
-    db::Connection::Answer answer = await(connection, is_shown ? &progress : nullptr);
+    db::Connection::Answer answer = await(connection, progress);
     if (!answer)
         throw Failure("the server gave no answer");
     const ExecStatusType status = PQresultStatus(answer.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         throw failure_of(answer.get());
     return db::Result(answer.release());
+}
+
+} // namespace
+
+db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &params,
+                        const std::string &what, const std::string &database) const {
+    db::Connection connection;
+    open(connection, *this, database);
+    Progress progress(streams.err, what);
+    return run(connection, sql, params,
+               streams.err_is_terminal && !what.empty() ? &progress : nullptr);
+}
+
+void Session::ask_and_tell(const std::string &sql, const std::vector<db::Param> &params,
+                           const std::function<void(const db::Result &)> &tell) const {
+    db::Connection connection;
+    open(connection, *this, {});
+    run(connection, "BEGIN");
+    tell(run(connection, sql, params));
+    streams.out.flush();
+    if (!streams.out)
+        throw Failure("could not write the result: nothing was made");
+    try {
+        run(connection, "COMMIT");
+    } catch (const Failure &failure) {
+        throw Failure(std::string("what was printed is worth nothing: ") + failure.what(),
+                      failure.detail, failure.hint);
+    }
 }
 
 void print_done(const Session &session, const char *done, const std::string &what) {

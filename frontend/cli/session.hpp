@@ -28,6 +28,10 @@ struct Session {
     // server. Throws Failure.
     db::Result ask(const std::string &sql, const std::vector<db::Param> &params = {},
                    const std::string &what = {}, const std::string &database = {}) const;
+    // A token or secret that is told this once: `tell` prints it, and what could not be printed was
+    // never made.
+    void ask_and_tell(const std::string &sql, const std::vector<db::Param> &params,
+                      const std::function<void(const db::Result &)> &tell) const;
 };
 
 // "revoked 0c6f...", or an object of the two.

@@ -37,6 +37,16 @@ claim() { jq -r .token "$work/json" | cut -d. -f2 | tr _- /+ | base64 -d 2>/dev/
 is "--output json: expiresAt is the token's exp" "$(date -u -d "@$(claim .exp)" +%FT%TZ)" "$(jq -r .expiresAt "$work/json")"
 is "--output json: sessionId is the token's" "$(claim .session_id)" "$(jq -r .sessionId "$work/json")"
 
+made() { ask "SELECT (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM auth.client_secrets)"; }
+was=$(made)
+for verb in "auth issue --email $agent" "auth issue --email $agent --output json" "auth key --role anon" "clients create-secret --email $agent"; do
+    # shellcheck disable=SC2086
+    "$PG_PRINCIPAL" $verb >/dev/full 2>"$work/err"
+    is "what cannot be told is not made: $verb" "$?|$(cat "$work/err")|$(made)" "1|pg_principal: could not write the result: nothing was made|$was"
+    # shellcheck disable=SC2086
+    "$PG_PRINCIPAL" $verb >&- 2>"$work/err"
+    is "nor where nobody listens: $verb" "$?|$(made)" "1|$was"
+done
 "$PG_PRINCIPAL" auth sessions --email $agent >"$work/sessions"
 is "sessions: one line each" "$(grep -c live "$work/sessions")" 4
 like "sessions: label and scopes" "$(grep ' ci ' "$work/sessions")" 'live +ci +authenticated .*read write'

@@ -62,6 +62,13 @@ sql other "CREATE SCHEMA cron" "CREATE FUNCTION cron.schedule(text, text, text) 
 like "nor does a schema of that name do" "$(sql other "SELECT auth.schedule_health_scan()")" 'ERROR: .*pg_cron'
 
 start postgres >/dev/null
+PGDATABASE=other "$PG_PRINCIPAL" health status >"$work/out" 2>"$work/err"
+is "a pg_cron that nobody has created" "$?|$(head -n 2 "$work/err")" '1|pg_principal: pg_cron is not in the database "postgres", which is to have it
+  hint: There: CREATE EXTENSION pg_cron; or let cron.database_name be another than postgres.'
+for verb in "health schedule" "health schedule --remove"; do
+    # shellcheck disable=SC2086
+    is "nor does it run anything: $verb" "$(PGDATABASE=other "$PG_PRINCIPAL" $verb 2>&1 | head -n 1)" 'pg_principal: pg_cron is not in the database "postgres", which is to have it'
+done
 ok "pg_cron is there" sql postgres "CREATE EXTENSION pg_cron"
 is "the hint's statement, there" "$(sql postgres "$call" "SELECT jobname, schedule, database, command FROM cron.job" | tail -n 1)" \
     "pg_principal_health_scan other|0 * * * *|other|SELECT count(*) FROM auth.scan_agent_health('pg_principal_health_scan')"
