@@ -98,10 +98,19 @@ COMMENT ON FUNCTION auth.normalise_email(text) IS
 'The email trimmed and in lower case (ASCII letters only, so that it means the same under every '
 'collation). 22023 when it is not an email address.';
 
+CREATE OR REPLACE FUNCTION auth.fold_email(email text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT lower(btrim(fold_email.email, E' \t\r\n\f\x0b') COLLATE "C");
+END;
+COMMENT ON FUNCTION auth.fold_email(text) IS
+'Internal: an email as principals have it, without spaces around it and in lower case. Written out '
+'in a query the COLLATE would be that of its comparison, too, and no index of emails is sorted so.';
+
 CREATE OR REPLACE FUNCTION auth.known_email(email text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    folded text := lower(btrim(known_email.email, E' \t\r\n\f\x0b') COLLATE "C");
+    folded text := auth.fold_email(known_email.email);
 BEGIN
     -- an address of before the rules were stricter must not keep its owner from being banned
     IF EXISTS (SELECT FROM auth.users u WHERE u.email = folded) OR EXISTS (SELECT

@@ -3,17 +3,18 @@
 CREATE OR REPLACE FUNCTION auth.ties_hold(s auth.sessions) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- Each is looked up by itself: joined, whole tables were read for the few that there are.
     SELECT NOT EXISTS (SELECT FROM unnest((ties_hold.s).agents, (ties_hold.s).agent_generations)
-            AS a (id, generation) LEFT JOIN auth.users o ON o.id = a.id
-            CROSS JOIN LATERAL auth.standing(o) AS u
-        WHERE (u.session_generation = a.generation AND u.kind = 'service_account'
-            AND (u.banned_until > clock_timestamp()) IS NOT TRUE) IS NOT TRUE)
+            AS a (id, generation) CROSS JOIN LATERAL (
+                SELECT (SELECT auth.standing(o) FROM auth.users o WHERE o.id = a.id) AS u OFFSET 0) AS x
+        WHERE ((x.u).session_generation = a.generation AND (x.u).kind = 'service_account'
+            AND ((x.u).banned_until > clock_timestamp()) IS NOT TRUE) IS NOT TRUE)
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).parents) AS p (id)
-        WHERE NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL)
-            OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = p.id))
+        WHERE (SELECT o.id FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL) IS NULL
+            OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1) IS NOT NULL)
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
-        WHERE NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = g.id)
-            AND NOT EXISTS (SELECT FROM auth.public_clients c WHERE c.id = g.id));
+        WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id) IS NULL
+            AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL);
 END;
 COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
 'Internal: whether the agents, sessions and grants that a session was got by are what they were, as '
@@ -43,17 +44,23 @@ CREATE OR REPLACE FUNCTION auth.list_sessions(
     OUT user_agent text) RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT s.id, s.label, s.scopes, s.role, s.created_at, least(s.expires_at, r.expires_at, CASE WHEN r.session_id IS NULL AND s.expires_at = 'infinity' THEN s.revoked_at END),
-        coalesce(s.revoked_at, e.revoked_at), coalesce(s.revoke_reason, e.revoke_reason),
-        auth.session_state(s, u.session_generation, u.banned_until, r), s.origin,
-        greatest(s.last_used_at, CASE WHEN r.generation > 1 THEN r.created_at END), s.ip, s.user_agent
-    FROM auth.sessions s LEFT JOIN auth.users o ON o.id = s.user_id CROSS JOIN LATERAL auth.standing(o) AS u
-        LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
-        LEFT JOIN LATERAL (SELECT * FROM auth.ended_sessions d WHERE d.session_id = s.id AND s.revoked_at IS NULL
+    WITH owner AS MATERIALIZED (
+        SELECT u FROM auth.users p CROSS JOIN LATERAL auth.standing(p) AS u
+        WHERE p.email = auth.fold_email(list_sessions.email)
+        UNION ALL SELECT NULL::auth.users WHERE list_sessions.email IS NULL
+    )
+    SELECT (o.s).id, (o.s).label, (o.s).scopes, (o.s).role, (o.s).created_at, least((o.s).expires_at, r.expires_at,
+            CASE WHEN r.session_id IS NULL AND (o.s).expires_at = 'infinity' THEN (o.s).revoked_at END),
+        coalesce((o.s).revoked_at, e.revoked_at), coalesce((o.s).revoke_reason, e.revoke_reason),
+        auth.session_state(o.s, (w.u).session_generation, (w.u).banned_until, r), (o.s).origin,
+        greatest((o.s).last_used_at, CASE WHEN r.generation > 1 THEN r.created_at END), (o.s).ip, (o.s).user_agent
+    FROM owner w CROSS JOIN LATERAL (
+            SELECT s FROM auth.sessions s WHERE s.user_id = (w.u).id
+            UNION ALL SELECT s FROM auth.sessions s WHERE (w.u).id IS NULL AND s.user_id IS NULL) AS o
+        LEFT JOIN auth.refresh_tokens r ON r.session_id = (o.s).id
+        LEFT JOIN LATERAL (SELECT * FROM auth.ended_sessions d WHERE d.session_id = (o.s).id AND (o.s).revoked_at IS NULL
             ORDER BY d.revoked_at, d.id LIMIT 1) AS e ON true
-    WHERE (o.email = lower(btrim(list_sessions.email) COLLATE "C"))
-       OR (list_sessions.email IS NULL AND s.user_id IS NULL)
-    ORDER BY s.created_at, s.id;
+    ORDER BY (o.s).created_at, (o.s).id;
 END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
 'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';

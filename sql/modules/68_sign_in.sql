@@ -68,7 +68,7 @@ CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb
     RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    given_email text := coalesce(lower(btrim(sign_in.email, E' \t\r\n\f\x0b') COLLATE "C"), '');
+    given_email text := coalesce(auth.fold_email(sign_in.email), '');
     principal auth.users;
     verified auth.users;
     checked record;
@@ -198,6 +198,7 @@ DECLARE
     caller uuid := auth.uid();
     caller_email text := auth.email();
     current_session uuid := auth.session_id();
+    concerned uuid[];
     ended uuid[];
 BEGIN
     IF refused.ok IS NOT NULL THEN
@@ -210,14 +211,15 @@ BEGIN
     -- meanwhile), refresh tokens (one that lost a race is held when it comes to be audited), the
     -- audit chain, sessions.
     PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
-    PERFORM FROM auth.sessions s JOIN auth.refresh_tokens r ON r.session_id = s.id
-    WHERE s.user_id = caller AND s.revoked_at IS NULL ORDER BY r.session_id FOR UPDATE OF r;
+    concerned := CASE scope WHEN 'local' THEN ARRAY[current_session] ELSE ARRAY(
+        SELECT s.id FROM auth.sessions s WHERE s.user_id = caller AND s.revoked_at IS NULL
+            AND (scope = 'global' OR s.id <> current_session)) END;
+    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = ANY (concerned)
+    ORDER BY r.session_id FOR UPDATE;
     PERFORM auth.lock_audit_head(caller);
     WITH gone AS (
         UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
-        WHERE s.user_id = caller AND s.revoked_at IS NULL
-          AND CASE scope WHEN 'local' THEN s.id = current_session WHEN 'others'
-              THEN s.id <> current_session ELSE true END
+        WHERE s.id = ANY (concerned) AND s.user_id = caller AND s.revoked_at IS NULL
         RETURNING s.id
     )
     SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone g;

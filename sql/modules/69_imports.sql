@@ -28,7 +28,7 @@ BEGIN
     END IF;
     held := auth.hold_document(rows);
     WITH given AS MATERIALIZED (
-        SELECT r.n, r.row, lower(btrim(r.row->>'email') COLLATE "C") AS email, r.row->>'id' AS id,
+        SELECT r.n, r.row, auth.fold_email(r.row->>'email') AS email, r.row->>'id' AS id,
             auth.password_hash_problem(nullif(btrim(r.row->>'encrypted_password', E' \t\r\n'),
                 '')) AS problem
         FROM jsonb_array_elements(auth.held_document(held)) WITH ORDINALITY AS r (row, n)

@@ -71,8 +71,10 @@ BEGIN ATOMIC
     FROM auth.client_keys k JOIN auth.clients c ON c.user_id = k.user_id
         JOIN auth.users h ON h.id = c.user_id
         JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
-    WHERE list_client_keys.email IS NULL
-        OR u.email = lower(btrim(list_client_keys.email) COLLATE "C")
+    WHERE k.user_id = ANY (ARRAY(
+        SELECT o.user_id FROM auth.clients o WHERE list_client_keys.email IS NULL
+        UNION ALL SELECT o.id FROM auth.users o
+        WHERE o.email = auth.fold_email(list_client_keys.email)))
     ORDER BY u.email, k.created_at, k.id;
 END;
 COMMENT ON FUNCTION auth.list_client_keys(text) IS
@@ -83,11 +85,10 @@ CREATE OR REPLACE FUNCTION auth.use_assertion(issuer text, jti text, expires_at 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- as many as come go, and nobody waits for another's
-    DELETE FROM auth.used_assertions a USING (
+    DELETE FROM auth.used_assertions a WHERE a.hash = ANY (ARRAY(
         SELECT o.hash FROM auth.used_assertions o
-        WHERE o.expires_at < clock_timestamp() - interval '10 minutes'
-        ORDER BY o.expires_at LIMIT 2 FOR UPDATE SKIP LOCKED) AS old
-    WHERE a.hash = old.hash;
+        WHERE o.expires_at < (SELECT clock_timestamp() - interval '10 minutes')
+        ORDER BY o.expires_at LIMIT 2 FOR UPDATE SKIP LOCKED));
     INSERT INTO auth.used_assertions (hash, expires_at)
     VALUES (sha256(convert_to(length(issuer) || ':' || issuer || jti, 'UTF8')),
         use_assertion.expires_at)

@@ -145,8 +145,10 @@ BEGIN ATOMIC
     FROM auth.client_secrets s JOIN auth.clients c ON c.user_id = s.user_id
         JOIN auth.users h ON h.id = c.user_id
         JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
-    WHERE list_client_secrets.email IS NULL
-        OR u.email = lower(btrim(list_client_secrets.email) COLLATE "C")
+    WHERE s.user_id = ANY (ARRAY(
+        SELECT o.user_id FROM auth.clients o WHERE list_client_secrets.email IS NULL
+        UNION ALL SELECT o.id FROM auth.users o
+        WHERE o.email = auth.fold_email(list_client_secrets.email)))
     ORDER BY u.email, s.created_at, s.id;
 END;
 COMMENT ON FUNCTION auth.list_client_secrets(text) IS

@@ -100,8 +100,12 @@ BEGIN ATOMIC
     FROM auth.delegations d JOIN auth.users o ON o.id = d.person_id
         CROSS JOIN LATERAL auth.standing(o) AS p JOIN auth.users b ON b.id = d.agent_id
         CROSS JOIN LATERAL auth.standing(b) AS a
-    WHERE list_delegations.email IS NULL
-        OR lower(btrim(list_delegations.email) COLLATE "C") IN (p.email, a.email)
+    WHERE d.id = ANY (ARRAY(
+        SELECT i.id FROM auth.delegations i WHERE list_delegations.email IS NULL
+        UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.person_id = u.id
+        WHERE u.email = auth.fold_email(list_delegations.email)
+        UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.agent_id = u.id
+        WHERE u.email = auth.fold_email(list_delegations.email)))
     ORDER BY p.email, a.email;
 END;
 COMMENT ON FUNCTION auth.list_delegations(text) IS
@@ -153,7 +157,7 @@ BEGIN
             'is malformed');
     END;
     SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
-    WHERE u.email = lower(btrim(delegate_to.agent) COLLATE "C") AND s.kind = 'service_account';
+    WHERE u.email = auth.fold_email(delegate_to.agent) AND s.kind = 'service_account';
     SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s WHERE u.id = whose;
     IF the_agent.id IS NULL THEN
         RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
@@ -200,7 +204,8 @@ BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.delegations;
     ELSE
-        DELETE FROM auth.delegations d USING gone g WHERE g.id IN (d.person_id, d.agent_id);
+        DELETE FROM auth.delegations d USING gone g WHERE d.person_id = g.id;
+        DELETE FROM auth.delegations d USING gone g WHERE d.agent_id = g.id;
     END IF;
     RETURN NULL;
 END

@@ -43,7 +43,7 @@ BEGIN
             'is malformed');
     END;
     SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
-    WHERE u.email = lower(btrim(issue_may_act.agent) COLLATE "C") AND s.kind = 'service_account';
+    WHERE u.email = auth.fold_email(issue_may_act.agent) AND s.kind = 'service_account';
     SELECT s.* INTO person FROM auth.users u, auth.standing(u) AS s WHERE u.id = auth.uid();
     own := auth.jwt();
     SELECT * INTO present FROM auth.sessions s WHERE s.id = (own->>'session_id')::uuid;

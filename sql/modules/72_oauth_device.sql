@@ -91,11 +91,10 @@ BEGIN
     END IF;
     -- as many as come go, and nobody waits for another's; until then a device that asks late is
     -- told why
-    DELETE FROM auth.device_codes d USING (
+    DELETE FROM auth.device_codes d WHERE d.hash = ANY (ARRAY(
         SELECT o.hash FROM auth.device_codes o
-        WHERE o.expires_at < clock_timestamp() - interval '10 minutes'
-        ORDER BY o.expires_at LIMIT 2 FOR UPDATE SKIP LOCKED) AS old
-    WHERE d.hash = old.hash;
+        WHERE o.expires_at < (SELECT clock_timestamp() - interval '10 minutes')
+        ORDER BY o.expires_at LIMIT 2 FOR UPDATE SKIP LOCKED));
     LOOP
         made := auth.make_device_code();
         held := auth.hold_secret(made.hash);

@@ -64,18 +64,28 @@ COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
 'Internal: what a token of a trusted issuer says, or why it is not accepted, whoever it may stand '
 'for.';
 
-CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, OUT rule_id uuid,
-    OUT principal auth.users, OUT scopes text[], OUT faults text[]) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_near boolean,
+    OUT rule_id uuid, OUT principal auth.users, OUT scopes text[], OUT faults text[])
+    RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT r.id, u, r.scopes, auth.rule_faults(r.claims, matching_rules.claims)
-    FROM auth.issuer_rules r
-        JOIN auth.users o ON o.id = r.user_id
-        JOIN LATERAL auth.standing(o) AS u ON u.owner_generation = r.owner_generation
-    WHERE r.issuer = matching_rules.issuer AND u.kind = 'service_account' ORDER BY u.email;
+    SELECT r.id, x.u, r.scopes, auth.rule_faults(r.claims, matching_rules.claims)
+    FROM auth.issuer_rules r CROSS JOIN LATERAL (
+        SELECT (SELECT auth.standing(o) FROM auth.users o WHERE o.id = r.user_id) AS u
+        OFFSET 0) AS x
+    WHERE r.issuer = matching_rules.issuer AND (x.u).owner_generation = r.owner_generation
+        AND (x.u).kind = 'service_account'
+        -- an issuer may have thousands: rule_faults() judges those that differ in no plain value
+        AND (NOT matching_rules.only_near OR NOT EXISTS (
+            SELECT FROM jsonb_each(r.claims) AS e (name, wanted)
+            WHERE jsonb_typeof(e.wanted) <> 'object'
+                AND (matching_rules.claims->e.name = e.wanted
+                    OR jsonb_typeof(matching_rules.claims->e.name) = 'array') IS NOT TRUE))
+    ORDER BY (x.u).email;
 END;
-COMMENT ON FUNCTION auth.matching_rules(text, jsonb) IS
-'Internal: the rules of an issuer and what of each does not fit the claims.';
+COMMENT ON FUNCTION auth.matching_rules(text, jsonb, boolean) IS
+'Internal: the rules of an issuer and what of each does not fit the claims; only_near: without '
+'most of those that do not match.';
 
 CREATE OR REPLACE FUNCTION auth.test_issuer_token(token text, OUT email text, OUT rule_id uuid,
     OUT matches boolean, OUT faults text[]) RETURNS SETOF record
@@ -90,7 +100,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY SELECT (m.principal).email, m.rule_id, m.faults = '{}', m.faults
-    FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m
+    FROM auth.matching_rules((judged.trusted).issuer, judged.claims, false) AS m
     ORDER BY m.faults <> '{}', cardinality(m.faults), (m.principal).email;
 END
 $$;
@@ -122,7 +132,8 @@ BEGIN
         RETURN auth.refuse_assertion(NULL, 'bad-assertion', told);
     END IF;
     FOR candidate IN
-        SELECT m.* FROM auth.matching_rules((judged.trusted).issuer, judged.claims) AS m LOOP
+        SELECT m.* FROM auth.matching_rules((judged.trusted).issuer, judged.claims, true) AS m
+    LOOP
         CONTINUE WHEN candidate.faults <> '{}';
         names := names || (candidate.principal).email;
         found_rule := candidate;

@@ -206,6 +206,20 @@ std::string mint(const UserRow &user, const Session &session) {
                                                          : "JWT");
 }
 
+// What a token of /oauth/token says of its session: after the principal the arguments are
+// session_id, issued_at, ttl_seconds, scopes.
+Session oauth_session(FunctionCallInfo fcinfo) {
+    Session session;
+    session.role = "authenticated";
+    session.id = uuid_text(PG_GETARG_DATUM(1));
+    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
+    session.ttl = PG_GETARG_INT64(3);
+    if (!PG_ARGISNULL(4))
+        session.scopes = text_argument(fcinfo, 4);
+    session.method = "oauth";
+    return session;
+}
+
 std::int64_t unix_seconds(TimestampTz time) noexcept {
     return unix_microseconds(time) / us_per_s; // never before 1970
 }
@@ -244,19 +258,11 @@ SQL_FUNCTION(mint_access_token) {
     for (const int n : {0, 1, 2, 3, 5})
         if (PG_ARGISNULL(n))
             PG_RETURN_NULL();
-    const UserRow user(fcinfo, 0);
-    Session session;
-    session.role = "authenticated";
-    session.id = uuid_text(PG_GETARG_DATUM(1));
-    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
-    session.ttl = PG_GETARG_INT64(3);
-    if (!PG_ARGISNULL(4))
-        session.scopes = text_argument(fcinfo, 4);
+    Session session = oauth_session(fcinfo);
     session.client = text_argument(fcinfo, 5);
     if (!PG_ARGISNULL(6))
         session.actor = jsonb_argument(fcinfo, 6);
-    session.method = "oauth";
-    return PointerGetDatum(to_text(mint(user, session)));
+    return PointerGetDatum(to_text(mint(UserRow(fcinfo, 0), session)));
 }
 
 // principal, session_id, issued_at, ttl_seconds, scopes, agent
@@ -264,16 +270,9 @@ SQL_FUNCTION(mint_may_act) {
     for (const int n : {0, 1, 2, 3, 4, 5})
         if (PG_ARGISNULL(n))
             PG_RETURN_NULL();
-    const UserRow user(fcinfo, 0);
-    Session session;
-    session.role = "authenticated";
-    session.id = uuid_text(PG_GETARG_DATUM(1));
-    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
-    session.ttl = PG_GETARG_INT64(3);
-    session.scopes = text_argument(fcinfo, 4);
+    Session session = oauth_session(fcinfo);
     session.may_act = uuid_text(PG_GETARG_DATUM(5));
-    session.method = "oauth";
-    return PointerGetDatum(to_text(mint(user, session)));
+    return PointerGetDatum(to_text(mint(UserRow(fcinfo, 0), session)));
 }
 
 // principal, session_id, signed_in_at, refresh_token, refresh_expires_at, access_ttl: what a
