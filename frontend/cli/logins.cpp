@@ -56,15 +56,16 @@ void list_connections(const Session &session, const Options &options) {
     const db::Result rows =
         session.ask("SELECT pid, database, role, user_id, email, kind, session_id, " +
                         utc_time_sql("since") + ", " + utc_time_sql("expires_at") +
-                        ", door FROM auth.connections "
+                        ", door, actor FROM auth.connections "
                         "WHERE $1::pg_catalog.text IS NULL OR "
                         "email OPERATOR(pg_catalog.=) auth.normalise_email($1::pg_catalog.text)",
                     {given_or_null(options.email)});
     print_rows(session.streams, session.output, rows,
                {{"pid", "database", "role", "userId", "email", "kind", "sessionId", "since",
-                 "expiresAt", "door"},
+                 "expiresAt", "door", "actor"},
                 {{"PID", 0},
                  {"EMAIL", 4},
+                 {"ACTOR", 10},
                  {"KIND", 5},
                  {"ROLE", 2},
                  {"DOOR", 9},

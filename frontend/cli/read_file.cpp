@@ -6,6 +6,8 @@
 #include <cstring>
 #include <fstream>
 
+#include <nlohmann/json.hpp>
+
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "core/base/text.hpp"
@@ -68,7 +70,12 @@ std::string read_secret(const std::string &variable, const std::string &file) {
 }
 
 std::string read_key_set(const std::string &file) {
-    return std::string(without_byte_order_mark(read_text(file, 256, "key set")));
+    std::string text(without_byte_order_mark(read_text(file, 256, "key set")));
+    // the server would quote what it cannot read, to its log too: perhaps it is a secret
+    if (!nlohmann::json::accept(text))
+        throw Failure(printable(file) + " is not JSON", {},
+                      "It holds a JWK Set: {\"keys\": [...]}.");
+    return text;
 }
 
 } // namespace pg_principal::cli

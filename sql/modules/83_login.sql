@@ -112,16 +112,17 @@ COMMENT ON FUNCTION auth.end_token_connection(integer) IS 'Internal: ends such a
 CREATE OR REPLACE FUNCTION auth.sees_all_connections() RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN auth.uid() IS NOT NULL THEN auth.has_role('ADMIN')
+    SELECT CASE WHEN auth.uid() IS NOT NULL THEN (auth.refusal_of_caller('ADMIN')).ok IS NULL
         ELSE pg_has_role(CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END, 'auth_operator', 'USAGE') END;
 END;
 COMMENT ON FUNCTION auth.sees_all_connections() IS 'Internal: whether the caller may see and end everybody''s connections.';
 
 CREATE OR REPLACE FUNCTION auth.list_connections(OUT pid integer, OUT database name, OUT role name, OUT user_id uuid, OUT email text, OUT kind text,
-    OUT session_id uuid, OUT since timestamptz, OUT expires_at timestamptz, OUT door text) RETURNS SETOF record
+    OUT actor text, OUT session_id uuid, OUT since timestamptz, OUT expires_at timestamptz, OUT door text) RETURNS SETOF record
 LANGUAGE sql VOLATILE SECURITY DEFINER
 BEGIN ATOMIC
-    SELECT c.pid, current_database(), r.rolname, c.user_id, u.email, u.kind, c.session_id, c.since, c.expires_at, c.door
+    SELECT c.pid, current_database(), r.rolname, c.user_id, u.email, u.kind,
+        (SELECT a.email FROM auth.sessions s JOIN auth.users a ON a.id = s.agents[1] WHERE s.id = c.session_id), c.session_id, c.since, c.expires_at, c.door
     FROM auth.token_connections() AS c LEFT JOIN auth.users u ON u.id = c.user_id LEFT JOIN pg_roles r ON r.oid = c.role_oid
     WHERE (SELECT auth.sees_all_connections()) OR c.user_id = (SELECT auth.uid())
     ORDER BY c.since, c.pid;
@@ -129,15 +130,18 @@ END;
 COMMENT ON FUNCTION auth.list_connections() IS 'What auth.connections shows.';
 
 CREATE OR REPLACE VIEW auth.connections AS
-    SELECT l.pid, l.database, l.role, l.user_id, l.email, l.kind, l.session_id, l.since, l.expires_at, l.door FROM auth.list_connections() AS l;
+    SELECT l.pid, l.database, l.role, l.user_id, l.email, l.kind, l.actor, l.session_id, l.since, l.expires_at, l.door FROM auth.list_connections() AS l;
 COMMENT ON VIEW auth.connections IS
-'Who is connected to this database by a token: door is pam or oauth where the token logged in, sql where it was bound and pg_principal.end_session_with_token is on. The caller''s own; all of them for ADMIN, and for members of auth_operator without a token.';
+'Who is connected to this database by a token: actor is the agent that acts for the person, door is pam or oauth where the token logged in, sql where it was bound and pg_principal.end_session_with_token is on. The caller''s own; all of them for ADMIN, and for members of auth_operator without a token.';
 
 CREATE OR REPLACE FUNCTION auth.end_connection(pid integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF auth.uid() IS NOT NULL AND (auth.refusal_of_caller()).ok IS NOT NULL THEN
+        PERFORM auth.raise_error('acts_for_another');
+    END IF;
     RETURN EXISTS (SELECT FROM auth.list_connections() AS l WHERE l.pid = end_connection.pid) AND auth.end_token_connection(pid);
 END
 $$;
 COMMENT ON FUNCTION auth.end_connection(integer) IS
-'Ends a connection that auth.connections shows to the caller; the token lives on. False when it shows none of that process.';
+'Ends a connection that auth.connections shows to the caller; the token lives on. False when it shows none of that process; 42501 for an agent or application that acts for somebody.';

@@ -40,5 +40,12 @@ is "unmap" "$("$PG_PRINCIPAL" issuers unmap $issuer --email $agent)" "removed th
 "$PG_PRINCIPAL" issuers unmap $issuer --email $agent >"$work/out" 2>"$work/err"
 is "once" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no rule of $issuer for $agent"
 is "distrust" "$("$PG_PRINCIPAL" issuers distrust $issuer)" "no longer trusted $issuer"
+printf 'pgps_typed-into-the-wrong-file' >"$work/secret"
+for verb in "clients register-keys --email $agent" "issuers keys $issuer" "issuers trust https://x --audience us"; do
+    # shellcheck disable=SC2086
+    "$PG_PRINCIPAL" $verb --jwks-file "$work/secret" >"$work/out" 2>"$work/err"
+    is "a file that is none, and goes nowhere: $verb" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: $work/secret is not JSON
+  hint: It holds a JWK Set: {\"keys\": [...]}."
+done
 is "register-keys" "$("$PG_PRINCIPAL" clients register-keys --email $agent --jwks-file "$work/keys.json")" "registered keys 1"
 is "clients keys" "$("$PG_PRINCIPAL" clients keys --output json | jq -c '.[] | [.email, .kid, .kty]')" "[\"$agent\",\"k\",\"RSA\"]"

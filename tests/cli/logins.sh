@@ -45,10 +45,10 @@ for _ in {1..100}; do
     [ "$(auth connections --output json | jq length)" != 2 ] || break
     sleep 0.1
 done
-is "two are, as JSON" "$(auth connections --output json | jq -c 'sort_by(.email) | .[] | [.email, .kind, .role, .database, .door, (.pid | type), (.userId | length), (.sessionId | length), (.since | length), (.expiresAt > .since)]')" \
-    "[\"$agent\",\"service_account\",\"$PGUSER\",\"$PGDATABASE\",\"sql\",\"number\",36,36,20,true]
-[\"$other\",\"service_account\",\"$PGUSER\",\"$PGDATABASE\",\"sql\",\"number\",36,36,20,true]"
-like "of one, as text" "$(auth connections --email "${agent^^}")" "^PID +EMAIL +KIND +ROLE +DOOR +SINCE +EXPIRES"$'\n'"[0-9]+ +$agent +service_account +$PGUSER +sql +[0-9TZ:-]{20} +[0-9TZ:-]{20}$"
+is "two are, as JSON" "$(auth connections --output json | jq -c 'sort_by(.email) | .[] | [.email, .kind, .role, .database, .door, (.pid | type), (.userId | length), (.sessionId | length), (.since | length), (.expiresAt > .since), .actor]')" \
+    "[\"$agent\",\"service_account\",\"$PGUSER\",\"$PGDATABASE\",\"sql\",\"number\",36,36,20,true,null]
+[\"$other\",\"service_account\",\"$PGUSER\",\"$PGDATABASE\",\"sql\",\"number\",36,36,20,true,null]"
+like "of one, as text" "$(auth connections --email "${agent^^}")" "^PID +EMAIL +ACTOR +KIND +ROLE +DOOR +SINCE +EXPIRES"$'\n'"[0-9]+ +$agent +- +service_account +$PGUSER +sql +[0-9TZ:-]{20} +[0-9TZ:-]{20}$"
 is "an operator sees them, too, another role none" "$(PGUSER=cli_op auth connections --output json | jq length) $(PGUSER=cli_app auth connections --output json 2>&1 | jq length 2>&1)" "2 0"
 pid=$(auth connections --email $agent --output json | jq '.[0].pid')
 is "end one" "$(auth disconnect --pid "$pid")" "disconnected $pid"

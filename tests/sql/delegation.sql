@@ -45,6 +45,19 @@ SELECT n FROM owned;
 SELECT (auth.get_user()).status, (auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password')).reason, (auth.sign_out('global')).reason, (auth.update_profile('{"firstName": "x"}')).status,
        (auth.delegate_to('sub-agent@example.com')).reason, (auth.revoke_delegation(:'grant_id')).status, (auth.my_delegations()).status;
 RESET ROLE;
+-- a connection by such a token shows both, and ends none; nor does the agent of an ADMIN see or end those of others
+SET pg_principal.end_session_with_token = on;
+RESET pg_principal.token;
+SET pg_principal.token = :'both';
+SELECT auth.email();
+SELECT email, actor, door FROM auth.connections;
+SELECT regress_try('SELECT auth.end_connection(pg_backend_pid())');
+RESET pg_principal.end_session_with_token;
+UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'ann@example.com';
+SELECT auth.has_role('ADMIN') AS policies, auth.sees_all_connections();
+SET pg_principal.token = :'bare';
+SELECT auth.sees_all_connections();
+UPDATE auth.users SET app_role = 'ANALYST' WHERE email = 'ann@example.com';
 RESET pg_principal.token;
 DROP TABLE owned;
 SELECT auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated();
