@@ -37,6 +37,8 @@ EXTRA_FLAGS := -O0 -g3 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 endif
 EXTRA_FLAGS := $(strip $(EXTRA_FLAGS) $(foreach flags,PG_CFLAGS PG_CXXFLAGS COPT CPPFLAGS CXXFLAGS,\
 	$(if $(filter command environment,$(firstword $(origin $(flags)))),$($(flags)))))
+# And compilers, which PGXS sets whatever the environment says.
+$(foreach name,CC CXX,$(if $(filter environment,$(firstword $(origin $(name)))),$(eval CALLERS_$(name) := $($(name)))))
 
 # PGXS passes no C++ flags to the bitcode compiler, so there is no bitcode.
 override with_llvm = no
@@ -55,6 +57,8 @@ clean:
 	rm -rf $(EXTRA_CLEAN) $(OBJS) $(MODULE_big).so $(DATA_built)
 endif
 
+$(foreach name,CC CXX,$(if $(CALLERS_$(name)),$(eval $(name) := $(CALLERS_$(name)))))
+
 # GCC 14 sees overflows in its own std::vector. Clang (make CXX=clang++) does not know all of gcc's warnings.
 # Lint and CI set WERROR=-Werror; whoever builds with another compiler is not stopped by its warnings.
 WERROR ?=
@@ -71,11 +75,11 @@ FRONTEND_INCLUDES := -Ifrontend -Iextension -isystem $(shell $(PG_CONFIG) --incl
 # cpp-httplib only where it is called: it sets up OpenSSL before main() does anything.
 FRONTEND_LIBS := -Wl,-z,relro,-z,now -Wl,--push-state,--as-needed -lcpp-httplib -Wl,--pop-state -lpq -lyaml-cpp -lssl -lcrypto -largon2 -lcrypt -pthread
 
-# Objects are of one server version and of one set of flags: others compile them again.
+# Objects are of one server version, one compiler and one set of flags: others compile them again.
 SERVER := $(BUILD)/obj/postgresql-$(VERSION)
 $(SERVER):
 	@mkdir -p $(@D) && rm -f $(BUILD)/obj/postgresql-* && touch $@
-FLAGS := $(BUILD)/obj/flags-$(firstword $(shell echo '$(subst ',,$(EXTRA_FLAGS))' | cksum))
+FLAGS := $(BUILD)/obj/flags-$(firstword $(shell echo '$(CXX) $(subst ',,$(EXTRA_FLAGS))' | cksum))
 $(FLAGS):
 	@mkdir -p $(@D) && rm -f $(BUILD)/obj/flags-* && touch $@
 

@@ -2,7 +2,7 @@
 LIBPQ_OAUTH := $(BUILD)/libpq/libpq-oauth.so
 LIBPQ_OAUTH_DIR = $(patsubst %/,%,$(dir $(patsubst %/,%,$(COMMAND_DIR))))/lib/pg_principal
 
-$(LIBPQ_OAUTH): extension/libpq/libpq_oauth.cpp Makefile extension/libpq/libpq.mk
+$(LIBPQ_OAUTH): extension/libpq/libpq_oauth.cpp Makefile extension/libpq/libpq.mk $(FLAGS)
 	@mkdir -p $(@D)
 	$(CXX) $(STRICT) $(HARDEN) $(EXTRA_FLAGS) -isystem $(includedir) -fvisibility=hidden -shared $< -Wl,-z,relro,-z,now -lpq -o $@
 

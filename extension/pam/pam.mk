@@ -3,7 +3,7 @@ PAM_MODULE := $(BUILD)/pam_pg_principal.so
 # Beside the extension's own library: the service file names it by its path.
 PAM_HEADER := $(shell echo '\#include <security/pam_modules.h>' | $(CXX) -x c++ -E -o /dev/null - 2>/dev/null && echo yes)
 
-$(PAM_MODULE): extension/pam/pam_pg_principal.cpp Makefile extension/pam/pam.mk
+$(PAM_MODULE): extension/pam/pam_pg_principal.cpp Makefile extension/pam/pam.mk $(FLAGS)
 	@mkdir -p $(@D)
 	$(CXX) $(STRICT) $(HARDEN) $(EXTRA_FLAGS) -fvisibility=hidden -shared $< -Wl,-z,relro,-z,now -lpam -o $@
 

@@ -254,7 +254,10 @@ Fetched Fetcher::get(const std::string &text) {
         client.set_keep_alive(false);
         client.set_decompress(false);
         keep_path(client, 0);
-        client.set_connection_timeout(std::min(rules_.time, milliseconds(3000)));
+        // No whole seconds: with one, newer versions hand even an address to getaddrinfo_a, whose
+        // threads outlive what they write to.
+        const std::chrono::microseconds connecting = std::min(rules_.time, milliseconds(3000));
+        client.set_connection_timeout(0, connecting.count());
         client.set_read_timeout(rules_.time);
         client.set_write_timeout(rules_.time);
         client.set_socket_options([&watch](int socket) { watch.take(socket); });

@@ -17,7 +17,7 @@ verb_exists() { # WORDS..: verbs, then flags and what stands for their values
     local words=() word text
     while [ $# -gt 0 ] && [[ $1 != --* ]]; do words+=("$1") && shift; done
     text=$(help_of "${words[@]}")
-    grep -qF "Usage: pg_principal ${words[*]} [" <<<"$text" || { echo "no such verb" && return 1; }
+    grep -qE "^(Usage: )?pg_principal ${words[*]} \[" <<<"$text" || { echo "no such verb" && return 1; }
     for word; do
         [[ $word != --* ]] || grep -qE -- "(^|[ ,])$word\b" <<<"$text" || { echo "no $word" && return 1; }
     done

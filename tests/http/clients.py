@@ -121,7 +121,8 @@ def slow_clients():
             ok("100 that drip leave room for others", until(lambda: gauge(server, "http_connections") == 101) and served(server))
         socks = deaf(server, 20)
         ok("and 20 that do not read", until(lambda: gauge(server, "http_connections") == 21) and served(server))
-        ok("in bounded memory", server.memory_mib() < 300, server.memory_mib())
+        # each answer, and the copy with its head that newer versions of cpp-httplib write
+        ok("in bounded memory", server.memory_mib() < 20 * 2 * 8 + 80, server.memory_mib())
         for sock in socks:
             sock.close()
 

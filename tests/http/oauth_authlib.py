@@ -8,7 +8,7 @@ import tempfile
 
 from api import account, sql
 from issuers import PATIENT
-from wire import Server, equal, main, ok
+from wire import Server, main, ok
 
 JOBS = "https://ci.example.com"
 
@@ -38,7 +38,7 @@ def authlib():
                 **os.environ, "OAUTH_ISSUER": issuer, "OAUTH_CLIENT_ID": bot["id"], "OAUTH_CLIENT_SECRET": made["secret"], "JOB_ISSUER": JOBS,
                 "JOB_KEY": f"{folder}/key.pem", "JOB_KID": "job", "AUTHLIB_INSECURE_TRANSPORT": "true"})
     print(done.stdout, end="", flush=True)
-    equal("authlib came to the end", (done.returncode, done.stderr), (0, ""))
+    ok("authlib came to the end", done.returncode == 0, done.stderr)  # it may warn of its own next version
     for role in ("web", "postgres"):
         sql(f"ALTER ROLE {role} RESET pg_principal.issuer")
 
