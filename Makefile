@@ -141,10 +141,13 @@ include extension/pam/pam.mk
 include extension/libpq/libpq.mk
 include tests/harness/sanitize.mk
 
-# The library knows its version, too.
-VERSIONED := $(addsuffix /pg/functions/installation.o,$(BUILD)/obj $(SANITIZED))
+# The libraries know their versions, too.
+VERSIONED := $(foreach one,functions/installation module,$(addsuffix /pg/$(one).o,$(BUILD)/obj $(SANITIZED)))
 $(VERSIONED): PG_FLAGS += -DPG_PRINCIPAL_VERSION='"$(EXTVERSION)"'
 $(VERSIONED): extension/pg_principal.control
+VERSIONED_PGJWT := $(addsuffix /pgjwt/module.o,$(BUILD)/obj $(SANITIZED))
+$(VERSIONED_PGJWT): PG_FLAGS += -DPG_PRINCIPAL_PGJWT_VERSION='"$(PGJWT_VERSION)"'
+$(VERSIONED_PGJWT): extension/pg_principal_pgjwt.control
 -include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/unit/*/*.d $(BUILD)/unit/*/*/*.d $(BUILD)/unit/*/*/*/*.d)
 
 # These install missing packages, build, and use a private server: nothing else is touched.

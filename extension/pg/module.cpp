@@ -13,7 +13,11 @@
 
 extern "C" {
 PG_PRINCIPAL_EXPORT const Pg_magic_struct *Pg_magic_func(void);
+#ifdef PG_MODULE_MAGIC_EXT // for pg_get_loaded_modules() of PostgreSQL 18 and later
+PG_MODULE_MAGIC_EXT(.name = "pg_principal", .version = PG_PRINCIPAL_VERSION);
+#else
 PG_MODULE_MAGIC;
+#endif
 
 PG_PRINCIPAL_EXPORT void _PG_init(void);
 void _PG_init(void) {

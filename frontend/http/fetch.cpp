@@ -102,9 +102,10 @@ bool is_plain(const std::string &value) {
 
 // Several lines are one list (RFC 9110, section 5.3).
 std::string whole_header(const httplib::Response &response, const char *name) {
-    std::string value = response.get_header_value(name);
-    for (std::size_t i = 1; i < response.get_header_value_count(name); ++i)
-        value += ", " + response.get_header_value(name, i);
+    std::string value;
+    const auto [first, last] = response.headers.equal_range(name);
+    for (auto line = first; line != last; ++line)
+        value += (line == first ? "" : ", ") + line->second;
     return value;
 }
 

@@ -19,6 +19,11 @@ cp -r tests/sql "$dir/sql" && cp -r tests/expected "$dir/expected" && echo "noth
 ! check REGRESS=days ISOLATION= REGRESS_OPTS="--inputdir=$dir --outputdir=$dir --load-extension=pg_principal"
 is "it fails when an output differs" $? 0
 ok "and leaves the difference" grep -q '^-nothing' "$dir/regression.diffs"
+if [ "$(pg_major "$pg_config")" -ge 18 ]; then
+    is "the server knows which versions it has loaded" \
+        "$(psql -XAtq -c "LOAD 'pg_principal_pgjwt'" -c "SELECT module_name, version FROM pg_get_loaded_modules() WHERE module_name LIKE 'pg_principal%' ORDER BY 1")" \
+        "$(for one in pg_principal pg_principal_pgjwt; do sed -n "s/^default_version = '\(.*\)'/$one|\1/p" "extension/$one.control"; done)"
+fi
 planned() { make -n -s -B "$@" 2>/dev/null; }
 is "the extension alone is compiled without the frontend" "$(planned extension PG_CONFIG="$pg_config" | grep -cE 'frontend/|yaml|httplib|CLI')" 0
 for flags in CXXFLAGS CPPFLAGS PG_CFLAGS PG_CXXFLAGS COPT; do
