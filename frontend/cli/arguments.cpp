@@ -1,6 +1,8 @@
 #include "cli/arguments.hpp"
 
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -29,7 +31,8 @@ const Argument &Argument::between(T least, T most) const {
     bounds << " not in range " << least << " to " << most;
     const CLI::Range range(least, most);
     const auto check = [range, refusal = bounds.str()](const std::string &value) {
-        return range(value).empty() ? std::string() : "Value " + value + refusal;
+        const bool is_nan = std::isnan(std::strtod(value.c_str(), nullptr)); // in every range
+        return range(value).empty() && !is_nan ? std::string() : "Value " + value + refusal;
     };
     option_->check(CLI::Validator(check, range.get_description()));
     return *this;
@@ -75,6 +78,14 @@ Argument Command::seconds(const std::string &name, std::chrono::milliseconds &va
         value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
     };
     return Argument(app_->add_option_function<double>(name, set, text)).type("SECONDS");
+}
+
+std::vector<std::string> Command::variables() const {
+    std::vector<std::string> names;
+    for (const CLI::Option *option : app_->get_options())
+        if (!option->get_envname().empty())
+            names.push_back(option->get_envname());
+    return names;
 }
 
 void Command::reads_variables_when_given() const {

@@ -47,6 +47,7 @@ class Command {
     Argument flag(const std::string &name, bool &value, const std::string &text) const;
     Argument seconds(const std::string &name, std::chrono::milliseconds &value,
                      const std::string &text) const;
+    std::vector<std::string> variables() const; // of its arguments
     // A variable whose value cannot be is no concern of other verbs.
     void reads_variables_when_given() const;
 

@@ -63,10 +63,9 @@ void issue_key(const Session &session, const Options &options) {
         issue_columns() + "auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, "
                           "$3::pg_catalog.text)",
         {options.role, options.ttl, given_or_null(options.label)}, [&](const db::Result &rows) {
-            print_issued(session, rows,
-                         "Issued key for " + options.role + " (ttl=" + options.ttl + ")",
-                         options.role == "anon" ? "SUPABASE_ANON_KEY"
-                                                : "SUPABASE_SERVICE_ROLE_KEY");
+            print_issued(
+                session, rows, "Issued key for " + options.role + " (ttl=" + options.ttl + ")",
+                options.role == "anon" ? "SUPABASE_ANON_KEY" : "SUPABASE_SERVICE_ROLE_KEY");
         });
 }
 

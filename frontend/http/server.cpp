@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/failure.hpp"
+#include "base/terminal.hpp"
 #include "http/adapter.hpp"
 
 namespace pg_principal::http {
@@ -181,7 +182,7 @@ Endpoint Endpoint::parse(const std::string &text) {
     const std::string &port = endpoint.port;
     if (endpoint.host.empty() || port.empty() || port.size() > 5 ||
         port.find_first_not_of("0123456789") != port.npos || std::stoi(port) > 65535)
-        throw UsageError("an address to listen on is HOST:PORT",
+        throw UsageError(printable(text) + " is not an address to listen on, HOST:PORT",
                          "For example 127.0.0.1:9999 or [::1]:9999.");
     return endpoint;
 }

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "base/failure.hpp"
+#include "base/terminal.hpp"
 
 namespace pg_principal::http {
 
@@ -25,7 +26,9 @@ int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_size,
 
 // OpenSSL's word for what went wrong; never the content of a file.
 [[noreturn]] void fail(const std::string &what) {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const unsigned long first = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? std::strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
     throw Failure(what, reason ? reason : "");
 }
@@ -60,6 +63,13 @@ void Tls::reload() {
         fail("the private key does not belong to the certificate");
     const std::lock_guard<std::mutex> lock(mutex_);
     context_ = std::move(fresh);
+}
+
+void check_authorities(const std::string &file) {
+    ERR_clear_error();
+    const std::shared_ptr<SSL_CTX> any(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    if (!any || SSL_CTX_load_verify_locations(any.get(), file.c_str(), nullptr) != 1)
+        fail("cannot read the certificates of authorities from " + printable(file));
 }
 
 void Tls::govern(SSL_CTX *context) {

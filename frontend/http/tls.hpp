@@ -29,6 +29,9 @@ class Tls {
     std::shared_ptr<ssl_ctx_st> context_;
 };
 
+// Throws Failure when a client could not read them (PEM).
+void check_authorities(const std::string &file);
+
 // Of a server or client of cpp-httplib: newer versions have it under another name.
 template <class Library>
 auto context_of(Library &library, int)

@@ -1,7 +1,13 @@
 #include "serve/command.hpp"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <string_view>
 
+#include <unistd.h>
+
+#include "base/terminal.hpp"
 #include "cli/arguments.hpp"
 
 #include "api/api.hpp"
@@ -11,8 +17,27 @@
 
 namespace pg_principal::cli {
 
+namespace {
+
+// A misspelt one changes nothing, and nobody would hear of it.
+void warn_of_unknown_variables(const Command &verb, std::ostream &err) {
+    constexpr std::string_view prefix = "PG_PRINCIPAL_SERVE_";
+    const std::vector<std::string> known = verb.variables();
+    for (char **one = environ; *one; ++one) {
+        const std::string_view text = *one;
+        const std::string name(text.substr(0, text.find('=')));
+        if (text.substr(0, prefix.size()) == prefix &&
+            std::find(known.begin(), known.end(), name) == known.end())
+            print_error(err, "warning: there is no variable " + printable(name), {},
+                        "pg_principal serve --help has them.");
+    }
+}
+
+} // namespace
+
 void add_serve_command(Command root, Session &session) {
     const auto flags = std::make_shared<ServeFlags>();
+    const auto itself = std::make_shared<std::optional<Command>>();
     const Command verb =
         add_verb(root, session, "serve", "Serve HTTP",
                  "  pg_principal serve\n"
@@ -21,7 +46,8 @@ void add_serve_command(Command root, Session &session) {
                  "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
                  "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads "
                  "the\ncertificate again.",
-                 [&session, flags] {
+                 [&session, flags, itself] {
+                     warn_of_unknown_variables(**itself, session.streams.err);
                      serve(*flags, session.dsn, session.streams.err,
                            [&flags, &session](http::RouteTable &routes, db::Pool &pool) {
                                api::add_routes(routes, pool, lifetimes(*flags));
@@ -35,6 +61,7 @@ void add_serve_command(Command root, Session &session) {
                  {});
     add_serve_flags(verb, *flags);
     verb.reads_variables_when_given();
+    *itself = verb;
 }
 
 } // namespace pg_principal::cli

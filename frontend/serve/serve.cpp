@@ -14,6 +14,7 @@
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
 #include "cli/session.hpp"
+#include "http/tls.hpp"
 #include "serve/key_fetcher.hpp"
 #include "serve/openapi.hpp"
 #include "serve/status.hpp"
@@ -76,7 +77,8 @@ std::unique_ptr<http::LineLog> open_log(const std::string &path) {
     try {
         return std::make_unique<http::LineLog>(path == "off" ? "" : path);
     } catch (const std::system_error &error) {
-        throw Failure("cannot open the access log: " + error.code().message());
+        throw Failure("cannot open the access log " + printable(path) + ": " +
+                      error.code().message());
     }
 }
 
@@ -129,6 +131,8 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     http::ServerOptions options = server_options(flags);
     http::Policy rules = policy(flags);
     http::FetchRules fetching = fetch_rules(flags.fetch);
+    if (!flags.no_fetch && !fetching.authorities.empty())
+        http::check_authorities(fetching.authorities);
     const sigset_t signals = server_signals(); // before the first thread, which inherits this
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 

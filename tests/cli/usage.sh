@@ -57,6 +57,9 @@ like "repeated option" "$code $out$err" "^2 pg_principal: --email: At [Mm]ost 1 
 refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import
 refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import --secret-env A --secret-file B
 
+export PG_PRINCIPAL_SERVE_TYPO=1
+refused "a variable that nothing reads" 1 "warning: there is no variable PG_PRINCIPAL_SERVE_TYPO" serve --tls-cert /nonexistent --tls-key x
+unset PG_PRINCIPAL_SERVE_TYPO
 export PG_PRINCIPAL_SERVE_POOL_SIZE=none
 refused "a variable that cannot be" 2 "--pool-size: Value none not in range 1 to 1000" serve
 refused "is no concern of other verbs" 2 "KID is required" keys activate

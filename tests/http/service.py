@@ -206,7 +206,10 @@ def usage():
                            ("--trusted-proxy", "10.0.0.1/8"): "10.0.0.1/8", ("--trusted-proxy", "x"): "x is not",
                            ("--pool-size", "0"): "--pool-size", ("--listen", "0.0.0.0:0"): "--allow-plain-http",
                            ("--listen", "[::]:0"): "--allow-plain-http",
-                           ("--access-log", "/nonexistent/x"): "access log"}.items():
+                           ("--listen", "a:b"): "a:b is not", ("--rate-limit", "nan"): "--rate-limit", ("--statement-timeout", "-NaN"): "--statement-timeout",
+                           ("--tls-cert", "/nonexistent/x", "--tls-key", "y"): "No such file",
+                           ("--fetch-ca", "/nonexistent/x"): "authorities from /nonexistent/x", ("--fetch-ca", "/etc/hostname"): "authorities from /etc/hostname",
+                           ("--access-log", "/nonexistent/x"): "access log /nonexistent/x"}.items():
         failed, text = says(*flags)
         ok(f"{' '.join(flags)}: refused", failed and message in text, text)
     with Server("--listen", "0.0.0.0:0", "--allow-plain-http") as server:
