@@ -41,22 +41,24 @@ CREATE OR REPLACE FUNCTION auth.metadata_size(user_metadata jsonb, app_metadata 
     RETURNS integer
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN octet_length(m.metadata)
-        ELSE octet_length(convert_to(m.metadata, 'UTF8')) END
-    FROM (SELECT concat(metadata_size.user_metadata, metadata_size.app_metadata) AS metadata) AS m;
+    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII')
+        THEN octet_length(concat(metadata_size.user_metadata, metadata_size.app_metadata))
+        ELSE octet_length(convert_to(concat(metadata_size.user_metadata,
+            metadata_size.app_metadata), 'UTF8')) END;
 END;
 COMMENT ON FUNCTION auth.metadata_size(jsonb, jsonb) IS
 'Internal: bytes of both in a token before it is encoded. 8192 together leave room for all else in '
 '16 KiB: a third is added to them.';
 
 CREATE OR REPLACE FUNCTION auth.oversized_metadata(profile jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT jsonb_agg(jsonb_build_object('field', f.name, 'message', f.name
-        || ' has more than 4096 bytes'))
-    FROM (VALUES ('userMetadata'), ('appMetadata')) AS f (name)
-    WHERE auth.metadata_size(oversized_metadata.profile->f.name, NULL) > 4096;
-END;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_object('field', f.name, 'message', f.name
+            || ' has more than 4096 bytes'))
+        FROM (VALUES ('userMetadata'), ('appMetadata')) AS f (name)
+        WHERE auth.metadata_size(profile->f.name, NULL) > 4096);
+END
+$$;
 COMMENT ON FUNCTION auth.oversized_metadata(jsonb) IS
 'Internal: problems with metadata that would make tokens too long; NULL when there is none.';
 
@@ -84,12 +86,14 @@ COMMENT ON FUNCTION auth.outgrown_metadata(jsonb, auth.users, auth.users) IS
 'brought may shrink. NULL when there is none.';
 
 CREATE OR REPLACE FUNCTION auth.merged_metadata(present jsonb, changes jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT CASE WHEN jsonb_typeof(merged_metadata.changes) = 'object' THEN (merged_metadata.present
-        || merged_metadata.changes)
-        - ARRAY(SELECT c.key FROM jsonb_each(merged_metadata.changes) AS c WHERE c.value = 'null')
-            ELSE merged_metadata.present END;
-END;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jsonb_typeof(changes) = 'object' THEN
+        RETURN (present || changes)
+            - ARRAY(SELECT c.key FROM jsonb_each(changes) AS c WHERE c.value = 'null');
+    END IF;
+    RETURN present;
+END
+$$;
 COMMENT ON FUNCTION auth.merged_metadata(jsonb, jsonb) IS
 'Internal: metadata with changes of its members; null takes one away.';

@@ -20,14 +20,17 @@ COMMENT ON FUNCTION auth.actor() IS
 '28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.chain_of(act jsonb) RETURNS uuid[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE chain (act, n) AS (
-        SELECT chain_of.act, 1 WHERE chain_of.act IS NOT NULL
-        UNION ALL SELECT c.act->'act', c.n + 1 FROM chain c WHERE c.act ? 'act'
-    )
-    SELECT ARRAY(SELECT (c.act->>'sub')::uuid FROM chain c ORDER BY c.n);
-END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    chain uuid[] := '{}';
+BEGIN
+    WHILE act IS NOT NULL LOOP
+        chain := chain || (act->>'sub')::uuid;
+        act := act->'act';
+    END LOOP;
+    RETURN chain;
+END
+$$;
 COMMENT ON FUNCTION auth.chain_of(jsonb) IS
 'Internal: the agents of a claim act, the outermost first.';
 

@@ -62,14 +62,13 @@ COMMENT ON FUNCTION auth.judge_returners(uuid) IS
 'auth.provision() ran. What proved the one before ends.';
 
 CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- lifting a ban lets in who has left the roster; that time passes does not
-    SELECT (is_banned.principal).banned_until IS NOT NULL
-        AND ((is_banned.principal).banned_until > clock_timestamp()
-        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = (is_banned.principal).id
-            AND l.held));
-END;
+    RETURN principal.banned_until IS NOT NULL AND (principal.banned_until > clock_timestamp()
+        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = principal.id AND l.held));
+END
+$$;
 COMMENT ON FUNCTION auth.is_banned(auth.users) IS
 'Internal: whether a principal is refused: banned, or banned until some time ago and off the '
 'roster, as auth.provision() saw.';

@@ -93,10 +93,11 @@ COMMENT ON FUNCTION auth.issue_token(text, text, text, text[]) IS
 
 CREATE OR REPLACE FUNCTION auth.issue(email text, ttl text DEFAULT '8760h', label text DEFAULT NULL,
     scopes text[] DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT t.token FROM auth.issue_token(issue.email, issue.ttl, issue.label, issue.scopes) AS t;
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (auth.issue_token(issue.email, issue.ttl, issue.label, issue.scopes)).token;
+END
+$$;
 COMMENT ON FUNCTION auth.issue(text, text, text, text[]) IS
 'Mints a JWT (RFC 7519) for a principal on the roster. ttl: 24h, 90d, 1y, at most '
 'pg_principal.max_token_ttl; label: what the operator will know the session by; scopes: what '

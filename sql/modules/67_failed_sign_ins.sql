@@ -55,10 +55,10 @@ CREATE OR REPLACE FUNCTION auth.lock_end(failures integer, last_failure_at times
     RETURNS timestamptz
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT last_failure_at + auth.seconds('lockout_duration') * interval '1 second' * 2 ^
-        least(failures - m.most, 6)
-    FROM (SELECT current_setting('pg_principal.max_failed_sign_ins')::integer AS most) AS m
-        WHERE failures >= m.most;
+    SELECT CASE WHEN failures >= current_setting('pg_principal.max_failed_sign_ins')::integer
+        THEN last_failure_at + auth.seconds('lockout_duration') * interval '1 second'
+            * 2 ^ least(failures - current_setting('pg_principal.max_failed_sign_ins')::integer, 6)
+        END;
 END;
 COMMENT ON FUNCTION auth.lock_end(integer, timestamptz) IS
 'Internal: until when as many wrong passwords in a row lock; NULL when they do not.';

@@ -120,12 +120,15 @@ COMMENT ON FUNCTION auth.authenticate_client(jsonb, text, text) IS
 'it is refused; all NULL when it shows neither a secret nor an assertion.';
 
 CREATE OR REPLACE FUNCTION auth.narrowed_scopes(asked text, may text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT CASE WHEN coalesce(narrowed_scopes.asked, '') = '' THEN narrowed_scopes.may
-        ELSE ARRAY(SELECT m FROM unnest(narrowed_scopes.may) WITH ORDINALITY AS u (m, n)
-            WHERE m = ANY (string_to_array(narrowed_scopes.asked, ' ')) ORDER BY n) END;
-END;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(asked, '') = '' THEN
+        RETURN may;
+    END IF;
+    RETURN ARRAY(SELECT m FROM unnest(may) WITH ORDINALITY AS u (m, n)
+        WHERE m = ANY (string_to_array(asked, ' ')) ORDER BY n);
+END
+$$;
 COMMENT ON FUNCTION auth.narrowed_scopes(text, text[]) IS
 'Internal: of the scopes that may be had those that are asked for; all of them when none is.';
 

@@ -17,23 +17,26 @@ COMMENT ON FUNCTION auth.hash_user_code(text) IS
 CREATE OR REPLACE FUNCTION auth.issuer_origin() RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT substring(i FROM '^https?://[^/?#[:space:]]+')
-    FROM current_setting('pg_principal.issuer') AS i WHERE i !~ '[?#[:space:]]';
+    SELECT CASE WHEN current_setting('pg_principal.issuer') !~ '[?#[:space:]]'
+        THEN substring(current_setting('pg_principal.issuer') FROM '^https?://[^/?#[:space:]]+') END;
 END;
 COMMENT ON FUNCTION auth.issuer_origin() IS
 'Internal: scheme, host and port of pg_principal.issuer; NULL when it is no URL.';
 
 CREATE OR REPLACE FUNCTION auth.is_for_us(targets jsonb) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT NOT EXISTS (
-        SELECT FROM jsonb_array_elements_text(CASE jsonb_typeof(is_for_us.targets)
-            WHEN 'array' THEN is_for_us.targets ELSE jsonb_build_array(is_for_us.targets) END) AS t
-        WHERE is_for_us.targets IS NOT NULL AND (t IN (current_setting('pg_principal.audience'),
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    origin text := auth.issuer_origin();
+BEGIN
+    RETURN targets IS NULL OR NOT EXISTS (
+        SELECT FROM jsonb_array_elements_text(CASE jsonb_typeof(targets)
+            WHEN 'array' THEN targets ELSE jsonb_build_array(targets) END) AS t
+        WHERE (t IN (current_setting('pg_principal.audience'),
             current_setting('pg_principal.issuer'), rtrim(current_setting('pg_principal.issuer'),
-                '/') || '/', auth.issuer_origin() || '/api')
-            OR starts_with(t, auth.issuer_origin() || '/api/') AND t !~ '#') IS NOT TRUE);
-END;
+                '/') || '/', origin || '/api')
+            OR starts_with(t, origin || '/api/') AND t !~ '#') IS NOT TRUE);
+END
+$$;
 COMMENT ON FUNCTION auth.is_for_us(jsonb) IS
 'Internal: whether every resource (RFC 8707) or audience (RFC 8693) that a token is asked for is '
 'pg_principal.audience, the issuer, or what is below /api of it.';
