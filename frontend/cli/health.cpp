@@ -73,21 +73,17 @@ std::string job_elsewhere_sql() {
 }
 
 // It is there as soon as the server loads it, in the database once somebody creates it.
-bool is_created(const Session &session, const std::string &database) {
-    return session
-        .ask("SELECT pg_catalog.to_regprocedure('cron.schedule_in_database(text, text, text, text,"
-             " text, boolean)') IS NOT NULL",
-             {}, {}, database)
-        .boolean(0, 0);
-}
-
-std::string not_created(const std::string &database) {
-    return "pg_cron is not in the database \"" + printable(database) + "\", which is to have it";
-}
-
-std::string create_there(const std::string &database) {
-    return "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
-           printable(database) + '.';
+void insist_on_cron(const Session &session, const std::string &database) {
+    const db::Result rows = session.ask(
+        "SELECT pg_catalog.to_regprocedure('cron.schedule_in_database(text, text, text, text,"
+        " text, boolean)') IS NOT NULL",
+        {}, {}, database);
+    if (!rows.boolean(0, 0))
+        throw Failure("pg_cron is not in the database \"" + printable(database) +
+                          "\", which is to have it",
+                      {},
+                      "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
+                          printable(database) + '.');
 }
 
 } // namespace
@@ -99,10 +95,8 @@ std::vector<db::Param> read_health_schedule(const Session &session) {
     for (int column = 0; column < own_job; ++column)
         values.push_back(rows.is_null(0, column) ? db::Param()
                                                  : db::Param(std::string(rows.text(0, column))));
-    if (rows.boolean(0, own_job + 1) && !is_created(session, *values[cron_database])) {
-        values[problem] = not_created(*values[cron_database]);
-        values[remedy] = create_there(*values[cron_database]);
-    } else if (rows.boolean(0, own_job + 1)) {
+    if (rows.boolean(0, own_job + 1)) {
+        insist_on_cron(session, *values[cron_database]);
         const db::Result job = session.ask(
             job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, *values[cron_database]);
         for (int column = first_of_job; job.rows() > 0 && column < after_job; ++column)
@@ -155,9 +149,7 @@ void schedule(const Session &session, const std::string &when, bool remove) {
             session.ask("SELECT auth.unschedule_health_scan()");
         else
             session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
-    } else if (!is_created(session, home)) {
-        throw Failure(not_created(home), {}, create_there(home));
-    } else if (remove) {
+    } else if (insist_on_cron(session, home); remove) {
         session.ask("SELECT cron.unschedule($1::pg_catalog.text)", {job}, {}, home);
     } else {
         const db::Result call = session.ask("SELECT auth.health_scan_call(), current_database()");

@@ -64,25 +64,27 @@ CREATE OR REPLACE FUNCTION auth.changed_grants(OUT what text, OUT grantee text, 
     OUT given boolean) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH things (class, oid, what, now, was) AS (
-        SELECT i.classoid, i.objoid, 'FUNCTION ' || p.oid::regprocedure::text, p.proacl, i.initprivs
+    WITH things (class, oid, what, now, was, owner) AS (
+        SELECT i.classoid, i.objoid, 'FUNCTION ' || p.oid::regprocedure::text, p.proacl,
+            i.initprivs, p.proowner
         FROM pg_init_privs i JOIN pg_proc p ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
         WHERE p.pronamespace = 'auth'::regnamespace
         UNION ALL
-        SELECT i.classoid, i.objoid, 'TABLE ' || c.oid::regclass::text, c.relacl, i.initprivs
+        SELECT i.classoid, i.objoid, 'TABLE ' || c.oid::regclass::text, c.relacl, i.initprivs,
+            c.relowner
         FROM pg_init_privs i JOIN pg_class c ON i.classoid = 'pg_class'::regclass
             AND i.objoid = c.oid AND i.objsubid = 0
         WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p', 'v')
         UNION ALL
-        SELECT i.classoid, i.objoid, 'SCHEMA auth', n.nspacl, i.initprivs
+        SELECT i.classoid, i.objoid, 'SCHEMA auth', n.nspacl, i.initprivs, n.nspowner
         FROM pg_init_privs i JOIN pg_namespace n ON i.classoid = 'pg_namespace'::regclass
             AND i.objoid = n.oid
         WHERE n.nspname = 'auth'
     ), rights AS (
         SELECT t.what, a.grantee, a.privilege_type, true AS given
         FROM things t, aclexplode(t.now) AS a
-        WHERE NOT EXISTS (SELECT FROM aclexplode(t.was) AS w WHERE w.grantee = a.grantee
-            AND w.privilege_type = a.privilege_type)
+        WHERE a.grantee <> t.owner AND NOT EXISTS (SELECT FROM aclexplode(t.was) AS w
+            WHERE w.grantee = a.grantee AND w.privilege_type = a.privilege_type)
         UNION ALL
         SELECT t.what, w.grantee, w.privilege_type, false
         FROM things t, aclexplode(t.was) AS w

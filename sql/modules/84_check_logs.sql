@@ -124,6 +124,11 @@ BEGIN
         detail := 'pg_principal.trust_request_claims is on: whoever can run SQL can be anybody';
         remedy := 'ALTER SYSTEM RESET pg_principal.trust_request_claims, then SELECT '
                   'pg_reload_conf(); PostgREST: db-pre-request = "auth.pre_request"';
+    ELSIF current_setting('session_replication_role') = 'replica' THEN
+        state := 'error';
+        detail := 'session_replication_role is replica: what audits and cleans up after changes '
+                  'does not run';
+        remedy := 'Reset it where it is set: ALTER DATABASE, ALTER ROLE or postgresql.conf';
     END IF;
     RETURN NEXT;
 END

@@ -37,6 +37,41 @@ COMMENT ON FUNCTION auth.changed_parts() IS
 'Internal: what is on the extension''s tables and not its own, and what of its own is not there: '
 'columns, indexes, constraints, triggers, policies, rules, places in publications.';
 
+CREATE OR REPLACE FUNCTION auth.weakened_objects(OUT told text, OUT mend text)
+    RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH things AS MATERIALIZED (
+        SELECT c.oid::regclass::text AS name, 'TABLE' AS kind, c.relowner AS owner,
+            c.relrowsecurity OR c.relkind = 'v' AS is_shielded, e.extowner
+        FROM pg_extension e
+            JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+            JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        WHERE e.extname = 'pg_principal' AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'v')
+        UNION ALL
+        SELECT p.oid::regprocedure::text, 'FUNCTION', p.proowner, true, e.extowner
+        FROM pg_extension e
+            JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+            JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        WHERE e.extname = 'pg_principal' AND d.deptype = 'e'
+    ), weak AS (
+        SELECT format('row security of %s is switched off', t.name) AS told,
+            format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) AS mend
+        FROM things t WHERE NOT t.is_shielded
+        UNION ALL
+        -- an update by another superuser leaves things of both
+        SELECT format('%s belongs to %I, who can change it and whom no grant binds', t.name,
+                r.rolname),
+            format('ALTER %s %s OWNER TO %I', t.kind, t.name, t.extowner::regrole)
+        FROM things t JOIN pg_roles r ON r.oid = t.owner
+        WHERE t.owner <> t.extowner AND NOT r.rolsuper
+    )
+    SELECT w.told, w.mend FROM weak w ORDER BY 1 LIMIT 20;
+END;
+COMMENT ON FUNCTION auth.weakened_objects() IS
+'Internal: tables of the extension without row security, and what of it belongs to somebody else '
+'than a superuser, with what mends it.';
+
 CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -68,16 +103,28 @@ BEGIN
     END LOOP;
     FOR changed IN
         WITH own AS MATERIALIZED (SELECT o.tbl, o.part FROM auth.own_parts() AS o)
-        SELECT c.oid::regclass AS tbl, g.tgname FROM pg_trigger g
+        SELECT c.oid::regclass AS tbl, g.tgname, a.is_always FROM pg_trigger g
             JOIN pg_class c ON c.oid = g.tgrelid
             JOIN own o ON o.tbl = c.relname::text AND o.part = 'trigger ' || g.tgname::text
-        WHERE g.tgenabled IN ('D', 'R') AND c.relnamespace = 'auth'::regnamespace
+            -- these fire for a logical subscription's changes, too; another there does it twice
+            CROSS JOIN LATERAL (SELECT g.tgname ~ '^(signal|store|take)_' AS is_always) AS a
+        WHERE g.tgenabled <> CASE WHEN a.is_always THEN 'A' ELSE 'O' END::"char"
+            AND (a.is_always OR g.tgenabled <> 'A') AND c.relnamespace = 'auth'::regnamespace
     LOOP
         found_any := true;
         state := 'error';
-        detail := format('trigger %I on %s is disabled: what it guards is unguarded',
+        detail := format('trigger %I on %s is disabled, here or on a subscriber: what it guards is '
+            'unguarded',
             changed.tgname, changed.tbl);
-        remedy := format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', changed.tbl, changed.tgname);
+        remedy := format('ALTER TABLE %s ENABLE %sTRIGGER %I', changed.tbl,
+            CASE WHEN changed.is_always THEN 'ALWAYS ' END, changed.tgname);
+        RETURN NEXT;
+    END LOOP;
+    FOR changed IN SELECT * FROM auth.weakened_objects() LOOP
+        found_any := true;
+        state := 'error';
+        detail := changed.told;
+        remedy := changed.mend;
         RETURN NEXT;
     END LOOP;
     IF NOT found_any THEN

@@ -206,6 +206,9 @@ sql postgres "ALTER ROLE app RESET pg_principal.token" >/dev/null
 reload pg_principal.trust_request_claims=on
 tells "claims that anybody may forge" settings error 'pg_principal.trust_request_claims is on'
 unset_again pg_principal.trust_request_claims
+sql postgres "ALTER DATABASE shop SET session_replication_role = replica" >/dev/null
+tells "triggers that do not fire" settings error 'session_replication_role is replica'
+sql postgres "ALTER DATABASE shop RESET session_replication_role" >/dev/null
 sound "neither" settings
 
 # objects of one's own
@@ -222,10 +225,23 @@ sound "all gone" "own objects"
 trigger=$(sql shop "SELECT tgname FROM pg_trigger WHERE tgrelid = 'auth.users'::regclass AND NOT tgisinternal AND tgenabled = 'A' LIMIT 1")
 sql shop "ALTER TABLE auth.users DISABLE TRIGGER $trigger" >/dev/null
 tells "one of ours that is switched off" "own objects" error "trigger $trigger on auth.users is disabled.*Do: ALTER TABLE auth.users ENABLE ALWAYS TRIGGER $trigger"
+sql shop "ALTER TABLE auth.users ENABLE TRIGGER $trigger" "ALTER TABLE auth.users DISABLE TRIGGER audit_insert" >/dev/null
+doctor
+like "or only where its changes are made" "$(of_check "own objects")" "trigger $trigger on auth.users is disabled.*Do: ALTER TABLE auth.users ENABLE ALWAYS TRIGGER $trigger"
+like "one that fires there alone" "$(of_check "own objects")" "Do: ALTER TABLE auth.users ENABLE TRIGGER audit_insert"
+sql shop "ALTER TABLE auth.users ENABLE TRIGGER audit_insert" >/dev/null
 sql shop "ALTER TABLE auth.users ENABLE ALWAYS TRIGGER $trigger" "DROP INDEX auth.audit_log_created_at" >/dev/null
 tells "one that is gone" "own objects" error 'auth.audit_log lacks the index audit_log_created_at'
 sql shop "CREATE INDEX audit_log_created_at ON auth.audit_log (created_at)" >/dev/null
 sound "there again" "own objects"
+sql shop "CREATE ROLE heir" "ALTER TABLE auth.sessions DISABLE ROW LEVEL SECURITY" "ALTER TABLE auth.client_keys OWNER TO heir" "ALTER FUNCTION auth.is_banned(auth.users) OWNER TO heir" >/dev/null
+doctor
+like "row security that is off" "$(of_check "own objects")" 'error +own objects: row security of auth.sessions is switched off. Do: ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY'
+like "a table of somebody else" "$(of_check "own objects")" 'error +own objects: auth.client_keys belongs to heir, .*Do: ALTER TABLE auth.client_keys OWNER TO postgres'
+like "a function" "$(of_check "own objects")" 'error +own objects: auth.is_banned\(auth.users\) belongs to heir, .*Do: ALTER FUNCTION auth.is_banned\(auth.users\) OWNER TO postgres'
+is "whose grants are its own" "$(of_check grants | grep -c heir)" 0
+sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd shop
+sound "mended by what it says" "own objects"
 
 # what goes past a clamp
 sql shop "GRANT CREATE ON SCHEMA public TO owner" "SET ROLE owner" "CREATE TABLE activity (id int PRIMARY KEY, owner text)" "CREATE INDEX ON activity (owner)" "SELECT auth.clamp('activity', 'owner')" >/dev/null
