@@ -37,17 +37,55 @@ fail_to_refresh() { # DATABASE: with a refresh token whose secret is wrong
 }
 detected() { grep -a 'agent\.[a-z_.]*detected' "$dir/log" | sed -n 's/^.* WARNING:  //p'; }
 
+has_cron() { [ -f "$("$pg_config" --pkglibdir)/pg_cron.so" ]; }
+has_cron || echo "ok - pg_cron runs the health scan # skipped: there is no pg_cron for this server"
+
 # A server that wants a password of its own superuser, as Debian's does by TCP, and a pg_cron that connects.
 locked=$work/health_locked
-cluster_create "$locked" fsync=off cron.host="$locked" cron.use_background_workers=off || exit 1
-cluster_start "$locked" || exit 1
-start postgres >/dev/null
-sql postgres "CREATE ROLE tester SUPERUSER LOGIN" "CREATE EXTENSION pg_cron" >/dev/null
-sed -i '1i local all postgres scram-sha-256' "$locked/data/pg_hba.conf"
-PGUSER=tester sql postgres "SELECT pg_reload_conf()" >/dev/null
-answer=$(PGUSER=tester sql postgres "SELECT auth.schedule_health_scan('* * * * *')")
-like "a pg_cron that connects: a notice says as whom" "$answer" 'NOTICE: .*as postgres to host "/.*'
-like "and how to see whether it may" "$answer" 'HINT: .*health status'
+locked_out() {
+    cluster_create "$locked" fsync=off cron.host="$locked" cron.use_background_workers=off || exit 1
+    cluster_start "$locked" || exit 1
+    start postgres >/dev/null
+    sql postgres "CREATE ROLE tester SUPERUSER LOGIN" "CREATE EXTENSION pg_cron" >/dev/null
+    sed -i '1i local all postgres scram-sha-256' "$locked/data/pg_hba.conf"
+    PGUSER=tester sql postgres "SELECT pg_reload_conf()" >/dev/null
+    answer=$(PGUSER=tester sql postgres "SELECT auth.schedule_health_scan('* * * * *')")
+    like "a pg_cron that connects: a notice says as whom" "$answer" 'NOTICE: .*as postgres to host "/.*'
+    like "and how to see whether it may" "$answer" 'HINT: .*health status'
+}
+
+scheduled() {
+    like "and a hint where it is" "$answer" 'HINT: .*database "postgres"'
+    call=$(sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p' <<<"$answer")
+    PGDATABASE=other "$PG_PRINCIPAL" health status >"$work/out" 2>"$work/err"
+    is "a pg_cron that nobody has created" "$?|$(head -n 2 "$work/err")" '1|pg_principal: pg_cron is not in the database "postgres", which is to have it
+  hint: There: CREATE EXTENSION pg_cron; or let cron.database_name be another than postgres.'
+    for verb in "health schedule" "health schedule --remove"; do
+        # shellcheck disable=SC2086
+        is "nor does it run anything: $verb" "$(PGDATABASE=other "$PG_PRINCIPAL" $verb 2>&1 | head -n 1)" 'pg_principal: pg_cron is not in the database "postgres", which is to have it'
+    done
+    ok "pg_cron is there" sql postgres "CREATE EXTENSION pg_cron"
+    is "the hint's statement, there" "$(sql postgres "$call" "SELECT jobname, schedule, database, command FROM cron.job" | tail -n 1)" \
+        "pg_principal_health_scan other|0 * * * *|other|SELECT count(*) FROM auth.scan_agent_health('pg_principal_health_scan')"
+    call=$(sql other "SELECT auth.unschedule_health_scan()" | sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p')
+    is "and out again" "$(sql postgres "$call" "SELECT count(*) FROM cron.job")" "t
+0"
+    is "the command does it by itself" "$(PGDATABASE=other "$PG_PRINCIPAL" health schedule --at '5 * * * *')" "scheduled the health scan: 5 * * * *"
+    is "over a second connection" "$(sql postgres "SELECT jobname, schedule, database FROM cron.job")" "pg_principal_health_scan other|5 * * * *|other"
+    is "and tells of it" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.cronDatabase, .jobId > 0, .schedule, .active, .problem]')" \
+        '["postgres",true,"5 * * * *",true,"no health scan has run yet"]'
+    PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
+    is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
+    is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
+        "the health scan is not scheduled|SELECT auth.schedule_health_scan();"
+    is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
+    is "every hour unless told otherwise" "$(sql postgres "SELECT auth.schedule_health_scan() > 0" "SELECT schedule FROM cron.job")" "t
+0 * * * *"
+    like "another schedule, the same job" "$(sql postgres "SELECT auth.schedule_health_scan('* * * * *')" "SELECT count(*), min(schedule) FROM cron.job")" '1.\* \* \* \* \*$'
+    like "a bad schedule is refused" "$(sql postgres "SELECT auth.schedule_health_scan('now and then')")" 'ERROR: .*now and then'
+    is "and changes nothing" "$(sql postgres "SELECT schedule, database, username FROM cron.job")" "* * * * *|postgres|postgres"
+}
+! has_cron || locked_out
 cluster_use "$dir"
 
 # Where pg_cron is not.
@@ -55,58 +93,37 @@ createdb other
 start other >/dev/null
 answer=$(sql other "SELECT auth.schedule_health_scan()")
 like "without pg_cron: a clear error" "$answer" 'ERROR: .*pg_cron'
-like "and a hint where it is" "$answer" 'HINT: .*database "postgres"'
-call=$(sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p' <<<"$answer")
 like "nor is anything to take out" "$(sql other "SELECT auth.unschedule_health_scan()")" 'ERROR: .*pg_cron'
 sql other "CREATE SCHEMA cron" "CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 666'" >/dev/null
 like "nor does a schema of that name do" "$(sql other "SELECT auth.schedule_health_scan()")" 'ERROR: .*pg_cron'
 
 start postgres >/dev/null
-PGDATABASE=other "$PG_PRINCIPAL" health status >"$work/out" 2>"$work/err"
-is "a pg_cron that nobody has created" "$?|$(head -n 2 "$work/err")" '1|pg_principal: pg_cron is not in the database "postgres", which is to have it
-  hint: There: CREATE EXTENSION pg_cron; or let cron.database_name be another than postgres.'
-for verb in "health schedule" "health schedule --remove"; do
-    # shellcheck disable=SC2086
-    is "nor does it run anything: $verb" "$(PGDATABASE=other "$PG_PRINCIPAL" $verb 2>&1 | head -n 1)" 'pg_principal: pg_cron is not in the database "postgres", which is to have it'
-done
-ok "pg_cron is there" sql postgres "CREATE EXTENSION pg_cron"
-is "the hint's statement, there" "$(sql postgres "$call" "SELECT jobname, schedule, database, command FROM cron.job" | tail -n 1)" \
-    "pg_principal_health_scan other|0 * * * *|other|SELECT count(*) FROM auth.scan_agent_health('pg_principal_health_scan')"
-call=$(sql other "SELECT auth.unschedule_health_scan()" | sed -n 's/^HINT: .*there: \(SELECT cron.*)\);.*/\1/p')
-is "and out again" "$(sql postgres "$call" "SELECT count(*) FROM cron.job")" "t
-0"
-is "the command does it by itself" "$(PGDATABASE=other "$PG_PRINCIPAL" health schedule --at '5 * * * *')" "scheduled the health scan: 5 * * * *"
-is "over a second connection" "$(sql postgres "SELECT jobname, schedule, database FROM cron.job")" "pg_principal_health_scan other|5 * * * *|other"
-is "and tells of it" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.cronDatabase, .jobId > 0, .schedule, .active, .problem]')" \
-    '["postgres",true,"5 * * * *",true,"no health scan has run yet"]'
-PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
-is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
-is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
-    "the health scan is not scheduled|SELECT auth.schedule_health_scan();"
-is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
-is "every hour unless told otherwise" "$(sql postgres "SELECT auth.schedule_health_scan() > 0" "SELECT schedule FROM cron.job")" "t
-0 * * * *"
-like "another schedule, the same job" "$(sql postgres "SELECT auth.schedule_health_scan('* * * * *')" "SELECT count(*), min(schedule) FROM cron.job")" '1.\* \* \* \* \*$'
-like "a bad schedule is refused" "$(sql postgres "SELECT auth.schedule_health_scan('now and then')")" 'ERROR: .*now and then'
-is "and changes nothing" "$(sql postgres "SELECT schedule, database, username FROM cron.job")" "* * * * *|postgres|postgres"
+! has_cron || scheduled
 is "a refresh is refused" "$(fail_to_refresh postgres)" hash-mismatch
 
 # Both survive a restart without a checkpoint.
 cluster_stop "$dir" immediate
 cluster_start "$dir" || exit 1
-is "the job survives a restart" "$(sql postgres "SELECT jobname, schedule, active FROM cron.job")" "pg_principal_health_scan|* * * * *|t"
+! has_cron || is "the job survives a restart" "$(sql postgres "SELECT jobname, schedule, active FROM cron.job")" "pg_principal_health_scan|* * * * *|t"
 is "and so does the incident" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|0"
 is "and the counter" "$(sql postgres "SELECT label, value FROM auth.read_metrics() WHERE name = 'auth.refresh.failures'")" "hash-mismatch|1"
 
-if wait_for 80 postgres "SELECT EXISTS (SELECT FROM cron.job_run_details WHERE status = 'succeeded' AND command ~ 'scan_agent_health')"; then
-    echo "ok - pg_cron has run the scan"
+ran_by_itself() {
+    if wait_for 80 postgres "SELECT EXISTS (SELECT FROM cron.job_run_details WHERE status = 'succeeded' AND command ~ 'scan_agent_health')"; then
+        echo "ok - pg_cron has run the scan"
+    else
+        echo "not ok - pg_cron has run the scan"
+        sql postgres "SELECT * FROM cron.job_run_details" | sed 's/^/    /'
+    fi
+    is "and says that all is well" "$(sql postgres "SELECT last_scan_at > now() - interval '1 minute', cron_database, job_id > 0, schedule, active, last_status, failed_runs, problem FROM auth.health_schedule()")" \
+        "t|postgres|t|* * * * *|t|succeeded|0|"
+    ok "so does the command" "$PG_PRINCIPAL" health status
+}
+if has_cron; then
+    ran_by_itself
 else
-    echo "not ok - pg_cron has run the scan"
-    sql postgres "SELECT * FROM cron.job_run_details" | sed 's/^/    /'
+    sql postgres "SELECT auth.scan_agent_health('pg_principal_health_scan')" >/dev/null
 fi
-is "and says that all is well" "$(sql postgres "SELECT last_scan_at > now() - interval '1 minute', cron_database, job_id > 0, schedule, active, last_status, failed_runs, problem FROM auth.health_schedule()")" \
-    "t|postgres|t|* * * * *|t|succeeded|0|"
-ok "so does the command" "$PG_PRINCIPAL" health status
 is "the incident is detected" "$(sql postgres "SELECT count(*), count(detected_at) FROM auth.incidents WHERE kind = 'refresh_failure'")" "1|1"
 is "and counted once" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
 is "and logged once" "$(detected | wc -l)" 1
@@ -115,10 +132,13 @@ is "as one line of JSON" "$(detected | jq -c '[keys, .event, .scheduleId, .email
 is "about that principal" "$(detected | jq -r .userId)" "$(sql postgres "SELECT id FROM auth.users")"
 is "a scan by hand reports nothing again" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()")" 0
 is "and leaves the counter" "$(sql postgres "SELECT value FROM auth.read_metrics() WHERE name = 'agent.refresh.failures'")" 1
-sql postgres "SELECT cron.alter_job(jobid, active => false) FROM cron.job" >/dev/null
-like "a job that was switched off" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" 'not active.SELECT cron.alter_job\([0-9]+, active => true\);$'
-is "unscheduled" "$(sql postgres "SELECT auth.unschedule_health_scan()" "SELECT count(*) FROM cron.job")" "t
+switched_off() {
+    sql postgres "SELECT cron.alter_job(jobid, active => false) FROM cron.job" >/dev/null
+    like "a job that was switched off" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" 'not active.SELECT cron.alter_job\([0-9]+, active => true\);$'
+    is "unscheduled" "$(sql postgres "SELECT auth.unschedule_health_scan()" "SELECT count(*) FROM cron.job")" "t
 0"
+}
+! has_cron || switched_off
 
 # A backend is killed: the server starts over.
 fail_to_refresh postgres >/dev/null
@@ -148,6 +168,7 @@ is "which takes nothing of another database" "$(used other; sql other "SELECT co
 cluster_stop "$dir" fast
 
 # The one that nobody lets in.
+has_cron || exit 0
 cluster_use "$locked"
 export PGUSER=tester
 wait_for 80 postgres "SELECT last_status = 'failed' FROM auth.health_schedule()"
