@@ -120,7 +120,8 @@ constexpr api::Row table[] = {
          "client_secret":{"type":"string"}}})"},
 };
 
-// An issuer with a path has its document below the document's name (RFC 8414, section 3.1).
+// An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID
+// Connect's and libpq's below the path.
 constexpr api::Row documents[] = {
     {"GET", "/.well-known/oauth-authorization-server", Caller::anybody,
      "Endpoints of the issuer (RFC 8414)", get_metadata<server_document>, server_metadata},
@@ -132,6 +133,11 @@ constexpr api::Row documents[] = {
      "Who issues tokens for /api (RFC 9728)", get_metadata<resource_document>, resource_metadata},
     {"GET", "/.well-known/openid-configuration", Caller::anybody,
      "The same as OpenID Connect Discovery has it", get_metadata<openid_document>, server_metadata},
+    {"GET", "/:a/.well-known/openid-configuration", Caller::anybody,
+     "The same, which it has below an issuer's path", get_metadata<openid_document>,
+     server_metadata},
+    {"GET", "/:a/:b/.well-known/openid-configuration", Caller::anybody,
+     "The same, below a longer path", get_metadata<openid_document>, server_metadata},
 };
 
 } // namespace
@@ -151,7 +157,7 @@ void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifeti
     }
     add_device_routes(routes, backend);
     for (const api::Row &row : documents)
-        if (at_root || row.act != get_metadata<openid_document>)
+        if (at_root || row.act != get_metadata<openid_document> || row.path[1] == ':')
             routes.add(made(row));
 }
 

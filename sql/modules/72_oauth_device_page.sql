@@ -154,7 +154,9 @@ DECLARE
     session auth.sessions;
     person auth.users;
 BEGIN
-    IF origin <> auth.issuer_origin() THEN
+    -- as browsers write it: in small letters, without the scheme's own port
+    IF origin <> regexp_replace(lower(auth.issuer_origin()),
+        '^(?:(https://.*):443|(http://.*):80)$', '\1\2') THEN
         RETURN auth.refusal(403, 'another-origin', 'This form was sent from another site');
     END IF;
     -- for as long as a code lives, and no longer than this page

@@ -131,7 +131,7 @@ def error_without_key(server, grant, bot):
 
 
 def metadata():
-    for path, at in (("", ""), ("/auth", "/auth"), ("/auth/v1", "/auth/v1")):
+    for path, at in (("", ""), ("/auth", "/auth"), ("/a/b", "/a/b"), ("/auth/v1", "/auth/v1")):
         port = free_port()
         issuer = f"http://127.0.0.1:{port}{path}"
         sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
@@ -145,6 +145,9 @@ def metadata():
             equal("which a refusal there points to", [api.call(server, "GET", "/api/users/me", token=t).headers["www-authenticate"] for t in (None, "x")],
                   [f'Bearer resource_metadata="{url}"', f'Bearer error="invalid_token", resource_metadata="{url}"'])
             equal("nor for anything else", get(server, "/.well-known/oauth-protected-resource/x").status, 404)
+            if at != "/auth/v1":  # where Supabase's is
+                equal("as OpenID Connect and libpq look for it", (get(server, f"{at}/.well-known/openid-configuration").json or {}).get("issuer"), issuer)
+            equal("not below another path", [get(server, f"{other}/.well-known/openid-configuration").status for other in ("/x", "/x/y", "/api")], [404] * 3)
             equal("OpenID Connect Discovery at the root", get(server, "/.well-known/openid-configuration").status, 404 if path else 200)
     sql("ALTER ROLE web RESET pg_principal.issuer")
     with Server(*FAST) as server:

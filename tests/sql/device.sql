@@ -147,6 +147,9 @@ SELECT pg_temp.told(auth.open_device_page(jsonb_build_object('user_code', :'show
     pg_temp.told(auth.open_device_page(jsonb_build_object('user_code', :'shown', 'email', 'ann@example.com', 'password', 'Th1sIsAStrong!Pass'), 'https://evil.example.com')) AS another_site,
     pg_temp.told(auth.open_device_page(jsonb_build_object('user_code', :'shown', 'email', 'ann@example.com', 'password', 'Th1sIsAStrong!Pass'), 'null')) AS no_site;
 SELECT count(*) FILTER (WHERE state = 'live') AS live FROM auth.list_sessions('kata-agent-team@example.com') WHERE origin = 'sign_in' AND created_at > now();
+SELECT i, o, (auth.open_device_page('{}', o)).status FROM (VALUES ('https://ID.example.com', 'https://id.example.com'), ('https://id.example.com:443/x', 'https://id.example.com'), ('http://id.example.com:80', 'http://id.example.com'), ('https://id.example.com:80', 'https://id.example.com:80'),
+    ('https://id.example.com:443', 'https://id.example.com:4431'), ('https://id.example.com:8443', 'https://id.example.com'), ('http://id.example.com:443', 'http://id.example.com'), ('https://id.example.com:443', 'http://id.example.com')) AS v (i, o), LATERAL set_config('pg_principal.issuer', i, false) AS s WHERE s = i;
+SET pg_principal.issuer = 'https://id.example.com/auth/v1';
 SELECT payload FROM auth.open_device_page(jsonb_build_object('user_code', :'shown', 'email', 'Ann@example.com', 'password', 'Th1sIsAStrong!Pass'), 'https://id.example.com', '{"ip": "198.51.100.1"}') \gset
 SELECT :'payload'::jsonb - 'token' - 'createdAt' - 'expiresAt' AS told, :'payload'::jsonb->>'token' AS page \gset
 SELECT :'told' AS told;
