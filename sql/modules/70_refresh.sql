@@ -53,6 +53,77 @@ COMMENT ON FUNCTION auth.refuse_refresh(auth.users, text, jsonb, boolean) IS
 'Internal: counts, audits and logs a refused refresh, proven when the token was once a real one; '
 'an agent''s becomes an incident for the next health scan.';
 
+CREATE OR REPLACE FUNCTION auth.judge_refresh(fault text, session_id uuid, generation integer,
+    is_ours boolean, held_hash bigint) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen record;
+BEGIN
+    SELECT s.created_at AS signed_in_at, p.u AS principal, r.generation AS stored_generation,
+        r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, k.is_late, CASE
+            WHEN judge_refresh.fault IS NOT NULL THEN judge_refresh.fault
+            WHEN s.id IS NULL THEN 'verification-failed'
+            WHEN NOT judge_refresh.is_ours THEN 'refresh-id-mismatch'
+            WHEN r.session_id IS NULL THEN 'missing-refresh-state'
+            WHEN judge_refresh.generation > r.generation THEN 'refresh-id-mismatch'
+            WHEN NOT k.known THEN 'hash-mismatch'
+            WHEN (p.u).banned_until > t.at_time THEN 'banned'
+            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated'
+                THEN 'password-rotated'
+            WHEN s.revoked_at IS NOT NULL OR s.generation <> (p.u).session_generation
+                OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
+                THEN 'token-invalidated'
+            WHEN r.expires_at <= t.at_time THEN 'expired'
+            WHEN judge_refresh.generation < r.generation - 1
+                OR k.is_late AND (NOT current_setting('pg_principal.refresh_reuse_parent')::boolean
+                    OR r.repeated_generation IS NOT DISTINCT FROM judge_refresh.generation)
+                THEN 'refresh-id-mismatch'
+        END AS reason
+    INTO seen
+    FROM (SELECT clock_timestamp() AS at_time) AS t
+        LEFT JOIN auth.sessions s ON s.id = judge_refresh.session_id
+        LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
+        LEFT JOIN auth.users o ON o.id = s.user_id
+        CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM auth.decisions d
+            WHERE d.user_id = o.id) THEN auth.standing(o) ELSE o END AS u OFFSET 0) AS p
+        CROSS JOIN LATERAL (SELECT judge_refresh.is_ours AND CASE judge_refresh.generation
+            WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
+            WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),
+                r.previous_hash)
+            ELSE judge_refresh.generation < r.generation END AS known,
+            judge_refresh.generation < r.generation AND t.at_time >= r.created_at
+                + auth.seconds('refresh_reuse_interval') * interval '1 second' AS is_late) AS k;
+    RETURN seen;
+END
+$$;
+COMMENT ON FUNCTION auth.judge_refresh(text, uuid, integer, boolean, bigint) IS
+'Internal: what stands behind a refresh token that was read, at one moment: signed_in_at, '
+'principal, stored_generation, exchanged_at, expires_at, at_time, known (its secret is that of the '
+'present token or of the one before; of older ones the id must do), is_late (it has a successor, '
+'and pg_principal.refresh_reuse_interval is over), and reason, why it is refused, or NULL.';
+
+CREATE OR REPLACE FUNCTION auth.repeat_successor(principal auth.users, session_id uuid,
+    present integer) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE auth.refresh_tokens r SET repeated_generation = r.generation
+    WHERE r.session_id = repeat_successor.session_id AND r.generation = present
+        AND r.invalidated_as IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM auth.audit_failure(principal.id, principal.email,
+        '{"refreshToken": {"previous": "used", "current": "given again", "reason": '
+        '"parent-reused"}}', 'parent-reused', jsonb_build_object('sessionId', session_id,
+            'generation', present - 1), true);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION auth.repeat_successor(auth.users, uuid, integer) IS
+'Internal: notes that the successor of a used token is given once more: its answer was lost, or '
+'this is a copy. Then two hold the successor, and meet: once used, it is not given for again. '
+'False when it has been used by now.';
+
 CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -73,43 +144,8 @@ BEGIN
         END IF;
     END IF;
     LOOP
-        -- known: the secret is that of the present token or of the one before; of older ones the id
-        -- must do
-        SELECT s.created_at AS signed_in_at, p.u AS principal, r.generation AS stored_generation,
-            r.created_at AS exchanged_at, r.expires_at, t.at_time, k.known, CASE
-            WHEN given.fault IS NOT NULL THEN given.fault
-            WHEN s.id IS NULL THEN 'verification-failed'
-            WHEN NOT given.is_ours THEN 'refresh-id-mismatch'
-            WHEN r.session_id IS NULL THEN 'missing-refresh-state'
-            WHEN given.generation > r.generation THEN 'refresh-id-mismatch'
-            WHEN NOT k.known THEN 'hash-mismatch'
-            WHEN (p.u).banned_until > t.at_time THEN 'banned'
-            WHEN s.revoked_as = 'password_rotated' OR r.invalidated_as = 'password_rotated'
-                THEN 'password-rotated'
-            WHEN s.revoked_at IS NOT NULL OR s.generation <> (p.u).session_generation
-                OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = s.id)
-                THEN 'token-invalidated'
-            WHEN r.expires_at <= t.at_time THEN 'expired'
-            WHEN given.generation < r.generation - 1
-              OR k.is_late AND (NOT current_setting('pg_principal.refresh_reuse_parent')::boolean
-                                OR r.repeated_generation IS NOT DISTINCT FROM given.generation)
-                                    THEN 'refresh-id-mismatch'
-        END AS reason, k.is_late INTO seen
-        FROM (SELECT clock_timestamp() AS at_time) AS t
-            LEFT JOIN auth.sessions s ON s.id = given.session_id
-            LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
-            LEFT JOIN auth.users o ON o.id = s.user_id
-            CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM auth.decisions d
-                WHERE d.user_id = o.id) THEN auth.standing(o) ELSE o END AS u OFFSET 0) AS p
-            CROSS JOIN LATERAL (SELECT given.is_ours AND CASE given.generation
-                WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
-                WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),
-                    r.previous_hash)
-                ELSE given.generation < r.generation END AS known,
-                given.generation < r.generation
-                    AND t.at_time >= r.created_at
-                        + auth.seconds('refresh_reuse_interval') * interval '1 second'
-                        AS is_late) AS k;
+        seen := auth.judge_refresh(given.fault, given.session_id, given.generation, given.is_ours,
+            held_hash);
         IF seen.reason IS NOT NULL THEN
             metadata := jsonb_strip_nulls(jsonb_build_object('sessionId', given.session_id,
                 'generation', given.generation));
@@ -127,28 +163,15 @@ BEGIN
                 seen.principal := NULL;
             END IF;
             RETURN auth.refuse_refresh(seen.principal, seen.reason, metadata, seen.known);
-        END IF;
-        IF given.generation < seen.stored_generation THEN
+        ELSIF given.generation < seen.stored_generation THEN
             ends := seen.expires_at; -- a retry: the same successor once more
-            EXIT WHEN NOT seen.is_late;
-            -- Its answer was lost, or this is a copy. Then two hold the successor, and meet: once
-            -- used, it is not given for again.
-            UPDATE auth.refresh_tokens r SET repeated_generation = r.generation
-            WHERE r.session_id = given.session_id AND r.generation = seen.stored_generation
-                AND r.invalidated_as IS NULL;
-            IF FOUND THEN
-                PERFORM auth.audit_failure((seen.principal).id, (seen.principal).email,
-                    '{"refreshToken": {"previous": "used", "current": "given again", "reason": '
-                    '"parent-reused"}}', 'parent-reused',
-                    jsonb_build_object('sessionId', given.session_id, 'generation',
-                        given.generation), true);
-                EXIT;
-            END IF;
+            EXIT WHEN NOT seen.is_late OR auth.repeat_successor(seen.principal, given.session_id,
+                seen.stored_generation);
             CONTINUE;
         END IF;
         UPDATE auth.refresh_tokens r
         SET generation = r.generation + 1, hash = auth.held_secret(held_successor),
-        previous_hash = r.hash, created_at = seen.at_time,
+            previous_hash = r.hash, created_at = seen.at_time,
             expires_at = seen.at_time + CASE WHEN context IS NULL
                 THEN auth.seconds('refresh_token_ttl')
                 ELSE auth.requested_ttl(context, 'refreshTokenTtl',

@@ -19,8 +19,8 @@ END $$;
 CREATE TEMP TABLE calls AS SELECT p.oid::regprocedure::text AS function,
     format('auth.%I(%s)', p.proname, (SELECT string_agg(format('%s(SELECT NULL::%s)', CASE WHEN p.provariadic <> 0 AND n = p.pronargs THEN 'VARIADIC ' END, t::regtype), ', ' ORDER BY n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (t, n))) AS call
 FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.pronargs > 0;
-SELECT function, regress_null(call) FROM calls WHERE function NOT LIKE 'auth.reseal%' ORDER BY function COLLATE "C";
-SELECT regress_null(call) IS NOT NULL AS survived FROM calls WHERE function LIKE 'auth.reseal%';
+SELECT function, regress_null(call) FROM calls WHERE function !~ '^auth.(reseal|judge_refresh)' ORDER BY function COLLATE "C";
+SELECT regress_null(call) IS NOT NULL AS survived FROM calls WHERE function ~ '^auth.(reseal|judge_refresh)';
 -- a trigger function is no function
 SELECT p.oid::regprocedure AS function, left(regress_null(format('auth.%I()', p.proname)), 5) AS code FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.prorettype = 'trigger'::regtype ORDER BY p.proname;
 -- nothing was written but who was refused

@@ -161,6 +161,7 @@ import_users, is_point_in_time~20~auth.import_users('[]')~auth.import_users('[{"
 seconds, requested_ttl~300~auth.requested_ttl('{"a": 5}', 'a', 'access_token_ttl')~auth.seconds('nothing')
 make_server_key~300~auth.make_server_key()~
 first_refresh_token, read_refresh_token, equal_secrets~300~auth.equal_secrets('a', 'b') FROM auth.read_refresh_token((SELECT f.token FROM auth.first_refresh_token(gen_random_uuid()) AS f))~
+judge_refresh, repeat_successor~200~concat(auth.judge_refresh(NULL, gen_random_uuid(), 1, true, NULL), auth.repeat_successor(NULL, gen_random_uuid(), 1))~
 note_guess, forget_guesses, forget_sign_ins, guesses_taken_back, lock_end~500~(SELECT concat(auth.lock_end(5, now()), auth.forget_guesses(auth.uid()), auth.forget_sign_ins(ARRAY[auth.uid()])) FROM auth.guesses_taken_back(auth.uid(), '')) FROM auth.note_guess(auth.uid(), '', false)~1 / (SELECT failures - failures FROM auth.note_guess(gen_random_uuid(), '', false), auth.guesses_taken_back(gen_random_uuid(), ''))
 admit_sign_in~10~auth.admit_sign_in(auth.uid(), true)~auth.admit_sign_in(NULL, false)
 sign_in, start_session, session_payload, mint_token~1~auth.sign_in(:other, 'Th1sIsAStrong!Pass')~auth.sign_in(:other, 'x', '[]')
