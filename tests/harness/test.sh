@@ -194,7 +194,7 @@ plan() { # STAGE
     *)
         for name in $(names "tests/$1/$tests.sh"); do
             case $1-$name in
-            http-engine) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;; # how fairly it serves
+            http-fairness) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;; # how fairly it serves
             *) job "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
             esac
         done

@@ -18,6 +18,9 @@ USER = {"PGUSER": os.environ["HTTP_USER"]} if "HTTP_USER" in os.environ else {} 
 # Where what the servers write is kept besides, for a test that looks through it all.
 ACCESS_LOG, SERVER_ERRORS = os.environ.get("ACCESS_LOG", "off"), os.environ.get("SERVER_ERRORS")
 
+# nobody loses a connection for want of speed, and who waits for one that is slow waits for longer than a test does
+PATIENT = ["--request-timeout", "600", "--write-timeout", "600", "--checkout-timeout", "600"]
+
 
 def ok(name, good, detail=""):
     print(("ok - " if good else "not ok - ") + name, flush=True)
