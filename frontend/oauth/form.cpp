@@ -1,6 +1,7 @@
 #include "oauth/form.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "base/text.hpp"
@@ -18,13 +19,12 @@ bool is_form(std::string_view type) {
     return same_name(trimmed(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
 }
 
-constexpr std::string_view basic = "Basic ";
-
-std::string_view basic_credentials(const Request &request) {
-    const std::string_view value = request.header("Authorization");
-    return value.size() > basic.size() && same_name(value.substr(0, basic.size()), basic)
-               ? trimmed(value.substr(basic.size()))
-               : std::string_view();
+// None of another scheme; of this one "" when nothing follows its name.
+std::optional<std::string_view> basic_credentials(const Request &request) {
+    const std::string_view value = trimmed(request.header("Authorization"));
+    const std::size_t end = std::min(value.find_first_of(" \t"), value.size());
+    return same_name(value.substr(0, end), "Basic") ? std::optional(trimmed(value.substr(end)))
+                                                    : std::nullopt;
 }
 
 // RFC 8707, section 2, and RFC 8693, section 2.1: as often as there are targets.
@@ -87,12 +87,12 @@ Form::Form(const Request &request) {
         if (const std::string list = all_of(*form, name); !list.empty())
             object.raw(name, list);
     object.end();
-    const std::string_view credentials = basic_credentials(request);
-    if (credentials.empty())
+    const std::optional<std::string_view> credentials = basic_credentials(request);
+    if (!credentials)
         return;
     // RFC 6749, section 2.3.1: both are form-encoded before they are put together
     std::string decoded;
-    const bool is_base64 = base64_decode(credentials, decoded);
+    const bool is_base64 = base64_decode(*credentials, decoded);
     const std::size_t colon = decoded.find(':');
     if (!is_base64 || colon == decoded.npos)
         throw api::Answer{

@@ -15,6 +15,26 @@ $$;
 COMMENT ON FUNCTION auth.check_scopes(text[]) IS
 'Internal: 22023 for what is no scope (RFC 6749, section 3.3).';
 
+CREATE OR REPLACE FUNCTION auth.bad_terms(problem text, ttl text, scopes text[])
+    RETURNS auth.auth_result
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM auth.parse_ttl(coalesce(ttl, ''));
+    BEGIN
+        PERFORM auth.check_scopes(scopes);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RETURN auth.bad_field(problem, 'scopes', 'must have 1 to 255 printable ASCII characters '
+            'each, without space, quote and backslash');
+    END;
+    RETURN NULL;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN auth.bad_field(problem, 'ttl', 'must be a whole number above zero and h, d or y, at '
+        'most ' || current_setting('pg_principal.max_token_ttl'));
+END
+$$;
+COMMENT ON FUNCTION auth.bad_terms(text, text, text[]) IS
+'Internal: the refusal of how long something is to live, or of its scopes; NULL when both are well.';
+
 CREATE OR REPLACE FUNCTION auth.hold_client(email text) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -149,13 +149,11 @@ BEGIN
         RETURN refused;
     END IF;
     PERFORM auth.set_request_context(context);
-    BEGIN
-        ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
-        PERFORM auth.check_scopes(scopes);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN auth.bad_field(problem, CASE WHEN ttl_seconds IS NULL THEN 'ttl' ELSE 'scopes' END,
-            'is malformed');
-    END;
+    refused := auth.bad_terms(problem, ttl, scopes);
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    ttl_seconds := auth.parse_ttl(ttl);
     SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
     WHERE u.email = auth.fold_email(delegate_to.agent) AND s.kind = 'service_account';
     SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s WHERE u.id = whose;

@@ -35,13 +35,11 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     request := auth.request_context();
-    BEGIN
-        life := auth.parse_ttl(coalesce(ttl, ''));
-        PERFORM auth.check_scopes(scopes);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN auth.bad_field(problem, CASE WHEN life IS NULL THEN 'ttl' ELSE 'scopes' END,
-            'is malformed');
-    END;
+    refused := auth.bad_terms(problem, ttl, scopes);
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    END IF;
+    life := auth.parse_ttl(ttl);
     SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
     WHERE u.email = auth.fold_email(issue_may_act.agent) AND s.kind = 'service_account';
     SELECT s.* INTO person FROM auth.users u, auth.standing(u) AS s WHERE u.id = auth.uid();

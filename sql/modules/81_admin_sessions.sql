@@ -79,21 +79,14 @@ BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
     END IF;
-    BEGIN
-        ttl_seconds := auth.parse_ttl(coalesce(ttl, ''));
-    EXCEPTION WHEN invalid_parameter_value THEN
-        RETURN auth.bad_field(problem, 'ttl',
-            'must be a whole number above zero and h, d or y, at most '
-            || current_setting('pg_principal.max_token_ttl'));
-    END;
-    IF octet_length(label) > 255 THEN
+    refused := auth.bad_terms(problem, ttl, scopes);
+    IF refused.ok IS NOT NULL THEN
+        RETURN refused;
+    ELSIF octet_length(label) > 255 THEN
         RETURN auth.bad_field(problem, 'label', 'has more than 255 bytes');
-    ELSIF EXISTS (SELECT FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE)
-        THEN
-        RETURN auth.bad_field(problem, 'scopes',
-            'must have 1 to 255 printable ASCII characters each, without space, quote and '
-            'backslash');
-    ELSIF NOT EXISTS (SELECT FROM auth.signing_keys k WHERE k.state = 'in_use') THEN
+    END IF;
+    ttl_seconds := auth.parse_ttl(ttl);
+    IF NOT EXISTS (SELECT FROM auth.signing_keys k WHERE k.state = 'in_use') THEN
         RETURN auth.refusal(409, 'no-signing-key', 'No signing key is in use');
     END IF;
     PERFORM auth.set_request_context(context);

@@ -84,6 +84,14 @@ def raw():
         status, given, text = ask(server.port, "/oauth/token", "POST", ["Content-Type: application/x-www-form-urlencoded", "Authorization: Basic !!!"],
                                   b"grant_type=client_credentials")
         equal("Authorization: Basic, no base64", (status, json.loads(text)["error"]), (401, "invalid_client"))
+        for scheme in ("Basic", "basic  ", "Basic\t"):
+            status, given, text = ask(server.port, "/oauth/token", "POST", ["Content-Type: application/x-www-form-urlencoded", f"Authorization: {scheme}"],
+                                      urllib.parse.urlencode({**grant, "client_id": bot["id"], "client_secret": bot["secret"]}).encode())
+            equal(f"Authorization: {scheme!r} beside a secret in the form", (status, json.loads(text)["error"]), (401, "invalid_client"))
+        sql("SELECT auth.set_client_scopes(:'email', ARRAY(SELECT repeat('s', 20) || n FROM generate_series(1, 1000) AS n))", email=bot["email"])
+        equal("more scopes than a token can hold", error(post(server, "/oauth/token", grant, bot["basic"])), (400, "invalid_request"))
+        equal("some of them", post(server, "/oauth/token", {**grant, "scope": "s" * 20 + "7"}, bot["basic"]).json["scope"], "s" * 20 + "7")
+        sql("SELECT auth.set_client_scopes(:'email', '{read,write}')", email=bot["email"])
         equal("two ways at once", error(post(server, "/oauth/token", {**grant, "client_secret": bot["secret"]}, bot["basic"])), (400, "invalid_request"))
         for name, body in {"twice the same": b"grant_type=client_credentials&grant_type=client_credentials", "two scopes": b"grant_type=client_credentials&scope=read&scope=write",
                            "a broken escape": b"grant_type=%zz", "a NUL": b"grant_type=client_credentials&scope=%00", "no UTF-8": b"grant_type=client_credentials&scope=%ff",

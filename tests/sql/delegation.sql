@@ -134,7 +134,7 @@ SELECT pg_temp.exchanged(:'person', :'agent') AS ended;
 
 -- Granted and ended by the person over an API, or by an ADMIN; by nobody else.
 SELECT auth.authenticate(:'person', false)->>'email' AS email;
-SELECT r.status, r.reason, r.payload->'errors'->0->>'field' AS field FROM (VALUES ('nobody@example.com', '1d'), ('boss@example.com', '1d'), ('kata-agent-team@example.com', '5m'), ('third-agent@example.com', '1d')) AS t (agent, ttl), LATERAL (SELECT (auth.delegate_to(agent, ttl, '{read}')).*) AS r;
+SELECT r.status, r.reason, r.payload->'errors'->0->>'field' AS field, r.payload->'errors'->0->>'message' AS says FROM (VALUES ('nobody@example.com', '1d'), ('boss@example.com', '1d'), ('kata-agent-team@example.com', '5m'), ('third-agent@example.com', '1d')) AS t (agent, ttl), LATERAL (SELECT (auth.delegate_to(agent, ttl, '{read}')).*) AS r;
 SELECT d->>'agent' AS agent, d->>'state' AS state, d->'scopes' AS scopes FROM jsonb_array_elements((auth.my_delegations()).payload->'delegations') AS d;
 SELECT (auth.delegate_to('third-agent@example.com', person => (SELECT id FROM auth.users WHERE email = 'boss@example.com'))).status AS for_another;
 RESET pg_principal.token;
