@@ -22,6 +22,7 @@ SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@ex
 SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@example.com'', %L)', jsonb_build_object('keys', (SELECT jsonb_agg(auth.generate_jwk('EdDSA')) FROM generate_series(1, 21)))));
 SELECT regress_try(format('SELECT auth.register_client_keys(''boss@example.com'', %L)', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb))));
 SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'key'::jsonb)));
+SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@example.com'', %L)', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'forged'::jsonb)))) AS one_kid_for_two;
 SELECT count(*) AS private FROM auth.client_keys WHERE jwk ?| '{d,k}';
 SELECT client_email, CASE kty WHEN 'EC' THEN kid END AS kid, kty, thumbprint = ANY (ARRAY[auth.jwk_thumbprint(:'key'), auth.jwk_thumbprint(:'next')]) AS known FROM auth.list_client_keys('Kata-Agent-Team@example.com') ORDER BY kty;
 
