@@ -79,11 +79,11 @@ void insist_on_cron(const Session &session, const std::string &database) {
         " text, boolean)') IS NOT NULL",
         {}, {}, database);
     if (!rows.boolean(0, 0))
-        throw Failure("pg_cron is not in the database \"" + printable(database) +
-                          "\", which is to have it",
-                      {},
-                      "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
-                          printable(database) + '.');
+        throw Failure(
+            "pg_cron is not in the database \"" + printable(database) + "\", which is to have it",
+            {},
+            "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
+                printable(database) + '.');
 }
 
 } // namespace

@@ -83,7 +83,8 @@ constexpr api::Row endpoint = {
         "expires_in":{"type":"integer"},"interval":{"type":"integer"}}})",
     Budget::costly,
     R"({"type":"object","required":["client_id"],"properties":{"client_id":{"type":"string"},
-        "scope":{"type":"string"}}})"};
+        "scope":{"type":"string"},
+        "resource":{"type":"array","items":{"type":"string","format":"uri"}}}})"};
 
 constexpr api::Row pages[] = {
     {"GET", "/oauth/device", Caller::anybody, "The page where a person lets a device in", get_page,

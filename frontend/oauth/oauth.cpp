@@ -101,6 +101,9 @@ constexpr api::Row table[] = {
          "client_id":{"type":"string"},"client_secret":{"type":"string"},
          "subject_token":{"type":"string"},"subject_token_type":{"type":"string"},
          "actor_token":{"type":"string"},"actor_token_type":{"type":"string"},
+         "requested_token_type":{"type":"string"},
+         "resource":{"type":"array","items":{"type":"string","format":"uri"}},
+         "audience":{"type":"array","items":{"type":"string"}},
          "client_assertion":{"type":"string"},"client_assertion_type":{"type":"string"}}})",
      200,
      {},
@@ -112,12 +115,14 @@ constexpr api::Row table[] = {
      Budget::administration,
      R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
          "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
-         "client_secret":{"type":"string"}}})"},
+         "client_secret":{"type":"string"},"client_assertion":{"type":"string"},
+         "client_assertion_type":{"type":"string"}}})"},
     {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
      "", Budget::administration,
      R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
          "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
-         "client_secret":{"type":"string"}}})"},
+         "client_secret":{"type":"string"},"client_assertion":{"type":"string"},
+         "client_assertion_type":{"type":"string"}}})"},
 };
 
 // An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID

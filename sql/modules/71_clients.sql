@@ -33,7 +33,8 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 COMMENT ON FUNCTION auth.bad_terms(text, text, text[]) IS
-'Internal: the refusal of how long something is to live, or of its scopes; NULL when both are well.';
+'Internal: the refusal of how long something is to live, or of its scopes; NULL when both are '
+'well.';
 
 CREATE OR REPLACE FUNCTION auth.hold_client(email text) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -18,7 +18,8 @@ CREATE OR REPLACE FUNCTION auth.issuer_origin() RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT CASE WHEN current_setting('pg_principal.issuer') !~ '[?#[:space:]]'
-        THEN substring(current_setting('pg_principal.issuer') FROM '^https?://[^/?#[:space:]]+') END;
+        THEN substring(current_setting('pg_principal.issuer')
+            FROM '^https?://[^/?#[:space:]]+') END;
 END;
 COMMENT ON FUNCTION auth.issuer_origin() IS
 'Internal: scheme, host and port of pg_principal.issuer; NULL when it is no URL.';

@@ -156,7 +156,7 @@ DECLARE
 BEGIN
     -- as browsers write it: in small letters, without the scheme's own port
     IF origin <> regexp_replace(lower(auth.issuer_origin()),
-        '^(?:(https://.*):443|(http://.*):80)$', '\1\2') THEN
+        '^(?:(https://.*):443|(http://.*):80)$', E'\\1\\2') THEN
         RETURN auth.refusal(403, 'another-origin', 'This form was sent from another site');
     END IF;
     -- for as long as a code lives, and no longer than this page
