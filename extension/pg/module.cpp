@@ -1,6 +1,7 @@
 // What the server looks for in the library.
 #include "core/crypto/crypto.hpp"
 #include "pg/bridge/bridge.hpp"
+#include "pg/last_admin.hpp"
 #include "pg/login/connections.hpp"
 #include "pg/login/pam_modules.hpp"
 #include "pg/login/session.hpp"
@@ -25,6 +26,7 @@ void _PG_init(void) {
     pg_principal::settings::define();
     pg_principal::watch_revocations();
     pg_principal::refuse_prepared_transactions();
+    pg_principal::watch_last_admin();
     pg_principal::watch_failed_sign_ins();
     pg_principal::run_or_exit(pg_principal::watch_held_secrets);
     if (process_shared_preload_libraries_in_progress) {

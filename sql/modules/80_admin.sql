@@ -10,27 +10,38 @@ END;
 COMMENT ON FUNCTION auth.is_active_admin(auth.users) IS
 'Internal: whether a principal, as it stands, is an ADMIN who is not banned.';
 
+CREATE OR REPLACE FUNCTION auth.rely_on_admin(id uuid) RETURNS void
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_rely_on_admin';
+COMMENT ON FUNCTION auth.rely_on_admin(uuid) IS
+'Internal: this transaction commits only when that principal is an ADMIN then who is not banned, '
+'else it fails: 40001.';
+
 CREATE OR REPLACE FUNCTION auth.keep_an_admin(target uuid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     caller uuid := auth.uid();
+    left_one uuid;
 BEGIN
     IF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = target AND auth.is_active_admin(u)) THEN
         RETURN true;
     END IF;
-    -- One at a time: two who take each other's role must not both succeed. A lock that nobody else
-    -- takes; rows may be held by anybody.
-    LOCK TABLE auth.revocation_marker IN SHARE UPDATE EXCLUSIVE MODE;
     IF caller <> target THEN
-        RETURN EXISTS (SELECT FROM auth.users u WHERE u.id = caller AND auth.is_active_admin(u));
+        SELECT u.id INTO left_one FROM auth.users u
+        WHERE u.id = caller AND auth.is_active_admin(u);
+    ELSE
+        SELECT u.id INTO left_one FROM auth.users u
+        WHERE u.id <> target AND (u.app_role = 'ADMIN'
+            OR u.id IN (SELECT d.user_id FROM auth.decisions d)) AND auth.is_active_admin(u)
+        LIMIT 1;
     END IF;
-    RETURN EXISTS (SELECT FROM auth.users u WHERE u.id <> target AND (u.app_role = 'ADMIN'
-        OR u.id IN (SELECT d.user_id FROM auth.decisions d)) AND auth.is_active_admin(u));
+    -- two who take each other's role must not both succeed, and neither waits for the other here
+    PERFORM auth.rely_on_admin(left_one);
+    RETURN left_one IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION auth.keep_an_admin(uuid) IS
-'Internal: whether an ADMIN who is not banned is left when this one is no more. Until the '
-'transaction ends nobody else asks: 55P03 for who would wait for longer than a tenth of a second.';
+'Internal: whether an ADMIN who is not banned is left when this one is no more. The commit of the '
+'transaction looks again, and fails (40001) when that one is none any more.';
 
 CREATE OR REPLACE FUNCTION auth.decide_user(target uuid, fields jsonb, ban interval)
     RETURNS auth.auth_result

@@ -1,0 +1,78 @@
+// Of two ADMINs who take each other's role, one beside the other, one must be left. A lock taken when
+// the role is taken would be held for as long as its transaction is left open, and keep all others from
+// doing the same: so it is taken when the transaction commits, and who was left then is looked at
+// again.
+#include "pg/last_admin.hpp"
+
+#include "core/base/error.hpp"
+#include "pg/tables/store.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+}
+
+#include <algorithm>
+#include <string_view>
+
+namespace pg_principal {
+
+namespace {
+
+bool is_watched = false;
+pg_uuid_t watched; // the ADMIN who is left after what the transaction asked for last
+
+// A commit that waits for a standby may last, and whoever waits for it asks again.
+struct ShortLockTimeout {
+    const int callers = LockTimeout;
+    ShortLockTimeout() noexcept { LockTimeout = callers == 0 ? 100 : std::min(callers, 100); }
+    ~ShortLockTimeout() { LockTimeout = callers; }
+};
+
+// Runs at the very end, when nothing of the transaction is left to do but its commit. Whoever waits
+// here waits for the commits of others, not for their transactions; and no snapshot of the
+// transaction's own is asked, which may be from before they began.
+Datum look_again(FunctionCallInfo) {
+    const Oid marker = revocation_marker();
+    {
+        const ShortLockTimeout timeout;
+        guard([marker] { LockRelationOid(marker, ShareUpdateExclusiveLock); });
+    }
+    const PrincipalRow left = read_principal(watched, GetCurrentTimestamp(), Moment());
+    if (!left.found || left.banned || std::string_view(left.app_role) != "ADMIN")
+        throw Error(Errc::admin_gone);
+    return 0;
+}
+
+void on_transaction(XactEvent event, void *) {
+    switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+    case XACT_EVENT_PRE_PREPARE:
+        if (is_watched)
+            call_sql_function(look_again, nullptr);
+        break;
+    case XACT_EVENT_COMMIT:
+    case XACT_EVENT_ABORT:
+    case XACT_EVENT_PREPARE:
+        is_watched = false;
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace
+
+void watch_last_admin() { RegisterXactCallback(on_transaction, nullptr); }
+
+} // namespace pg_principal
+
+using namespace pg_principal;
+
+SQL_FUNCTION(rely_on_admin) {
+    watched = *PG_GETARG_UUID_P(0);
+    is_watched = true;
+    return 0;
+}
