@@ -4,6 +4,7 @@
 #   fixture_roles                  the roles it needs, once for each cluster
 #   fixture_fill DATABASE          into a database that has the extension
 #   fixture_use DATABASE           tokens, sessions, refusals; sets the variables that the checks look at
+#   fixture_since_0_3 DATABASE     and into the tables that versions before 0.3.0 have not
 #   fixture_rows DATABASE          every row of every table of the extension
 #   fixture_check DATABASE NAME    everything goes on from where it was; changes it
 
@@ -67,6 +68,17 @@ fixture_use() {
         "SELECT auth.audit_prune('1 microsecond', 2)" >/dev/null
     refresh "$1" "${third::-6}EEEEEE" >/dev/null
     seal=$(sql "$1" "SELECT auth.audit_seal()")
+}
+
+fixture_since_0_3() {
+    sql "$1" "SELECT auth.allow_login('app', 'service_account')" "SELECT auth.create_client_secret('agent@example.com')" \
+        "SELECT auth.register_client_keys('agent@example.com', jsonb_build_object('keys', jsonb_build_array(auth.generate_jwk('ES256'))))" \
+        "SELECT auth.trust_issuer('https://issuer', '{us}', jwks_url => 'https://issuer/keys')" "SELECT auth.map_claims('https://issuer', 'agent@example.com', '{\"job\": \"1\"}')" \
+        "SELECT auth.register_client('psql')" "SET pg_principal.issuer = 'https://id.example.com'" "SELECT (auth.oauth_device_authorization('{\"client_id\": \"psql\"}')).status" "RESET pg_principal.issuer" \
+        "SELECT auth.delegate('ann@example.com', 'agent@example.com')" "SELECT auth.use_assertion('https://issuer', 'a', now() + interval '1 hour')" \
+        "INSERT INTO auth.decisions (user_id) SELECT u.id FROM auth.users u WHERE u.email = 'ann@example.com'" \
+        "INSERT INTO auth.ended_sessions (session_id, revoked_at, revoked_as) VALUES (gen_random_uuid(), now(), 'revoked')" \
+        "INSERT INTO auth.audit_unlinked (user_id, created_at, changes) SELECT u.id, now(), '{}' FROM auth.users u WHERE u.email = 'ann@example.com'" >/dev/null
 }
 
 # Every row, by the columns that COLUMNS tells ("table column, column" lines) or that there are.

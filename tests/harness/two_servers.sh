@@ -2,7 +2,7 @@
 # Puts PostgreSQL 15, as Debian 12 has it, beside the server of a later Debian, installs the extension for that one, as
 # pg_upgrade to 18 wants it, and runs pg_upgrade between them.
 # As root, in a root that may be changed:
-#   make matrix RELEASES="trixie sid" RUN=tests/harness/two_servers.sh
+#   make matrix RELEASES="trixie sid experimental" RUN=tests/harness/two_servers.sh
 set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "two_servers.sh: only root may install packages" >&2 && exit 2; }

@@ -21,14 +21,7 @@ createdb before
 sql before "CREATE EXTENSION pg_principal" >/dev/null
 fixture_fill before
 fixture_use before
-sql before "SELECT auth.allow_login('app', 'service_account')" "SELECT auth.create_client_secret('agent@example.com')" \
-    "SELECT auth.register_client_keys('agent@example.com', jsonb_build_object('keys', jsonb_build_array(auth.generate_jwk('ES256'))))" \
-    "SELECT auth.trust_issuer('https://issuer', '{us}', jwks_url => 'https://issuer/keys')" "SELECT auth.map_claims('https://issuer', 'agent@example.com', '{\"job\": \"1\"}')" \
-    "SELECT auth.register_client('psql')" "SET pg_principal.issuer = 'https://id.example.com'" "SELECT (auth.oauth_device_authorization('{\"client_id\": \"psql\"}')).status" "RESET pg_principal.issuer" \
-    "SELECT auth.delegate('ann@example.com', 'agent@example.com')" "SELECT auth.use_assertion('https://issuer', 'a', now() + interval '1 hour')" \
-    "INSERT INTO auth.decisions (user_id) SELECT u.id FROM auth.users u WHERE u.email = 'ann@example.com'" \
-    "INSERT INTO auth.ended_sessions (session_id, revoked_at, revoked_as) VALUES (gen_random_uuid(), now(), 'revoked')" \
-    "INSERT INTO auth.audit_unlinked (user_id, created_at, changes) SELECT u.id, now(), '{}' FROM auth.users u WHERE u.email = 'ann@example.com'" >/dev/null
+fixture_since_0_3 before
 fixture_rows before >"$work/rows"
 is "no table is empty" "$(grep ': 0$' "$work/rows")" ""
 is "no key is in the clear" "$(sql before "SELECT count(*) FROM auth.signing_keys WHERE sealed_under IS NULL" "SELECT count(*) FROM auth.server_keys WHERE sealed_under IS NULL" | tr '\n' ' ')" "0 0 "

@@ -63,7 +63,7 @@ master_key "$work/master_key" || exit 1
 settings=(shared_preload_libraries=pg_principal pg_principal.refresh_reuse_interval=3600 pg_principal.master_key_file="$work/master_key")
 
 # What went through a dump tells the names of its columns, has other parentheses, and no grants that are as usual.
-named() { catalog "$1" | sed -E 's/ AS ("[^"]*"|[a-z_]+)(,?)$/\2/; s/granted: (=X\/postgres postgres=X|postgres=arwdDxtm?)\/postgres$/granted: as usual/; /^trigger /s/[()]//g'; }
+named() { catalog "$1" | sed -E 's/ AS ("[^"]*"|[a-z_]+)(,?)$/\2/; s/granted: (=X\/postgres postgres=X|postgres=arwdDxtm?)\/postgres$/granted: as usual/; s/[()]//g'; }
 
 upgrade() { # NAME OPTION..
     local name=$1 from=$work/$1-old to=$work/$1-new
@@ -76,6 +76,7 @@ upgrade() { # NAME OPTION..
     sql estate "CREATE EXTENSION pg_principal" >/dev/null
     fixture_fill estate
     fixture_use estate
+    fixture_since_0_3 estate
     fixture_rows estate >"$work/rows"
     is "$name: no table is empty" "$(grep ': 0$' "$work/rows")" ""
     cluster_stop "$from" fast
