@@ -57,6 +57,11 @@ Rejection judge(const Request &request, const Limits &limits) {
         return {400, "unexpected Transfer-Encoding"};
     if (request.has_header("Expect") && !same_name(request.header("Expect"), "100-continue"))
         return {417, "unknown expectation"};
+    // some builds of the library would decode it, and others take it as it is
+    for (const Header &header : request.headers)
+        if (same_name(header.name, "Content-Encoding") && !header.value.empty() &&
+            !same_name(header.value, "identity"))
+            return {415, "content coding not supported"};
     if (request.minor_version == 1 && !is_host(request.header("Host")))
         return {400, "missing or malformed Host"};
     if (request.path.find('\\') != request.path.npos || !is_value(request.path))
@@ -119,7 +124,8 @@ class Passage {
     // the connection, and the client would lose the answer.
     void answer(const httplib::ContentReader *reader) {
         Rejection rejection = judge(exchange_.request, limits_);
-        if (reader && has_body() && (!rejection.status || rejection.status == 413))
+        if (reader && has_body() &&
+            (!rejection.status || rejection.status == 413 || rejection.status == 415))
             rejection = read(*reader, rejection);
         if (rejection.status)
             return reject(rejection);

@@ -31,12 +31,17 @@ Response default_problem(const Problem &problem) {
 }
 
 std::string_view code_of(int status) {
-    constexpr std::pair<int, std::string_view> codes[] = {
-        {400, "bad_request"},       {408, "request_timeout"},
-        {411, "length_required"},   {413, "payload_too_large"},
-        {414, "uri_too_long"},      {417, "expectation_failed"},
-        {431, "headers_too_large"}, {501, "not_implemented"},
-        {503, "unavailable"},       {505, "http_version_not_supported"}};
+    constexpr std::pair<int, std::string_view> codes[] = {{400, "bad_request"},
+                                                          {408, "request_timeout"},
+                                                          {411, "length_required"},
+                                                          {413, "payload_too_large"},
+                                                          {414, "uri_too_long"},
+                                                          {415, "unsupported_media_type"},
+                                                          {417, "expectation_failed"},
+                                                          {431, "headers_too_large"},
+                                                          {501, "not_implemented"},
+                                                          {503, "unavailable"},
+                                                          {505, "http_version_not_supported"}};
     for (const auto &[known, code] : codes)
         if (known == status)
             return code;
