@@ -50,7 +50,8 @@ DECLARE
     target uuid;
 BEGIN
     -- an interval of months and days that cancel out may be above zero and yet end in the past
-    IF duration IS NULL OR duration <= interval '0' OR auth.later(now(), duration) <= now() THEN
+    IF duration IS NULL OR duration <= interval '0' OR duration > interval '290000 years'
+        OR auth.later(now(), duration) <= now() THEN
         PERFORM auth.raise_error('ban_duration_invalid', coalesce(duration::text, 'NULL'));
     END IF;
     SELECT u.id INTO target FROM auth.users u WHERE u.email = who;

@@ -67,6 +67,8 @@ refused "unban of nobody" "pg_principal: no auth.users row for nobody@example.co
 refused "revoke of nothing" "pg_principal: no active session 00000000-0000-0000-0000-000000000000
   hint: List them: pg_principal auth sessions --email <email>." auth revoke --session 00000000-0000-0000-0000-000000000000
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
+refused "a ban beyond all time" "pg_principal: a ban cannot last 1000000 years
+  hint: Give an interval greater than zero, of 290000 years at most." auth ban --email $agent --duration '1000000 years'
 refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"" auth ban --email $agent --duration soon
 refused "remove nobody" "pg_principal: no organization_people row for nobody@example.com" people remove --email nobody@example.com
 refused "SQL in an address is text" "pg_principal: email \"');drop/**/schema/**/auth/**/cascade--@example.com\" contains ')' before the @
