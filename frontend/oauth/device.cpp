@@ -1,6 +1,7 @@
 #include "oauth/device.hpp"
 
 #include "core/json/writer.hpp"
+#include "core/principals/device_code.hpp"
 #include "oauth/device_page.hpp"
 #include "oauth/form.hpp"
 
@@ -31,6 +32,12 @@ std::string value_of(const http::Form &form, std::string_view name) {
     return form.get(name).value_or("");
 }
 
+// As the device shows it, for the person to compare (RFC 8628, section 3.3).
+std::string as_shown(const std::string &typed) {
+    const std::optional<std::string> code = read_user_code(typed);
+    return code ? code->substr(0, 4) + '-' + code->substr(4) : typed;
+}
+
 Response get_page(const Backend &, const Request &request) {
     const auto query = http::Form::parse(request.query);
     return sign_in_page(200, query ? value_of(*query, "user_code") : std::string(), {}, {});
@@ -51,7 +58,7 @@ Response post_page(const Backend &backend, const Request &request) {
         request, open_page,
         {fields,
          request.has_header("Origin") ? Param(std::string(request.header("Origin"))) : Param()});
-    return told.status == 200 ? decision_page(told.body, code)
+    return told.status == 200 ? decision_page(told.body, as_shown(code))
                               : sign_in_page(told.status, code, email, message_of(told.body));
 }
 

@@ -221,6 +221,8 @@ def device():
             ok(f"a form with {name}", status in (400, 401) and page.startswith("<!doctype html>"), (status, page))
         status, _, page = form("/oauth/device", who, f"Origin: {issuer}")
         ok("who has signed in sees who asks", status == 200 and "&lt;b&gt;&quot;psql&quot;&lt;/b&gt; &amp; co" in page and "<code>database</code>" in page and person["email"] in page and "127.0.0.1" in page, page)
+        status, _, typed = form("/oauth/device", {**who, "user_code": begun["user_code"].lower().replace("-", "\u2011 ")})
+        ok("the code is shown as the device shows it, however it was typed", status == 200 and f"<code>{begun['user_code']}</code>" in typed, typed)
         hidden = dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">', page))
         equal("a decision without what was in the page", form("/oauth/device/decision", {"user_code": begun["user_code"], "decision": "approve"})[0], 401)
         equal("with another token", form("/oauth/device/decision", {**hidden, "token": "x", "decision": "approve"})[0], 401)

@@ -37,10 +37,11 @@ TEST(UserCode, NoLetterIsMoreLikely) {
 
 TEST(UserCode, HoweverItIsTyped) {
     for (const char *typed :
-         {"BCDF-GHJK", "bcdfghjk", "b c d f g h j k", " bcdf-ghjk ", "--BCDFGHJK"})
+         {"BCDF-GHJK", "bcdfghjk", "b c d f g h j k", " bcdf-ghjk ", "--BCDFGHJK", "BCDF_GHJK",
+          "BCDF\xe2\x80\x90GHJK", "BCDF\xe2\x80\x93\xc2\xa0GHJK\r\n", "(BCDF.GHJK)"})
         EXPECT_EQ(read_user_code(typed), "BCDFGHJK") << typed;
-    for (const char *typed :
-         {"", "-", "BCDF-GHJ", "BCDF-GHJKL", "BCDF-GHJA", "BCDF_GHJK", "BCDFGHJ\xc3\x9f"})
+    for (const char *typed : {"", "-", "BCDF-GHJ", "BCDF-GHJKL", "BCDF-GHJA", "BCDF-GHJ1",
+                              "BCDF0GHJK", "BCDFGHJ\xc3\x9f"})
         EXPECT_FALSE(read_user_code(typed)) << typed;
     EXPECT_FALSE(read_user_code(std::string(100000, 'B')));
     EXPECT_FALSE(read_user_code(std::string_view("BCDFGHJ\0", 8)));

@@ -35,7 +35,8 @@ std::optional<std::string> read_user_code(std::string_view text) {
     std::string code;
     for (const char c : text) {
         const char upper = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-        if (c == '-' || c == ' ')
+        // section 6.1: whatever a keyboard or a page made of the hyphen
+        if (!(upper >= 'A' && upper <= 'Z') && !(c >= '0' && c <= '9'))
             continue;
         if (alphabet.find(upper) == alphabet.npos || code.size() == letters)
             return std::nullopt;
