@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" = 0 ] || { echo "two_servers.sh: only root may install packages" >&2 && exit 2; }
 tests/harness/packages.sh torture
-if [ ! -x /usr/lib/postgresql/15/bin/postgres ] || [ ! -x /usr/lib/postgresql/15/bin/pg_config ]; then
+if [ ! -x /usr/lib/postgresql/15/bin/postgres ] || [ ! -f /usr/include/postgresql/15/server/postgres.h ]; then
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | sort -u | head -n 1)
     echo "deb $mirror bookworm main" >/etc/apt/sources.list.d/bookworm.list
     printf 'Package: *\nPin: release n=bookworm\nPin-Priority: 100\n' >/etc/apt/preferences.d/bookworm
