@@ -40,7 +40,7 @@ INSERT INTO bad VALUES
     (3, 'null', 'null'),
     (4, 'empty', '{}'),
     (5, 'kty a number', '{"kty":1}'),
-    (6, 'kty unknown', '{"kty":"AKP"}'),
+    (6, 'kty unknown', '{"kty":"XYZ"}'),
     (7, 'kty in lower case', '{"kty":"ec","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPH'
         'vRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-'
         '0iY7X1fCE9-E9LI"}'),

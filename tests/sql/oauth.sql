@@ -176,7 +176,7 @@ RESET ROLE;
 -- Where everything is: only under the issuer's own name.
 SELECT d, p, (auth.oauth_metadata(d, p)).status FROM unnest(ARRAY['oauth-authorization-server', 'openid-configuration', 'oauth-protected-resource']) AS d, unnest(ARRAY['', '/api']) AS p;
 SET pg_principal.issuer = 'https://id.example.com';
-SELECT d, p, m.status, jsonb_pretty(CASE WHEN m.ok THEN m.payload END) AS document FROM unnest(ARRAY['oauth-authorization-server', 'openid-configuration', 'oauth-protected-resource']) AS d,
+SELECT d, p, m.status, regexp_replace(jsonb_pretty(CASE WHEN m.ok THEN m.payload END), '(,\s*"ML-DSA-\d\d")+', '', 'g') AS document FROM unnest(ARRAY['oauth-authorization-server', 'openid-configuration', 'oauth-protected-resource']) AS d,
     unnest(ARRAY['', '/api', '/auth/v1']) AS p, auth.oauth_metadata(d, p) AS m WHERE m.ok OR p = '';
 SET pg_principal.issuer = 'https://id.example.com:8443/auth/v1/';
 SELECT p, (auth.oauth_metadata('oauth-authorization-server', p)).payload->>'token_endpoint' AS token_endpoint FROM unnest(ARRAY['', '/auth', '/auth/v1', NULL]) AS p;

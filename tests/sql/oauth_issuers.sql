@@ -23,7 +23,8 @@ CREATE FUNCTION pg_temp.said(shape jsonb, change jsonb DEFAULT '{}') RETURNS jso
 \set pod '{"iss": "https://kubernetes.default.svc", "aud": ["https://id.example.com"], "sub": "system:serviceaccount:prod:agent", "kubernetes.io": {"namespace": "prod", "serviceaccount": {"name": "agent", "uid": "8a2f"}, "pod": {"name": "agent-0"}}}'
 
 -- What is trusted: an issuer with keys or where they are, algorithms, audiences.
-SELECT regress_try(format('SELECT auth.trust_issuer(%s)', a)) FROM (VALUES (1, 'NULL, ''{a}'', ''{"keys": []}'''), (2, ''''', ''{a}'', ''{"keys": []}'''), (3, '''pg_principal'', ''{a}'', ''{"keys": []}'''),
+-- an OpenSSL of 3.5 and later has ML-DSA, too
+SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(, ML-DSA-\d\d)+', '') AS answer FROM (VALUES (1, 'NULL, ''{a}'', ''{"keys": []}'''), (2, ''''', ''{a}'', ''{"keys": []}'''), (3, '''pg_principal'', ''{a}'', ''{"keys": []}'''),
     (4, '''i'', NULL, ''{"keys": []}'''), (5, '''i'', ''{NULL}'', ''{"keys": []}'''), (6, '''i'', ''{a}'''), (7, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{HS256}'''), (8, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{}'''),
     (9, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{none}'''), (10, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''5m'''), (11, '''i'', ''{a}'', ''{"keys": 1}'''), (12, '''i'', ''{a}'', ''[]'''),
     (13, '''i'', ''{a}'', ''{"keys": [{"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}'''), (14, '''i'', ''{a}'', jwks_url => ''http://x/keys'''), (15, '''i'', ''{a}'', jwks_url => ''https://u:p@x/keys'''),

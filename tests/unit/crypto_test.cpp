@@ -13,7 +13,8 @@ TEST(Crypto, AlgorithmNames) {
     for (std::size_t i = 0; i < alg_count; ++i) {
         const auto alg = static_cast<Alg>(i);
         names.insert(alg_name(alg));
-        EXPECT_EQ(alg_from_name(alg_name(alg)), alg);
+        if (alg_kty(alg) != Kty::AKP || has_ml_dsa())
+            EXPECT_EQ(alg_from_name(alg_name(alg)), alg);
     }
     EXPECT_EQ(names.size(), alg_count);
     for (const std::string_view name :

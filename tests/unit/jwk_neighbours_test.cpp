@@ -106,7 +106,7 @@ const std::vector<Neighbour> &neighbours() {
         {"kty unknown", replaced(rsa(""), "RSA", "XYZ"), Alg::RS256, "type is not RSA"},
         {"kty of RFC 9964",
          "{\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\",\"pub\":\"AA\",\"kid\":\"bad\"}", Alg::ES256,
-         "type is not RSA"},
+         has_ml_dsa() ? "another length" : "OpenSSL 3.5"},
         {"kty in small letters", replaced(ec(""), "EC", "ec"), Alg::ES256, "type is not RSA"},
         {"kty missing", replaced(ec(""), "kty", "KTY"), Alg::ES256, "\"kty\" is missing"},
         {"kty a number", replaced(ec(""), "\"EC\"", "1"), Alg::ES256, "\"kty\" is not a string"},
@@ -221,7 +221,7 @@ TEST(JwkNeighbours, PublishedSetsLoad) {
                               {"07-spiffe-bundle-with-wit", 5, 2},
                               {"08-kubernetes-kops-512-bit-rsa", 2, 0},
                               {"09-microsoft-ec-es521-bom", 3, 2},
-                              {"10-assembled-google-plus-rfc9964-akp", 3, 2}};
+                              {"10-assembled-google-plus-rfc9964-akp", 3, has_ml_dsa() ? 3U : 2U}};
     const Key good = generate_key(Alg::ES256);
     for (const Sample &sample : samples) {
         SCOPED_TRACE(sample.name);

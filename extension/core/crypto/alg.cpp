@@ -29,6 +29,9 @@ constexpr std::array<AlgRow, alg_count> algs = {{
     {"EdDSA", Kty::OKP, Hash::none, Curve::none},
     {"Ed25519", Kty::OKP, Hash::none, Curve::Ed25519},
     {"Ed448", Kty::OKP, Hash::none, Curve::Ed448},
+    {"ML-DSA-44", Kty::AKP, Hash::none, Curve::ML_DSA_44},
+    {"ML-DSA-65", Kty::AKP, Hash::none, Curve::ML_DSA_65},
+    {"ML-DSA-87", Kty::AKP, Hash::none, Curve::ML_DSA_87},
 }};
 
 struct CurveRow {
@@ -36,10 +39,18 @@ struct CurveRow {
     std::size_t size;
 };
 
-constexpr std::array<CurveRow, 6> curves = {
-    {{"", 0}, {"P-256", 32}, {"P-384", 48}, {"P-521", 66}, {"Ed25519", 32}, {"Ed448", 57}}};
+// FIPS 204 table 2 for the last three, which no member "crv" names.
+constexpr std::array<CurveRow, 9> curves = {{{"", 0},
+                                             {"P-256", 32},
+                                             {"P-384", 48},
+                                             {"P-521", 66},
+                                             {"Ed25519", 32},
+                                             {"Ed448", 57},
+                                             {"", 1312},
+                                             {"", 1952},
+                                             {"", 2592}}};
 
-constexpr std::array<std::string_view, 4> kty_names = {"oct", "RSA", "EC", "OKP"};
+constexpr std::array<std::string_view, 5> kty_names = {"oct", "RSA", "EC", "OKP", "AKP"};
 constexpr std::array<std::size_t, hash_count> hash_sizes = {0, 32, 48, 64};
 
 const AlgRow &row(Alg alg) noexcept { return algs[static_cast<std::size_t>(alg)]; }
@@ -48,7 +59,7 @@ const AlgRow &row(Alg alg) noexcept { return algs[static_cast<std::size_t>(alg)]
 
 std::optional<Alg> alg_from_name(std::string_view name) noexcept {
     for (std::size_t i = 0; i < algs.size(); ++i)
-        if (algs[i].name == name)
+        if (algs[i].name == name && (algs[i].kty != Kty::AKP || has_ml_dsa()))
             return static_cast<Alg>(i);
     return std::nullopt;
 }
@@ -58,7 +69,8 @@ Alg require_alg(std::string_view name) {
         return *alg;
     std::string known;
     for (const AlgRow &alg : algs)
-        known.append(known.empty() ? "" : ", ").append(alg.name);
+        if (alg.kty != Kty::AKP) // whose keys are others'
+            known.append(known.empty() ? "" : ", ").append(alg.name);
     throw Error(Errc::algorithm_unknown, {printable(name), known});
 }
 
@@ -90,7 +102,7 @@ std::size_t field_size(Curve curve) noexcept {
 
 std::optional<Curve> curve_from_name(std::string_view name) noexcept {
     for (std::size_t i = 1; i < curves.size(); ++i)
-        if (curves[i].name == name)
+        if (!name.empty() && curves[i].name == name)
             return static_cast<Curve>(i);
     return std::nullopt;
 }

@@ -35,19 +35,35 @@ enum class Alg : std::uint8_t {
     ES512,
     EdDSA,
     Ed25519, // RFC 9864, as the next: EdDSA with the curve in its name
-    Ed448
+    Ed448,
+    ML_DSA_44, // RFC 9964, as the next two: verified, where OpenSSL can, and never signed
+    ML_DSA_65,
+    ML_DSA_87
 };
-constexpr std::size_t alg_count = 15;
-enum class Kty : std::uint8_t { oct, RSA, EC, OKP };
-enum class Curve : std::uint8_t { none, P256, P384, P521, Ed25519, Ed448 };
+constexpr std::size_t alg_count = 18;
+enum class Kty : std::uint8_t { oct, RSA, EC, OKP, AKP };
+// Of AKP the parameter set, which the algorithm names and no member.
+enum class Curve : std::uint8_t {
+    none,
+    P256,
+    P384,
+    P521,
+    Ed25519,
+    Ed448,
+    ML_DSA_44,
+    ML_DSA_65,
+    ML_DSA_87
+};
 enum class Hash : std::uint8_t { none, sha256, sha384, sha512 };
 constexpr std::size_t hash_count = 4;
 
+// Whether this OpenSSL has ML-DSA, as it does from 3.5 on. Where it has not, no name leads there.
+bool has_ml_dsa() noexcept;
 std::optional<Alg> alg_from_name(std::string_view name) noexcept;
 Alg require_alg(std::string_view name); // throws Error(algorithm_unknown)
 std::string_view alg_name(Alg alg) noexcept;
 bool is_pss(Alg alg) noexcept;
-Hash alg_hash(Alg alg) noexcept; // none for those of OKP
+Hash alg_hash(Alg alg) noexcept; // none for those of OKP and AKP
 Kty alg_kty(Alg alg) noexcept;
 Curve alg_curve(Alg alg) noexcept; // none where any will do
 bool fits_curve(Alg alg, Curve curve) noexcept;
@@ -57,7 +73,7 @@ std::size_t hash_size(Hash hash) noexcept;
 std::string_view kty_name(Kty kty) noexcept;
 std::string_view curve_name(Curve curve) noexcept;
 std::optional<Curve> curve_from_name(std::string_view name) noexcept;
-std::size_t field_size(Curve curve) noexcept; // octets of a coordinate, or of an OKP key
+std::size_t field_size(Curve curve) noexcept; // octets of a coordinate, or of an OKP or AKP key
 
 // Once, as early as a process can: an OpenSSL that lacked memory at its first use of an algorithm
 // does not have it ever after. Whoever gets an exception must not go on.
@@ -117,12 +133,13 @@ struct PssLimits {
     int salt = 0;           // at least as many octets, where the hash is given
 };
 
-// The numbers of an asymmetric key, big-endian. EC and OKP: coordinates and d in full length.
+// The numbers of an asymmetric key, big-endian. EC and OKP: coordinates and d in full length. AKP:
+// the public key as x.
 struct KeyParts {
     Kty kty = Kty::RSA;
     Curve curve = Curve::none;
     std::string n, e;        // RSA
-    std::string x, y;        // EC, OKP (x)
+    std::string x, y;        // EC; OKP, AKP (x)
     Secret d;                // empty: a public key
     Secret p, q, dp, dq, qi; // RSA; all or none
     PssLimits pss;           // RSA

@@ -51,6 +51,8 @@ EVP_PKEY *generate_rsa(std::size_t bits, Checkpoint checkpoint) {
 PKey PKey::generate(Alg alg, Checkpoint checkpoint) {
     const CleanQueue queue;
     const Kty kty = alg_kty(alg);
+    if (kty == Kty::AKP)
+        throw Error(Errc::key_refused, {"ML-DSA is verified here, and not signed"});
     const Curve curve = alg == Alg::EdDSA ? Curve::Ed25519 : alg_curve(alg);
     const std::size_t rsa_bits = alg_hash(alg) == Hash::sha256 ? 2048 : 3072;
     EVP_PKEY *pkey = kty == Kty::RSA  ? generate_rsa(rsa_bits, checkpoint)

@@ -27,6 +27,7 @@ struct Free : OpensslFree {
     void operator()(EVP_CIPHER *cipher) const noexcept { EVP_CIPHER_free(cipher); }
     void operator()(EVP_CIPHER_CTX *ctx) const noexcept { EVP_CIPHER_CTX_free(ctx); }
     void operator()(EVP_MAC *mac) const noexcept { EVP_MAC_free(mac); }
+    void operator()(EVP_SIGNATURE *signature) const noexcept { EVP_SIGNATURE_free(signature); }
     void operator()(OSSL_PARAM *params) const noexcept { OSSL_PARAM_free(params); }
     void operator()(OSSL_PARAM_BLD *builder) const noexcept { OSSL_PARAM_BLD_free(builder); }
     void operator()(X509 *certificate) const noexcept { X509_free(certificate); }
@@ -128,6 +129,12 @@ const char *hash_name(Hash hash) noexcept;
 inline const char *group_name(Curve curve) noexcept {
     return curve == Curve::P256 ? "P-256" : curve == Curve::P384 ? "P-384" : "P-521";
 }
+inline const char *akp_name(Curve set) noexcept {
+    return set == Curve::ML_DSA_44   ? "ML-DSA-44"
+           : set == Curve::ML_DSA_65 ? "ML-DSA-65"
+                                     : "ML-DSA-87";
+}
+
 inline const char *okp_name(Curve curve) noexcept {
     return curve == Curve::Ed25519 ? "ED25519" : "ED448";
 }

@@ -196,6 +196,9 @@ Curve curve_of(const EVP_PKEY *pkey) {
         return Curve::Ed25519;
     if (is_a(pkey, "ED448"))
         return Curve::Ed448;
+    for (const Curve set : {Curve::ML_DSA_44, Curve::ML_DSA_65, Curve::ML_DSA_87})
+        if (is_a(pkey, akp_name(set)))
+            return set;
     if (!is_a(pkey, "EC"))
         refuse("its type is not RSA, EC or Ed25519");
     int is_explicit = 0;
@@ -256,7 +259,12 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
     const Curve curve = is_rsa ? Curve::none : curve_of(found.get());
     const Kty kty = is_rsa                                             ? Kty::RSA
                     : curve == Curve::Ed25519 || curve == Curve::Ed448 ? Kty::OKP
+                    : curve >= Curve::ML_DSA_44                        ? Kty::AKP
                                                                        : Kty::EC;
+    if (kty == Kty::AKP && found_private && !public_half)
+        refuse("ML-DSA is verified here, and not signed: give its public key");
+    if (kty == Kty::AKP)
+        found_private = false;
     BIGNUM *third_prime = nullptr;
     if (is_rsa && found_private &&
         EVP_PKEY_get_bn_param(found.get(), OSSL_PKEY_PARAM_RSA_FACTOR3, &third_prime) != 1)

@@ -208,13 +208,16 @@ Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {
     return pkey;
 }
 
-Ptr<EVP_PKEY> build_okp(const KeyParts &parts) {
+// Of ML-DSA any octets are a public key (FIPS 204 algorithm 23).
+Ptr<EVP_PKEY> build_raw(const KeyParts &parts) {
+    const bool is_okp = parts.kty == Kty::OKP;
     const std::size_t size = field_size(parts.curve);
     if (parts.x.size() != size || (parts.is_private() && parts.d.size() != size))
-        refuse("a member has another length than the curve's keys");
-    if (has_small_order(parts.curve, parts.x))
+        refuse(is_okp ? "a member has another length than the curve's keys"
+                      : "its public key has another length than its algorithm's");
+    if (is_okp && has_small_order(parts.curve, parts.x))
         refuse("its point has a small order");
-    const char *type = okp_name(parts.curve);
+    const char *type = is_okp ? okp_name(parts.curve) : akp_name(parts.curve);
     if (!parts.is_private())
         return Ptr<EVP_PKEY>(require(
             EVP_PKEY_new_raw_public_key_ex(nullptr, type, nullptr, bytes(parts.x), size), "key"));
@@ -269,10 +272,10 @@ Ptr<BIGNUM> openssl::to_secret_number(std::string_view big_endian) {
 
 PKey PKey::adopt(OpensslPtr<EVP_PKEY> pkey, Kty kty, Curve curve, bool is_private) {
     PKey key;
-    const int rsa_size = kty == Kty::RSA ? EVP_PKEY_get_size(pkey.get()) : 1;
-    require(rsa_size > 0, "key size");
-    key.signature_size_ =
-        kty == Kty::RSA ? static_cast<std::size_t>(rsa_size) : 2 * field_size(curve);
+    const bool is_curve = kty == Kty::EC || kty == Kty::OKP;
+    const int size = is_curve ? 1 : EVP_PKEY_get_size(pkey.get());
+    require(size > 0, "key size");
+    key.signature_size_ = is_curve ? 2 * field_size(curve) : static_cast<std::size_t>(size);
     key.pkey_ = std::move(pkey);
     key.kty_ = kty;
     key.curve_ = curve;
@@ -284,7 +287,7 @@ PKey PKey::build(const KeyParts &parts, std::size_t rsa_bits) {
     const CleanQueue queue;
     Ptr<EVP_PKEY> pkey = parts.kty == Kty::RSA  ? build_rsa(parts, rsa_bits)
                          : parts.kty == Kty::EC ? build_ec(parts)
-                                                : build_okp(parts);
+                                                : build_raw(parts);
     PKey key =
         adopt(OpensslPtr<EVP_PKEY>(pkey.release()), parts.kty, parts.curve, parts.is_private());
     key.pss_ = parts.pss;

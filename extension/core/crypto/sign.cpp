@@ -85,6 +85,15 @@ void check_whole(std::string_view message) {
 
 } // namespace
 
+bool has_ml_dsa() noexcept {
+    static const bool found = [] {
+        const CleanQueue queue;
+        return Ptr<EVP_SIGNATURE>(
+                   EVP_SIGNATURE_fetch(nullptr, akp_name(Curve::ML_DSA_44), nullptr)) != nullptr;
+    }();
+    return found;
+}
+
 bool openssl::is_scalar(Curve curve, std::string_view number) noexcept {
     const unsigned char *order = curve == Curve::P256   ? order_p256
                                  : curve == Curve::P384 ? order_p384
@@ -186,7 +195,7 @@ bool PKey::verify(Alg alg, std::string_view message, std::string_view signature,
     require(alg_kty(alg) == kty_, "verifying");
     if (signature.size() != signature_size_)
         return false;
-    if (kty_ == Kty::OKP)
+    if (kty_ == Kty::OKP || kty_ == Kty::AKP)
         return is_verified([&] { return verify_whole(message, signature); });
     const std::size_t half = signature_size_ / 2;
     if (kty_ == Kty::EC && !(is_scalar(curve_, signature.substr(0, half)) &&

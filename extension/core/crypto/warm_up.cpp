@@ -59,6 +59,7 @@ void prepare_crypto() {
     } catch (const Error &error) {
         throw Error(Errc::crypto_failed, {"first use"}, error.message());
     }
+    (void)has_ml_dsa();
     // a provider may lack these, or refuse such a key
     for (void (*use)() : {use_rsa, use_eddsa}) {
         try {

@@ -36,6 +36,10 @@ Alg Key::default_alg() const noexcept {
         return state_->pkey->pss().only ? default_pss() : Alg::RS256;
     case Kty::OKP:
         return Alg::EdDSA;
+    case Kty::AKP:
+        return curve() == Curve::ML_DSA_44   ? Alg::ML_DSA_44
+               : curve() == Curve::ML_DSA_65 ? Alg::ML_DSA_65
+                                             : Alg::ML_DSA_87;
     case Kty::EC:
         break;
     }

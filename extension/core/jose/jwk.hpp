@@ -1,6 +1,7 @@
 // Keys: JWK (RFC 7517, 7518, 8037), JWK sets, PEM, raw secrets, thumbprints (RFC 7638).
 // Accepted: RSA of 2048 to 8192 bits with odd e >= 3 of at most 64 bits and no ROCA fingerprint;
-// P-256, P-384, P-521 points on their curve; Ed25519 and Ed448; secrets of at least 32 bytes that
+// P-256, P-384, P-521 points on their curve; Ed25519 and Ed448; ML-DSA's public keys (RFC 9964)
+// where OpenSSL has them; secrets of at least 32 bytes that
 // are not a published text (secret_text.hpp); private members that match the public ones.
 #pragma once
 

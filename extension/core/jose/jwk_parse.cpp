@@ -77,6 +77,17 @@ KeyParts parse_rsa(json::Value jwk) {
     return parts;
 }
 
+// RFC 9964 section 3; the seed of a private key is of no use here.
+KeyParts parse_akp(json::Value jwk, const JwkOutline &outline, Reading reading) {
+    KeyParts parts;
+    parts.kty = Kty::AKP;
+    parts.curve = outline.curve;
+    parts.x = decoded(jwk, "pub");
+    if (jwk.find("priv") && (reading == Reading::whole || reading == Reading::stored))
+        refuse("ML-DSA is verified here, and not signed: leave out its member \"priv\"");
+    return parts;
+}
+
 KeyParts parse_curve(json::Value jwk, const JwkOutline &outline) {
     KeyParts parts;
     parts.kty = outline.kty;
@@ -95,7 +106,9 @@ Key parse_material(json::Value jwk, const JwkOutline &outline, Reading reading) 
             refuse("a secret needs at least 32 bytes");
         return KeyBuilder::from_secret(secret_member(jwk, "k").view());
     }
-    KeyParts parts = outline.kty == Kty::RSA ? parse_rsa(jwk) : parse_curve(jwk, outline);
+    KeyParts parts = outline.kty == Kty::RSA   ? parse_rsa(jwk)
+                     : outline.kty == Kty::AKP ? parse_akp(jwk, outline, reading)
+                                               : parse_curve(jwk, outline);
     if (reading == Reading::public_half || reading == Reading::stored_public_half)
         parts.drop_private();
     const bool is_stored = reading == Reading::stored || reading == Reading::stored_public_half;
@@ -108,6 +121,11 @@ Kty kty_of(json::Value jwk) {
     for (const Kty kty : {Kty::oct, Kty::RSA, Kty::EC, Kty::OKP})
         if (kty_name(kty) == text)
             return kty;
+    if (text == kty_name(Kty::AKP)) {
+        if (has_ml_dsa())
+            return Kty::AKP;
+        refuse("its type is AKP (ML-DSA), which takes OpenSSL 3.5");
+    }
     refuse("its type is not RSA, EC, OKP or oct");
 }
 
@@ -169,7 +187,9 @@ JwkOutline outline_of(json::Value jwk) {
         if (!outline.alg)
             refuse("its alg is not a supported signature algorithm");
     }
-    outline.curve = curve_of(jwk, outline.kty);
+    if (outline.kty == Kty::AKP && !outline.alg)
+        malformed(named("alg") + " is missing");
+    outline.curve = outline.kty == Kty::AKP ? alg_curve(*outline.alg) : curve_of(jwk, outline.kty);
     if (outline.alg && alg_kty(*outline.alg) != outline.kty)
         refuse("its alg does not fit: the key is of another type");
     if (outline.alg && !fits_curve(*outline.alg, outline.curve))

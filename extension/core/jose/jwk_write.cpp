@@ -34,7 +34,13 @@ class ObjectWriter {
 };
 
 // The required public members in lexicographic order: what RFC 7638 hashes.
-void write_public(ObjectWriter &out, const KeyParts &parts) {
+void write_public(ObjectWriter &out, const KeyParts &parts, Alg alg) {
+    if (parts.kty == Kty::AKP) { // RFC 9964 section 6
+        out.text("alg", alg_name(alg));
+        out.text("kty", kty_name(parts.kty));
+        out.bytes("pub", parts.x);
+        return;
+    }
     if (parts.kty == Kty::RSA) {
         out.bytes("e", parts.e);
         out.text("kty", "RSA");
@@ -49,7 +55,7 @@ void write_public(ObjectWriter &out, const KeyParts &parts) {
 }
 
 void write_declared(ObjectWriter &out, const Key &key) {
-    if (key.alg() || key.is_pss_only())
+    if (key.kty() != Kty::AKP && (key.alg() || key.is_pss_only()))
         out.text("alg", alg_name(key.default_alg()));
     if (!key.kid().empty())
         out.text("kid", key.kid());
@@ -86,14 +92,14 @@ std::string thumbprint(const Key &key) {
     }
     const KeyParts parts = state.pkey->parts();
     ObjectWriter out(room(key, size_of(parts)));
-    write_public(out, parts);
+    write_public(out, parts, key.default_alg());
     return base64url_encode(sha256(out.finish()));
 }
 
 std::string public_jwk(const Key &key) {
     const KeyParts parts = pkey_of(key, no_public_part).parts();
     ObjectWriter out(room(key, size_of(parts)));
-    write_public(out, parts);
+    write_public(out, parts, key.default_alg());
     write_declared(out, key);
     return std::string(out.finish());
 }
@@ -112,7 +118,7 @@ Secret private_jwk(const Key &key) {
     }
     const KeyParts parts = state.pkey->parts();
     ObjectWriter out(room(key, size_of(parts)));
-    write_public(out, parts);
+    write_public(out, parts, key.default_alg());
     out.bytes("d", parts.d.view());
     if (!parts.p.empty()) {
         out.bytes("p", parts.p.view());

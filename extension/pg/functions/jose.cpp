@@ -170,7 +170,7 @@ SQL_FUNCTION(signature_algorithms) {
     std::string names;
     for (std::size_t i = 0; i < alg_count; ++i) {
         const auto alg = static_cast<Alg>(i);
-        if (alg_kty(alg) != Kty::oct)
+        if (alg_kty(alg) != Kty::oct && (alg_kty(alg) != Kty::AKP || has_ml_dsa()))
             names += (names.empty() ? "[\"" : ",\"") + std::string(alg_name(alg)) + '"';
     }
     return to_jsonb(names + ']');
