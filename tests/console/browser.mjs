@@ -101,9 +101,9 @@ export class Tab {
     await this.settled();
     return this;
   }
-  // Nothing is under way.
+  // Nothing is under way; plots are drawn a frame after they are there.
   async settled() {
-    await this.page.waitForFunction(() => document.querySelector("main h1") && !document.querySelector('[aria-busy="true"], [aria-disabled="true"]'));
+    await this.page.waitForFunction(() => document.querySelector("main h1") && !document.querySelector('[aria-busy="true"], [aria-disabled="true"], .plot:empty'));
   }
   async go(name) {
     await this.click(name, "link");
