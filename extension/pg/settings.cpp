@@ -47,6 +47,8 @@ std::string_view view(const char *value) noexcept {
 
 // What a token proved depends on these, so what was proved under the old value is forgotten.
 void assign_string(const char *, void *) { forget_binding(); }
+// What is bound is looked at once more: from now on it is watched, or no longer.
+void look_again_on_assign(bool, void *) { forget_binding(); }
 void forget_on_assign(const char *, void *) { forget_everything(); }
 void forget_on_assign_int(int, void *) { forget_everything(); }
 void forget_on_assign_bool(bool, void *) { forget_everything(); }
@@ -181,8 +183,8 @@ void define() {
                              "A connection ends when the token that is bound in it dies.",
                              "As one that a token has opened always does. Needs pg_principal in "
                              "shared_preload_libraries.",
-                             &end_session_with_token_value, false, PGC_SUSET, 0, nullptr, nullptr,
-                             nullptr);
+                             &end_session_with_token_value, false, PGC_SUSET, 0, nullptr,
+                             look_again_on_assign, nullptr);
     DefineCustomStringVariable(
         "pg_principal.issuer", "The claim iss of minted tokens, required of presented ones.",
         nullptr, &issuer_value, "pg_principal", PGC_SUSET, 0, nullptr, forget_on_assign, nullptr);

@@ -185,6 +185,9 @@ wait
 like "a token bound by SQL ends its connection where that is switched on, whatever its role" "$(cat "$dir/bound")" '28000: terminating connection because its token has died.*session revoked'
 token=$(issue agent@example.com)
 is "and not once another is bound" "$(ends "SELECT auth.authenticate(NULL, false)" | head -n 1) $(sql shop "SELECT count(*) FROM auth.connections")" "agent@example.com 0"
+is "it is watched from when that is switched on, however long the token is known, and until it is switched off" \
+    "$(PGOPTIONS="-c pg_principal.token=$token" psql -XqAt -d shop -c "SELECT auth.email()" -c "SET pg_principal.end_session_with_token = on" -c "SELECT auth.email()" -c "SELECT count(*) FROM auth.connections" \
+        -c "SET pg_principal.end_session_with_token = off" -c "SELECT count(*) FROM auth.connections" | xargs)" "agent@example.com agent@example.com 1 0"
 
 # the extension is dropped
 { login_as "$token" app shop "SELECT pg_sleep(20)" >"$dir/dropped"; } &
