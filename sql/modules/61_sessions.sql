@@ -47,7 +47,9 @@ BEGIN ATOMIC
     WITH owner AS MATERIALIZED (
         SELECT u FROM auth.users p CROSS JOIN LATERAL auth.standing(p) AS u
         WHERE p.email = auth.fold_email(list_sessions.email)
-        UNION ALL SELECT NULL::auth.users WHERE list_sessions.email IS NULL
+        UNION ALL SELECT NULL::auth.users WHERE CASE WHEN list_sessions.email IS NULL THEN true
+            WHEN EXISTS (SELECT FROM auth.users p WHERE p.email = auth.fold_email(list_sessions.email))
+            THEN false ELSE auth.raise_error('user_missing', auth.known_email(list_sessions.email)) IS NULL END
     )
     SELECT (o.s).id, (o.s).label, (o.s).scopes, (o.s).role, (o.s).created_at, least((o.s).expires_at, r.expires_at,
             CASE WHEN r.session_id IS NULL AND (o.s).expires_at = 'infinity' THEN (o.s).revoked_at END),
@@ -63,7 +65,7 @@ BEGIN ATOMIC
     ORDER BY (o.s).created_at, (o.s).id;
 END;
 COMMENT ON FUNCTION auth.list_sessions(text) IS
-'The sessions of a principal, or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';
+'The sessions of a principal (42704 when nobody has that email), or with NULL those of the project keys, oldest first. state: live, expired, banned (ended by a ban, lifted or not), revoked, signed_out, password_rotated, or reuse (a used refresh token was shown again). origin: issued, adopted (auth.adopt_key()), or sign_in, whose expires_at moves with each refresh.';
 
 CREATE OR REPLACE FUNCTION auth.note_end(ids uuid[], how text, why text DEFAULT NULL) RETURNS uuid[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

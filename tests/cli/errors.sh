@@ -64,6 +64,9 @@ refused "ban of nobody" "pg_principal: no auth.users row for nobody@example.com
 refused "unban of nobody" "pg_principal: no auth.users row for nobody@example.com
   hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." \
     auth unban --email nobody@example.com
+refused "sessions of nobody" "pg_principal: no auth.users row for nobody@example.com
+  hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." \
+    auth sessions --email " Nobody@example.com"
 refused "revoke of nothing" "pg_principal: no active session 00000000-0000-0000-0000-000000000000
   hint: List them: pg_principal auth sessions --email <email>." auth revoke --session 00000000-0000-0000-0000-000000000000
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
