@@ -212,7 +212,7 @@ void add_issuers_commands(Command root, Session &session) {
     verb.option("--alg", options->algorithms,
                 "An algorithm of its tokens, may be repeated (default RS256, ES256)");
     verb.option("--max-life", options->max_life,
-                "The longest that its tokens may live, as 1h, 1d (default 1h)");
+                "The longest that its tokens may live, as 15m, 1h, 1d (default 1h)");
     verb.option("--require", options->required, "A claim that they have, may be repeated");
     verb.flag("--reusable", options->reusable,
               "A token may be exchanged again while it lives, as that of a pod");

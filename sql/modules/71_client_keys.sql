@@ -145,9 +145,9 @@ BEGIN
         jsonb_build_object('keys', known.keys));
     detail := CASE
         WHEN seen.fault IS NOT NULL THEN seen.fault
-        WHEN lower(coalesce(seen.header->>'typ', 'jwt')) NOT IN
-            ('jwt', 'client-authentication+jwt', 'application/client-authentication+jwt')
-            THEN 'wrong type'
+        -- "application/" may be left out (RFC 7515, section 4.1.9)
+        WHEN regexp_replace(lower(coalesce(seen.header->>'typ', 'jwt')), '^application/', '')
+            NOT IN ('jwt', 'client-authentication+jwt') THEN 'wrong type'
         WHEN seen.claims->>'iss' IS DISTINCT FROM seen.claims->>'sub' THEN 'iss is not sub'
         WHEN request ? 'client_id' AND request->>'client_id' <> seen.claims->>'sub'
             THEN 'client_id is another'

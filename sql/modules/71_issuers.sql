@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION auth.trust_issuer(
     required_claims text[] DEFAULT '{}', single_use boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    longest bigint := auth.parse_ttl(coalesce(max_life, ''));
+    longest bigint := CASE WHEN max_life ~ '^[0-9]{1,9}m$' THEN rtrim(max_life, 'm')::bigint * 60
+        WHEN max_life ~ '^[0-9]+[hdy]$' THEN auth.parse_ttl(max_life) END;
     kept jsonb;
     known constant text[] :=
         ARRAY(SELECT jsonb_array_elements_text(auth.signature_algorithms()));
@@ -19,6 +20,9 @@ DECLARE
         WHEN issuer LIKE 'spiffe:%' AND audiences = '{}' THEN 'tokens of SPIFFE have an audience'
         WHEN coalesce(cardinality(algorithms), 0) = 0 OR NOT algorithms <@ known
             THEN 'algorithms are some of ' || array_to_string(known, ', ')
+        WHEN (longest BETWEEN 1 AND auth.seconds('max_token_ttl')) IS NOT TRUE
+            THEN 'max_life is a whole number above zero and m, h, d or y, at most '
+                || current_setting('pg_principal.max_token_ttl')
         WHEN required_claims IS NULL OR array_position(required_claims, NULL) > 0
             OR single_use IS NULL THEN 'required_claims and single_use are not NULL'
         WHEN jwks IS NULL AND jwks_url IS NULL THEN 'either jwks or jwks_url is needed'
@@ -56,8 +60,8 @@ COMMENT ON FUNCTION auth.trust_issuer(text, text[], jsonb, text, text[], text, t
 'trust domain, which sub begins with. audiences: one must be in aud; empty: the token must have '
 'none. jwks: its keys, or jwks_url: where it publishes them, or its discovery document; from there '
 '`pg_principal serve` fetches them. Keys that cannot be used are named in a WARNING and in '
-'auth.list_issuers(). max_life: the longest that a token may live, as auth.issue() reads it. '
-'single_use: each is good once. 22023 for what cannot be.';
+'auth.list_issuers(). max_life: the longest that a token may live, as auth.issue() reads it, or in '
+'minutes: 15m. single_use: each is good once. 22023 for what cannot be.';
 
 CREATE OR REPLACE FUNCTION auth.distrust_issuer(issuer text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -39,3 +39,27 @@ is "a client id with a space" "$?|$(head -n 1 "$work/err")" '1|pg_principal: mal
 is "unregister" "$("$PG_PRINCIPAL" clients unregister psql)" "unregistered psql"
 "$PG_PRINCIPAL" clients unregister psql >"$work/out" 2>"$work/err"
 is "which is one no more" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no application psql"
+
+# what an assertion says that it is (RFC 7515, section 4.1.9)
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/signer" 2>/dev/null
+psql -XAtq -v email=$agent -v pem="$(cat "$work/signer")" >/dev/null <<'SQL'
+SELECT auth.register_client_keys(:'email', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(auth.pem_to_jwk(:'pem')))));
+SQL
+base64url() { base64 -w 0 | tr '+/' '-_' | tr -d '='; }
+shown() { # TYP: the status of the answer
+    local id now signed
+    id=$(psql -XAtqc "SELECT id FROM auth.users WHERE email = '$agent'")
+    now=$(date +%s)
+    signed=$(jq -cnj --arg typ "$1" '{alg: "RS256", typ: $typ}' | base64url).$(jq -cnj --arg id "$id" --argjson now "$now" \
+        '{iss: $id, sub: $id, aud: "pg_principal", exp: ($now + 100), jti: ($typ + "\($now)")}' --arg typ "$1" | base64url)
+    psql -XAtq -v assertion="$signed.$(printf %s "$signed" | openssl dgst -sha256 -sign "$work/signer" | base64url)" <<'SQL'
+SELECT status FROM auth.oauth_token(jsonb_build_object('grant_type', 'client_credentials', 'client_assertion', :'assertion',
+    'client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'));
+SQL
+}
+for typ in JWT application/jwt client-authentication+jwt Application/Client-Authentication+JWT; do
+    is "an assertion of type $typ" "$(shown "$typ")" 200
+done
+for typ in at+jwt application/application/jwt application/ ""; do
+    is "an assertion of type '$typ'" "$(shown "$typ")" 401
+done

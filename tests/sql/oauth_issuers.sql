@@ -26,13 +26,14 @@ CREATE FUNCTION pg_temp.said(shape jsonb, change jsonb DEFAULT '{}') RETURNS jso
 -- an OpenSSL of 3.5 and later has ML-DSA, too
 SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(, ML-DSA-\d\d)+', '') AS answer FROM (VALUES (1, 'NULL, ''{a}'', ''{"keys": []}'''), (2, ''''', ''{a}'', ''{"keys": []}'''), (3, '''pg_principal'', ''{a}'', ''{"keys": []}'''),
     (4, '''i'', NULL, ''{"keys": []}'''), (5, '''i'', ''{NULL}'', ''{"keys": []}'''), (6, '''i'', ''{a}'''), (7, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{HS256}'''), (8, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{}'''),
-    (9, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{none}'''), (10, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''5m'''), (11, '''i'', ''{a}'', ''{"keys": 1}'''), (12, '''i'', ''{a}'', ''[]'''),
+    (9, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{none}'''), (10, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''5s'''), (11, '''i'', ''{a}'', ''{"keys": 1}'''), (12, '''i'', ''{a}'', ''[]'''),
     (13, '''i'', ''{a}'', ''{"keys": [{"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}'''), (14, '''i'', ''{a}'', jwks_url => ''http://x/keys'''), (15, '''i'', ''{a}'', jwks_url => ''https://u:p@x/keys'''),
-    (16, '''i'', ''{a}'', jwks_url => ''file:///etc/passwd'''), (17, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{NULL}''')) AS t (n, a) ORDER BY n;
+    (16, '''i'', ''{a}'', jwks_url => ''file:///etc/passwd'''), (17, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{NULL}'''),
+    (18, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''0m'''), (19, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''525601m'''), (20, '''i'', ''{a}'', ''{"keys": []}'', max_life => NULL')) AS t (n, a) ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)', jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
 SELECT issuer, keys, unusable_keys FROM auth.list_issuers();
 SELECT auth.distrust_issuer('i');
-SELECT auth.trust_issuer(:'gh', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'github'))), required_claims => '{repository_id}');
+SELECT auth.trust_issuer(:'gh', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'github'))), required_claims => '{repository_id}', max_life => '10m');
 SELECT auth.trust_issuer(:'k8s', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'pods'))), algorithms => '{ES256}', max_life => '24h', single_use => false);
 
 -- Rules: exact values of named claims.
