@@ -19,7 +19,7 @@ namespace {
 constexpr const char *tables[] = {"users",        "sessions",         "refresh_tokens",
                                   "audit_heads",  "sign_in_attempts", "metrics",
                                   "signing_keys", "server_keys",      "organization_people",
-                                  "audit_seals",  "incidents"};
+                                  "audit_seals",  "incidents",        "revocation_marker"};
 
 bool is_held(const LOCKTAG *tag) {
     for (LOCKMODE mode = RowShareLock; mode <= AccessExclusiveLock; ++mode)
