@@ -16,6 +16,7 @@ extern "C" {
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 namespace pg_principal {
 
@@ -24,6 +25,15 @@ namespace {
 bool is_watched = false;
 pg_uuid_t watched; // the ADMIN who is left after what the transaction asked for last
 
+// Who was no ADMIN, and who is left should the others have made them one by the commit.
+struct Plain {
+    pg_uuid_t target, left;
+};
+std::vector<Plain> &plain() {
+    static auto *const list = new std::vector<Plain>; // never destroyed
+    return *list;
+}
+
 // A commit that waits for a standby may last, and whoever waits for it asks again.
 struct ShortLockTimeout {
     const int callers = LockTimeout;
@@ -31,18 +41,32 @@ struct ShortLockTimeout {
     ~ShortLockTimeout() { LockTimeout = callers; }
 };
 
-// Runs at the very end, when nothing of the transaction is left to do but its commit. Whoever waits
-// here waits for the commits of others, not for their transactions; and no snapshot of the
-// transaction's own is asked, which may be from before they began.
-Datum look_again(FunctionCallInfo) {
+bool is_active_admin(const PrincipalRow &row) {
+    return row.found && !row.banned && std::string_view(row.app_role) == "ADMIN";
+}
+
+void insist_on(const pg_uuid_t &left) {
     const Oid marker = revocation_marker();
     {
         const ShortLockTimeout timeout;
         guard([marker] { LockRelationOid(marker, ShareUpdateExclusiveLock); });
     }
-    const PrincipalRow left = read_principal(watched, GetCurrentTimestamp(), Moment());
-    if (!left.found || left.banned || std::string_view(left.app_role) != "ADMIN")
+    if (!is_active_admin(read_principal(left, GetCurrentTimestamp(), Moment())))
         throw Error(Errc::admin_gone);
+}
+
+// Runs at the very end, when nothing of the transaction is left to do but its commit. Whoever waits
+// here waits for the commits of others, not for their transactions; and no snapshot of the
+// transaction's own is asked, which may be from before they began.
+Datum look_again(FunctionCallInfo) {
+    if (is_watched)
+        insist_on(watched);
+    if (plain().empty())
+        return 0;
+    const Moment others(Moment::Seen::by_others);
+    for (const Plain &one : plain())
+        if (is_active_admin(read_principal(one.target, GetCurrentTimestamp(), others)))
+            insist_on(one.left);
     return 0;
 }
 
@@ -50,13 +74,14 @@ void on_transaction(XactEvent event, void *) {
     switch (event) {
     case XACT_EVENT_PRE_COMMIT:
     case XACT_EVENT_PRE_PREPARE:
-        if (is_watched)
+        if (is_watched || !plain().empty())
             call_sql_function(look_again, nullptr);
         break;
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_ABORT:
     case XACT_EVENT_PREPARE:
         is_watched = false;
+        plain().clear();
         break;
     default:
         break;
@@ -72,7 +97,12 @@ void watch_last_admin() { RegisterXactCallback(on_transaction, nullptr); }
 using namespace pg_principal;
 
 SQL_FUNCTION(rely_on_admin) {
-    watched = *PG_GETARG_UUID_P(0);
-    is_watched = true;
+    const pg_uuid_t left = *PG_GETARG_UUID_P(0), target = *PG_GETARG_UUID_P(1);
+    if (PG_GETARG_BOOL(2)) {
+        watched = left;
+        is_watched = true;
+    } else {
+        plain().push_back({target, left});
+    }
     return 0;
 }

@@ -10,33 +10,32 @@ END;
 COMMENT ON FUNCTION auth.is_active_admin(auth.users) IS
 'Internal: whether a principal, as it stands, is an ADMIN who is not banned.';
 
-CREATE OR REPLACE FUNCTION auth.rely_on_admin(id uuid) RETURNS void
+CREATE OR REPLACE FUNCTION auth.rely_on_admin(id uuid, target uuid, is_one boolean) RETURNS void
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_rely_on_admin';
-COMMENT ON FUNCTION auth.rely_on_admin(uuid) IS
-'Internal: this transaction commits only when that principal is an ADMIN then who is not banned, '
-'else it fails: 40001.';
+COMMENT ON FUNCTION auth.rely_on_admin(uuid, uuid, boolean) IS
+'Internal: this transaction commits only when the first is an ADMIN then who is not banned, else '
+'it fails: 40001. When the target is no ADMIN, only if others have made it one by then.';
 
 CREATE OR REPLACE FUNCTION auth.keep_an_admin(target uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     caller uuid := auth.uid();
     left_one uuid;
+    is_one constant boolean := EXISTS (
+        SELECT FROM auth.users u WHERE u.id = target AND auth.is_active_admin(u));
 BEGIN
-    IF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = target AND auth.is_active_admin(u)) THEN
-        RETURN true;
-    END IF;
     IF caller <> target THEN
         SELECT u.id INTO left_one FROM auth.users u
         WHERE u.id = caller AND auth.is_active_admin(u);
-    ELSE
+    ELSIF is_one THEN
         SELECT u.id INTO left_one FROM auth.users u
         WHERE u.id <> target AND (u.app_role = 'ADMIN'
             OR u.id IN (SELECT d.user_id FROM auth.decisions d)) AND auth.is_active_admin(u)
         LIMIT 1;
     END IF;
     -- two who take each other's role must not both succeed, and neither waits for the other here
-    PERFORM auth.rely_on_admin(left_one);
-    RETURN left_one IS NOT NULL;
+    PERFORM auth.rely_on_admin(left_one, target, is_one);
+    RETURN left_one IS NOT NULL OR NOT is_one;
 END
 $$;
 COMMENT ON FUNCTION auth.keep_an_admin(uuid) IS

@@ -169,8 +169,11 @@ void read_ties(const Row &row, SessionRow &session) {
 
 } // namespace
 
-Moment::Moment()
-    : snapshot_(guard([] { return RegisterSnapshot(GetCatalogSnapshot(InvalidOid)); })) {}
+Moment::Moment(Seen seen)
+    : snapshot_(guard([] { return RegisterSnapshot(GetCatalogSnapshot(InvalidOid)); })) {
+    if (seen == Seen::by_others)
+        snapshot_->curcid = FirstCommandId; // it is a copy of our own
+}
 
 // After an error it is gone with its transaction, which forgets it by itself.
 Moment::~Moment() { UnregisterSnapshot(snapshot_); }

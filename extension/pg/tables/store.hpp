@@ -16,7 +16,8 @@ namespace pg_principal {
 // once.
 class Moment {
   public:
-    Moment();
+    enum class Seen { by_us, by_others }; // by others: without what this transaction has changed
+    explicit Moment(Seen seen = Seen::by_us);
     ~Moment();
     Moment(const Moment &) = delete;
     Moment &operator=(const Moment &) = delete;
