@@ -51,12 +51,12 @@ SELECT p.n, jsonb_array_length(keys) AS keys, count(*) FILTER (WHERE regress_jwt
 FROM regexp_split_to_table(rtrim(:'published', E'\x1e'), E'\x1e') WITH ORDINALITY AS p (text, n), LATERAL (SELECT text::jsonb->'keys') AS k (keys), bad GROUP BY p.n, keys ORDER BY p.n;
 
 -- What one call may cost: long calls are ended between the keys and within the making of one.
-SELECT 'SELECT ' || string_agg('auth.generate_jwk(''RS512'')', ', ') AS many FROM generate_series(1, 100) \gset
+SELECT 'SELECT ' || string_agg('auth.generate_jwk(''RS512'')', ', ') AS many FROM generate_series(1, 1000) \gset
 SELECT clock_timestamp() AS start \gset
 SET statement_timeout = '200ms';
 :many;
 RESET statement_timeout;
-SELECT clock_timestamp() - :'start' < interval '15 s' AS soon;
+SELECT clock_timestamp() - :'start' < interval '2 min' AS soon;
 -- no more than 256 keys and 4 MiB are looked at
 SELECT left(regress_jws('a.b.c', jsonb_build_object('keys', jsonb_agg(bad.jwk))), 60) AS many FROM bad, generate_series(1, 20);
 SELECT left(regress_jws('a.b.c', jsonb_build_object('keys', jsonb_build_array(:'good_public'::jsonb || jsonb_build_object('x5c', repeat('x', 5000000))))), 60) AS large;
