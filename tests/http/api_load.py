@@ -115,10 +115,12 @@ def locks():
         for i in range(30):
             got += [call(server, "GET", "/api/auth/me", token=theirs).status, call(server, "PATCH", "/api/users/me", {"jobTitle": str(i)}, theirs).status,
                     call(server, "GET", "/api/users?per_page=1", token=admin).status]
+        while len(statuses) <= 8 and len(got) < 9000:  # until the one has asked again
+            got.append(call(server, "GET", "/api/auth/me", token=theirs).status)
         stop.set()
         for thread in threads:
             thread.join()
-        equal("others are served all the while", got, [200] * 90)
+        equal("others are served all the while", set(got), {200})
         ok("the one was told to come back", set(statuses) == {503} and len(statuses) > 8, set(statuses))
         held.end()
         equal("and then served", call(server, "PATCH", "/api/users/me", {"firstName": "A"}, mine).status, 200)
