@@ -50,3 +50,17 @@ ending busy app 127.0.0.1 "${LIMIT_MS:-10000}" all busy=64
 cluster_stop "$dir" fast
 is "no process died" "$(grep -acE 'was terminated by signal|PANIC|TRAP' "$dir/log")" 0
 tells_nothing "storm" "$dir/log"
+
+# The same while the worker is killed, which takes the server's other processes along, and while the server restarts.
+cluster_set "$dir" restart_after_crash=on
+cluster_start "$dir" || exit 1
+lost=$((${STORM_SECONDS:-600} / 10))
+DISTURBED=1 python3 tests/torture/login_storm.py postgres app 127.0.0.1 "$((3 * lost))" "${STORM_CLIENTS:-200}" 0 &
+storm=$!
+sleep "$lost"
+ok "the worker is killed" kill -KILL "$(sql postgres "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_principal logins' AND datname = 'postgres'")"
+sleep "$lost"
+cluster_stop "$dir" fast
+cluster_start "$dir" || exit 1
+wait "$storm"
+is "one process died, the one that was killed" "$(grep -ac 'was terminated by signal 9' "$dir/log")" 1
