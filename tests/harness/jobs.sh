@@ -11,7 +11,7 @@ alone_names=() alone_commands=()
 declare -A job_of=()         # process -> name
 
 # Their times differ by two orders of magnitude: one that takes long and begins last is waited for alone.
-takes_long=" build-unit system-health system-memory build-fuzz regress http-engine http-api http-console system-property http-supabase \
+takes_long=" build-unit system-health system-memory build-fuzz regress http-api http-console system-property http-supabase \
     system-held_ban system-crash cli-jose_interop "
 
 job() {
