@@ -58,7 +58,8 @@ SELECT say('client key', (auth.generate_jwk('ES256') || '{"kid": "c"}')::text), 
 SELECT auth.register_client_keys('bot@example.com', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(said('client key')::jsonb)))) \g /dev/null
 SELECT auth.trust_issuer('https://issuer.example', '{https://id.example.com}', jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(said('issuer key')::jsonb)))) \g /dev/null
 SELECT auth.map_claims('https://issuer.example', 'ci@example.com', '{"repository_id": "74"}', '{deploy}'), auth.delegate('ann@example.com', 'bot@example.com', scopes => '{read}') \g /dev/null
-SELECT say('admin', auth.issue('boss@example.com', '1h')), say('anns', auth.issue('ann@example.com', '1h', NULL, '{read}')) \g /dev/null
+SELECT say('admin', auth.issue('boss@example.com', '1h')), say('anns', auth.issue('ann@example.com', '1h', NULL, '{read}')),
+    say('bots', auth.issue('bot@example.com', '1h', NULL, '{read}')) \g /dev/null
 SELECT say(split_part(email, '@', 1), id::text) FROM auth.users \g /dev/null
 
 INSERT INTO asked (name, statement) VALUES
@@ -79,6 +80,7 @@ INSERT INTO asked (name, statement) VALUES
 ('my_delegations', $$SELECT keep('', auth.my_delegations())$$),
 ('revoke_delegation', $$SELECT keep('', auth.revoke_delegation(said('delegation')::uuid))$$),
 ('issue_may_act', $$SELECT keep('lent', auth.issue_may_act('bot@example.com', '1h', '{}'), 'token')$$),
+('token-exchange of a lent token', $$SELECT keep('both', auth.oauth_token(exchange('lent', 'bots')), 'access_token')$$),
 ('oauth_device_authorization', $$SELECT keep('device', auth.oauth_device_authorization('{"client_id": "psql", "scope": "read"}'), 'device_code'),
     keep('code', auth.oauth_device_authorization('{"client_id": "psql", "scope": "read"}'), 'user_code')$$),
 ('show_device', $$SELECT keep('', auth.show_device(said('code')))$$),
@@ -113,7 +115,6 @@ INSERT INTO asked (name, statement) VALUES
 ('jwt-bearer', $$SELECT keep('access', auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     'assertion', assertion('issuer key', '{"iss": "https://issuer.example", "aud": "https://id.example.com", "sub": "r", "repository_id": "74"}'))), 'access_token')$$),
 ('token-exchange', $$SELECT keep('both', auth.oauth_token(exchange('anns', 'bots')), 'access_token')$$),
-('token-exchange of a lent token', $$SELECT keep('both', auth.oauth_token(exchange('anns', 'bots')), 'access_token')$$),
 ('a delegated token', $$SELECT auth.authenticate(said('both'), false)$$),
 ('nobody at last', $$RESET pg_principal.token$$),
 ('ban', $$SELECT auth.ban('bob@example.com')$$),
