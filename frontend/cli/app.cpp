@@ -1,5 +1,7 @@
 #include "cli/app.hpp"
 
+#include <memory>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/command_line.hpp"
@@ -27,18 +29,13 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
                 "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
                 "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
                 "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
-    add_auth_commands(top, session);
-    add_people_commands(top, session);
-    add_keys_commands(top, session);
-    add_clients_commands(top, session);
-    add_issuers_commands(top, session);
-    add_delegations_commands(top, session);
-    add_health_commands(top, session);
-    add_audit_commands(top, session);
-    add_doctor_command(top, session);
-    add_whoami_command(top, session);
-    if (add_more)
-        add_more(top, session);
+    const Group group(top, session);
+    for (const AddCommands add :
+         {add_auth_commands, add_people_commands, add_keys_commands, add_clients_commands,
+          add_issuers_commands, add_delegations_commands, add_health_commands, add_audit_commands,
+          add_doctor_command, add_whoami_command, add_more})
+        if (add)
+            add(group);
 }
 
 // False when the arguments asked for no more than what was printed: --help, --version.
@@ -89,29 +86,41 @@ int carry_out(CLI::App &root, Session &session, int argc, const char *const *arg
 
 } // namespace
 
-Command add_family(Command root, Session &session, const std::string &name,
-                   const std::string &description, const std::string &examples) {
-    CLI::App *family = root.app().add_subcommand(name, description);
+Group Group::family(const char *name, const char *description, const char *examples,
+                    const std::vector<Verb> &verbs) const {
+    CLI::App *family = command_.app().add_subcommand(name, description);
     family->require_subcommand(0, 1);
-    family->footer("Examples:\n" + examples);
-    Command(family).option("--dsn", session.dsn, "Database (see pg_principal --help)").type("DSN");
-    return Command(family);
+    family->footer(std::string("Examples:\n") + examples);
+    const Command command(family);
+    command.option("--dsn", session_.dsn, "Database (see pg_principal --help)").type("DSN");
+    const Group group(command, session_);
+    group.add_all(verbs);
+    return group;
 }
 
-Command add_verb(Command family, Session &session, const std::string &name,
-                 const std::string &description, const std::string &examples,
-                 std::function<void()> action, const std::vector<std::string> &outputs) {
-    const Command verb = add_family(family, session, name, description, examples);
+void Group::add_all(const std::vector<Verb> &verbs) const {
+    for (const Verb &verb : verbs)
+        add(verb);
+}
+
+Command Group::add(const Verb &verb) const {
+    const Command command = family(verb.name, verb.description, verb.examples).command_;
+    const std::vector<std::string> &outputs = verb.outputs;
     if (!outputs.empty())
-        verb.option("--output", session.output, "What to print (default " + outputs.front() + ")")
+        command
+            .option("--output", session_.output, "What to print (default " + outputs.front() + ")")
             .one_of(outputs)
             .type("FORMAT");
-    verb.app().callback([&session, outputs, act = std::move(action)] {
-        session.action = act;
-        if (session.output.empty() && !outputs.empty())
-            session.output = outputs.front();
+    const auto given = std::make_shared<Given>();
+    for (const Option &option : verb.options)
+        given->declare(command, option);
+    command.app().callback([&session = session_, given, act = verb.act,
+                            otherwise = outputs.empty() ? "" : outputs.front()] {
+        session.action = [&session, given, act] { act(session, *given); };
+        if (session.output.empty())
+            session.output = otherwise;
     });
-    return verb;
+    return command;
 }
 
 int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more) {

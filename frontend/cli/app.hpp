@@ -2,33 +2,37 @@
 // verb chosen.
 #pragma once
 
-#include "cli/arguments.hpp"
-#include "cli/session.hpp"
+#include "cli/verb.hpp"
 
 namespace pg_principal::cli {
 
-// A family of verbs.
-Command add_family(Command root, Session &session, const std::string &name,
-                   const std::string &description, const std::string &examples);
-// A verb and what it does when it is chosen. --output takes one of `outputs`, the first if it is
-// not given.
-Command add_verb(Command family, Session &session, const std::string &name,
-                 const std::string &description, const std::string &examples,
-                 std::function<void()> action,
-                 const std::vector<std::string> &outputs = {"text", "json"});
+// The program, or a family of verbs of it.
+class Group {
+  public:
+    Group(Command command, Session &session) : command_(command), session_(session) {}
+    Group family(const char *name, const char *description, const char *examples,
+                 const std::vector<Verb> &verbs = {}) const;
+    // What the row has no words for is added to the verb that is returned.
+    Command add(const Verb &verb) const;
+    void add_all(const std::vector<Verb> &verbs) const;
 
-using AddCommands = void (*)(Command root, Session &session);
-void add_auth_commands(Command root, Session &session);
-void add_login_verbs(Command auth, Session &session); // of the same family
-void add_people_commands(Command root, Session &session);
-void add_keys_commands(Command root, Session &session);
-void add_clients_commands(Command root, Session &session);
-void add_issuers_commands(Command root, Session &session);
-void add_delegations_commands(Command root, Session &session);
-void add_health_commands(Command root, Session &session);
-void add_audit_commands(Command root, Session &session);
-void add_doctor_command(Command root, Session &session);
-void add_whoami_command(Command root, Session &session);
+  private:
+    Command command_;
+    Session &session_;
+};
+
+using AddCommands = void (*)(const Group &root);
+void add_auth_commands(const Group &root);
+void add_login_verbs(const Group &auth); // of the same family
+void add_people_commands(const Group &root);
+void add_keys_commands(const Group &root);
+void add_clients_commands(const Group &root);
+void add_issuers_commands(const Group &root);
+void add_delegations_commands(const Group &root);
+void add_health_commands(const Group &root);
+void add_audit_commands(const Group &root);
+void add_doctor_command(const Group &root);
+void add_whoami_command(const Group &root);
 
 // The whole program, with one more family of verbs from above; returns its exit code: 0 done, 1
 // refused or failed, 2 wrong usage.

@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/arguments.hpp"
 #include "cli/read_file.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"
@@ -17,9 +16,7 @@ namespace {
 
 constexpr std::size_t max_seal_bytes = 16 << 10;
 
-db::Param read_seal(const std::string &file) {
-    if (file.empty())
-        return std::nullopt;
+std::string read_seal(const std::string &file) {
     std::string seal = read_file(file, max_seal_bytes);
     while (!seal.empty() && (seal.back() == '\n' || seal.back() == '\r'))
         seal.pop_back();
@@ -28,10 +25,7 @@ db::Param read_seal(const std::string &file) {
     return seal;
 }
 
-void verify(const Session &session, const std::string &seal_file) {
-    const db::Result rows =
-        session.ask("SELECT user_id, seq, fault FROM auth.audit_verify($1::pg_catalog.text)",
-                    {read_seal(seal_file)});
+void print_faults(const Session &session, const db::Result &rows) {
     print_rows(session.streams, session.output, rows,
                {{"userId", "entry", "fault"},
                 {{"PRINCIPAL", 0}, {"ENTRY", 1}, {"FAULT", 2}},
@@ -41,8 +35,7 @@ void verify(const Session &session, const std::string &seal_file) {
                       (rows.rows() == 1 ? " fault" : " faults"));
 }
 
-void seal(const Session &session) {
-    const db::Result rows = session.ask("SELECT auth.audit_seal()");
+void print_seal(const Session &session, const db::Result &rows) {
     if (session.wants("json"))
         print_first(session.streams.out, rows, {"seal"});
     else
@@ -122,13 +115,15 @@ void list(const Session &session, const ListOptions &options) {
         session.streams.out << "older entries: --cursor " << next << '\n';
 }
 
-void add_list(Command group, Session &session) {
+void add_list(const Group &group) {
     const auto options = std::make_shared<ListOptions>();
     const Command verb =
-        add_verb(group, session, "list", "Show audit entries, newest first",
-                 "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
-                 "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
-                 [&session, options] { list(session, *options); });
+        group.add({"list",
+                   "Show audit entries, newest first",
+                   "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
+                   "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
+                   {},
+                   [options](const Session &session, const Given &) { list(session, *options); }});
     verb.option("--email", options->email,
                 "Entries of this principal; if no principal has the email, entries that name it");
     verb.option(
@@ -143,26 +138,35 @@ void add_list(Command group, Session &session) {
                 "The next page, by the cursor that the last one ended with");
 }
 
+const std::vector<Verb> verbs = {
+    {"verify",
+     "Check every audit chain and seal; exit 1 when one is broken",
+     "  pg_principal audit verify\n"
+     "  pg_principal audit verify --seal-file seal-2026-11.jws",
+     {{"--seal-file",
+       "A seal stored elsewhere: also shows whether the seals here were replaced",
+       maybe,
+       "FILE",
+       "",
+       {},
+       read_seal}},
+     asks("SELECT user_id, seq, fault FROM auth.audit_verify($1::pg_catalog.text)", print_faults)},
+    {"seal",
+     "Sign a digest over every audit chain and print it",
+     "  pg_principal audit seal > seal-2026-11.jws",
+     {},
+     asks("SELECT auth.audit_seal()", print_seal)},
+};
+
 } // namespace
 
-void add_audit_commands(Command root, Session &session) {
-    const Command group =
-        add_family(root, session, "audit", "The audit: one hash chain for each principal",
-                   "  pg_principal audit list --since 7d\n"
-                   "  pg_principal audit verify\n"
-                   "  pg_principal audit seal > seal.jws");
-    add_list(group, session);
-    const auto seal_file = std::make_shared<std::string>();
-    add_verb(group, session, "verify",
-             "Check every audit chain and seal; exit 1 when one is broken",
-             "  pg_principal audit verify\n"
-             "  pg_principal audit verify --seal-file seal-2026-11.jws",
-             [&session, seal_file] { verify(session, *seal_file); })
-        .option("--seal-file", *seal_file,
-                "A seal stored elsewhere: also shows whether the seals here were replaced")
-        .type("FILE");
-    add_verb(group, session, "seal", "Sign a digest over every audit chain and print it",
-             "  pg_principal audit seal > seal-2026-11.jws", [&session] { seal(session); });
+void add_audit_commands(const Group &root) {
+    const Group group = root.family("audit", "The audit: one hash chain for each principal",
+                                    "  pg_principal audit list --since 7d\n"
+                                    "  pg_principal audit verify\n"
+                                    "  pg_principal audit seal > seal.jws");
+    add_list(group);
+    group.add_all(verbs);
 }
 
 } // namespace pg_principal::cli

@@ -3,9 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 
-#include "cli/arguments.hpp"
 #include <nlohmann/json.hpp>
 
 #include "cli/health.hpp"
@@ -100,7 +98,8 @@ void print(const Session &session, const Findings &findings) {
     }
 }
 
-void doctor(const Session &session, bool strict) {
+void doctor(const Session &session, const Given &given) {
+    const bool strict = given.has("--strict");
     const Findings findings = examine(session);
     print(session, findings);
     std::size_t wrong = 0;
@@ -113,16 +112,14 @@ void doctor(const Session &session, bool strict) {
 
 } // namespace
 
-void add_doctor_command(Command root, Session &session) {
-    const auto strict = std::make_shared<bool>(false);
-    const Command verb = add_verb(
-        root, session, "doctor",
-        "Look whether the installation is sound, and say what to do; exit 1 when it is not",
-        "  pg_principal doctor\n"
-        "  pg_principal doctor --strict\n"
-        "  pg_principal doctor --output json",
-        [&session, strict] { doctor(session, *strict); });
-    verb.flag("--strict", *strict, "Exit 1 for warnings, too");
+void add_doctor_command(const Group &root) {
+    root.add({"doctor",
+              "Look whether the installation is sound, and say what to do; exit 1 when it is not",
+              "  pg_principal doctor\n"
+              "  pg_principal doctor --strict\n"
+              "  pg_principal doctor --output json",
+              {{"--strict", "Exit 1 for warnings, too", flag}},
+              doctor});
 }
 
 } // namespace pg_principal::cli

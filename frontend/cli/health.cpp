@@ -1,51 +1,12 @@
 #include "cli/app.hpp"
 
-#include <memory>
-
 #include <nlohmann/json.hpp>
 
-#include "cli/arguments.hpp"
 #include "cli/health.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
-
-void scan(const Session &session) {
-    const db::Result rows =
-        session.ask("SELECT kind, email, reason, metadata, " + utc_time_sql("created_at") +
-                    " FROM auth.scan_agent_health()");
-    print_rows(session.streams, session.output, rows,
-               {{"kind", "email", "reason", "metadata", "createdAt"},
-                {{"TIME", 4}, {"EMAIL", 1}, {"KIND", 0}, {"REASON", 2}},
-                "nothing new"});
-}
-
-void report(const Session &session) {
-    const db::Result rows = session.ask(
-        "SELECT email, app_role, pg_catalog.to_json(banned), issued_tokens, signed_in_sessions, " +
-        utc_time_sql("next_expiry") + ", " + utc_time_sql("last_used_at") + ", " +
-        utc_time_sql("last_refresh_at") + ", " + utc_time_sql("password_changed_at") +
-        ", refresh_failures, delegation_failures, " + utc_time_sql("last_failure_at") +
-        ", last_failure_reason, pg_catalog.to_json(findings), "
-        "pg_catalog.array_to_string(findings, '; '), "
-        "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END, "
-        "refresh_failures OPERATOR(pg_catalog.+) delegation_failures "
-        "FROM auth.agent_health()");
-    print_rows(session.streams, session.output, rows,
-               {{"email", "role", "banned", "issuedTokens", "signedInSessions", "nextExpiry",
-                 "lastUsedAt", "lastRefreshAt", "passwordChangedAt", "refreshFailures",
-                 "delegationFailures", "lastFailureAt", "lastFailureReason", "findings"},
-                {{"EMAIL", 0},
-                 {"ROLE", 15},
-                 {"TOKENS", 3},
-                 {"SESSIONS", 4},
-                 {"NEXT EXPIRY", 5},
-                 {"LAST USED", 6},
-                 {"REFRESHED", 7},
-                 {"FAILURES", 16},
-                 {"FINDINGS", 14}}});
-}
 
 // Who runs the scan: members of auth.health_schedule(), in its order.
 constexpr const char *schedule_members[] = {
@@ -119,7 +80,7 @@ std::vector<db::Param> read_health_schedule(const Session &session) {
 
 namespace {
 
-void status(const Session &session) {
+void status(const Session &session, const Given &) {
     const std::vector<db::Param> values = read_health_schedule(session);
     Json object = Json::object();
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -141,7 +102,9 @@ void status(const Session &session) {
         throw Failure(*values[problem], {}, values[remedy].value_or(""));
 }
 
-void schedule(const Session &session, const std::string &when, bool remove) {
+void schedule(const Session &session, const Given &given) {
+    const std::string &when = given["--at"];
+    const bool remove = given.has("--remove");
     const db::Result rows = session.ask(schedule_sql());
     const std::string job(rows.text(0, own_job)), home(rows.text(0, cron_database));
     if (!rows.boolean(0, own_job + 1)) { // pg_cron is here, or the error tells what is missing
@@ -161,38 +124,68 @@ void schedule(const Session &session, const std::string &when, bool remove) {
                remove ? "the health scan" : "the health scan: " + when);
 }
 
+const std::vector<Verb> verbs = {
+    {"scan",
+     "Report what happened to agents since the last scan",
+     "  pg_principal health scan\n"
+     "  pg_principal health scan --output json",
+     {},
+     lists("SELECT kind, email, reason, metadata, " + utc_time_sql("created_at") +
+               " FROM auth.scan_agent_health()",
+           {{"kind", "email", "reason", "metadata", "createdAt"},
+            {{"TIME", 4}, {"EMAIL", 1}, {"KIND", 0}, {"REASON", 2}},
+            "nothing new"})},
+    {"report",
+     "Show every agent: its tokens, its last use, what is wrong",
+     "  pg_principal health report\n"
+     "  pg_principal health report --output json",
+     {},
+     lists(
+         "SELECT email, app_role, pg_catalog.to_json(banned), issued_tokens, signed_in_sessions, " +
+             utc_time_sql("next_expiry") + ", " + utc_time_sql("last_used_at") + ", " +
+             utc_time_sql("last_refresh_at") + ", " + utc_time_sql("password_changed_at") +
+             ", refresh_failures, delegation_failures, " + utc_time_sql("last_failure_at") +
+             ", last_failure_reason, pg_catalog.to_json(findings), "
+             "pg_catalog.array_to_string(findings, '; '), "
+             "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END, "
+             "refresh_failures OPERATOR(pg_catalog.+) delegation_failures "
+             "FROM auth.agent_health()",
+         {{"email", "role", "banned", "issuedTokens", "signedInSessions", "nextExpiry",
+           "lastUsedAt", "lastRefreshAt", "passwordChangedAt", "refreshFailures",
+           "delegationFailures", "lastFailureAt", "lastFailureReason", "findings"},
+          {{"EMAIL", 0},
+           {"ROLE", 15},
+           {"TOKENS", 3},
+           {"SESSIONS", 4},
+           {"NEXT EXPIRY", 5},
+           {"LAST USED", 6},
+           {"REFRESHED", 7},
+           {"FAILURES", 16},
+           {"FINDINGS", 14}}})},
+    {"status",
+     "Show who runs the scan and whether it runs; exit 1 when something is wrong",
+     "  pg_principal health status\n"
+     "  pg_principal health status --output json",
+     {},
+     status},
+    {"schedule",
+     "Have pg_cron run the scan, also where pg_cron is in another database",
+     "  pg_principal health schedule\n"
+     "  pg_principal health schedule --at '*/15 * * * *'\n"
+     "  pg_principal health schedule --remove",
+     {{"--at", "When, as cron has it (default 0 * * * *)", maybe, "CRON", "0 * * * *"},
+      {"--remove", "Take the job out again", flag}},
+     schedule},
+};
+
 } // namespace
 
-void add_health_commands(Command root, Session &session) {
-    const Command group = add_family(root, session, "health",
-                                     "Agents: refused refreshes, tokens about to expire or unused",
-                                     "  pg_principal health scan\n"
-                                     "  pg_principal health report\n"
-                                     "  pg_principal health schedule");
-    add_verb(group, session, "scan", "Report what happened to agents since the last scan",
-             "  pg_principal health scan\n"
-             "  pg_principal health scan --output json",
-             [&session] { scan(session); });
-    add_verb(group, session, "report", "Show every agent: its tokens, its last use, what is wrong",
-             "  pg_principal health report\n"
-             "  pg_principal health report --output json",
-             [&session] { report(session); });
-    add_verb(group, session, "status",
-             "Show who runs the scan and whether it runs; exit 1 when something is wrong",
-             "  pg_principal health status\n"
-             "  pg_principal health status --output json",
-             [&session] { status(session); });
-    const auto when = std::make_shared<std::string>("0 * * * *");
-    const auto remove = std::make_shared<bool>(false);
-    const Command verb =
-        add_verb(group, session, "schedule",
-                 "Have pg_cron run the scan, also where pg_cron is in another database",
-                 "  pg_principal health schedule\n"
-                 "  pg_principal health schedule --at '*/15 * * * *'\n"
-                 "  pg_principal health schedule --remove",
-                 [&session, when, remove] { schedule(session, *when, *remove); });
-    verb.option("--at", *when, "When, as cron has it (default 0 * * * *)").type("CRON");
-    verb.flag("--remove", *remove, "Take the job out again");
+void add_health_commands(const Group &root) {
+    root.family("health", "Agents: refused refreshes, tokens about to expire or unused",
+                "  pg_principal health scan\n"
+                "  pg_principal health report\n"
+                "  pg_principal health schedule",
+                verbs);
 }
 
 } // namespace pg_principal::cli

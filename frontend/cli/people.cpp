@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/arguments.hpp"
 #include "cli/read_file.hpp"
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
@@ -29,33 +28,29 @@ std::vector<std::string> format_names() {
     return names;
 }
 
-struct InputOptions {
-    std::string file, format;
-    std::vector<std::string> maps;
-    RosterOptions roster;
-    std::string label() const { return file == "-" ? "standard input" : printable(file); }
-};
+std::string label_of(const std::string &file) {
+    return file == "-" ? "standard input" : printable(file);
+}
 
 std::string counted(std::size_t count, const char *one, const char *many) {
     return std::to_string(count) + ' ' + (count == 1 ? one : many);
 }
 
-RosterFormat choose_format(const InputOptions &options) {
-    if (!options.format.empty())
-        return formats.at(options.format);
-    if (options.file == "-")
+RosterFormat choose_format(const std::string &file, const std::string &given) {
+    if (!given.empty())
+        return formats.at(given);
+    if (file == "-")
         throw UsageError("standard input needs --format yaml, csv, json or terrain");
-    const auto format = roster_format_of(options.file);
+    const auto format = roster_format_of(file);
     if (!format)
-        throw UsageError("the name " + options.label() + " does not show its format",
+        throw UsageError("the name " + label_of(file) + " does not show its format",
                          "Add --format yaml, csv, json or terrain.");
     return *format;
 }
 
 // Every bad row is reported, each on its own line, up to a screenful.
-void refuse_problems(std::ostream &err, const InputOptions &options, const Roster &roster) {
+void refuse_problems(std::ostream &err, const std::string &label, const Roster &roster) {
     constexpr std::size_t shown = 20;
-    const std::string label = options.label();
     for (std::size_t i = 0; i < std::min(roster.problems.size(), shown); ++i) {
         const RosterProblem &problem = roster.problems[i];
         const std::size_t line = roster.lines[problem.row - 1];
@@ -69,10 +64,11 @@ void refuse_problems(std::ostream &err, const InputOptions &options, const Roste
                   counted(roster.rows.size(), "row", "rows") + ", nothing was written");
 }
 
-Roster load(const Session &session, const InputOptions &options) {
-    const RosterFormat format = choose_format(options);
-    RosterOptions how = options.roster;
-    for (const std::string &text : options.maps) {
+Roster load(const Session &session, const Given &given) {
+    const std::string &file = given["FILE"], label = label_of(file);
+    const RosterFormat format = choose_format(file, given["--format"]);
+    RosterOptions how{given.has("--ignore-unknown-fields")};
+    for (const std::string &text : given.list("--map")) {
         auto map = parse_field_map(text);
         if (!map)
             throw UsageError("--map " + quote_for_message(text) + " is not FIELD=ROSTER_FIELD",
@@ -81,22 +77,22 @@ Roster load(const Session &session, const InputOptions &options) {
     }
     if (!how.maps.empty() && format == RosterFormat::terrain)
         throw UsageError("--map is for rows of YAML, CSV and JSON, not for a Terrain story");
-    const std::string text = options.file == "-" ? read_stream(session.streams.in, max_roster_bytes)
-                                                 : read_file(options.file, max_roster_bytes);
+    const std::string text = file == "-" ? read_stream(session.streams.in, max_roster_bytes)
+                                         : read_file(file, max_roster_bytes);
     try {
         Roster roster = parse_roster(text, format, how);
         if (!roster.problems.empty())
-            refuse_problems(session.streams.err, options, roster);
+            refuse_problems(session.streams.err, label, roster);
         return roster;
     } catch (const RosterFileError &e) {
-        throw Failure(options.label() + ": " +
-                          (e.line == 0 ? "" : "line " + std::to_string(e.line) + ": ") + e.what(),
+        throw Failure(label + ": " + (e.line == 0 ? "" : "line " + std::to_string(e.line) + ": ") +
+                          e.what(),
                       {}, e.hint);
     }
 }
 
-void validate(const Session &session, const InputOptions &options) {
-    const Roster roster = load(session, options);
+void validate(const Session &session, const Given &given) {
+    const Roster roster = load(session, given);
     const auto accounts = static_cast<std::size_t>(
         std::count_if(roster.rows.begin(), roster.rows.end(),
                       [](const RosterRow &row) { return row.kind == "service_account"; }));
@@ -106,38 +102,32 @@ void validate(const Session &session, const InputOptions &options) {
             session.streams.out,
             {{"rows", roster.rows.size()}, {"persons", persons}, {"serviceAccounts", accounts}});
     else
-        session.streams.out << options.label() << ": " << counted(roster.rows.size(), "row", "rows")
-                            << ", all valid (" << counted(persons, "person", "persons") << ", "
+        session.streams.out << label_of(given["FILE"]) << ": "
+                            << counted(roster.rows.size(), "row", "rows") << ", all valid ("
+                            << counted(persons, "person", "persons") << ", "
                             << counted(accounts, "service account", "service accounts") << ")\n";
 }
 
-void push(const Session &session, const InputOptions &options) {
+void push(const Session &session, const Given &given) {
     const db::Result result =
         session.ask("SELECT auth.push_people($1::pg_catalog.jsonb)",
-                    {write_push_roster(load(session, options).rows)}, "people push");
+                    {write_push_roster(load(session, given).rows)}, "people push");
     if (session.wants("json"))
-        print_first(session.streams.out, result, {{"imported", true}});
+        print_first(session.streams.out, result, {"imported"});
     else
         session.streams.out << "imported " << result.text(0, 0) << '\n';
 }
 
-void render(const Session &session, const InputOptions &options) {
-    const Roster roster = load(session, options);
+void render(const Session &session, const Given &given) {
+    const Roster roster = load(session, given);
     session.streams.out << (session.wants("yaml")  ? write_yaml_roster(roster.rows)
                             : session.wants("csv") ? write_csv_roster(roster.rows)
                                                    : write_json_roster(roster.rows));
 }
 
-void provision(const Session &session, bool dry_run) {
-    const db::Result rows = session.ask("SELECT created, restored, decommissioned, unchanged, "
-                                        "pg_catalog.to_json($1::pg_catalog.bool) "
-                                        "FROM auth.provision($1::pg_catalog.bool)",
-                                        {dry_run ? "true" : "false"});
-    const std::vector<Listing::Member> members = {{"created", true},
-                                                  {"restored", true},
-                                                  {"decommissioned", true},
-                                                  {"unchanged", true},
-                                                  {"dryRun", true}};
+void print_counts(const Session &session, const db::Result &rows) {
+    const std::vector<Listing::Member> members = {"created", "restored", "decommissioned",
+                                                  "unchanged", "dryRun"};
     if (session.wants("json"))
         return print_first(session.streams.out, rows, members);
     for (int column = 0; column < 4; ++column)
@@ -145,97 +135,89 @@ void provision(const Session &session, bool dry_run) {
                             << rows.text(0, column) << '\n';
 }
 
-void remove(const Session &session, const std::string &email) {
-    const db::Result rows = session.ask("SELECT auth.remove_person($1::pg_catalog.text)", {email});
-    const std::string removed = normalise_email(email);
+void remove(const Session &session, const Given &given) {
+    const db::Result rows =
+        session.ask("SELECT auth.remove_person($1::pg_catalog.text)", given.parameters());
+    const std::string removed = normalise_email(given["--email"]);
     if (!rows.boolean(0, 0))
         throw Failure("no organization_people row for " + printable(removed));
     print_done(session, "removed", removed);
 }
 
-void rename(const Session &session, const std::string &old_email, const std::string &new_email) {
+void rename(const Session &session, const Given &given) {
+    std::vector<db::Param> parameters = given.parameters();
+    for (const char *email : {"--from", "--to"})
+        parameters.emplace_back(printable(normalise_email(given[email])));
     const db::Result rows = session.ask(
         "SELECT $3::pg_catalog.text, $4::pg_catalog.text, "
         "auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)", // no id before provision
-        {old_email, new_email, printable(normalise_email(old_email)),
-         printable(normalise_email(new_email))});
+        parameters);
     if (session.wants("json"))
         print_first(session.streams.out, rows, {{"renamed"}, {"to"}, {"id"}});
     else
         session.streams.out << "renamed " << rows.text(0, 0) << " to " << rows.text(0, 1) << '\n';
 }
 
-// A verb that reads a roster.
-void add_reader(Command group, Session &session, const char *name, const char *description,
-                const char *examples, void (*act)(const Session &, const InputOptions &),
-                const std::vector<std::string> &outputs = {"text", "json"}) {
-    const auto options = std::make_shared<InputOptions>();
-    const Command verb = add_verb(
-        group, session, name, description, examples,
-        [&session, options, act] { act(session, *options); }, outputs);
-    verb.option("FILE", options->file,
-                "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
-                "standard input")
-        .required()
-        .type("");
-    verb.option("--format", options->format, "yaml, csv, json or terrain")
-        .one_of(format_names())
-        .type("FORMAT");
-    verb.option("--map", options->maps,
-                "Which field of the file is which field of a roster; may be repeated; several are "
-                "joined: --map mail=email --map givenName+surname=name")
-        .type("FIELD=ROSTER_FIELD")
-        .single();
-    verb.flag("--ignore-unknown-fields", options->roster.ignore_unknown_fields,
-              "Drop fields that a roster does not have instead of refusing them");
-}
+// Of a verb that reads a roster.
+const std::vector<Option> input = {
+    {"FILE", "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
+             "standard input"},
+    {"--format", "yaml, csv, json or terrain", maybe, "FORMAT", "", format_names()},
+    {"--map",
+     "Which field of the file is which field of a roster; may be repeated; several are "
+     "joined: --map mail=email --map givenName+surname=name",
+     each, "FIELD=ROSTER_FIELD"},
+    {"--ignore-unknown-fields", "Drop fields that a roster does not have instead of refusing them",
+     flag}};
+
+const std::vector<Verb> verbs = {
+    {"validate", "Check a roster without touching the database",
+     "  pg_principal people validate roster.csv\n"
+     "  pg_principal people validate --format yaml - < people",
+     input, validate},
+    {"push", "Add or update the rows of a roster, all or none; removes nobody",
+     "  pg_principal people push roster.yaml\n"
+     "  pg_principal people push story.terrain\n"
+     "  pg_principal people push entra.csv --map mail=email --map "
+     "givenName+surname=name --ignore-unknown-fields\n"
+     "  export-people | pg_principal people push --format csv -",
+     input, push},
+    {"render",
+     "Print the roster that a story or another roster describes",
+     "  pg_principal people render story.terrain > roster.yaml\n"
+     "  pg_principal people render story.terrain --output csv",
+     input,
+     render,
+     {"yaml", "csv", "json"}},
+    {"provision",
+     "Create, restore and ban accounts as the roster says",
+     "  pg_principal people provision --dry-run\n"
+     "  pg_principal people provision",
+     {{"--dry-run", "Show the counts without changing anything", flag}},
+     asks("SELECT created, restored, decommissioned, unchanged, "
+          "pg_catalog.to_json($1::pg_catalog.bool) FROM auth.provision($1::pg_catalog.bool)",
+          print_counts)},
+    {"remove",
+     "Remove a row from the roster; provision then bans the account",
+     "  pg_principal people remove --email ada@example.com && pg_principal people provision",
+     {{"--email", "The email of the row", needed}},
+     remove},
+    {"rename",
+     "Change an email; account, tokens and reports stay the same",
+     "  pg_principal people rename --from ada@old.example --to ada@new.example",
+     {{"--from", "The current email", needed},
+      {"--to", "The new email; nobody else may have it", needed}},
+     rename},
+};
 
 } // namespace
 
-void add_people_commands(Command root, Session &session) {
-    const Command group =
-        add_family(root, session, "people", "The roster and the accounts made from it",
-                   "  pg_principal people validate roster.yaml\n"
-                   "  pg_principal people push roster.yaml\n"
-                   "  pg_principal people provision");
-    add_reader(group, session, "validate", "Check a roster without touching the database",
-               "  pg_principal people validate roster.csv\n"
-               "  pg_principal people validate --format yaml - < people",
-               validate);
-    add_reader(group, session, "push",
-               "Add or update the rows of a roster, all or none; removes nobody",
-               "  pg_principal people push roster.yaml\n"
-               "  pg_principal people push story.terrain\n"
-               "  pg_principal people push entra.csv --map mail=email --map "
-               "givenName+surname=name --ignore-unknown-fields\n"
-               "  export-people | pg_principal people push --format csv -",
-               push);
-    add_reader(group, session, "render",
-               "Print the roster that a story or another roster describes",
-               "  pg_principal people render story.terrain > roster.yaml\n"
-               "  pg_principal people render story.terrain --output csv",
-               render, {"yaml", "csv", "json"});
-
-    const auto dry_run = std::make_shared<bool>(false);
-    add_verb(group, session, "provision", "Create, restore and ban accounts as the roster says",
-             "  pg_principal people provision --dry-run\n"
-             "  pg_principal people provision",
-             [&session, dry_run] { provision(session, *dry_run); })
-        .flag("--dry-run", *dry_run, "Show the counts without changing anything");
-
-    const auto email = std::make_shared<std::string>(), to = std::make_shared<std::string>();
-    add_verb(
-        group, session, "remove", "Remove a row from the roster; provision then bans the account",
-        "  pg_principal people remove --email ada@example.com && pg_principal people provision",
-        [&session, email] { remove(session, *email); })
-        .option("--email", *email, "The email of the row")
-        .required();
-    const Command verb = add_verb(
-        group, session, "rename", "Change an email; account, tokens and reports stay the same",
-        "  pg_principal people rename --from ada@old.example --to ada@new.example",
-        [&session, email, to] { rename(session, *email, *to); });
-    verb.option("--from", *email, "The current email").required();
-    verb.option("--to", *to, "The new email; nobody else may have it").required();
+void add_people_commands(const Group &root) {
+    root.family("people", "The roster and the accounts made from it",
+                "  pg_principal people validate roster.yaml\n"
+                "  pg_principal people push roster.yaml\n"
+                "  pg_principal people provision",
+                verbs);
 }
 
 } // namespace pg_principal::cli

@@ -1,9 +1,7 @@
 #include "cli/app.hpp"
 
 #include <cstdlib>
-#include <memory>
 
-#include "cli/arguments.hpp"
 #include "core/base/text.hpp"
 
 namespace pg_principal::cli {
@@ -30,22 +28,23 @@ const std::string &whoami_sql() {
     return sql;
 }
 
-void whoami(const Session &session, const std::string &variable) {
-    const char *given = std::getenv(variable.c_str());
+void whoami(const Session &session, const Given &given) {
+    const std::string &variable = given["--token-env"];
+    const char *value = std::getenv(variable.c_str());
     // a file read into a variable often brings its last newline along
-    const std::string token(trim_ascii(given ? given : ""));
+    const std::string token(trim_ascii(value ? value : ""));
     if (token.empty())
         throw Failure("the environment variable " + printable(variable) +
-                      (given && *given ? " is empty" : " is not set"));
+                      (value && *value ? " is empty" : " is not set"));
     const db::Result rows = session.ask(whoami_sql(), {token});
     if (rows.rows() != 1)
         throw Failure("the token belongs to nobody");
     std::vector<Listing::Member> members;
     for (const auto &column : columns) {
-        const auto value = rows.maybe(0, static_cast<int>(members.size()));
+        const auto text = rows.maybe(0, static_cast<int>(members.size()));
         members.push_back({column.name});
-        if (value && !session.wants("json"))
-            session.streams.out << column.label << printable(*value) << '\n';
+        if (text && !session.wants("json"))
+            session.streams.out << column.label << printable(*text) << '\n';
     }
     if (session.wants("json"))
         print_first(session.streams.out, rows, members);
@@ -53,15 +52,15 @@ void whoami(const Session &session, const std::string &variable) {
 
 } // namespace
 
-void add_whoami_command(Command root, Session &session) {
-    const auto variable = std::make_shared<std::string>("LANDMARK_AUTH_TOKEN");
-    add_verb(root, session, "whoami", "Show whose token is in the environment",
-             "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
-             "  pg_principal whoami --token-env CI_TOKEN --output json",
-             [&session, variable] { whoami(session, *variable); })
-        .option("--token-env", *variable,
-                "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)")
-        .type("VAR");
+void add_whoami_command(const Group &root) {
+    root.add({"whoami",
+              "Show whose token is in the environment",
+              "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
+              "  pg_principal whoami --token-env CI_TOKEN --output json",
+              {{"--token-env",
+                "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)",
+                maybe, "VAR", "LANDMARK_AUTH_TOKEN"}},
+              whoami});
 }
 
 } // namespace pg_principal::cli

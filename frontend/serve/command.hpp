@@ -4,6 +4,6 @@
 
 namespace pg_principal::cli {
 
-void add_serve_command(Command root, Session &session);
+void add_serve_command(const Group &root);
 
 } // namespace pg_principal::cli
