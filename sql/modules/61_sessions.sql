@@ -14,10 +14,19 @@ BEGIN ATOMIC
             OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1) IS NOT NULL)
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
         WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id) IS NULL
-            AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL);
+            AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL)
+    -- of a delegated token the credential is the grant, and those of its parents count
+    AND NOT EXISTS (SELECT FROM (
+            SELECT (ties_hold.s).user_id, (ties_hold.s).credential_id WHERE (ties_hold.s).agents IS NULL
+            UNION ALL SELECT o.user_id, o.credential_id FROM unnest((ties_hold.s).parents) AS p (id)
+                CROSS JOIN LATERAL (SELECT s.user_id, s.credential_id FROM auth.sessions s
+                    WHERE s.id = p.id AND s.agents IS NULL OFFSET 0) AS o) AS c (user_id, id)
+        WHERE c.id IS NOT NULL AND (SELECT s.id FROM auth.client_secrets s WHERE s.id = c.id) IS NULL
+            AND (SELECT k.id FROM auth.client_keys k WHERE k.user_id = c.user_id AND k.id = c.id) IS NULL
+            AND (SELECT r.id FROM auth.issuer_rules r WHERE r.id = c.id) IS NULL);
 END;
 COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
-'Internal: whether the agents, sessions and grants that a session was got by are what they were, as '
+'Internal: whether the agents, sessions, grants and the secret, key or rule that a session was got by are what they were, as '
 'whoever verifies its tokens judges it.';
 
 CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer, banned_until timestamptz, r auth.refresh_tokens) RETURNS text
@@ -29,9 +38,10 @@ BEGIN ATOMIC
             THEN (SELECT e.revoked_as FROM auth.ended_sessions e WHERE e.session_id = (session_state.s).id
                 ORDER BY e.revoked_at, e.id LIMIT 1)
         WHEN session_state.session_generation <> (session_state.s).generation OR session_state.banned_until > clock_timestamp() THEN 'banned'
-        WHEN num_nonnulls((session_state.s).agents, (session_state.s).parents, (session_state.s).grants) > 0
-            AND NOT auth.ties_hold(session_state.s) THEN 'revoked'
         WHEN least((session_state.s).expires_at, (session_state.r).expires_at) <= clock_timestamp() THEN 'expired'
+        WHEN num_nonnulls((session_state.s).agents, (session_state.s).parents, (session_state.s).grants,
+                (session_state.s).credential_id) > 0
+            AND NOT auth.ties_hold(session_state.s) THEN 'revoked'
         ELSE 'live'
     END;
 END;

@@ -1,5 +1,14 @@
 -- Clients that sign for themselves: private_key_jwt (RFC 7523, as RFC 10070 narrows it).
 
+-- What was got with a key ends with it: whoever verifies a token looks, so that who removes it
+-- waits for nobody, and its snapshot misses none.
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.client_keys
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.client_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.client_keys ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.client_keys ENABLE ALWAYS TRIGGER signal_truncate;
+
 CREATE OR REPLACE FUNCTION auth.read_assertion(token text, jwks jsonb, OUT fault text,
     OUT header jsonb, OUT claims jsonb, OUT signer text) RETURNS record
 LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_read_assertion';

@@ -1,5 +1,14 @@
 -- Clients: service accounts that get access tokens at /oauth/token with a secret of their own.
 
+-- What was got with a secret ends with it: whoever verifies a token looks, so that who removes it
+-- waits for nobody, and its snapshot misses none.
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.client_secrets
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.client_secrets
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.client_secrets ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.client_secrets ENABLE ALWAYS TRIGGER signal_truncate;
+
 CREATE OR REPLACE FUNCTION auth.make_client_secret(OUT secret text, OUT hash bytea) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_make_client_secret';
 COMMENT ON FUNCTION auth.make_client_secret() IS
@@ -195,7 +204,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone auth.client_secrets;
 BEGIN
-    -- first of all: who is getting a token with it holds it, and the session is there afterwards
     DELETE FROM auth.client_secrets s WHERE s.id = revoke_client_secret.id RETURNING * INTO gone;
     IF gone.id IS NULL THEN
         RETURN false;

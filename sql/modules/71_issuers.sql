@@ -1,5 +1,14 @@
 -- Trusted issuers: whose tokens are exchanged for ours, and which of them is whose.
 
+-- What was got with a rule ends with it: whoever verifies a token looks, so that who removes it
+-- waits for nobody, and its snapshot misses none.
+CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.issuer_rules
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
+CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.issuer_rules
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+ALTER TABLE auth.issuer_rules ENABLE ALWAYS TRIGGER signal_change;
+ALTER TABLE auth.issuer_rules ENABLE ALWAYS TRIGGER signal_truncate;
+
 CREATE OR REPLACE FUNCTION auth.trust_issuer(
     issuer text, audiences text[], jwks jsonb DEFAULT NULL, jwks_url text DEFAULT NULL,
     algorithms text[] DEFAULT '{RS256,ES256}', max_life text DEFAULT '1h',
@@ -68,7 +77,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule record;
 BEGIN
-    -- first: who exchanges a token holds it
     DELETE FROM auth.trusted_issuers t WHERE t.issuer = distrust_issuer.issuer;
     IF NOT FOUND THEN
         RETURN false;

@@ -19,10 +19,11 @@ audit_sealed_heads: column hash seal_id seq user_id; constraint audit_sealed_hea
 audit_seals: column chains digest id seal sealed_at; constraint audit_seals_pkey |
 audit_unlinked: column actor_email actor_id changes created_at id ip metadata reason subject
   user_agent user_id; constraint audit_unlinked_pkey; index audit_unlinked_user_id |
-client_keys: column created_at id jwk user_id; constraint client_keys_pkey |
+client_keys: column created_at id jwk user_id; constraint client_keys_pkey; trigger
+  signal_change signal_truncate |
 client_secrets: column created_at expires_at hash id label user_id; constraint
   client_secrets_hash_check client_secrets_label_check client_secrets_pkey; index
-  client_secrets_user_id |
+  client_secrets_user_id; trigger signal_change signal_truncate |
 clients: column created_at owner_generation scopes user_id; constraint clients_pkey |
 decisions: column app_role ban_origin ban_reason banned_before banned_until decided_at
   generations id kind kind_before on_roster owners role_before sets_ban settling user_id;
@@ -44,7 +45,8 @@ incidents: column created_at detected_at email id kind metadata reason resolved_
   incidents_open incidents_open_finding incidents_refusals incidents_undetected
   incidents_urgency incidents_user_id |
 issuer_rules: column claims created_at id issuer owner_generation scopes user_id; constraint
-  issuer_rules_issuer_user_id_key issuer_rules_pkey; index issuer_rules_user_id |
+  issuer_rules_issuer_user_id_key issuer_rules_pkey; index issuer_rules_user_id;
+  trigger signal_change signal_truncate |
 login_roles: column app_role created_at database_role kind user_id; constraint
   login_roles_app_role_check login_roles_database_role_check login_roles_key
   login_roles_kind_check login_roles_somebody; trigger audit_change audit_new audit_truncate

@@ -5,6 +5,7 @@
 #include "core/json/writer.hpp"
 #include "core/jose/jwt.hpp"
 #include "core/jose/token_type.hpp"
+#include "pg/identity/ties.hpp"
 #include "pg/keys/keyring.hpp"
 #include "pg/settings.hpp"
 #include "pg/tables/store.hpp"
@@ -68,37 +69,6 @@ Standing judge_principal(const Claims &claims, const pg_uuid_t &id, std::optiona
     standing.app_role = principal.app_role;
     standing.is_agent = claims.names_session && is_agent(standing.kind, standing.email);
     return standing;
-}
-
-// Whether an agent, a session or a grant is still what it was when the session began that hangs on
-// it.
-bool tie_holds(const Tie &tie, TimestampTz now, const Moment &moment) {
-    switch (tie.what) {
-    case Tie::agent: {
-        const PrincipalRow agent = read_principal(tie.id, now, moment);
-        return agent.found && !agent.banned && agent.generation == tie.generation &&
-               std::string_view(agent.kind) == "service_account";
-    }
-    case Tie::session: {
-        const SessionRow session = read_session(tie.id, moment);
-        return session.found && !session.revoked;
-    }
-    case Tie::grant:
-        return grant_stands(tie.id, moment);
-    }
-    return false;
-}
-
-std::vector<SignalId> judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment) {
-    std::vector<SignalId> signals;
-    for (int i = 0; i < session.tie_count; ++i) {
-        const Tie &tie = session.ties[i];
-        if (!tie_holds(tie, now, moment))
-            refuse_token("session revoked");
-        constexpr Subject subjects[] = {Subject::principal, Subject::session, Subject::grant};
-        signals.push_back(signal_id(subjects[tie.what], bytes_of(tie.id)));
-    }
-    return signals;
 }
 
 Standing judge_session(const Claims &claims, TimestampTz now, const Moment &moment) {

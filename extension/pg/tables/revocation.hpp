@@ -8,7 +8,8 @@
 namespace pg_principal {
 
 // What a signal is about: one session, principal or grant (by the bytes of its uuid), one key (by
-// its kid or its name). A grant is what a delegated token was got by, or the client it was got for.
+// its kid or its name). A grant is what a delegated token was got by, the client it was got for, or
+// the secret, key or rule that a client's token was got with.
 enum class Subject : std::uint32_t { session, principal, key, grant };
 
 // The number that stands for one of them in a signal: a "relation" that no server has.

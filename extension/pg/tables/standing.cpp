@@ -149,7 +149,12 @@ void read_ties(const Row &row, SessionRow &session) {
         return values_of(row, name, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
     };
     const Values agents = uuids("agents"), parents = uuids("parents"), grants = uuids("grants");
-    const int count = agents.count + parents.count + grants.count;
+    // of a delegated token it is the grant once more
+    const bool has_credential =
+        agents.count == 0 && session.has_user &&
+        column_if_there(row.relation, "credential_id") != InvalidAttrNumber &&
+        !row.is_null("credential_id");
+    const int count = agents.count + parents.count + grants.count + (has_credential ? 1 : 0);
     if (count == 0)
         return;
     const Values generations =
@@ -157,7 +162,7 @@ void read_ties(const Row &row, SessionRow &session) {
     session.ties = static_cast<Tie *>(palloc0(static_cast<Size>(count) * sizeof(Tie)));
     const auto add = [&session](Tie::What what, const Values &ids) {
         for (int i = 0; i < ids.count; ++i)
-            session.ties[session.tie_count++] = {what, *DatumGetUUIDP(ids.items[i]), 0};
+            session.ties[session.tie_count++] = {what, *DatumGetUUIDP(ids.items[i]), 0, {}};
     };
     add(Tie::agent, agents);
     for (int i = 0; i < agents.count; ++i) // a generation that is missing is none that a row has
@@ -165,6 +170,9 @@ void read_ties(const Row &row, SessionRow &session) {
             i < generations.count ? DatumGetInt32(generations.items[i]) : -1;
     add(Tie::session, parents);
     add(Tie::grant, grants);
+    if (has_credential)
+        session.ties[session.tie_count++] = {
+            Tie::credential, *DatumGetUUIDP(row.get("credential_id")), 0, session.user_id};
 }
 
 } // namespace
@@ -237,6 +245,29 @@ bool grant_stands(const pg_uuid_t &id, const Moment &moment) {
         for (const char *table : {"delegations", "public_clients"})
             scan_if_there(
                 table, "id", key, [&found](const Row &) { found = true; }, Rows::many, snapshot);
+        return found;
+    });
+}
+
+bool credential_stands(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment) {
+    const pg_uuid_t *key = &id, *user = &owner;
+    const Snapshot snapshot = moment.snapshot();
+    return guard([key, user, snapshot] {
+        bool found = false;
+        const auto look = [&found, key, snapshot](const char *table, const char *column,
+                                                  const pg_uuid_t *value) {
+            if (!found)
+                scan_if_there(
+                    table, column, value,
+                    [&found, key](const Row &row) {
+                        const pg_uuid_t *there = DatumGetUUIDP(row.get("id"));
+                        found = found || std::memcmp(there, key, sizeof *key) == 0;
+                    },
+                    Rows::many, snapshot);
+        };
+        look("client_secrets", "id", key);
+        look("client_keys", "user_id", user); // their ids are of the key, and two may have one
+        look("issuer_rules", "id", key);
         return found;
     });
 }

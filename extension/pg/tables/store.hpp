@@ -29,9 +29,10 @@ class Moment {
 
 // What a session was got by and ends with.
 struct Tie {
-    enum What { agent, session, grant } what;
+    enum What { agent, session, grant, credential } what;
     pg_uuid_t id;
-    int generation; // of an agent, when the session began
+    int generation;  // of an agent, when the session began
+    pg_uuid_t owner; // of a credential
 };
 
 struct SessionRow {
@@ -66,6 +67,8 @@ PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now, const Moment &
 PrincipalRow read_principal(std::string_view email, TimestampTz now, const Moment &moment);
 // Whether what a delegated token was got by is still there.
 bool grant_stands(const pg_uuid_t &id, const Moment &moment);
+// Whether the client secret, key or rule is still there that a client's token was got with.
+bool credential_stands(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment);
 
 struct SigningKeyRow {
     bool found;

@@ -1,0 +1,15 @@
+// What a session was got by: agents, sessions, grants, a credential. It ends with any of them.
+#pragma once
+
+#include "pg/tables/revocation.hpp"
+#include "pg/tables/store.hpp"
+
+#include <vector>
+
+namespace pg_principal {
+
+// What changes of each are signalled by. Raises that the token is dead when one is not what it was
+// when the session began.
+std::vector<SignalId> judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment);
+
+} // namespace pg_principal
