@@ -1,7 +1,9 @@
 // Of two ADMINs who take each other's role, one beside the other, one must be left. A lock taken when
 // the role is taken would be held for as long as its transaction is left open, and keep all others from
 // doing the same: so it is taken when the transaction commits, and who was left then is looked at
-// again.
+// again. Whoever takes something from one who is no ADMIN takes that lock, too, in a mode that keeps
+// out only those who rely on somebody: made an ADMIN beside that, such a one is relied on by nobody
+// until it is known whether it has come to it.
 #include "pg/last_admin.hpp"
 
 #include "core/base/error.hpp"
@@ -15,6 +17,7 @@ extern "C" {
 }
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,9 +28,11 @@ namespace {
 bool is_watched = false;
 pg_uuid_t watched; // the ADMIN who is left after what the transaction asked for last
 
-// Who was no ADMIN, and who is left should the others have made them one by the commit.
+// Who was no ADMIN, and who is left should the others have made them one by the commit: for the
+// project key, which is nobody itself, that is asked anew.
 struct Plain {
-    pg_uuid_t target, left;
+    pg_uuid_t target;
+    std::optional<pg_uuid_t> left;
 };
 std::vector<Plain> &plain() {
     static auto *const list = new std::vector<Plain>; // never destroyed
@@ -45,12 +50,17 @@ bool is_active_admin(const PrincipalRow &row) {
     return row.found && !row.banned && std::string_view(row.app_role) == "ADMIN";
 }
 
-void insist_on(const pg_uuid_t &left) {
+constexpr LOCKMODE rely = ShareRowExclusiveLock; // one at a time
+constexpr LOCKMODE take = RowExclusiveLock;      // any number, while nobody relies
+
+void lock_until_committed(LOCKMODE mode) {
     const Oid marker = revocation_marker();
-    {
-        const ShortLockTimeout timeout;
-        guard([marker] { LockRelationOid(marker, ShareUpdateExclusiveLock); });
-    }
+    const ShortLockTimeout timeout;
+    guard([marker, mode] { LockRelationOid(marker, mode); });
+}
+
+void insist_on(const pg_uuid_t &left) {
+    lock_until_committed(rely);
     if (!is_active_admin(read_principal(left, GetCurrentTimestamp(), Moment())))
         throw Error(Errc::admin_gone);
 }
@@ -63,10 +73,14 @@ Datum look_again(FunctionCallInfo) {
         insist_on(watched);
     if (plain().empty())
         return 0;
+    lock_until_committed(take);
     const Moment others(Moment::Seen::by_others);
     for (const Plain &one : plain())
-        if (is_active_admin(read_principal(one.target, GetCurrentTimestamp(), others)))
-            insist_on(one.left);
+        if (is_active_admin(read_principal(one.target, GetCurrentTimestamp(), others))) {
+            if (!one.left)
+                throw Error(Errc::admin_gone);
+            insist_on(*one.left);
+        }
     return 0;
 }
 
@@ -97,12 +111,16 @@ void watch_last_admin() { RegisterXactCallback(on_transaction, nullptr); }
 using namespace pg_principal;
 
 SQL_FUNCTION(rely_on_admin) {
-    const pg_uuid_t left = *PG_GETARG_UUID_P(0), target = *PG_GETARG_UUID_P(1);
-    if (PG_GETARG_BOOL(2)) {
-        watched = left;
+    std::optional<pg_uuid_t> left;
+    if (!PG_ARGISNULL(0))
+        left = *PG_GETARG_UUID_P(0);
+    if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+        return 0;
+    if (!PG_GETARG_BOOL(2)) {
+        plain().push_back({*PG_GETARG_UUID_P(1), left});
+    } else if (left) {
+        watched = *left;
         is_watched = true;
-    } else {
-        plain().push_back({target, left});
     }
     return 0;
 }

@@ -11,10 +11,11 @@ COMMENT ON FUNCTION auth.is_active_admin(auth.users) IS
 'Internal: whether a principal, as it stands, is an ADMIN who is not banned.';
 
 CREATE OR REPLACE FUNCTION auth.rely_on_admin(id uuid, target uuid, is_one boolean) RETURNS void
-LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_rely_on_admin';
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_rely_on_admin';
 COMMENT ON FUNCTION auth.rely_on_admin(uuid, uuid, boolean) IS
 'Internal: this transaction commits only when the first is an ADMIN then who is not banned, else '
-'it fails: 40001. When the target is no ADMIN, only if others have made it one by then.';
+'it fails: 40001. When the target is no ADMIN, only if others have made it one by then; without a '
+'first, whenever they have.';
 
 CREATE OR REPLACE FUNCTION auth.keep_an_admin(target uuid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
