@@ -25,7 +25,7 @@ export const scanLine = (status) => [
 ];
 
 const findingLine = ({ reason, expiresAt, since }) => h("li", {}, reason, " ",
-  h("span", { class: "dim" }, expiresAt ? `(${new Date(expiresAt) > new Date() ? "ends" : "ended"} ${fromNow(expiresAt)})` : `(since ${fromNow(since)})`));
+  h("span", { class: "dim" }, expiresAt ? `(${new Date(expiresAt) > new Date() ? "ends" : "ended"} ${fromNow(expiresAt)})` : `(found ${fromNow(since)})`));
 
 function agentRow(agent) {
   const [text, tone] = isBanned(agent) ? ["Banned", "neutral"] : urgencies[agent.urgency];
