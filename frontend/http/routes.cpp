@@ -73,11 +73,11 @@ const char *caller_name(Caller caller) noexcept {
 
 RouteTable &RouteTable::add(Route route) {
     check(route);
-    const std::string shape = shape_of(route.pattern);
-    for (std::size_t i = 0; i < routes_.size(); ++i)
-        if (shapes_[i] == shape && routes_[i].method == route.method)
+    std::vector<std::size_t> &same = shapes_[shape_of(route.pattern)];
+    for (const std::size_t i : same)
+        if (routes_[i].method == route.method)
             throw std::logic_error("second route " + route.method + ' ' + route.pattern);
-    shapes_.push_back(shape);
+    same.push_back(routes_.size());
     routes_.push_back(std::move(route));
     return *this;
 }
@@ -85,23 +85,23 @@ RouteTable &RouteTable::add(Route route) {
 RouteTable::Match RouteTable::find(std::string_view method, std::string_view path) const {
     Match match;
     std::vector<std::string_view> values;
-    const std::string *best = nullptr;
-    for (std::size_t i = 0; i < routes_.size() && path.substr(0, 1) == "/"; ++i)
-        if (fits(path, routes_[i].pattern, values) && (!best || shapes_[i] < *best))
-            best = &shapes_[i];
+    auto best = shapes_.find(path); // most paths have no parameter, and are the shape
+    if (best == shapes_.end() && path.substr(0, 1) == "/")
+        best = std::find_if(shapes_.begin(), shapes_.end(), [&](const auto &shape) {
+            return fits(path, routes_[shape.second.front()].pattern, values);
+        });
+    if (best == shapes_.end())
+        return match;
     bool has_get = false;
-    for (std::size_t i = 0; i < routes_.size() && best; ++i) {
+    for (const std::size_t i : best->second) {
         const Route &route = routes_[i];
-        if (shapes_[i] != *best)
-            continue;
         has_get = has_get || route.method == "GET";
         match.allow += (match.allow.empty() ? "" : ", ") + route.method;
         if (route.method == method || (route.method == "GET" && method == "HEAD"))
             match.route = &routes_[match.index = i];
     }
     if (!match.route) {
-        if (best)
-            match.allow += has_get ? ", HEAD, OPTIONS" : ", OPTIONS";
+        match.allow += has_get ? ", HEAD, OPTIONS" : ", OPTIONS";
         return match;
     }
     match.allow.clear();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,7 +61,8 @@ class RouteTable {
 
   private:
     std::vector<Route> routes_;
-    std::vector<std::string> shapes_; // of their patterns: what is sorted first goes before
+    // Of each shape of a pattern its routes; the shape that is sorted first goes before.
+    std::map<std::string, std::vector<std::size_t>, std::less<>> shapes_;
 };
 
 } // namespace pg_principal::http
