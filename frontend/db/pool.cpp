@@ -45,14 +45,6 @@ void Pool::forget(Owner owner) noexcept {
         shares_.erase(found);
 }
 
-// Waking one thread is enough, unless that one has its share already and cannot take it.
-void Pool::tell_who_waits() noexcept {
-    if (beyond_share_ > 0)
-        idle_.notify_all();
-    else
-        idle_.notify_one();
-}
-
 // Until something may have changed. Throws Unavailable after the time, or when too many wait.
 void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
     const bool beyond_share = has_its_share(owner);
@@ -118,7 +110,7 @@ Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &pa
 }
 
 void Pool::give_back(Member &member, Owner owner) noexcept {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     --stats_.in_use;
     if (const auto found = owner == 0 ? shares_.end() : shares_.find(owner);
         found != shares_.end()) {
@@ -140,7 +132,14 @@ void Pool::give_back(Member &member, Owner owner) noexcept {
     member.used = Clock::now();
     member.state = Member::State::idle;
     free_.push_back(&member); // reserved
-    tell_who_waits();
+    // Waking one thread is enough, unless that one has its share already and cannot take it. Whoever
+    // wakes wants the lock at once.
+    const bool all = beyond_share_ > 0;
+    lock.unlock();
+    if (all)
+        idle_.notify_all();
+    else
+        idle_.notify_one();
 }
 
 Pool::Member *Pool::next_to_open() {

@@ -116,7 +116,6 @@ class Pool {
     void wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until);
     bool has_its_share(Owner owner) const;
     void forget(Owner owner) noexcept;
-    void tell_who_waits() noexcept;
 
     const PoolOptions options_;
     std::vector<std::unique_ptr<Member>> members_;
