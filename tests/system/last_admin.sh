@@ -55,10 +55,10 @@ for who in ann key; do
     for what in ban role; do
         start
         slowly "$hand" "$("$what" bob READ_ONLY)"
-        is "made an ADMIN beside it ($what by $who)" "$(by "${token[ann]}" "$(role bob ADMIN)")" done
+        is "made an ADMIN beside it ($what by $who)" "$(by "${token[ann]}" "$(role bob ADMIN)")" "done"
         like "nobody relies on whom a commit takes away ($what by $who)" "$(by "${token[ann]}" "$(role ann ANALYST)")" \
             'canceling statement due to lock timeout'
-        is "others are banned meanwhile ($what by $who)" "$(by "${token[ann]}" "$(ban eve)")" done
+        is "others are banned meanwhile ($what by $who)" "$(by "${token[ann]}" "$(ban eve)")" "done"
         let_go
         is "and an ADMIN is left ($what by $who)" "$(admins)" ann
     done
@@ -72,8 +72,8 @@ for _ in {1..100}; do
     [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] && break
     sleep 0.1
 done
-is "made an ADMIN beside the project key's ban" "$(by "${token[ann]}" "$(role bob ADMIN)")" done
-is "relied on" "$(by "${token[ann]}" "$(role ann ANALYST)")" done
+is "made an ADMIN beside the project key's ban" "$(by "${token[ann]}" "$(role bob ADMIN)")" "done"
+is "relied on" "$(by "${token[ann]}" "$(role ann ANALYST)")" "done"
 wait "$slow"
 like "its commit fails" "$(cat "$work/admins/slow")" 'the ADMIN who was to stay no longer is one'
 is "and an ADMIN is left" "$(admins)" bob
