@@ -25,9 +25,11 @@ COMMENT ON FUNCTION auth.peek_assertion(text) IS
 CREATE OR REPLACE FUNCTION auth.key_id(jwk jsonb) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT
 BEGIN ATOMIC
-    SELECT md5('client key ' || auth.jwk_thumbprint(key_id.jwk))::uuid;
+    SELECT md5(concat_ws(' ', 'client key', auth.jwk_thumbprint(key_id.jwk), key_id.jwk->>'alg',
+        key_id.jwk->>'use'))::uuid;
 END;
-COMMENT ON FUNCTION auth.key_id(jsonb) IS 'Internal: what a client''s public key is called.';
+COMMENT ON FUNCTION auth.key_id(jsonb) IS
+'Internal: what a client''s public key is called: one that is published for two algorithms is two.';
 
 CREATE OR REPLACE FUNCTION auth.register_client_keys(email text, jwks jsonb) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -43,14 +45,13 @@ BEGIN
         PERFORM auth.raise_error('key_set_refused', 'it has more than 20 keys');
     END IF;
     -- the public half alone: what was private never gets here
-    keys := (SELECT coalesce(jsonb_agg(auth.public_jwk(k)), '[]')
+    keys := (SELECT coalesce(jsonb_agg(DISTINCT auth.public_jwk(k)), '[]')
         FROM jsonb_array_elements(keys) AS k);
     -- an assertion that names it could be of either, and would be refused
-    PERFORM auth.raise_error('key_set_refused',
-        format('two of its keys have the kid %s', to_json(left(d.kid, 100))))
-    FROM (SELECT k->>'kid' AS kid FROM jsonb_array_elements(keys) AS k
-        WHERE k ? 'kid' GROUP BY k->>'kid', k->>'kty', k->>'crv'
-        HAVING count(DISTINCT auth.key_id(k)) > 1 LIMIT 1) AS d;
+    PERFORM auth.raise_error('key_set_refused', format(
+        'two of its keys have the kid %s and serve the same algorithm', to_json(left(d.kid, 100))))
+    FROM (SELECT p.kid FROM auth.jwks_problems(jsonb_build_object('keys', keys)) AS p
+        WHERE p.problem LIKE 'another key of the set has this kid %' ORDER BY 1 LIMIT 1) AS d;
     principal := auth.hold_client(register_client_keys.email);
     FOR gone IN
         DELETE FROM auth.client_keys c WHERE c.user_id = principal.id
@@ -75,7 +76,7 @@ COMMENT ON FUNCTION auth.register_client_keys(text, jsonb) IS
 'The public keys that a service account signs its client assertions with, a JWK Set of at most 20, '
 'in place of those before. A key that is gone takes along the tokens that were got with it. Of '
 'private keys the public half is kept. Returns how many there are. 22023 for what is no key set, '
-'for symmetric keys, and for two of a kind with the same kid.';
+'for symmetric keys, and for two with the same kid for the same algorithm.';
 
 CREATE OR REPLACE FUNCTION auth.list_client_keys(
     email text DEFAULT NULL, OUT client_id uuid, OUT client_email text, OUT thumbprint text,
@@ -177,7 +178,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT k.id INTO credential_id FROM auth.client_keys k
-    WHERE k.user_id = principal.id AND auth.jwk_thumbprint(k.jwk) = seen.signer;
+    WHERE k.user_id = principal.id AND auth.jwk_thumbprint(k.jwk) = seen.signer
+    ORDER BY k.jwk->>'alg' = seen.header->>'alg' DESC NULLS LAST, k.id LIMIT 1;
     scopes := known.may;
     ends := 'infinity';
     fault := NULL;

@@ -26,6 +26,19 @@ SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@ex
 SELECT count(*) AS private FROM auth.client_keys WHERE jwk ?| '{d,k}';
 SELECT client_email, CASE kty WHEN 'EC' THEN kid END AS kid, kty, thumbprint = ANY (ARRAY[auth.jwk_thumbprint(:'key'), auth.jwk_thumbprint(:'next')]) AS known FROM auth.list_client_keys('Kata-Agent-Team@example.com') ORDER BY kty;
 
+-- one key under two names, two keys under one: each assertion tells by its algorithm which is meant
+SELECT auth.generate_jwk('RS256') AS rsa, auth.generate_jwk('PS256') AS pss \gset
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, k || '{"alg": "RS256"}',
+    k || '{"alg": "PS256"}'))) FROM jsonb_build_object('kid', 'r') AS n, LATERAL (SELECT :'rsa'::jsonb || n AS k) AS j;
+SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || '{"kid": "r", "alg": "RS256"}')) AS rs256,
+       pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || '{"kid": "r", "alg": "PS256"}')) AS ps256;
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb,
+    :'rsa'::jsonb || '{"kid": "r", "alg": "RS256"}', :'pss'::jsonb || '{"kid": "r", "alg": "PS256"}')));
+SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || '{"kid": "r", "alg": "RS256"}')) AS rs256,
+       pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'pss'::jsonb || '{"kid": "r", "alg": "PS256"}')) AS ps256,
+       pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || '{"kid": "r", "alg": "PS256"}')) AS the_other;
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'key'::jsonb)));
+
 -- An assertion is a client's.
 SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'key')) AS es256, pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'next')) AS eddsa,
        pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'key'), jsonb_build_object('client_id', :'client_id')) AS named;
