@@ -50,14 +50,17 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     principal auth.users;
 BEGIN
-    -- whoever changes the owner of the address, or makes another secret, waits
-    SELECT * INTO principal FROM auth.users u WHERE u.email = auth.known_email(hold_client.email)
-        FOR NO KEY UPDATE;
+    -- A deletion waits, and so does whoever makes another secret. Nobody who holds the principal's
+    -- row otherwise is waited for: should the address get another owner, what is made is void.
+    PERFORM FROM auth.users u WHERE u.email = auth.known_email(hold_client.email) FOR KEY SHARE;
+    SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = auth.known_email(hold_client.email);
     IF principal.id IS NULL THEN
         PERFORM auth.raise_error('user_missing', coalesce(hold_client.email, 'NULL'));
     ELSIF principal.kind <> 'service_account' THEN
         PERFORM auth.raise_error('client_not_a_service_account', principal.email);
     END IF;
+    PERFORM FROM auth.clients c WHERE c.user_id = principal.id FOR NO KEY UPDATE;
     DELETE FROM auth.client_keys k USING auth.clients c
     WHERE k.user_id = principal.id AND c.user_id = principal.id
         AND c.owner_generation <> principal.owner_generation;
@@ -74,7 +77,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.hold_client(text) IS
-'Internal: locks a service account and makes it a client if it is none. What an owner of the '
+'Internal: locks a client, and makes a service account one if it is none. What an owner of the '
 'address before had is deleted, and so are secrets that have ended. 42704 for nobody, 22023 for a '
 'person.';
 
