@@ -20,13 +20,17 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
 BEGIN
-    -- one that is replaced ends, and with it what was got by it
-    DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id;
-    INSERT INTO auth.delegations (id, person_id, agent_id, person_generation, agent_generation,
-        scopes, created_at, expires_at, granted_by)
-    VALUES (new_id, person.id, agent.id, person.owner_generation, agent.owner_generation,
-        ARRAY(SELECT DISTINCT s FROM unnest(store_delegation.scopes) AS s ORDER BY s),
-        clock_timestamp(), ends, by);
+    LOOP -- until nobody has granted it in between
+        -- one that is replaced ends, and with it what was got by it
+        DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id;
+        INSERT INTO auth.delegations (id, person_id, agent_id, person_generation,
+            agent_generation, scopes, created_at, expires_at, granted_by)
+        VALUES (new_id, person.id, agent.id, person.owner_generation, agent.owner_generation,
+            ARRAY(SELECT DISTINCT s FROM unnest(store_delegation.scopes) AS s ORDER BY s),
+            clock_timestamp(), ends, by)
+        ON CONFLICT ON CONSTRAINT delegations_person_id_agent_id_key DO NOTHING;
+        EXIT WHEN FOUND;
+    END LOOP;
     PERFORM auth.audit(person.id, person.email,
         '{"delegation": {"previous": null, "current": "granted"}}', NULL, jsonb_build_object(
             'delegationId', new_id, 'agent', agent.email, 'scopes', scopes,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Twelve clients do to three principals whatever can be done, as fast as they can: nobody waits in a
+# Twelve clients do to three agents, and to two people for whom they act, whatever can be done, as fast as they can: nobody waits in a
 # circle, no chain breaks, and each refusal is counted, written and reported exactly once.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 dir=$work/concurrency
 cluster_create "$dir" fsync=off shared_preload_libraries=pg_principal deadlock_timeout=200ms \
     log_min_messages=error client_min_messages=error pg_principal.refresh_reuse_interval=0 \
-    pg_principal.max_failed_sign_ins=1000 pg_principal.max_failure_entries=1000000 || exit 1
+    pg_principal.issuer=https://id.example.com pg_principal.max_failed_sign_ins=1000 pg_principal.max_failure_entries=1000000 || exit 1
 cluster_start "$dir" || exit 1
 psql -XqAt -v ON_ERROR_STOP=1 >/dev/null <<'SQL' || exit 1
 CREATE EXTENSION pg_principal;
@@ -24,11 +24,17 @@ LANGUAGE sql VOLATILE AS $$ SELECT EXISTS (SELECT FROM auth.password_hashes h WH
 SELECT auth.add_user(jsonb_build_object('email', 'p' || i || '-agent@example.com', 'password', 'Th1sIsAStrong!Pass', 'kind', 'service_account'))
 FROM generate_series(0, 2) AS i;
 INSERT INTO auth.organization_people (email, name, kind) SELECT u.email, 'Agent', 'service_account' FROM auth.users u;
+SELECT auth.add_user(jsonb_build_object('email', 'h' || i || '@example.com', 'password', 'Th1sIsAStrong!Pass')) FROM generate_series(0, 1) AS i;
+INSERT INTO auth.organization_people (email, name) SELECT 'h' || i || '@example.com', 'Person' FROM generate_series(0, 1) AS i;
 SELECT auth.add_user('{"email": "root@example.com", "role": "ADMIN"}');
 INSERT INTO auth.organization_people (email, name) VALUES ('root@example.com', 'Root');
 CREATE TABLE administrator AS SELECT auth.issue('root@example.com') AS token;
 CREATE UNLOGGED TABLE given (id bigserial PRIMARY KEY, principal text, access text, refresh text);
 CREATE INDEX ON given (principal, id);
+CREATE UNLOGGED TABLE secrets (id bigserial PRIMARY KEY, principal text, client uuid, secret text);
+CREATE UNLOGGED TABLE ways (way text);
+CREATE UNLOGGED TABLE codes (id bigserial PRIMARY KEY, device_code text, user_code text);
+SELECT auth.register_client('cli', 'CLI') \g /dev/null
 CREATE FUNCTION act(dice integer, n integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     who text := 'p' || n || '-agent@example.com';
@@ -92,12 +98,81 @@ EXCEPTION WHEN invalid_authorization_specification OR object_not_in_prerequisite
     RETURN 'dead'; -- the token, or the principal is banned
 END
 $$;
+-- The same for OAuth: clients, tokens of theirs, grants of people, tokens got by them, device codes.
+CREATE FUNCTION act_oauth(dice integer, n integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    agent text := 'p' || n || '-agent@example.com';
+    person text := 'h' || n % 2 || '@example.com';
+    exchange constant jsonb := '{"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "actor_token_type": "urn:ietf:params:oauth:token-type:jwt"}';
+    agents given := (SELECT g FROM (SELECT * FROM given WHERE principal = agent ORDER BY id DESC LIMIT 3) AS g ORDER BY random() LIMIT 1);
+    persons given := (SELECT g FROM (SELECT * FROM given WHERE principal = person ORDER BY id DESC LIMIT 3) AS g ORDER BY random() LIMIT 1);
+    held secrets := (SELECT s FROM (SELECT * FROM secrets WHERE principal = agent ORDER BY id DESC LIMIT 2) AS s ORDER BY random() LIMIT 1);
+    code codes := (SELECT c FROM (SELECT * FROM codes ORDER BY id DESC LIMIT 5) AS c ORDER BY random() LIMIT 1);
+    r auth.auth_result;
+BEGIN
+    IF dice BETWEEN 45 AND 69 THEN
+        PERFORM set_config('pg_principal.token', persons.access, true);
+    END IF;
+    CASE
+        WHEN dice < 6 OR held.id IS NULL THEN
+            INSERT INTO secrets (principal, client, secret) SELECT agent, c.client_id, c.secret FROM auth.create_client_secret(agent, '1h') AS c;
+        WHEN dice < 9 THEN
+            PERFORM auth.revoke_client_secret(s.secret_id)
+            FROM (SELECT l.secret_id FROM auth.list_client_secrets(agent) AS l ORDER BY random() LIMIT 1) AS s;
+        WHEN dice < 11 THEN PERFORM auth.set_client_scopes(agent, (ARRAY['{read}', '{read,write}'])[1 + dice % 2]::text[]);
+        WHEN dice < 25 THEN r := auth.oauth_token('{"grant_type": "client_credentials"}', held.client::text, held.secret);
+        WHEN dice < 30 OR persons.id IS NULL THEN
+            r := auth.sign_in(person, 'Th1sIsAStrong!Pass');
+            INSERT INTO given (principal, access, refresh)
+            VALUES (person, coalesce(r.payload->'tokens'->>'accessToken', auth.issue(person, '1h')), 'none');
+        WHEN dice < 32 THEN r := auth.oauth_introspect(jsonb_build_object('token', agents.access), held.client::text, held.secret);
+        WHEN dice < 34 THEN r := auth.oauth_revoke(jsonb_build_object('token', agents.access), held.client::text, held.secret);
+        WHEN dice < 36 THEN PERFORM auth.delegate(person, agent, '1h', '{read}');
+        WHEN dice < 38 THEN
+            PERFORM auth.ban(person, '10 milliseconds');
+        WHEN dice < 40 THEN PERFORM auth.unban(person);
+        WHEN dice < 42 THEN
+            INSERT INTO codes (device_code, user_code) SELECT d.payload->>'device_code', d.payload->>'user_code'
+            FROM auth.oauth_device_authorization('{"client_id": "cli"}') AS d;
+            UPDATE auth.device_codes d SET poll_interval = 0 WHERE d.created_at > statement_timestamp() AND d.poll_interval > 0; -- nobody waits here
+        WHEN dice < 45 THEN
+            r := auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:device_code',
+                'client_id', 'cli', 'device_code', code.device_code));
+        WHEN dice < 48 THEN r := auth.decide_device(code.user_code, dice <> 47);
+        WHEN dice < 54 THEN r := auth.delegate_to(agent, '1h', '{read}');
+        WHEN dice < 58 THEN
+            r := auth.revoke_delegation(d.id)
+            FROM (SELECT l.id FROM auth.list_delegations(person) AS l ORDER BY random() LIMIT 1) AS d;
+        WHEN dice < 61 THEN
+            r := auth.issue_may_act(agent, '1h');
+            INSERT INTO given (principal, access, refresh) SELECT person, r.payload->>'token', 'none' WHERE r.payload ? 'token';
+        WHEN dice < 64 THEN r := auth.sign_out((ARRAY['local', 'others', 'global'])[1 + dice % 3]);
+        WHEN dice < 66 THEN r := auth.update_profile(jsonb_build_object('firstName', random()::text));
+        WHEN dice < 70 THEN PERFORM auth.revoke_session(s.id)
+            FROM (SELECT l.id FROM auth.list_sessions(person) AS l WHERE l.state = 'live' ORDER BY random() LIMIT 1) AS s;
+        ELSE
+            r := auth.oauth_token(exchange || jsonb_build_object('subject_token', persons.access, 'actor_token', agents.access));
+            INSERT INTO given (principal, access, refresh) -- and may be exchanged again by the next
+            SELECT person, r.payload->>'access_token', 'none' WHERE dice < 80 AND r.payload ? 'access_token';
+    END CASE;
+    INSERT INTO ways SELECT CASE WHEN dice < 25 THEN 'client' WHEN dice < 45 THEN 'device' ELSE 'exchange' END
+    WHERE r.payload ? 'access_token';
+    ASSERT r.status IS NULL OR r.status < 500, r.payload;
+    RETURN coalesce(r.reason, r.status::text);
+EXCEPTION WHEN invalid_authorization_specification OR object_not_in_prerequisite_state OR undefined_object
+    OR lock_not_available OR invalid_parameter_value THEN -- for a moment an agent may be a person
+    RETURN SQLSTATE;
+END
+$$;
 SQL
 printf '%s\n' '\set dice random(0, 99)' '\set n random(0, 2)' 'SELECT act(:dice, :n);' >"$dir/script"
-"$PG_BIN/pgbench" -n -c 12 -j 2 -T "${LIMIT:-15}" -f "$dir/script" >"$dir/pgbench.log" 2>&1
+sed 's/act(/act_oauth(/' "$dir/script" >"$dir/oauth"
+"$PG_BIN/pgbench" -n -c 12 -j 2 -T "${LIMIT:-15}" -f "$dir/script@3" -f "$dir/oauth@2" >"$dir/pgbench.log" 2>&1
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1" 2>&1; }
 like "they did a lot" "$(sed -n 's/^number of transactions actually processed: //p' "$dir/pgbench.log")" '^[0-9]{4,}$'
 is "nobody failed" "$(grep -aE 'ERROR|FATAL|PANIC' "$dir/log" | grep -v 'canceling autovacuum task' | sed 's/.*\(ERROR\|FATAL\|PANIC\)/\1/' | sort | uniq -c)" ""
+is "tokens were got in each way" "$(sql "SELECT string_agg(DISTINCT way, ' ' ORDER BY way) FROM ways WHERE way <> 'device'")" "client exchange"
 is "every chain holds" "$(sql "SELECT * FROM auth.audit_verify()")" ""
 is "each refusal of an agent is an incident" "$(sql "SELECT count(*) FROM auth.incidents WHERE kind = 'refresh_failure'")" \
     "$(sql "SELECT sum(value) FROM auth.read_metrics() WHERE name = 'auth.refresh.failures' AND label <> 'verification-failed'")"
