@@ -189,17 +189,58 @@ END;
 COMMENT ON FUNCTION auth.registration_is_open() IS
 'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
 
-CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL)
-    RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
-    AS $$
+CREATE OR REPLACE FUNCTION auth.leave_sessions(owner_id uuid, owner_email text, scope text,
+    present uuid, metadata jsonb) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
-    refused auth.auth_result := auth.refusal_of_caller();
-    caller uuid := auth.uid();
-    caller_email text := auth.email();
-    current_session uuid := auth.session_id();
     concerned uuid[];
     ended uuid[];
+BEGIN
+    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins
+    -- meanwhile), refresh tokens (one that lost a race is held when it comes to be audited), the
+    -- audit chain, sessions. But who is in the way, a thief with a token perhaps, keeps nobody from
+    -- leaving: then it is done without.
+    BEGIN
+        PERFORM FROM auth.users u WHERE u.id = owner_id FOR NO KEY UPDATE;
+    EXCEPTION WHEN lock_not_available THEN
+        NULL;
+    END;
+    concerned := CASE scope WHEN 'local' THEN ARRAY[present] ELSE ARRAY(
+        SELECT s.id FROM auth.sessions s WHERE s.user_id = owner_id AND s.revoked_at IS NULL
+            AND (scope = 'global' OR s.id <> present)) END;
+    BEGIN
+        PERFORM FROM auth.refresh_tokens r WHERE r.session_id = ANY (concerned)
+        ORDER BY r.session_id FOR UPDATE;
+        PERFORM auth.lock_audit_head(owner_id);
+    EXCEPTION WHEN lock_not_available THEN
+        NULL;
+    END;
+    ended := auth.note_end(ARRAY(SELECT s.id FROM auth.sessions s
+        WHERE s.id = ANY (concerned) AND s.user_id = owner_id), 'signed_out');
+    WITH free AS MATERIALIZED (
+        SELECT r.session_id FROM auth.refresh_tokens r WHERE r.session_id = ANY (ended)
+        FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM auth.refresh_tokens r USING free f WHERE r.session_id = f.session_id;
+    IF cardinality(ended) > 0 THEN
+        -- by now the caller's token may be dead
+        PERFORM auth.audit_as(owner_id, owner_email, owner_id, owner_email,
+            '{"session": {"previous": "active", "current": "signed out"}}', NULL, metadata
+            || CASE WHEN metadata ? 'scope'
+                THEN jsonb_build_object('sessions', cardinality(ended)) ELSE '{}' END);
+    END IF;
+    RETURN cardinality(ended);
+END
+$$;
+COMMENT ON FUNCTION auth.leave_sessions(uuid, text, text, uuid, jsonb) IS
+'Internal: ends sessions of whoever asks for it: the present one (local), all but that (others), or '
+'all (global), whoever holds what. Returns how many.';
+
+CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused auth.auth_result := auth.refusal_of_caller();
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
@@ -207,34 +248,12 @@ BEGIN
         PERFORM auth.raise_error('sign_out_scope_unknown', coalesce(scope, 'NULL'));
     END IF;
     PERFORM auth.set_request_context(context);
-    -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins
-    -- meanwhile), refresh tokens (one that lost a race is held when it comes to be audited), the
-    -- audit chain, sessions.
-    PERFORM FROM auth.users u WHERE u.id = caller FOR NO KEY UPDATE;
-    concerned := CASE scope WHEN 'local' THEN ARRAY[current_session] ELSE ARRAY(
-        SELECT s.id FROM auth.sessions s WHERE s.user_id = caller AND s.revoked_at IS NULL
-            AND (scope = 'global' OR s.id <> current_session)) END;
-    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = ANY (concerned)
-    ORDER BY r.session_id FOR UPDATE;
-    PERFORM auth.lock_audit_head(caller);
-    WITH gone AS (
-        UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
-        WHERE s.id = ANY (concerned) AND s.user_id = caller AND s.revoked_at IS NULL
-        RETURNING s.id
-    )
-    SELECT coalesce(array_agg(g.id), '{}') INTO ended FROM gone g;
-    DELETE FROM auth.refresh_tokens r WHERE r.session_id = ANY (ended);
-    IF cardinality(ended) > 0 THEN
-        -- by now the caller's token may be dead
-        PERFORM auth.audit_as(caller, caller_email, caller, caller_email,
-            '{"session": {"previous": "active", "current": "signed out"}}', NULL,
-            jsonb_build_object('scope', scope, 'sessions', cardinality(ended), 'sessionId',
-                current_session));
-    END IF;
+    PERFORM auth.leave_sessions(auth.uid(), auth.email(), scope, auth.session_id(),
+        jsonb_build_object('scope', scope, 'sessionId', auth.session_id()));
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.sign_out(text, jsonb) IS
 'Ends sessions of the caller at the next statement everywhere: this one (local), all but this one '
-'(others) or all (global), issued tokens included. 200 {success: true}; 401 without a token; 22023 '
-'for another scope.';
+'(others) or all (global), issued tokens included, whoever holds the account. 200 {success: true}; '
+'401 without a token; 22023 for another scope.';

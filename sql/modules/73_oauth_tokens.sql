@@ -89,28 +89,15 @@ COMMENT ON FUNCTION auth.oauth_introspect(jsonb, text, text, text, jsonb) IS
 'token that is alive now, whatever ended or banned it since it was issued, else {"active": false}.';
 
 CREATE OR REPLACE FUNCTION auth.end_shown_session(session auth.sessions) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
-DECLARE
-    owner_email text;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- in the order of auth.sign_out()
-    SELECT u.email INTO owner_email FROM auth.users u WHERE u.id = session.user_id
-        FOR NO KEY UPDATE;
-    PERFORM FROM auth.refresh_tokens r WHERE r.session_id = session.id FOR UPDATE;
-    PERFORM auth.lock_audit_head(session.user_id);
-    UPDATE auth.sessions s SET revoked_at = clock_timestamp(), revoked_as = 'signed_out'
-    WHERE s.id = session.id AND s.revoked_at IS NULL;
-    IF FOUND THEN
-        DELETE FROM auth.refresh_tokens r WHERE r.session_id = session.id;
-        PERFORM auth.audit_as(session.user_id, owner_email, session.user_id, owner_email,
-            '{"session": {"previous": "active", "current": "signed out"}}', NULL,
-            jsonb_build_object('sessionId', session.id, 'by', 'token revocation'));
-    END IF;
+    PERFORM auth.leave_sessions(session.user_id, (SELECT u.email FROM auth.users u
+        WHERE u.id = session.user_id), 'local', session.id,
+        jsonb_build_object('sessionId', session.id, 'by', 'token revocation'));
 END
 $$;
 COMMENT ON FUNCTION auth.end_shown_session(auth.sessions) IS
-'Internal: ends the session of a token for whoever holds it. Who is in the way is not waited for '
-'longer than a tenth of a second: 55P03.';
+'Internal: ends the session of a token for whoever shows it, whoever holds its row.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_revoke(request jsonb, basic_id text DEFAULT NULL,
     basic_secret text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result

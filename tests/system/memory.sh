@@ -170,7 +170,7 @@ sign_up~50~auth.sign_up('{}')~auth.sign_up('{}', '[]')
 refresh~50~auth.refresh(:refresh)~auth.refresh(:refresh, '[]')
 refresh, rotating~5~refreshed(:me)~
 refresh, refuse_refresh~10~auth.refresh('ppr_' || random())~
-sign_out~10~auth.sign_out('others') FROM set_config('pg_principal.token', :elsewhere, true)~auth.sign_out('x')
+sign_out, leave_sessions~10~auth.sign_out('others') FROM set_config('pg_principal.token', :elsewhere, true)~auth.sign_out('x')
 change_password, judge_new_password, lock_own_password~1~auth.change_password('wrong', 'x')~auth.change_password('x', 'y') FROM set_config('pg_principal.token', 'x', true)
 prune_sessions, session_state~5~(SELECT auth.prune_sessions('1 year') + count(*) FROM auth.list_sessions(:me))~auth.prune_sessions('0')
 drain_token_use, token_use_is_known~10~auth.token_use_is_known() FROM (SELECT count(*) FROM auth.drain_token_use()) AS d~

@@ -57,6 +57,8 @@ done <<STATEMENTS
 a smaller role~SELECT (auth.set_app_role('$mallory', 'READ_ONLY')).status FROM (SELECT auth.authenticate('$ann')) AS a~^200
 another kind on the roster~SELECT auth.push_people('[{"email": "mallory@example.com", "name": "M", "kind": "service_account"}]')~^1
 a deletion, rolled back here~BEGIN; DELETE FROM auth.organization_people WHERE email = 'mallory@example.com'; SELECT (auth.delete_user('$mallory')).status FROM (SELECT auth.authenticate('$ann')) AS a; ROLLBACK~^409
+signing out everywhere by another token~SELECT (auth.sign_out('global')).status FROM (SELECT auth.authenticate(auth.issue('mallory@example.com'))) AS a~^200
+the revocation of a token~SELECT (auth.oauth_revoke(jsonb_build_object('token', auth.issue('mallory@example.com')))).status~^200
 leaving the roster~DELETE FROM auth.organization_people WHERE email = 'mallory@example.com'; SELECT auth.provision()~^\(0,0,1,1\)
 STATEMENTS
 is "which bans" "$(sql "SELECT (auth.standing(u)).banned_until > now() FROM auth.users u WHERE u.id = '$mallory'")" t
