@@ -233,8 +233,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.leave_sessions(uuid, text, text, uuid, jsonb) IS
-'Internal: ends sessions of whoever asks for it: the present one (local), all but that (others), or '
-'all (global), whoever holds what. Returns how many.';
+'Internal: ends sessions of whoever asks for it: the present one (local), all but that (others) '
+'or all (global), whoever holds what. Returns how many.';
 
 CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL)
     RETURNS auth.auth_result
