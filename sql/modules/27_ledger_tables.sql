@@ -15,6 +15,15 @@ COMMENT ON TABLE auth.ended_sessions IS
 'Ends of sessions whose row somebody held: such a session is ended, whatever its row says. Brought '
 'in, and gone, with the next health scan or pruning that finds the row free.';
 
+CREATE TABLE auth.ended_grants (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    grant_id uuid NOT NULL
+);
+CREATE INDEX ended_grants_grant_id ON auth.ended_grants (grant_id);
+COMMENT ON TABLE auth.ended_grants IS
+'Ends of delegations whose row somebody held: such a grant is ended, whatever auth.delegations '
+'says. Gone with the next health scan or pruning that finds the row free.';
+
 CREATE TABLE auth.decisions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL,
@@ -77,9 +86,11 @@ COMMENT ON COLUMN auth.sessions.grants IS
 'it was got for: it ends with them.';
 
 ALTER TABLE auth.ended_sessions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.ended_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.audit_unlinked ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.ended_sessions', '');
+SELECT pg_extension_config_dump('auth.ended_grants', '');
 SELECT pg_extension_config_dump('auth.decisions', '');
 SELECT pg_extension_config_dump('auth.audit_unlinked', '');

@@ -14,7 +14,8 @@ BEGIN ATOMIC
             OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1) IS NOT NULL)
     AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
         WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id) IS NULL
-            AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL)
+            AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL
+            OR (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = g.id LIMIT 1) IS NOT NULL)
     -- of a delegated token the credential is the grant, and those of its parents count
     AND NOT EXISTS (SELECT FROM (
             SELECT (ties_hold.s).user_id, (ties_hold.s).credential_id WHERE (ties_hold.s).agents IS NULL

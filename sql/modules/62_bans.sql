@@ -7,7 +7,7 @@ BEGIN
         ORDER BY 1) AS d;
     DELETE FROM auth.decisions d WHERE d.id IN (SELECT o.id FROM auth.decisions o
         WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = o.user_id) FOR UPDATE SKIP LOCKED);
-    PERFORM auth.settle_sessions(), auth.link_audit();
+    PERFORM auth.settle_sessions(), auth.settle_grants(), auth.link_audit();
 END
 $$;
 COMMENT ON FUNCTION auth.settle_all() IS

@@ -5,12 +5,15 @@ CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.delegatio
     FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.delegations
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
+CREATE OR REPLACE TRIGGER signal_change AFTER INSERT ON auth.ended_grants
+    FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'grant_id');
 CREATE OR REPLACE TRIGGER signal_change AFTER UPDATE OR DELETE ON auth.public_clients
     FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('grant', 'id');
 CREATE OR REPLACE TRIGGER signal_truncate AFTER TRUNCATE ON auth.public_clients
     FOR EACH STATEMENT EXECUTE FUNCTION auth.signal_revocation();
 ALTER TABLE auth.delegations ENABLE ALWAYS TRIGGER signal_change;
 ALTER TABLE auth.delegations ENABLE ALWAYS TRIGGER signal_truncate;
+ALTER TABLE auth.ended_grants ENABLE ALWAYS TRIGGER signal_change;
 ALTER TABLE auth.public_clients ENABLE ALWAYS TRIGGER signal_change;
 ALTER TABLE auth.public_clients ENABLE ALWAYS TRIGGER signal_truncate;
 
@@ -76,9 +79,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone auth.delegations;
 BEGIN
-    DELETE FROM auth.delegations d WHERE d.id = end_delegation.id RETURNING * INTO gone;
+    SELECT * INTO gone FROM auth.delegations d WHERE d.id = end_delegation.id
+        AND NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id);
     IF gone.id IS NULL THEN
         RETURN false;
+    END IF;
+    WITH free AS MATERIALIZED (
+        SELECT d.id FROM auth.delegations d WHERE d.id = gone.id FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM auth.delegations d USING free f WHERE d.id = f.id;
+    IF NOT FOUND THEN -- whoever acts by it may hold it, with an end of its own that never commits
+        INSERT INTO auth.ended_grants (grant_id) VALUES (gone.id);
     END IF;
     PERFORM auth.audit(gone.person_id, (SELECT u.email FROM auth.users u
         WHERE u.id = gone.person_id), '{"delegation": {"previous": "active", "current": "ended"}}',
@@ -90,6 +101,25 @@ $$;
 COMMENT ON FUNCTION auth.end_delegation(uuid) IS
 'For operators: ends a grant, and every token that was got by it, at the next statement '
 'everywhere. False when there is none.';
+
+CREATE OR REPLACE FUNCTION auth.settle_grants() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM auth.ended_grants) THEN
+        RETURN;
+    END IF;
+    WITH free AS MATERIALIZED (
+        SELECT d.id FROM auth.delegations d WHERE d.id IN (SELECT e.grant_id
+            FROM auth.ended_grants e) FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM auth.delegations d USING free f WHERE d.id = f.id;
+    DELETE FROM auth.ended_grants e WHERE e.id IN (SELECT o.id FROM auth.ended_grants o
+        WHERE NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = o.grant_id)
+        FOR UPDATE SKIP LOCKED);
+END
+$$;
+COMMENT ON FUNCTION auth.settle_grants() IS
+'Internal: deletes the grants that were ended while somebody held them, where nobody does now.';
 
 CREATE OR REPLACE FUNCTION auth.list_delegations(email text DEFAULT NULL, OUT id uuid,
     OUT person text, OUT agent text, OUT scopes text[], OUT created_at timestamptz,
@@ -104,7 +134,8 @@ BEGIN ATOMIC
     FROM auth.delegations d JOIN auth.users o ON o.id = d.person_id
         CROSS JOIN LATERAL auth.standing(o) AS p JOIN auth.users b ON b.id = d.agent_id
         CROSS JOIN LATERAL auth.standing(b) AS a
-    WHERE d.id = ANY (ARRAY(
+    WHERE NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id)
+        AND d.id = ANY (ARRAY(
         SELECT i.id FROM auth.delegations i WHERE list_delegations.email IS NULL
         UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.person_id = u.id
         WHERE u.email = auth.fold_email(list_delegations.email)
@@ -139,7 +170,8 @@ COMMENT ON FUNCTION auth.my_delegations() IS
 CREATE OR REPLACE FUNCTION auth.delegate_to(agent text, ttl text DEFAULT '30d',
     scopes text[] DEFAULT '{}', person uuid DEFAULT NULL, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '100ms' AS $$
 DECLARE
     whose uuid := coalesce(person, auth.uid());
     refused auth.auth_result := CASE WHEN whose IS DISTINCT FROM auth.uid()
@@ -189,10 +221,10 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     IF NOT EXISTS (SELECT FROM auth.delegations d WHERE d.id = revoke_delegation.id
-        AND (is_admin OR auth.uid() IN (d.person_id, d.agent_id))) THEN
+            AND (is_admin OR auth.uid() IN (d.person_id, d.agent_id)))
+        OR NOT auth.end_delegation(revoke_delegation.id) THEN
         RETURN auth.refusal(404, 'unknown-delegation', 'Delegation not found');
     END IF;
-    PERFORM auth.end_delegation(revoke_delegation.id);
     RETURN ROW(true, 200, NULL, jsonb_build_object('success', true))::auth.auth_result;
 END
 $$;

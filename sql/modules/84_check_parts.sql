@@ -37,6 +37,8 @@ device_codes: column client created_at decision expires_at hash ip poll_interval
   device_codes_hash_check device_codes_pkey device_codes_session
   device_codes_user_code_hash_check device_codes_user_code_hash_key; index
   device_codes_client device_codes_expires_at |
+ended_grants: column grant_id id; constraint ended_grants_pkey; index ended_grants_grant_id;
+  trigger signal_change |
 ended_sessions: column id revoke_reason revoked_as revoked_at session_id; constraint
   ended_sessions_pkey ended_sessions_revoked_as_check; index ended_sessions_session_id;
   trigger signal_change signal_truncate |

@@ -78,6 +78,7 @@ fixture_since_0_3() {
         "SELECT auth.delegate('ann@example.com', 'agent@example.com')" "SELECT auth.use_assertion('https://issuer', 'a', now() + interval '1 hour')" \
         "INSERT INTO auth.decisions (user_id) SELECT u.id FROM auth.users u WHERE u.email = 'ann@example.com'" \
         "INSERT INTO auth.ended_sessions (session_id, revoked_at, revoked_as) VALUES (gen_random_uuid(), now(), 'revoked')" \
+        "INSERT INTO auth.ended_grants (grant_id) SELECT id FROM auth.delegations" \
         "INSERT INTO auth.audit_unlinked (user_id, created_at, changes) SELECT u.id, now(), '{}' FROM auth.users u WHERE u.email = 'ann@example.com'" >/dev/null
 }
 

@@ -68,9 +68,10 @@ is "before: every chain holds" "$(sql before "SELECT * FROM auth.audit_verify('$
 # as what is decided while somebody holds the rows leaves it
 sql before "INSERT INTO auth.decisions (user_id, role_before, app_role) SELECT u.id, u.app_role, 'AUDITOR' FROM auth.users u WHERE u.email = 'etl@example.com'" \
     "INSERT INTO auth.ended_sessions (session_id, revoked_at, revoked_as) VALUES (gen_random_uuid(), now(), 'revoked')" \
+    "INSERT INTO auth.ended_grants (grant_id) VALUES (gen_random_uuid())" \
     "INSERT INTO auth.audit_unlinked (user_id, created_at, changes) SELECT u.id, now(), '{}' FROM auth.users u WHERE u.email = 'etl@example.com'" >/dev/null
 
-tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets client_keys used_assertions trusted_issuers issuer_rules delegations public_clients device_codes decisions ended_sessions audit_unlinked'
+tables='users password_hashes sessions refresh_tokens server_keys signing_keys sign_in_attempts audit_log audit_heads audit_seals audit_sealed_heads audit_prunes incidents metrics roster_leavers login_roles clients client_secrets client_keys used_assertions trusted_issuers issuer_rules delegations public_clients device_codes decisions ended_grants ended_sessions audit_unlinked'
 everything() { # DATABASE: every row of every table
     local table
     for table in $tables; do

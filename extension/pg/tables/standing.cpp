@@ -245,6 +245,10 @@ bool grant_stands(const pg_uuid_t &id, const Moment &moment) {
         for (const char *table : {"delegations", "public_clients"})
             scan_if_there(
                 table, "id", key, [&found](const Row &) { found = true; }, Rows::many, snapshot);
+        if (found)
+            scan_if_there(
+                "ended_grants", "grant_id", key, [&found](const Row &) { found = false; },
+                Rows::few, snapshot);
         return found;
     });
 }
