@@ -18,18 +18,17 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
     root.get_formatter()->enable_footer_formatting(false); // which would lose its indentation
 #endif
     root.set_version_flag("--version", root.get_name() + " " + version);
-    const Command top(&root);
-    top.option("--dsn", session.dsn,
-               "Database, as key=value pairs or a URL without a password (default: PGHOST, "
-               "PGPORT, PGUSER, PGDATABASE, ...)")
-        .type("DSN");
+    root.add_option("--dsn", session.dsn,
+                    "Database, as key=value pairs or a URL without a password (default: PGHOST, "
+                    "PGPORT, PGUSER, PGDATABASE, ...)")
+        ->type_name("DSN");
     root.footer("Examples:\n"
                 "  pg_principal people push roster.yaml\n"
                 "  pg_principal people provision\n"
                 "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
                 "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
                 "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
-    const Group group(top, session);
+    const Group group(root, session);
     for (const AddCommands add :
          {add_auth_commands, add_people_commands, add_keys_commands, add_clients_commands,
           add_issuers_commands, add_delegations_commands, add_health_commands, add_audit_commands,
@@ -88,12 +87,12 @@ int carry_out(CLI::App &root, Session &session, int argc, const char *const *arg
 
 Group Group::family(const char *name, const char *description, const char *examples,
                     const std::vector<Verb> &verbs) const {
-    CLI::App *family = command_.app().add_subcommand(name, description);
-    family->require_subcommand(0, 1);
-    family->footer(std::string("Examples:\n") + examples);
-    const Command command(family);
-    command.option("--dsn", session_.dsn, "Database (see pg_principal --help)").type("DSN");
-    const Group group(command, session_);
+    CLI::App &family = *command_.add_subcommand(name, description);
+    family.require_subcommand(0, 1);
+    family.footer(std::string("Examples:\n") + examples);
+    family.add_option("--dsn", session_.dsn, "Database (see pg_principal --help)")
+        ->type_name("DSN");
+    const Group group(family, session_);
     group.add_all(verbs);
     return group;
 }
@@ -103,19 +102,20 @@ void Group::add_all(const std::vector<Verb> &verbs) const {
         add(verb);
 }
 
-Command Group::add(const Verb &verb) const {
-    const Command command = family(verb.name, verb.description, verb.examples).command_;
+CLI::App &Group::add(const Verb &verb) const {
+    CLI::App &command = family(verb.name, verb.description, verb.examples).command_;
     const std::vector<std::string> &outputs = verb.outputs;
     if (!outputs.empty())
         command
-            .option("--output", session_.output, "What to print (default " + outputs.front() + ")")
-            .one_of(outputs)
-            .type("FORMAT");
+            .add_option("--output", session_.output,
+                        "What to print (default " + outputs.front() + ")")
+            ->check(CLI::IsMember(outputs))
+            ->type_name("FORMAT");
     const auto given = std::make_shared<Given>();
     for (const Option &option : verb.options)
         given->declare(command, option);
-    command.app().callback([&session = session_, given, act = verb.act,
-                            otherwise = outputs.empty() ? "" : outputs.front()] {
+    command.callback([&session = session_, given, act = verb.act,
+                      otherwise = outputs.empty() ? "" : outputs.front()] {
         session.action = [&session, given, act] { act(session, *given); };
         if (session.output.empty())
             session.output = otherwise;

@@ -9,15 +9,14 @@ namespace pg_principal::cli {
 // The program, or a family of verbs of it.
 class Group {
   public:
-    Group(Command command, Session &session) : command_(command), session_(session) {}
+    Group(CLI::App &command, Session &session) : command_(command), session_(session) {}
     Group family(const char *name, const char *description, const char *examples,
                  const std::vector<Verb> &verbs = {}) const;
-    // What the row has no words for is added to the verb that is returned.
-    Command add(const Verb &verb) const;
+    CLI::App &add(const Verb &verb) const;
     void add_all(const std::vector<Verb> &verbs) const;
 
   private:
-    Command command_;
+    CLI::App &command_;
     Session &session_;
 };
 

@@ -1,6 +1,5 @@
 #include "cli/app.hpp"
 
-#include <memory>
 #include <regex>
 
 #include <nlohmann/json.hpp>
@@ -52,9 +51,9 @@ bool is_rfc_3339(const std::string &given) {
 
 std::string since_sql(const std::string &given) {
     if (given.empty() || is_rfc_3339(given))
-        return "$2::pg_catalog.timestamptz";
+        return "$3::pg_catalog.timestamptz";
     return "pg_catalog.now() OPERATOR(pg_catalog.-) "
-           "pg_catalog.make_interval(secs => $2::pg_catalog.float8)";
+           "pg_catalog.make_interval(secs => $3::pg_catalog.float8)";
 }
 
 db::Param since_value(const std::string &given) {
@@ -85,26 +84,23 @@ constexpr const char *summary_sql =
     "coalesce(actor_email, pg_catalog.jsonb_extract_path_text(metadata, 'databaseRole')), "
     "coalesce(subject, user_id::pg_catalog.text) ";
 
-struct ListOptions {
-    std::string email, principal, since, cursor;
-    unsigned limit = 50;
-};
-
-void list(const Session &session, const ListOptions &options) {
-    const db::Result rows = session.ask(
-        "SELECT id, user_id, seq, subject, actor_id, actor_email, changes, reason, "
-        "metadata, ip, user_agent, " +
-            utc_time_sql("created_at") + ", next_cursor" + summary_sql +
-            "FROM auth.list_audit($1::pg_catalog.text, " + since_sql(options.since) +
-            ", $3::pg_catalog.int4, $4::pg_catalog.text, $5::pg_catalog.uuid)",
-        {given_or_null(options.email), since_value(options.since), std::to_string(options.limit),
-         given_or_null(options.cursor), given_or_null(options.principal)});
+void list(const Session &session, const Given &given) {
+    const std::string &since = given["--since"];
+    std::vector<db::Param> parameters = given.parameters();
+    parameters[2] = since_value(since);
+    const db::Result rows =
+        session.ask("SELECT id, user_id, seq, subject, actor_id, actor_email, changes, reason, "
+                    "metadata, ip, user_agent, " +
+                        utc_time_sql("created_at") + ", next_cursor" + summary_sql +
+                        "FROM auth.list_audit($1::pg_catalog.text, " + since_sql(since) +
+                        ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
+                    parameters);
     const Listing listing = {
         {"id", "userId", "entry", "email", "actorId", "actorEmail", "changes", "reason", "metadata",
          "ip", "userAgent", "createdAt"},
         {{"TIME", 11}, {"PRINCIPAL", 15}, {"BY", 14}, {"CHANGES", 13}, {"REASON", 7}},
         "no entries"};
-    const bool is_full = rows.rows() > 0 && rows.rows() >= static_cast<int>(options.limit);
+    const bool is_full = rows.rows() > 0 && rows.rows() >= std::stoi(given["--limit"]);
     const std::string next(is_full ? rows.text(rows.rows() - 1, 12) : "");
     if (session.wants("json"))
         return print_json(session.streams.out,
@@ -115,30 +111,27 @@ void list(const Session &session, const ListOptions &options) {
         session.streams.out << "older entries: --cursor " << next << '\n';
 }
 
-void add_list(const Group &group) {
-    const auto options = std::make_shared<ListOptions>();
-    const Command verb =
-        group.add({"list",
-                   "Show audit entries, newest first",
-                   "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
-                   "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
-                   {},
-                   [options](const Session &session, const Given &) { list(session, *options); }});
-    verb.option("--email", options->email,
-                "Entries of this principal; if no principal has the email, entries that name it");
-    verb.option(
-            "--principal", options->principal,
-            "Entries of the principal with this id; keys, the roster, seals and prunings are under "
-            "ffffffff-ffff-ffff-ffff-ffffffffffff")
-        .type("ID");
-    verb.option("--since", options->since, "Entries since then: 24h, 7d, 1y ago, or a time in UTC")
-        .type("TIME");
-    verb.option("--limit", options->limit, "How many entries (default 50)").between(1U, 1000U);
-    verb.option("--cursor", options->cursor,
-                "The next page, by the cursor that the last one ended with");
-}
-
 const std::vector<Verb> verbs = {
+    {"list",
+     "Show audit entries, newest first",
+     "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
+     "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
+     {{"--email", "Entries of this principal; if no principal has the email, entries that name it"},
+      {"--principal",
+       "Entries of the principal with this id; keys, the roster, seals and prunings are under "
+       "ffffffff-ffff-ffff-ffff-ffffffffffff",
+       maybe, "ID"},
+      {"--since", "Entries since then: 24h, 7d, 1y ago, or a time in UTC", maybe, "TIME"},
+      {"--limit",
+       "How many entries (default 50)",
+       maybe,
+       "UINT",
+       "50",
+       {},
+       nullptr,
+       between(1U, 1000U)},
+      {"--cursor", "The next page, by the cursor that the last one ended with"}},
+     list},
     {"verify",
      "Check every audit chain and seal; exit 1 when one is broken",
      "  pg_principal audit verify\n"
@@ -161,12 +154,11 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 void add_audit_commands(const Group &root) {
-    const Group group = root.family("audit", "The audit: one hash chain for each principal",
-                                    "  pg_principal audit list --since 7d\n"
-                                    "  pg_principal audit verify\n"
-                                    "  pg_principal audit seal > seal.jws");
-    add_list(group);
-    group.add_all(verbs);
+    root.family("audit", "The audit: one hash chain for each principal",
+                "  pg_principal audit list --since 7d\n"
+                "  pg_principal audit verify\n"
+                "  pg_principal audit seal > seal.jws",
+                verbs);
 }
 
 } // namespace pg_principal::cli

@@ -95,14 +95,14 @@ const std::vector<Verb> verbs = {
     {"revoke-secret",
      "End a client secret and every token that was got with it",
      "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason leaked",
-     {{"SECRET", "Its id, as clients secrets shows it"}, {"--reason", "Kept in the audit"}},
+     {{"SECRET", "Its id, as clients secrets shows it", needed}, {"--reason", "Kept in the audit"}},
      does("SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
           "no client secret {}", "List them: pg_principal clients secrets.")},
     {"register",
      "Let people sign in to an application without a secret, by a device code",
      "  pg_principal clients register psql --scope database --ttl 8h\n"
      "  pg_principal clients register tv --name 'The screen in the hall' --scope read",
-     {{"CLIENT", "What it calls itself: its client_id"},
+     {{"CLIENT", "What it calls itself: its client_id", needed},
       {"--name", "What people are told that it is"},
       {"--scope", "One that it may ask for; may be repeated", several},
       {"--ttl", "Time to live of its tokens: hours, days or years; "
@@ -129,7 +129,7 @@ const std::vector<Verb> verbs = {
     {"unregister",
      "Refuse an application from now on, and end every token that it got",
      "  pg_principal clients unregister psql",
-     {{"CLIENT", "Its client_id"}},
+     {{"CLIENT", "Its client_id", needed}},
      does("SELECT auth.unregister_client($1::pg_catalog.text)", "unregistered", "no application {}",
           "List them: pg_principal clients registered.")},
 };

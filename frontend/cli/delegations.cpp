@@ -37,7 +37,7 @@ const std::vector<Verb> verbs = {
     {"end",
      "End a grant, and the tokens that were got by it",
      "  pg_principal delegations end 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d",
-     {{"DELEGATION", "Its id, as delegations list shows it"}},
+     {{"DELEGATION", "Its id, as delegations list shows it", needed}},
      does("SELECT auth.end_delegation($1::pg_catalog.uuid)", "ended", "no delegation {}",
           "List them: pg_principal delegations list.")},
 };

@@ -1,7 +1,5 @@
 #include "cli/app.hpp"
 
-#include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/issuer_keys.hpp"
@@ -11,16 +9,13 @@ namespace pg_principal::cli {
 
 namespace {
 
-struct RefreshOptions {
-    std::string issuer;
-    FetchFlags fetch;
-};
-
 const db::Statement start_fetch{
     "SELECT issuer, attempt, url FROM auth.start_key_fetch($1::pg_catalog.text)"};
 
-void refresh(const Session &session, const RefreshOptions &options) {
-    http::Fetcher fetcher(fetch_rules(options.fetch));
+void refresh(const Session &session, const Given &given) {
+    const std::string &issuer = given["ISSUER"];
+    http::Fetcher fetcher(fetch_rules(
+        {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])}));
     const Ask ask = [&session](const db::Statement &statement,
                                const std::vector<db::Param> &parameters) {
         return session.ask(statement.sql, parameters);
@@ -28,11 +23,10 @@ void refresh(const Session &session, const RefreshOptions &options) {
     const db::Result issuers =
         session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND "
                     "issuer = coalesce($1::pg_catalog.text, issuer)",
-                    {given_or_null(options.issuer)});
+                    {given_or_null(issuer)});
     if (issuers.rows() == 0)
-        throw Failure(options.issuer.empty()
-                          ? "no issuer is trusted by a URL"
-                          : "issuer " + printable(options.issuer) + " is not trusted by a URL");
+        throw Failure(issuer.empty() ? "no issuer is trusted by a URL"
+                                     : "issuer " + printable(issuer) + " is not trusted by a URL");
     int failed = 0;
     for (int i = 0; i < issuers.rows(); ++i) {
         const KeyFetch fetch = read_key_fetch(ask(start_fetch, {std::string(issuers.text(i, 0))}));
@@ -88,32 +82,10 @@ void test(const Session &session, const Given &given) {
                                     : "more than one rule matches: the token is refused");
 }
 
-void add_refresh(const Group &group) {
-    const auto options = std::make_shared<RefreshOptions>();
-    const Command verb = group.add(
-        {"refresh",
-         "Fetch the keys that issuers publish now from their URLs",
-         "  pg_principal issuers refresh\n"
-         "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
-         {},
-         [options](const Session &session, const Given &) { refresh(session, *options); }});
-    verb.option("ISSUER", options->issuer, "Of which issuer; all when not given").type("");
-    verb.option("--fetch-ca", options->fetch.authorities,
-                "Certificates (PEM) of authorities that issuers are known by; the system's "
-                "unless given")
-        .type("FILE");
-    verb.option("--fetch-from", options->fetch.allowed,
-                "Addresses that keys are fetched from beside public ones; may be repeated")
-        .type("CIDR");
-    verb.option("--fetch-timeout", options->fetch.seconds, "How long each may take (default 10)")
-        .type("SECONDS")
-        .between(0.1, 60.0);
-}
-
-const Option issuer{"ISSUER", "The claim iss of its tokens"};
+const Option issuer{"ISSUER", "The claim iss of its tokens", needed};
 const Option account{"--email", "The service account", needed};
 
-const std::vector<Verb> of_issuers = {
+const std::vector<Verb> verbs = {
     {"list",
      "List the trusted issuers",
      "  pg_principal issuers list\n"
@@ -167,9 +139,25 @@ const std::vector<Verb> of_issuers = {
      {issuer, {"--jwks-file", "Its public keys, a JWK Set", needed, "FILE", "", {}, read_key_set}},
      does("SELECT auth.store_issuer_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
           "stored the keys of", "issuer {} is not trusted")},
-};
-
-const std::vector<Verb> of_rules = {
+    {"refresh",
+     "Fetch the keys that issuers publish now from their URLs",
+     "  pg_principal issuers refresh\n"
+     "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
+     {{"ISSUER", "Of which issuer; all when not given"},
+      {"--fetch-ca",
+       "Certificates (PEM) of authorities that issuers are known by; the system's unless given",
+       maybe, "FILE"},
+      {"--fetch-from", "Addresses that keys are fetched from beside public ones; may be repeated",
+       several, "CIDR"},
+      {"--fetch-timeout",
+       "How long each may take (default 10)",
+       maybe,
+       "SECONDS",
+       "10",
+       {},
+       nullptr,
+       between(0.1, 60.0)}},
+     refresh},
     {"map",
      "Say which of its tokens is a service account, in place of what was said",
      "  pg_principal issuers map https://token.actions.githubusercontent.com --email "
@@ -211,14 +199,11 @@ const std::vector<Verb> of_rules = {
 } // namespace
 
 void add_issuers_commands(const Group &root) {
-    const Group group =
-        root.family("issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
-                    "  pg_principal issuers trust https://token.actions.githubusercontent.com "
-                    "--audience https://id.example.com --jwks-file github.json\n"
-                    "  pg_principal issuers test --token-file token.jwt");
-    group.add_all(of_issuers);
-    add_refresh(group);
-    group.add_all(of_rules);
+    root.family("issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
+                "  pg_principal issuers trust https://token.actions.githubusercontent.com "
+                "--audience https://id.example.com --jwks-file github.json\n"
+                "  pg_principal issuers test --token-file token.jwt",
+                verbs);
 }
 
 } // namespace pg_principal::cli

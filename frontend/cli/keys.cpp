@@ -53,7 +53,7 @@ void import_key(const Session &session, const Given &given) {
 }
 
 const Option standby{"--standby", "Publish it, but do not sign with it yet", flag};
-const Option kid{"KID", "The key's id, as keys list shows it"};
+const Option kid{"KID", "The key's id, as keys list shows it", needed};
 
 const std::vector<Verb> verbs = {
     {"list",

@@ -1,8 +1,6 @@
 // Verbs of `auth` about logging in with a token: as which database roles, who is connected.
 #include "cli/app.hpp"
 
-#include <memory>
-
 namespace pg_principal::cli {
 
 namespace {
@@ -48,15 +46,6 @@ void disallow(const Session &session, const Given &given) {
          "List them: pg_principal auth logins.")(session, given);
 }
 
-void disconnect(const Session &session, const std::string &pid) {
-    const db::Result rows =
-        session.ask("SELECT auth.end_connection($1::pg_catalog.int4)", {db::Param(pid)});
-    if (!rows.boolean(0, 0))
-        throw Failure("no connection by a token with process ID " + pid, {},
-                      "List them: pg_principal auth connections.");
-    print_done(session, "disconnected", pid);
-}
-
 const std::vector<Verb> verbs = {
     {"logins",
      "List who may log in with a token, as which database roles",
@@ -97,25 +86,24 @@ const std::vector<Verb> verbs = {
              {"SINCE", 7},
              {"EXPIRES", 8}},
             "nobody is connected by a token"})},
+    {"disconnect",
+     "End one connection; its token stays valid (auth revoke ends it)",
+     "  pg_principal auth disconnect --pid 12700",
+     {{"--pid",
+       "Its process ID, as auth connections shows it",
+       needed,
+       "PID",
+       "",
+       {},
+       nullptr,
+       between(1, 2147483647)}},
+     does("SELECT auth.end_connection($1::pg_catalog.int4)", "disconnected",
+          "no connection by a token with process ID {}",
+          "List them: pg_principal auth connections.")},
 };
 
 } // namespace
 
-void add_login_verbs(const Group &group) {
-    group.add_all(verbs);
-    const auto pid = std::make_shared<int>(0);
-    group
-        .add({"disconnect",
-              "End one connection; its token stays valid (auth revoke ends it)",
-              "  pg_principal auth disconnect --pid 12700",
-              {},
-              [pid](const Session &session, const Given &) {
-                  disconnect(session, std::to_string(*pid));
-              }})
-        .option("--pid", *pid, "Its process ID, as auth connections shows it")
-        .required()
-        .between(1, 2147483647)
-        .type("PID");
-}
+void add_login_verbs(const Group &auth) { auth.add_all(verbs); }
 
 } // namespace pg_principal::cli

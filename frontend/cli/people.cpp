@@ -160,8 +160,10 @@ void rename(const Session &session, const Given &given) {
 
 // Of a verb that reads a roster.
 const std::vector<Option> input = {
-    {"FILE", "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
-             "standard input"},
+    {"FILE",
+     "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
+     "standard input",
+     needed},
     {"--format", "yaml, csv, json or terrain", maybe, "FORMAT", "", format_names()},
     {"--map",
      "Which field of the file is which field of a roster; may be repeated; several are "

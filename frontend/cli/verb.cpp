@@ -1,30 +1,60 @@
 #include "cli/verb.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <sstream>
 #include <stdexcept>
+#include <type_traits>
+
+#include <CLI/CLI.hpp>
 
 #include "db/array.hpp"
 
 namespace pg_principal::cli {
 
-void Given::declare(Command verb, const Option &option) {
+template <class T>
+Check between(T least, T most) {
+    std::ostringstream bounds;
+    bounds.precision(10); // digits, no exponent
+    bounds << " not in range " << least << " to " << most;
+    const CLI::Range range(least, most);
+    const auto check = [range, refusal = bounds.str()](std::string &value) {
+        const bool is_nan = std::isnan(std::strtod(value.c_str(), nullptr)); // in every range
+        if (!range(value).empty() || is_nan)
+            return "Value " + value + refusal;
+        T number{};
+        if (std::is_integral_v<T> && CLI::detail::lexical_cast(value, number))
+            value = std::to_string(number);
+        return std::string();
+    };
+    return std::make_shared<const CLI::Validator>(check, range.get_description());
+}
+
+template Check between(int, int);
+template Check between(unsigned, unsigned);
+template Check between(std::uint64_t, std::uint64_t);
+template Check between(double, double);
+
+void Given::declare(CLI::App &verb, const Option &option) {
     Value &value = values_.emplace_back(Value{option, option.otherwise, {}, false});
-    if (option.taken == flag) {
-        verb.flag(option.name, value.is_set, option.text);
-        return;
-    }
     const bool is_list = option.taken == several || option.taken == each;
-    const Argument argument = is_list ? verb.option(option.name, value.items, option.text)
-                                      : verb.option(option.name, value.text, option.text);
+    CLI::Option *const argument = option.taken == flag
+                                      ? verb.add_flag(option.name, value.is_set, option.text)
+                                  : is_list ? verb.add_option(option.name, value.items, option.text)
+                                            : verb.add_option(option.name, value.text, option.text);
+    if (option.taken == needed)
+        argument->required();
     if (option.taken == each)
-        argument.single();
+        argument->allow_extra_args(false);
     const bool by_place = option.name[0] != '-';
-    if (by_place || option.taken == needed)
-        argument.required();
     if (by_place || option.type)
-        argument.type(by_place ? "" : option.type);
+        argument->type_name(by_place ? "" : option.type);
     if (!option.choices.empty())
-        argument.one_of(option.choices);
+        argument->check(CLI::IsMember(option.choices));
+    if (option.check)
+        argument->transform(*option.check);
 }
 
 const Given::Value &Given::find(std::string_view name) const {
@@ -43,8 +73,7 @@ std::vector<db::Param> Given::parameters() const {
             parameters.emplace_back(value.is_set ? "true" : "false");
         else if (option.taken == several || option.taken == each)
             parameters.emplace_back(db::array_param(value.items));
-        else if (value.text.empty() && option.taken == maybe && option.name[0] == '-' &&
-                 !*option.otherwise)
+        else if (value.text.empty() && option.taken == maybe && !*option.otherwise)
             parameters.emplace_back();
         else
             parameters.emplace_back(option.read ? option.read(value.text) : value.text);

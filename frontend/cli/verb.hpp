@@ -1,21 +1,34 @@
 // A verb as the row of a table: what it takes are the parameters of its statement, in their order.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "cli/arguments.hpp"
 #include "cli/session.hpp"
 
+// CLI11 is compiled in a few files alone: each file that includes it takes ten seconds more.
+namespace CLI {
+class App;
+class Validator;
+} // namespace CLI
+
 namespace pg_principal::cli {
+
+// Bounds, with a refusal that is the same in every version of CLI11; what is whole is left in
+// digits. T: int, unsigned, std::uint64_t, double.
+using Check = std::shared_ptr<const CLI::Validator>;
+template <class T>
+Check between(T least, T most);
 
 // `each`: several, but one behind each mention of the name.
 enum Taken { maybe, needed, several, each, flag };
 
-// One without dashes is needed, and given by its place.
+// A name without dashes is given by its place.
 struct Option {
     const char *name, *text;
     Taken taken = maybe;
@@ -23,11 +36,12 @@ struct Option {
     const char *otherwise = ""; // what is not given; "" is NULL
     std::vector<std::string> choices = {};
     std::string (*read)(const std::string &file) = nullptr; // what the parameter is of a file
+    Check check = nullptr;
 };
 
 class Given {
   public:
-    void declare(Command verb, const Option &option);
+    void declare(CLI::App &verb, const Option &option);
     const std::string &operator[](std::string_view name) const { return find(name).text; }
     bool has(std::string_view name) const { return find(name).is_set; } // a flag
     const std::vector<std::string> &list(std::string_view name) const { return find(name).items; }

@@ -1,13 +1,6 @@
 #include "serve/command.hpp"
 
-#include <algorithm>
 #include <memory>
-#include <optional>
-#include <string_view>
-
-#include <unistd.h>
-
-#include "base/terminal.hpp"
 
 #include "api/api.hpp"
 #include "oauth/oauth.hpp"
@@ -16,28 +9,10 @@
 
 namespace pg_principal::cli {
 
-namespace {
-
-// A misspelt one changes nothing, and nobody would hear of it.
-void warn_of_unknown_variables(const Command &verb, std::ostream &err) {
-    constexpr std::string_view prefix = "PG_PRINCIPAL_SERVE_";
-    const std::vector<std::string> known = verb.variables();
-    for (char **one = environ; *one; ++one) {
-        const std::string_view text = *one;
-        const std::string name(text.substr(0, text.find('=')));
-        if (text.substr(0, prefix.size()) == prefix &&
-            std::find(known.begin(), known.end(), name) == known.end())
-            print_error(err, "warning: there is no variable " + printable(name), {},
-                        "pg_principal serve --help has them.");
-    }
-}
-
-} // namespace
-
 void add_serve_command(const Group &root) {
     const auto flags = std::make_shared<ServeFlags>();
-    const auto itself = std::make_shared<std::optional<Command>>();
-    const Command verb = root.add(
+    const auto itself = std::make_shared<const CLI::App *>();
+    CLI::App &verb = root.add(
         {"serve",
          "Serve HTTP",
          "  pg_principal serve\n"
@@ -60,8 +35,7 @@ void add_serve_command(const Group &root) {
          },
          {}});
     add_serve_flags(verb, *flags);
-    verb.reads_variables_when_given();
-    *itself = verb;
+    *itself = &verb;
 }
 
 } // namespace pg_principal::cli

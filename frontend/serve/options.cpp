@@ -1,6 +1,11 @@
 #include "serve/options.hpp"
 
+#include <algorithm>
 #include <cstdint>
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
 
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
@@ -12,32 +17,39 @@ namespace pg_principal::cli {
 namespace {
 
 // --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
-Argument with_variable(Argument argument, const char *flag) {
+std::string variable_of(const std::string &flag) {
     std::string name = "PG_PRINCIPAL_SERVE_";
-    for (const char *c = flag + 2; *c; ++c)
-        name += *c == '-' ? '_' : static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-    return argument.variable(name);
+    for (const char c : flag.substr(2))
+        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+    return name;
 }
 
 template <class T>
-Argument add(Command verb, const char *flag, T &value, const char *type, const char *text) {
-    return with_variable(verb.option(flag, value, text).type(type), flag).shows_default();
+CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
+    return verb.add_option(flag, value, text)
+        ->type_name(type)
+        ->envname(variable_of(flag))
+        ->capture_default_str();
 }
 
-void add_list(Command verb, const char *flag, std::vector<std::string> &values, const char *type,
+void add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values, const char *type,
               const char *text) {
-    add(verb, flag, values, type, text).commas().single();
+    add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
 }
 
-void add_seconds(Command verb, const char *flag, milliseconds &value, const char *text) {
-    with_variable(verb.seconds(flag, value, text), flag)
-        .shows_default(std::to_string(value.count() / 1000))
-        .between(0.001, 86400.0);
+void add_flag(CLI::App &verb, const char *flag, bool &value, const char *text) {
+    verb.add_flag(flag, value, text)->envname(variable_of(flag));
 }
 
-void add_bytes(Command verb, const char *flag, std::size_t &value, std::uint64_t least,
-               const char *text) {
-    add(verb, flag, value, "BYTES", text).between(least, std::uint64_t{1} << 30);
+void add_seconds(CLI::App &verb, const char *flag, milliseconds &value, const char *text) {
+    const auto set = [&value](const double &seconds) {
+        value = milliseconds(static_cast<std::int64_t>(seconds * 1000));
+    };
+    verb.add_option_function<double>(flag, set, text)
+        ->type_name("SECONDS")
+        ->envname(variable_of(flag))
+        ->default_str(std::to_string(value.count() / 1000))
+        ->transform(*between(0.001, 86400.0));
 }
 
 bool is_of_this_machine(const http::Endpoint &endpoint) {
@@ -50,23 +62,21 @@ bool is_of_this_machine(const http::Endpoint &endpoint) {
 
 } // namespace
 
-void add_serve_flags(Command verb, ServeFlags &flags) {
+void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add(verb, "--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
-    with_variable(verb.flag("--allow-plain-http", flags.allow_plain_http,
-                            "Listen beyond this machine with neither TLS nor a --trusted-proxy"),
-                  "--allow-plain-http");
+    add_flag(verb, "--allow-plain-http", flags.allow_plain_http,
+             "Listen beyond this machine with neither TLS nor a --trusted-proxy");
     add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
     add(verb, "--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
     add(verb, "--pool-size", flags.pool.size, "N", "Connections to the database")
-        .between(1U, 1000U);
-    with_variable(verb.flag("--transaction-pooler", flags.pool.transaction_pooler,
-                            "The DSN leads to a pooler in transaction mode: no prepared "
-                            "statements, no startup options"),
-                  "--transaction-pooler");
+        ->transform(*between(1U, 1000U));
+    add_flag(verb, "--transaction-pooler", flags.pool.transaction_pooler,
+             "The DSN leads to a pooler in transaction mode: no prepared "
+             "statements, no startup options");
     add_seconds(verb, "--checkout-timeout", flags.pool.checkout_time,
                 "How long a request waits for a connection");
     add_seconds(verb, "--statement-timeout", flags.pool.statement_time,
@@ -82,15 +92,16 @@ void add_serve_flags(Command verb, ServeFlags &flags) {
                 "For a client that is slow to read");
     add_seconds(verb, "--stop-timeout", flags.stop_time,
                 "For requests underway after SIGTERM or SIGINT");
-    add_bytes(verb, "--max-body", flags.limits.body, 1, "Largest body of a request");
+    add(verb, "--max-body", flags.limits.body, "BYTES", "Largest body of a request")
+        ->transform(*between(std::uint64_t{1}, std::uint64_t{1} << 30));
     add(verb, "--max-headers", flags.limits.headers, "N", "Header lines of a request")
-        .between(4U, 10'000U);
+        ->transform(*between(4U, 10'000U));
     add(verb, "--max-connections", flags.limits.connections, "N",
         "Connections served at once, a thread each")
-        .between(1U, 10'000U);
+        ->transform(*between(1U, 10'000U));
     add(verb, "--max-requests", flags.limits.requests_per_connection, "N",
         "Requests of one connection")
-        .between(1U, 1'000'000'000U);
+        ->transform(*between(1U, 1'000'000'000U));
 
     add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
@@ -103,25 +114,24 @@ void add_serve_flags(Command verb, ServeFlags &flags) {
     add(verb, "--rate-limit", flags.rate_limit, "N",
         "Costly requests per second of one client; as many refreshes, as many changes of one's own "
         "account, ten times as much administration; 0 is no limit")
-        .between(0.0, 1e6);
-    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once").between(1.0, 1e6);
+        ->transform(*between(0.0, 1e6));
+    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
+        ->transform(*between(1.0, 1e6));
 
     add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
-    with_variable(verb.flag("--require-api-key", flags.require_api_key,
-                            "Refuse requests below --supabase-prefix without an apikey header "
-                            "(anon or service_role)"),
-                  "--require-api-key");
+    add_flag(verb, "--require-api-key", flags.require_api_key,
+             "Refuse requests below --supabase-prefix without an apikey header "
+             "(anon or service_role)");
 
-    with_variable(verb.flag("--no-fetch", flags.no_fetch,
-                            "Leave the keys of trusted issuers to others, as `issuers refresh`"),
-                  "--no-fetch");
+    add_flag(verb, "--no-fetch", flags.no_fetch,
+             "Leave the keys of trusted issuers to others, as `issuers refresh`");
     add(verb, "--fetch-ca", flags.fetch.authorities, "FILE",
         "Certificates (PEM) of authorities that issuers are known by; the system's unless given");
     add_list(verb, "--fetch-from", flags.fetch.allowed, "CIDR",
              "Addresses that keys are fetched from beside public ones; may be repeated");
     add(verb, "--fetch-timeout", flags.fetch.seconds, "SECONDS", "How long that may take")
-        .between(0.1, 60.0);
+        ->transform(*between(0.1, 60.0));
 
     add(verb, "--console", flags.console, "FOLDER",
         "Files of the console, served at /console/; where they were installed unless told, \"off\" "
@@ -130,15 +140,33 @@ void add_serve_flags(Command verb, ServeFlags &flags) {
     // Names that deployments of the API this one stands in for have already.
     const auto add_lifetime = [&](const char *flag, const char *variable, unsigned &value,
                                   const char *text) {
-        verb.option(flag, value, text)
-            .type("SECONDS")
-            .variable(variable)
-            .between(1U, 1'000'000'000U);
+        verb.add_option(flag, value, text)
+            ->type_name("SECONDS")
+            ->envname(variable)
+            ->transform(*between(1U, 1'000'000'000U));
     };
     add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
                  "Life of an access token, no more than pg_principal.access_token_ttl");
     add_lifetime("--refresh-token-ttl", "AUTH_REFRESH_TOKEN_TTL", flags.refresh_token_ttl,
                  "Life of a refresh token, no more than pg_principal.refresh_token_ttl");
+    // A variable whose value cannot be is no concern of other verbs: CLI11 looks at a verb's early
+    // without one of these.
+    verb.parse_complete_callback([] {});
+}
+
+// A misspelt one changes nothing, and nobody would hear of it.
+void warn_of_unknown_variables(const CLI::App &verb, std::ostream &err) {
+    constexpr std::string_view prefix = "PG_PRINCIPAL_SERVE_";
+    const std::vector<const CLI::Option *> options = verb.get_options();
+    for (char **one = environ; *one; ++one) {
+        const std::string_view text = *one;
+        const std::string name(text.substr(0, text.find('=')));
+        const auto is_it = [&](const CLI::Option *option) { return option->get_envname() == name; };
+        if (text.substr(0, prefix.size()) == prefix &&
+            std::none_of(options.begin(), options.end(), is_it))
+            print_error(err, "warning: there is no variable " + printable(name), {},
+                        "pg_principal serve --help has them.");
+    }
 }
 
 http::ServerOptions server_options(const ServeFlags &flags) {

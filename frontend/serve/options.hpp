@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "api/api.hpp"
-#include "cli/arguments.hpp"
 #include "cli/issuer_keys.hpp"
+#include "cli/verb.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"
 #include "http/server.hpp"
@@ -34,7 +34,8 @@ struct ServeFlags {
     unsigned access_token_ttl = 0, refresh_token_ttl = 0; // 0: the database's settings
 };
 
-void add_serve_flags(Command verb, ServeFlags &flags);
+void add_serve_flags(CLI::App &verb, ServeFlags &flags);
+void warn_of_unknown_variables(const CLI::App &verb, std::ostream &err);
 
 // Throw UsageError for what cannot be.
 http::ServerOptions server_options(const ServeFlags &flags);

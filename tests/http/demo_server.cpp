@@ -106,7 +106,7 @@ int main(int argc, char **argv) {
     cli::ServeFlags flags;
     std::string dsn;
     root.add_option("--dsn", dsn, "Database");
-    cli::add_serve_flags(cli::Command(&root), flags);
+    cli::add_serve_flags(root, flags);
     try {
         root.parse(argc, argv);
         cli::insist_on_variables(root);
