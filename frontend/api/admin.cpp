@@ -15,8 +15,8 @@ const Statement unban{PG_PRINCIPAL_CALL_AS_CALLER("auth.unban_user($2::uuid, $3:
 const Statement delete_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.delete_user($2::uuid, $3::jsonb)")};
 const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)"), true};
 const Statement end_session{PG_PRINCIPAL_CALL_AS_SELF("auth.end_session($2::uuid, $3, $4::jsonb)")};
-const Statement issue{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.issue_for($2::uuid, coalesce($3, '8760h'), $4, $5::text[], $6::jsonb)")};
+const Statement issue{
+    PG_PRINCIPAL_CALL_AS_CALLER("auth.issue_for($2::uuid, $3, $4, $5::text[], $6::jsonb)")};
 const Statement audits{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), true};
 const Statement incidents{
@@ -43,18 +43,6 @@ Response post_ban(const Backend &backend, const Request &request) {
     return backend.as_caller(request, ban, {id, duration, reason, backend.context(request)});
 }
 
-Response post_unban(const Backend &backend, const Request &request) {
-    const Param id = path_uuid(request);
-    Fields(request, "The request was refused", Need::optional).check();
-    return backend.as_caller(request, unban, {id, backend.context(request)});
-}
-
-Response remove_user(const Backend &backend, const Request &request) {
-    const Param id = path_uuid(request);
-    Fields(request, "The request was refused", Need::optional).check();
-    return backend.as_caller(request, delete_user, {id, backend.context(request)});
-}
-
 Response get_sessions(const Backend &backend, const Request &request) {
     // "me" stands for the caller here as in the other routes
     const bool own = request.param("id") == "me";
@@ -69,60 +57,35 @@ Response delete_session(const Backend &backend, const Request &request) {
     return backend.as_caller(request, end_session, {id, reason, backend.context(request)});
 }
 
-Response post_token(const Backend &backend, const Request &request) {
-    Fields fields(request, "The token was refused");
-    const Param user = fields.uuid("userId"), ttl = fields.text("ttl", Need::optional),
-                label = fields.text("label", Need::optional), scopes = fields.texts("scopes");
-    fields.check();
-    return backend.as_caller(request, issue, {user, ttl, label, scopes, backend.context(request)});
-}
-
-Response get_page(const Backend &backend, const Request &request, const Statement &statement) {
-    const Query query(request);
-    return backend.as_caller(
-        request, statement,
-        {query.number("limit", "20"), query.text("cursor"), query.uuid("userId")});
-}
-
-Response get_audits(const Backend &backend, const Request &request) {
-    return get_page(backend, request, audits);
-}
-
-Response get_incidents(const Backend &backend, const Request &request) {
-    return get_page(backend, request, incidents);
-}
-
-constexpr const char *page = R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
-    "cursor":{"type":"string"},"userId":{"type":"string","format":"uuid"}})";
+constexpr const char *page =
+    R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    "cursor": "string", "userId": "uuid"})";
 
 constexpr Row table[] = {
     {"POST", "/api/users/:id/ban", Caller::admin,
      "Refuse a principal and end every token it has, at once and for good", post_ban, "Profile",
-     Budget::administration, R"({"type":"object","additionalProperties":false,"properties":{
-         "duration":{"type":"string","pattern":"^[0-9]{1,8}[smhdy]$","default":"100y"},
-         "reason":{"type":"string"}}})",
+     Budget::administration, R"({"duration": {"type": "string", "pattern": "^[0-9]{1,8}[smhdy]$",
+         "default": "100y"}, "reason": "string"})",
      200, conflict},
     {"POST", "/api/users/:id/unban", Caller::admin, "Lift a ban; tokens from before it stay dead",
-     post_unban, "Profile", Budget::administration},
+     unban, "Profile", Budget::administration},
     {"DELETE", "/api/users/:id", Caller::admin,
-     "Take a principal away with its sessions; its audit stays", remove_user, "Success",
+     "Take a principal away with its sessions; its audit stays", delete_user, "Success",
      Budget::administration, no_body, 200, conflict},
     {"GET", "/api/users/:id/sessions", Caller::signed_in,
      "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions, "Sessions"},
     {"DELETE", "/api/sessions/:id", Caller::signed_in,
      "End a session of the caller, for ADMIN anybody's, with its tokens", delete_session, "Success",
      Budget::own},
-    {"POST", "/api/tokens", Caller::admin, "Issue a token for a service account", post_token,
-     "IssuedToken", Budget::administration,
-     R"({"type":"object","required":["userId"],"additionalProperties":false,"properties":{
-         "userId":{"type":"string","format":"uuid"},
-         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"8760h"},
-         "label":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})",
+    {"POST", "/api/tokens", Caller::admin, "Issue a token for a service account",
+     Act(issue, "The token was refused"), "IssuedToken", Budget::administration,
+     R"({"userId!": "uuid", "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$",
+         "default": "8760h"}, "label": "string", "scopes": ["string"]})",
      201, missing_or_conflict},
-    {"GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)", get_audits,
+    {"GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)", audits,
      "Audits", unlimited, no_body, 200, no_other, page},
     {"GET", "/api/health/incidents", Caller::auditor, "What is wrong with agents, newest first",
-     get_incidents, "Incidents", unlimited, no_body, 200, no_other, page},
+     incidents, "Incidents", unlimited, no_body, 200, no_other, page},
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "api/api.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "api/fields.hpp"
@@ -15,8 +16,7 @@ using namespace http;
 namespace {
 
 std::string schema_of(const std::string &text) {
-    return text.empty() || text[0] == '{' ? text
-                                          : R"({"$ref":"#/components/schemas/)" + text + "\"}";
+    return text.empty() || text[0] == '{' ? text : '"' + text + '"';
 }
 
 } // namespace
@@ -51,6 +51,95 @@ Route route(const Row &row, Handler act) {
         }
     };
     return made;
+}
+
+namespace {
+
+// A member of a body or a name of a query.
+struct Part {
+    std::string name;
+    enum { text, uuid, texts, number } kind;
+    bool is_needed;
+    Param otherwise;
+};
+
+std::vector<Part> parts_of(const char *documented) {
+    std::vector<Part> parts;
+    const json::Document document(*documented ? documented : "{}");
+    for (const json::Member member : document.root().members()) {
+        const bool is_needed = member.name.back() == '!';
+        const json::Value type = member.value, otherwise = type.find("default");
+        Part part{std::string(member.name.substr(0, member.name.size() - is_needed)), Part::text,
+                  is_needed, std::nullopt};
+        if (type.is_array())
+            part.kind = Part::texts;
+        else if (type.is_string() && type.as_string() == "uuid")
+            part.kind = Part::uuid;
+        else if (otherwise.is_number())
+            part.kind = Part::number;
+        if (otherwise)
+            part.otherwise =
+                otherwise.is_number() ? otherwise.number_text() : otherwise.as_string();
+        parts.push_back(std::move(part));
+    }
+    return parts;
+}
+
+Param read(Fields &fields, const Part &part) {
+    const Need need = part.is_needed ? Need::required : Need::optional;
+    const Param given = part.kind == Part::texts  ? fields.texts(part.name)
+                        : part.kind == Part::uuid ? fields.uuid(part.name)
+                                                  : fields.text(part.name, need);
+    return given ? given : part.otherwise;
+}
+
+Param read(const Query &query, const Part &part) {
+    return part.kind == Part::number ? query.number(part.name, part.otherwise->c_str())
+           : part.kind == Part::uuid ? query.uuid(part.name)
+                                     : query.text(part.name);
+}
+
+// By one statement.
+Handler carrier(const Row &row, const SharedBackend &backend) {
+    const bool is_whole = *row.request && *row.request != '{';
+    const bool only_reads = row.method == std::string_view("GET");
+    std::vector<Part> body = parts_of(is_whole ? "" : row.request);
+    const auto is_needed = [](const Part &part) { return part.is_needed; };
+    const Need need = is_whole || std::any_of(body.begin(), body.end(), is_needed) ? Need::required
+                                                                                   : Need::optional;
+    return [=, body = std::move(body), query = parts_of(row.query), act = row.act,
+            caller = row.caller](const Request &request) {
+        std::vector<Param> parameters;
+        if (!request.params.empty())
+            parameters.push_back(path_uuid(request));
+        if (!only_reads) {
+            Fields fields(request, act.refusal, need);
+            if (is_whole)
+                parameters.emplace_back(fields.whole());
+            for (const Part &part : body)
+                parameters.push_back(read(fields, part));
+            if (!is_whole)
+                fields.check();
+        }
+        const Query asked(request);
+        for (const Part &part : query)
+            parameters.push_back(read(asked, part));
+        if (caller == Caller::anybody)
+            return backend->as_stranger(request, *act.statement, std::move(parameters));
+        if (!only_reads)
+            parameters.emplace_back(backend->context(request));
+        return backend->as_caller(request, *act.statement, std::move(parameters));
+    };
+}
+
+} // namespace
+
+Route route(const Row &row, const SharedBackend &backend) {
+    return route(
+        row, row.act.statement ? carrier(row, backend)
+                               : [backend, act = row.act.function](const Request &request) {
+                                     return act(*backend, request);
+                                 });
 }
 
 namespace {
@@ -98,6 +187,7 @@ Response pointed(Response response, const Backend &backend) {
 }
 
 Route strict(Route route, const SharedBackend &backend) {
+    route.is_closed = true;
     route.handler = [act = std::move(route.handler), caller = route.caller, backend,
                      known = documented_names(route)](const Request &request) {
         const std::uint64_t before = statements_asked();
@@ -124,9 +214,7 @@ Route strict(Route route, const SharedBackend &backend) {
 } // namespace
 
 void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend) {
-    routes.add(strict(route(row, [backend, act = row.act](
-                                     const Request &request) { return act(*backend, request); }),
-                      backend));
+    routes.add(strict(route(row, backend), backend));
 }
 
 void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {

@@ -13,13 +13,9 @@ const Statement list_delegations{PG_PRINCIPAL_CALL_AS_SELF("auth.my_delegations(
 const Statement delegate{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.delegate_to($2, coalesce($3, '30d'), coalesce($4::text[], '{}'), $5::uuid, $6::jsonb)")};
 const Statement issue_may_act{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.issue_may_act($2, coalesce($3, '1h'), coalesce($4::text[], '{}'), $5::jsonb)")};
+    "auth.issue_may_act($2, $3, coalesce($4::text[], '{}'), $5::jsonb)")};
 const Statement end_delegation{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.revoke_delegation($2::uuid, $3::jsonb)")};
-
-Response get_delegations(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, list_delegations);
-}
 
 Response post_delegation(const Backend &backend, const Request &request) {
     Fields fields(request, "The delegation was refused");
@@ -32,15 +28,6 @@ Response post_delegation(const Backend &backend, const Request &request) {
                              {agent, ttl, scopes, user, backend.context(request)});
 }
 
-Response post_token(const Backend &backend, const Request &request) {
-    Fields fields(request, "The token was refused");
-    const Param agent = fields.text("agent"), ttl = fields.text("ttl", Need::optional),
-                scopes = fields.texts("scopes");
-    fields.check();
-    return backend.as_caller(request, issue_may_act,
-                             {agent, ttl, scopes, backend.context(request)});
-}
-
 Response delete_delegation(const Backend &backend, const Request &request) {
     return backend.as_caller(request, end_delegation,
                              {path_uuid(request), backend.context(request)});
@@ -48,41 +35,33 @@ Response delete_delegation(const Backend &backend, const Request &request) {
 
 constexpr Row table[] = {
     {"GET", "/api/delegations", Caller::signed_in,
-     "Which agents may act for the caller, and for whom it may act", get_delegations,
-     R"({"type":"object","required":["delegations"],"properties":{"delegations":{"type":"array",
-         "items":{"type":"object","required":["id","person","agent","scopes","state"],"properties":{
-         "id":{"type":"string","format":"uuid"},"person":{"type":"string"},
-         "agent":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}},
-         "createdAt":{"type":"string"},"expiresAt":{"type":"string"},
-         "state":{"enum":["live","expired","void"]}}}}}})"},
+     "Which agents may act for the caller, and for whom it may act", list_delegations,
+     R"({"delegations!": [{"id!": "uuid", "person!": "string", "agent!": "string",
+         "scopes!": ["string"], "createdAt": "string", "expiresAt": "string",
+         "state!": {"enum": ["live", "expired", "void"]}}]})"},
     {"POST",
      "/api/delegations",
      Caller::signed_in,
      "Let an agent act for the caller, for ADMIN for anybody",
      post_delegation,
-     R"({"type":"object","required":["id"],
-         "properties":{"id":{"type":"string","format":"uuid"}}})",
+     R"({"id!": "uuid"})",
      Budget::own,
-     R"({"type":"object","required":["agent"],"additionalProperties":false,"properties":{
-         "agent":{"type":"string"},"userId":{"type":"string","format":"uuid"},
-         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"30d"},
-         "scopes":{"type":"array","items":{"type":"string"}}}})",
+     R"({"agent!": "string", "userId": "uuid",
+         "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$", "default": "30d"},
+         "scopes": ["string"]})",
      201,
      {404}},
     {"POST", "/api/delegations/tokens", Caller::signed_in,
-     "A token that one agent alone may exchange, once or often, to act for the caller", post_token,
-     R"({"type":"object","required":["token","sessionId","expiresAt"],"properties":{
-         "token":{"type":"string"},"sessionId":{"type":"string","format":"uuid"},
-         "expiresAt":{"type":"string"}}})",
-     Budget::own,
-     R"({"type":"object","required":["agent"],"additionalProperties":false,"properties":{
-         "agent":{"type":"string"},
-         "ttl":{"type":"string","pattern":"^[0-9]+[hdy]$","default":"1h"},
-         "scopes":{"type":"array","items":{"type":"string"}}}})",
+     "A token that one agent alone may exchange, once or often, to act for the caller",
+     Act(issue_may_act, "The token was refused"),
+     R"({"token!": "string", "sessionId!": "uuid", "expiresAt!": "string"})", Budget::own,
+     R"({"agent!": "string",
+         "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$", "default": "1h"},
+         "scopes": ["string"]})",
      201},
     {"DELETE", "/api/delegations/:id", Caller::signed_in,
      "End a grant of the caller, for ADMIN anybody's, with the tokens got by it", delete_delegation,
-     R"({"$ref":"#/components/schemas/Success"})", Budget::own},
+     "Success", Budget::own},
 };
 
 } // namespace

@@ -16,55 +16,26 @@ const Statement keys{PG_PRINCIPAL_CALL_AS_CALLER("auth.key_states()"), true};
 const Statement audit{PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_status()"), true};
 const Statement verify{PG_PRINCIPAL_CALL_AS_CALLER("auth.check_audit()"), true};
 
-Response get_agents(const Backend &backend, const Request &request) {
-    const Query query(request);
-    return backend.as_caller(request, agents, {query.number("limit", "20"), query.text("cursor")});
-}
-
-Response get_expiries(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, expiries, {Query(request).number("days", "90")});
-}
-
-Response get_refusals(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, refusals, {Query(request).number("hours", "168")});
-}
-
-Response get_health(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, health);
-}
-
-Response get_keys(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, keys);
-}
-
-Response get_audit_status(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, audit);
-}
-
-Response get_verification(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, verify);
-}
-
 constexpr Row table[] = {
-    {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first", get_agents,
+    {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first", agents,
      "Agents", unlimited, no_body, 200, no_other,
-     R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
-         "cursor":{"type":"string"}})"},
+     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+         "cursor": "string"})"},
     {"GET", "/api/tokens/expiries", Caller::auditor,
-     "How many issued tokens end on each of the next days", get_expiries, "Expiries", unlimited,
+     "How many issued tokens end on each of the next days", expiries, "Expiries", unlimited,
      no_body, 200, no_other,
-     R"({"days":{"type":"integer","minimum":1,"maximum":366,"default":90}})"},
+     R"({"days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 90}})"},
     {"GET", "/api/refusals", Caller::auditor, "Refused sign-ins and refreshes by hour and reason",
-     get_refusals, "Refusals", unlimited, no_body, 200, no_other,
-     R"({"hours":{"type":"integer","minimum":1,"maximum":720,"default":168}})"},
+     refusals, "Refusals", unlimited, no_body, 200, no_other,
+     R"({"hours": {"type": "integer", "minimum": 1, "maximum": 720, "default": 168}})"},
     {"GET", "/api/health/status", Caller::auditor,
-     "When the health scan ran, who runs it, and what it found", get_health, "HealthStatus"},
-    {"GET", "/api/keys", Caller::auditor, "Signing keys, their states and ages", get_keys,
+     "When the health scan ran, who runs it, and what it found", health, "HealthStatus"},
+    {"GET", "/api/keys", Caller::auditor, "Signing keys, their states and ages", keys,
      "SigningKeys"},
     {"GET", "/api/audits/status", Caller::auditor,
-     "What the last scan of the audit found, and the last seal", get_audit_status, "AuditStatus"},
-    {"GET", "/api/audits/verify", Caller::auditor, "Verify every entry of the audit now",
-     get_verification, "AuditVerification", Budget::costly},
+     "What the last scan of the audit found, and the last seal", audit, "AuditStatus"},
+    {"GET", "/api/audits/verify", Caller::auditor, "Verify every entry of the audit now", verify,
+     "AuditVerification", Budget::costly},
 };
 
 } // namespace

@@ -9,13 +9,27 @@
 
 namespace pg_principal::api {
 
+// What a row does: a function of its own, or one statement. Its parameters are what the row
+// documents, in that order: the id in the path, the members of the body, or a named schema's body as a
+// whole, the names of the query; then, but for GET, the context.
+struct Act {
+    using Function = http::Response (*)(const Backend &, const http::Request &);
+    constexpr Act() = default;
+    constexpr Act(Function with_function) : function(with_function) {}
+    constexpr Act(const db::Statement &of, const char *with_refusal = "The request was refused")
+        : statement(&of), refusal(with_refusal) {}
+    Function function = nullptr;
+    const db::Statement *statement = nullptr;
+    const char *refusal = nullptr; // begins the answer to bad fields
+};
+
 // What is served to whom and by what, and what documents it: here and in the Supabase dialect.
 struct Row {
     const char *method, *path;
     http::Caller caller;
     const char *summary;
-    http::Response (*act)(const Backend &, const http::Request &);
-    const char *response = ""; // a JSON Schema, or the name of one in component_schemas()
+    Act act;
+    const char *response = ""; // as serve/openapi.hpp reads it, or a name in component_schemas()
     std::optional<http::Budget> budget = {};
     const char *request = ""; // the same
     int success = 200;
@@ -38,8 +52,9 @@ http::Route described(const Row &row);
 // below /api, where a query has no names but those documented, with a dead token or too small a
 // role before the body or the query are.
 http::Route route(const Row &row, http::Handler act);
-
 using SharedBackend = std::shared_ptr<const Backend>;
+http::Route route(const Row &row, const SharedBackend &backend); // by the row's own act
+
 void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_delegation_routes(http::RouteTable &routes, const SharedBackend &backend);

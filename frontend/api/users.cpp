@@ -22,24 +22,6 @@ const Statement find_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.find_user($2::uuid)"
 const Statement set_app_role{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.set_app_role($2::uuid, $3, $4::jsonb)")};
 
-Response patch_self(const Backend &backend, const Request &request) {
-    const Fields fields(request, "The profile was refused");
-    return backend.as_caller(request, update_profile, {fields.whole(), backend.context(request)});
-}
-
-Response patch_password(const Backend &backend, const Request &request) {
-    Fields fields(request, "The new password was refused");
-    const Param now = fields.text("currentPassword"), next = fields.text("newPassword");
-    fields.check();
-    return backend.as_caller(request, change_password, {now, next, backend.context(request)});
-}
-
-Response get_own_audits(const Backend &backend, const Request &request) {
-    const Query query(request);
-    return backend.as_caller(request, own_audits,
-                             {query.number("limit", "20"), query.text("cursor")});
-}
-
 Response get_users(const Backend &backend, const Request &request) {
     const Query query(request);
     const Param page = query.number("page", "1"), per_page = query.number("per_page", "50"),
@@ -48,51 +30,32 @@ Response get_users(const Backend &backend, const Request &request) {
                   : backend.as_caller(request, list_users, {page, per_page});
 }
 
-Response get_user(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, find_user, {path_uuid(request)});
-}
-
-Response post_user(const Backend &backend, const Request &request) {
-    const Fields fields(request, "The profile was refused");
-    return backend.as_caller(request, create_user, {fields.whole(), backend.context(request)});
-}
-
-Response patch_role(const Backend &backend, const Request &request) {
-    const Param id = path_uuid(request);
-    Fields fields(request, "The profile was refused");
-    const Param role = fields.text("role");
-    fields.check();
-    return backend.as_caller(request, set_app_role, {id, role, backend.context(request)});
-}
-
 constexpr Row table[] = {
     {"PATCH", "/api/users/me", Caller::signed_in,
-     "Change the caller's profile; null takes a field away", patch_self, "Profile", Budget::own,
-     "ProfileChanges"},
+     "Change the caller's profile; null takes a field away",
+     Act(update_profile, "The profile was refused"), "Profile", Budget::own, "ProfileChanges"},
     {"PATCH", "/api/users/me/password", Caller::signed_in,
      "Change the caller's password: ends all other sessions and every refresh token",
-     patch_password, "Success", Budget::costly,
-     R"({"type":"object","required":["currentPassword","newPassword"],"additionalProperties":false,
-         "properties":{"currentPassword":{"type":"string"},"newPassword":{"type":"string"}}})",
-     200, conflict},
+     Act(change_password, "The new password was refused"), "Success", Budget::costly,
+     R"({"currentPassword!": "string", "newPassword!": "string"})", 200, conflict},
     {"GET", "/api/users/me/audits", Caller::signed_in,
-     "What happened to the caller's account, newest first", get_own_audits, "Audits", unlimited,
-     no_body, 200, no_other, R"({"limit":{"type":"integer","minimum":1,"maximum":100,"default":20},
-         "cursor":{"type":"string"}})"},
+     "What happened to the caller's account, newest first", own_audits, "Audits", unlimited,
+     no_body, 200, no_other,
+     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+         "cursor": "string"})"},
     {"GET", "/api/users", Caller::auditor,
      "Profiles, oldest first; with a filter those whose email or name has it, newest first",
      get_users, "Users", unlimited, no_body, 200, no_other,
-     R"({"page":{"type":"integer","minimum":1,"default":1},
-         "per_page":{"type":"integer","minimum":1,"maximum":1000,"default":50},
-         "filter":{"type":"string"}})"},
-    {"POST", "/api/users", Caller::admin, "Make a person or a service account", post_user,
-     "Profile", Budget::administration, "NewUser", 201, conflict},
-    {"GET", "/api/users/:id", Caller::auditor, "A profile", get_user, "Profile"},
+     R"({"page": {"type": "integer", "minimum": 1, "default": 1}, "per_page": {"type": "integer",
+         "minimum": 1, "maximum": 1000, "default": 50}, "filter": "string"})"},
+    {"POST", "/api/users", Caller::admin, "Make a person or a service account",
+     Act(create_user, "The profile was refused"), "Profile", Budget::administration, "NewUser", 201,
+     conflict},
+    {"GET", "/api/users/:id", Caller::auditor, "A profile", find_user, "Profile"},
     {"PATCH", "/api/users/:id/role", Caller::admin,
-     "Give a principal another role, in force at its next request", patch_role, "Profile",
-     Budget::administration, R"({"type":"object","required":["role"],"additionalProperties":false,
-         "properties":{"role":{"$ref":"#/components/schemas/Role"}}})",
-     200, conflict},
+     "Give a principal another role, in force at its next request",
+     Act(set_app_role, "The profile was refused"), "Profile", Budget::administration,
+     R"({"role!": "Role"})", 200, conflict},
 };
 
 } // namespace

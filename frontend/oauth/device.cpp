@@ -84,41 +84,32 @@ constexpr api::Row endpoint = {
     Caller::anybody,
     "Ask for a code that a person approves (RFC 8628)",
     post_authorization,
-    R"({"type":"object","required":["device_code","user_code","verification_uri","expires_in"],
-        "properties":{"device_code":{"type":"string"},"user_code":{"type":"string"},
-        "verification_uri":{"type":"string"},"verification_uri_complete":{"type":"string"},
-        "expires_in":{"type":"integer"},"interval":{"type":"integer"}}})",
+    R"({"device_code!": "string", "user_code!": "string", "verification_uri!": "string",
+        "verification_uri_complete": "string", "expires_in!": "integer", "interval": "integer"})",
     Budget::costly,
-    R"({"type":"object","required":["client_id"],"properties":{"client_id":{"type":"string"},
-        "scope":{"type":"string"},
-        "resource":{"type":"array","items":{"type":"string","format":"uri"}}}})"};
+    R"({"client_id!": "string", "scope": "string", "resource": ["uri"]})"};
 
 constexpr api::Row pages[] = {
     {"GET", "/oauth/device", Caller::anybody, "The page where a person lets a device in", get_page,
-     "", api::unlimited, api::no_body, 200, api::no_other, R"({"user_code":{"type":"string"}})"},
+     "", api::unlimited, api::no_body, 200, api::no_other, R"({"user_code": "string"})"},
     {"POST", "/oauth/device", Caller::anybody, "Sign in on that page", post_page, "",
      Budget::costly,
-     R"({"type":"object","required":["user_code","email","password"],"properties":{
-         "user_code":{"type":"string"},"email":{"type":"string"},
-         "password":{"type":"string","format":"password"}}})"},
+     R"({"user_code!": "string", "email!": "string",
+         "password!": {"type": "string", "format": "password"}})"},
     {"POST", "/oauth/device/decision", Caller::anybody, "Let the device in, or not", post_decision,
      "", Budget::costly,
-     R"({"type":"object","required":["user_code","token","decision"],"properties":{
-         "user_code":{"type":"string"},"token":{"type":"string"},
-         "decision":{"enum":["approve","deny"]}}})"},
+     R"({"user_code!": "string", "token!": "string", "decision!": {"enum": ["approve", "deny"]}})"},
 };
 
 } // namespace
 
 void add_device_routes(RouteTable &routes, const api::SharedBackend &backend) {
     const auto add = [&](const api::Row &row, const char *response_type) {
-        Route route = api::route(row, [backend, act = row.act](const Request &request) {
-            return act(*backend, request);
-        });
+        Route route = api::route(row, backend);
         route.error_schema = "OAuthError";
         route.request_type = "application/x-www-form-urlencoded";
         route.response_type = response_type;
-        route.asks_database = row.act != get_page;
+        route.asks_database = row.act.function != get_page;
         routes.add(std::move(route));
     };
     add(endpoint, "application/json");

@@ -74,12 +74,10 @@ Response get_metadata(const Backend &backend, const Request &request) {
 constexpr char server_document[] = "oauth-authorization-server",
                openid_document[] = "openid-configuration",
                resource_document[] = "oauth-protected-resource";
-constexpr const char *server_metadata = R"({"type":"object",
-    "required":["issuer","token_endpoint","jwks_uri"],"properties":{"issuer":{"type":"string"},
-    "token_endpoint":{"type":"string"},"jwks_uri":{"type":"string"}}})";
-constexpr const char *resource_metadata = R"({"type":"object",
-    "required":["resource","authorization_servers"],"properties":{"resource":{"type":"string"},
-    "authorization_servers":{"type":"array","items":{"type":"string"}}}})";
+constexpr const char *server_metadata = R"({"issuer!": "string", "token_endpoint!": "string",
+    "jwks_uri!": "string"})";
+constexpr const char *resource_metadata =
+    R"({"resource!": "string", "authorization_servers!": ["string"]})";
 
 constexpr api::Row table[] = {
     {"POST",
@@ -87,42 +85,32 @@ constexpr api::Row table[] = {
      Caller::anybody,
      "Get an access token (RFC 6749, 7523, 8628, 8693)",
      post_token,
-     R"({"type":"object","required":["access_token","token_type","expires_in"],"properties":{
-         "access_token":{"type":"string"},"token_type":{"const":"Bearer"},
-         "expires_in":{"type":"integer"},"scope":{"type":"string"},
-         "refresh_token":{"type":"string"}}})",
+     R"({"access_token!": "string", "token_type!": {"const": "Bearer"}, "expires_in!": "integer",
+         "scope": "string", "refresh_token": "string"})",
      Budget::costly,
-     R"({"type":"object","required":["grant_type"],"properties":{
-         "grant_type":{"enum":["client_credentials","refresh_token",
+     R"({"grant_type!": {"enum": ["client_credentials", "refresh_token",
          "urn:ietf:params:oauth:grant-type:jwt-bearer",
          "urn:ietf:params:oauth:grant-type:token-exchange",
-         "urn:ietf:params:oauth:grant-type:device_code"]},"scope":{"type":"string"},
-         "device_code":{"type":"string"},"refresh_token":{"type":"string"},"assertion":{"type":"string"},
-         "client_id":{"type":"string"},"client_secret":{"type":"string"},
-         "subject_token":{"type":"string"},"subject_token_type":{"type":"string"},
-         "actor_token":{"type":"string"},"actor_token_type":{"type":"string"},
-         "requested_token_type":{"type":"string"},
-         "resource":{"type":"array","items":{"type":"string","format":"uri"}},
-         "audience":{"type":"array","items":{"type":"string"}},
-         "client_assertion":{"type":"string"},"client_assertion_type":{"type":"string"}}})",
+         "urn:ietf:params:oauth:grant-type:device_code"]}, "scope": "string",
+         "device_code": "string", "refresh_token": "string", "assertion": "string",
+         "client_id": "string", "client_secret": "string", "subject_token": "string",
+         "subject_token_type": "string", "actor_token": "string", "actor_token_type": "string",
+         "requested_token_type": "string", "resource": ["uri"], "audience": ["string"],
+         "client_assertion": "string", "client_assertion_type": "string"})",
      200,
      {},
      "",
      budget_of_grant},
     {"POST", "/oauth/introspect", Caller::anybody, "Whether a token is alive now (RFC 7662)",
-     post_introspect,
-     R"({"type":"object","required":["active"],"properties":{"active":{"type":"boolean"}}})",
-     Budget::administration,
-     R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
-         "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
-         "client_secret":{"type":"string"},"client_assertion":{"type":"string"},
-         "client_assertion_type":{"type":"string"}}})"},
+     post_introspect, R"({"active!": "boolean"})", Budget::administration,
+     R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
+         "client_secret": "string", "client_assertion": "string",
+         "client_assertion_type": "string"})"},
     {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
      "", Budget::administration,
-     R"({"type":"object","required":["token"],"properties":{"token":{"type":"string"},
-         "token_type_hint":{"type":"string"},"client_id":{"type":"string"},
-         "client_secret":{"type":"string"},"client_assertion":{"type":"string"},
-         "client_assertion_type":{"type":"string"}}})"},
+     R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
+         "client_secret": "string", "client_assertion": "string",
+         "client_assertion_type": "string"})"},
 };
 
 // An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID
@@ -149,21 +137,16 @@ constexpr api::Row documents[] = {
 
 void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes, bool at_root) {
     const auto backend = std::make_shared<const Backend>(pool, lifetimes);
-    const auto made = [&backend](const api::Row &row) {
-        return api::route(row, [backend, act = row.act](const Request &request) {
-            return act(*backend, request);
-        });
-    };
     for (const api::Row &row : table) {
-        Route route = made(row);
+        Route route = api::route(row, backend);
         route.error_schema = "OAuthError";
         route.request_type = "application/x-www-form-urlencoded";
         routes.add(std::move(route));
     }
     add_device_routes(routes, backend);
     for (const api::Row &row : documents)
-        if (at_root || row.act != get_metadata<openid_document> || row.path[1] == ':')
-            routes.add(made(row));
+        if (at_root || row.act.function != get_metadata<openid_document> || row.path[1] == ':')
+            routes.add(api::route(row, backend));
 }
 
 bool is_ours(std::string_view path) {

@@ -26,6 +26,58 @@ std::string templated(std::string_view pattern, std::vector<std::string> &names)
     return path;
 }
 
+bool is_schema(const Json &text) {
+    return text.empty() || text.contains("type") || text.contains("$ref") ||
+           text.contains("enum") || text.contains("const");
+}
+
+Json named_schema(std::string name) {
+    if (name[0] >= 'A' && name[0] <= 'Z')
+        return {{"$ref", "#/components/schemas/" + name}};
+    if (name == "uuid" || name == "uri" || name == "date-time")
+        return {{"type", "string"}, {"format", name}};
+    if (name.back() != '?')
+        return {{"type", name}};
+    name.pop_back();
+    return {{"type", {name, "null"}}};
+}
+
+// JSON Schema, of what openapi.hpp says.
+Json schema_of(const Json &text, bool is_closed = false) {
+    if (text.is_string())
+        return named_schema(text);
+    if (text.is_array())
+        return {{"type", "array"}, {"items", schema_of(text[0])}};
+    Json schema, properties, required = Json::array();
+    if (is_schema(text)) {
+        schema = text;
+        for (const char *nested : {"items", "additionalProperties"})
+            if (schema.contains(nested))
+                schema[nested] = schema_of(schema[nested]);
+        if (schema.contains("properties"))
+            for (Json &property : schema["properties"])
+                property = schema_of(property);
+        return schema;
+    }
+    for (const auto &[key, value] : text.items()) {
+        const bool needed = key.back() == '!';
+        const std::string name = key.substr(0, key.size() - needed);
+        if (needed)
+            required.push_back(name);
+        if (name == "additionalProperties")
+            is_closed = true;
+        else
+            properties[name] = schema_of(value);
+    }
+    schema["type"] = "object";
+    if (!required.empty())
+        schema["required"] = required;
+    if (is_closed)
+        schema["additionalProperties"] = false;
+    schema["properties"] = properties;
+    return schema;
+}
+
 Json content(Json schema, const char *type = "application/json") {
     return {{type, {{"schema", std::move(schema)}}}};
 }
@@ -50,7 +102,7 @@ Json responses(const Route &route, bool has_path_parameter) {
     Json &good = out[std::to_string(route.success)];
     good["description"] = "Done";
     if (!route.response_schema.empty())
-        good["content"] = content(Json::parse(route.response_schema));
+        good["content"] = content(schema_of(Json::parse(route.response_schema)));
     else if (!is_json)
         good["content"] = content({{"type", "string"}}, route.response_type);
     if (takes_input)
@@ -88,11 +140,11 @@ Json operation(const Route &route, const std::vector<std::string> &names) {
     const Json query = route.query.empty() ? Json::object() : Json::parse(route.query);
     for (const auto &[name, schema] : query.items())
         parameters.push_back(
-            {{"name", name}, {"in", "query"}, {"required", false}, {"schema", schema}});
+            {{"name", name}, {"in", "query"}, {"required", false}, {"schema", schema_of(schema)}});
     if (!parameters.empty())
         out["parameters"] = parameters;
     if (!route.request_schema.empty()) {
-        Json schema = Json::parse(route.request_schema);
+        Json schema = schema_of(Json::parse(route.request_schema), route.is_closed);
         const bool needed = schema.contains("$ref") || schema.contains("required");
         out["requestBody"] = {{"required", needed},
                               {"content", content(std::move(schema), route.request_type)}};
@@ -118,8 +170,11 @@ std::string openapi_document(const RouteTable &routes, const char *version, cons
             c = static_cast<char>(c + 32);
         paths[path][method] = operation(route, names);
     }
+    Json components = Json::parse(schemas);
+    for (Json &component : components)
+        component = schema_of(component);
     document["components"] = {
-        {"schemas", Json::parse(schemas)},
+        {"schemas", components},
         {"securitySchemes",
          {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}}}}};
     return document.dump();

@@ -147,9 +147,9 @@ Response get_factors(const api::Backend &backend, const Request &request) {
 constexpr api::Row table[] = {
     {"GET", "/admin/users", Caller::auditor, "Users, newest first, a page at a time", get_users,
      "SupabaseUsers", api::unlimited, api::no_body, 200, api::no_other,
-     R"({"page":{"type":"integer","minimum":0,"default":1},
-         "per_page":{"type":"integer","minimum":0,"default":50,"description":"at most 1000"},
-         "filter":{"type":"string","maxLength":254}})"},
+     R"({"page": {"type": "integer", "minimum": 0, "default": 1}, "per_page": {"type": "integer",
+         "minimum": 0, "default": 50, "description": "at most 1000"},
+         "filter": {"type": "string", "maxLength": 254}})"},
     {"POST", "/admin/users", Caller::admin, "Make a user", post_user, "SupabaseUser",
      Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
     {"GET", "/admin/users/:id", Caller::auditor, "A user", get_user, "SupabaseUser"},
@@ -157,11 +157,10 @@ constexpr api::Row table[] = {
      "Change a user; ban_duration bans (876000h) or lifts a ban (none)", put_user, "SupabaseUser",
      Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
     {"DELETE", "/admin/users/:id", Caller::admin, "Delete a user", remove_user,
-     R"({"type":"object"})", Budget::administration,
-     R"({"type":"object","properties":{"should_soft_delete":{"const":false}}})", 200,
-     api::conflict},
+     R"({"type":"object"})", Budget::administration, R"({"should_soft_delete": {"const": false}})",
+     200, api::conflict},
     {"GET", "/admin/users/:id/factors", Caller::auditor, "Second factors of a user: none",
-     get_factors, R"({"type":"array","maxItems":0})"},
+     get_factors, R"({"type": "array", "maxItems": 0})"},
 };
 
 } // namespace

@@ -127,7 +127,7 @@ void add_refused_routes(Routes &routes) {
                 one.judge(Body(request, Body::May::be_empty));
             throw Refusal{one.reply.status, one.reply.code, one.reply.message};
         };
-        const api::Row row = {one.method, one.path, one.caller,      "", nullptr, "SupabaseError",
+        const api::Row row = {one.method, one.path, one.caller,      "", {}, "SupabaseError",
                               {},         "",       one.reply.status};
         Route made = routes.route_by_itself(row, refuse_it, one.key);
         made.summary = std::string("Not offered: ") + one.reply.message;

@@ -30,7 +30,9 @@ class Routes {
     // itself.
     http::Route route_by_itself(const api::Row &row, Act act, Key key) const;
     void add(http::Route route) { table_.add(std::move(route)); }
-    void add(const api::Row &row, Key key = Key::required) { add(route(row, row.act, key)); }
+    void add(const api::Row &row, Key key = Key::required) {
+        add(route(row, row.act.function, key));
+    }
     const std::string &prefix() const { return prefix_; }
 
   private:

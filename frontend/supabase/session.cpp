@@ -143,21 +143,18 @@ Response post_logout(const api::Backend &backend, const Request &request) {
 constexpr api::Row table[] = {
     {"POST", "/signup", Caller::anybody, "Register, where the database allows it", post_signup,
      "SupabaseSession", Budget::costly,
-     R"({"type":"object","required":["email","password"],"properties":{
-         "email":{"type":"string"},"password":{"type":"string"},"data":{"type":"object"}}})"},
+     R"({"email!": "string", "password!": "string", "data": "object"})"},
     {"POST", "/token", Caller::anybody, "Sign in with a password, or exchange a refresh token",
      post_token, "SupabaseSession", Budget::costly,
-     R"({"type":"object","properties":{"email":{"type":"string"},
-         "password":{"type":"string"},"refresh_token":{"type":"string"}}})",
-     200, api::no_other, R"({"grant_type":{"enum":["password","refresh_token"]}})",
-     budget_of_grant},
+     R"({"email": "string", "password": "string", "refresh_token": "string"})", 200, api::no_other,
+     R"({"grant_type": {"enum": ["password", "refresh_token"]}})", budget_of_grant},
     {"GET", "/user", Caller::signed_in, "The caller", get_user, "SupabaseUser"},
     {"PUT", "/user", Caller::signed_in, "Change the caller's metadata and password", put_user,
-     "SupabaseUser", Budget::costly, R"({"type":"object","properties":{"data":{"type":"object"},
-         "password":{"type":"string"},"current_password":{"type":"string"}}})"},
+     "SupabaseUser", Budget::costly, R"({"data": "object", "password": "string",
+         "current_password": "string"})"},
     {"POST", "/logout", Caller::signed_in, "End sessions of the caller", post_logout, api::no_body,
      Budget::own, api::no_body, 204, api::no_other,
-     R"({"scope":{"enum":["global","local","others"],"default":"global"}})"},
+     R"({"scope": {"enum": ["global", "local", "others"], "default": "global"}})"},
 };
 
 } // namespace

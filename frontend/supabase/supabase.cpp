@@ -111,7 +111,7 @@ void add_status_routes(Routes &routes) {
                            "Which ways to sign in there are, and whether registration is open",
                            get_settings};
     if (!routes.prefix().empty()) // at the root it is there already
-        routes.add(routes.route_by_itself(health, health.act, Routes::Key::open));
+        routes.add(routes.route_by_itself(health, health.act.function, Routes::Key::open));
     routes.add(settings);
 }
 
@@ -122,7 +122,7 @@ namespace {
 void add_key_set(Routes &routes, Route keys, bool key_required) {
     if (key_required)
         keys.handler = routes
-                           .route({"GET", "", Caller::anybody, "", nullptr},
+                           .route({"GET", "", Caller::anybody, "", {}},
                                   [plain = std::move(keys.handler)](const api::Backend &backend,
                                                                     const Request &request) {
                                       ask_as_anybody(backend, request, key_alone);
