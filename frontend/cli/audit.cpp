@@ -27,7 +27,7 @@ std::string read_seal(const std::string &file) {
 void print_faults(const Session &session, const db::Result &rows) {
     print_rows(session.streams, session.output, rows,
                {{"userId", "entry", "fault"},
-                {{"PRINCIPAL", 0}, {"ENTRY", 1}, {"FAULT", 2}},
+                {head("PRINCIPAL", 0), head("ENTRY", 1), head("FAULT", 2)},
                 "the audit is intact"});
     if (rows.rows() > 0)
         throw Failure("the audit is broken: " + std::to_string(rows.rows()) +
@@ -95,11 +95,11 @@ void list(const Session &session, const Given &given) {
                         "FROM auth.list_audit($1::pg_catalog.text, " + since_sql(since) +
                         ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
                     parameters);
-    const Listing listing = {
-        {"id", "userId", "entry", "email", "actorId", "actorEmail", "changes", "reason", "metadata",
-         "ip", "userAgent", "createdAt"},
-        {{"TIME", 11}, {"PRINCIPAL", 15}, {"BY", 14}, {"CHANGES", 13}, {"REASON", 7}},
-        "no entries"};
+    const Listing listing = {{"id", "userId", "entry", "email", "actorId", "actorEmail", "changes",
+                              "reason", "metadata", "ip", "userAgent", "createdAt"},
+                             {head("TIME", 11), head("PRINCIPAL", 15), head("BY", 14),
+                              head("CHANGES", 13), head("REASON", 7)},
+                             "no entries"};
     const bool is_full = rows.rows() > 0 && rows.rows() >= std::stoi(given["--limit"]);
     const std::string next(is_full ? rows.text(rows.rows() - 1, 12) : "");
     if (session.wants("json"))

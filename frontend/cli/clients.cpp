@@ -40,12 +40,8 @@ const std::vector<Verb> verbs = {
                ", live_tokens, pg_catalog.to_json(banned), pg_catalog.array_to_string(scopes, ' ') "
                "FROM auth.list_clients()",
            {{"clientId", "email", "scopes", "secrets", "nextExpiry", "liveTokens", "banned"},
-            {{"CLIENT", 0},
-             {"EMAIL", 1},
-             {"SECRETS", 3},
-             {"NEXT EXPIRY", 4},
-             {"LIVE TOKENS", 5},
-             {"SCOPES", 7}},
+            {head("CLIENT", 0), head("EMAIL", 1), head("SECRETS", 3), head("NEXT EXPIRY", 4),
+             head("LIVE TOKENS", 5), head("SCOPES", 7)},
             "no clients"})},
     {"create-secret",
      "Give a service account a client secret, told this once",
@@ -62,12 +58,12 @@ const std::vector<Verb> verbs = {
      "  pg_principal clients secrets\n"
      "  pg_principal clients secrets --email kata-agent-team@example.com",
      {of_whom},
-     lists(
-         "SELECT secret_id, client_email, label, state, " + utc_time_sql("created_at") + ", " +
-             utc_time_sql("expires_at") + " FROM auth.list_client_secrets($1::pg_catalog.text)",
-         {{"secretId", "email", "label", "state", "createdAt", "expiresAt"},
-          {{"SECRET", 0}, {"EMAIL", 1}, {"STATE", 3}, {"LABEL", 2}, {"CREATED", 4}, {"EXPIRES", 5}},
-          "no client secrets"})},
+     lists("SELECT secret_id, client_email, label, state, " + utc_time_sql("created_at") + ", " +
+               utc_time_sql("expires_at") + " FROM auth.list_client_secrets($1::pg_catalog.text)",
+           {{"secretId", "email", "label", "state", "createdAt", "expiresAt"},
+            {head("SECRET", 0), head("EMAIL", 1), head("STATE", 3), head("LABEL", 2),
+             head("CREATED", 4), head("EXPIRES", 5)},
+            "no client secrets"})},
     {"scopes",
      "Say what a client may ask for, in place of what it might before",
      "  pg_principal clients scopes --email a@example.com --scope read --scope write\n"
@@ -90,7 +86,8 @@ const std::vector<Verb> verbs = {
      lists("SELECT thumbprint, client_email, kid, kty, " + utc_time_sql("created_at") +
                " FROM auth.list_client_keys($1::pg_catalog.text)",
            {{"thumbprint", "email", "kid", "kty", "createdAt"},
-            {{"THUMBPRINT", 0}, {"EMAIL", 1}, {"KID", 2}, {"TYPE", 3}, {"CREATED", 4}},
+            {head("THUMBPRINT", 0), head("EMAIL", 1), head("KID", 2), head("TYPE", 3),
+             head("CREATED", 4)},
             "no client keys"})},
     {"revoke-secret",
      "End a client secret and every token that was got with it",
@@ -119,12 +116,8 @@ const std::vector<Verb> verbs = {
                utc_time_sql("created_at") +
                ", pg_catalog.array_to_string(scopes, ' ') FROM auth.list_public_clients()",
            {{"clientId", "name", "scopes", "tokenTtl", "liveTokens", "createdAt"},
-            {{"CLIENT", 0},
-             {"NAME", 1},
-             {"TOKEN TTL", 3},
-             {"LIVE TOKENS", 4},
-             {"CREATED", 5},
-             {"SCOPES", 6}},
+            {head("CLIENT", 0), head("NAME", 1), head("TOKEN TTL", 3), head("LIVE TOKENS", 4),
+             head("CREATED", 5), head("SCOPES", 6)},
             "no applications"})},
     {"unregister",
      "Refuse an application from now on, and end every token that it got",

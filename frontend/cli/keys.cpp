@@ -65,12 +65,8 @@ const std::vector<Verb> verbs = {
                ", " + utc_time_sql("activated_at") +
                ", CASE WHEN sealed THEN 'yes' ELSE 'no' END FROM auth.list_signing_keys()",
            {{"kid", "alg", "state", "sealed", "createdAt", "activatedAt"},
-            {{"KID", 0},
-             {"ALG", 1},
-             {"STATE", 2},
-             {"SEALED", 6},
-             {"CREATED", 4},
-             {"ACTIVATED", 5}}})},
+            {head("KID", 0), head("ALG", 1), head("STATE", 2), head("SEALED", 6),
+             head("CREATED", 4), head("ACTIVATED", 5)}})},
     {"create",
      "Create a signing key inside the database",
      "  pg_principal keys create\n"

@@ -48,6 +48,8 @@ struct Listing {
     const char *nothing = nullptr; // instead of a table without rows
 };
 
+inline Listing::Heading head(const char *text, int column) { return {text, column}; }
+
 // The first row as an object; all of them as a list.
 void print_first(std::ostream &out, const db::Result &rows,
                  const std::vector<Listing::Member> &members);

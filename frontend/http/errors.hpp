@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "db/errors.hpp"
@@ -12,6 +13,9 @@ namespace pg_principal::http {
 
 using db::DbError;
 using db::Unavailable;
+
+// The code of a 503 that passes when an operator has done something: without Retry-After.
+inline constexpr std::string_view operator_needed = "operator_needed";
 
 // A refusal in the handler's own words; `failure` is for the access log alone.
 struct HttpError : std::runtime_error {

@@ -73,8 +73,9 @@ struct Response {
     bool has(std::string_view name) const noexcept;
 
     static Response json(int status, std::string body) { return {status, std::move(body)}; }
-    static Response text(int status, std::string body) {
-        return {status, std::move(body), "text/plain; charset=utf-8"};
+    static Response text(int status, std::string body,
+                         const char *type = "text/plain; charset=utf-8") {
+        return {status, std::move(body), type};
     }
     static Response empty(int status = 204) { return {status, {}, {}}; }
 };

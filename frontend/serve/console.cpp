@@ -100,34 +100,26 @@ void add_console(RouteTable &routes, const std::string &folder, std::ostream &er
             "make install puts them beside the command; --console FOLDER, or off for none.");
         return;
     }
-    Route route;
-    route.method = "GET";
-    route.pattern = "/console";
-    route.summary = "To the console's first page";
-    route.asks_database = false;
-    route.success = 308;
-    route.handler = [](const Request &) {
-        return Response::empty(308).set("Location", "/console/");
-    };
-    routes.add(route);
-
-    route.pattern = "/console/";
-    route.summary = "The console, for people with a browser";
-    route.success = 200;
-    route.handler = [files](const Request &request) {
-        return give(files->at(first_page), request);
-    };
-    routes.add(route);
-
-    route.pattern = "/console/:file";
-    route.summary = "A file of the console";
-    route.handler = [files](const Request &request) {
+    routes.add({"GET",
+                "/console",
+                [](const Request &) { return Response::empty(308).set("Location", "/console/"); },
+                "To the console's first page",
+                Caller::anybody,
+                false,
+                {},
+                nullptr,
+                308});
+    routes.add({"GET", "/console/",
+                [files](const Request &request) { return give(files->at(first_page), request); },
+                "The console, for people with a browser", Caller::anybody, false});
+    const auto give_file = [files](const Request &request) {
         const auto file = files->find(request.param("file"));
         if (file == files->end())
             throw HttpError(404, "not_found", "no such resource");
         return give(file->second, request);
     };
-    routes.add(route);
+    routes.add(
+        {"GET", "/console/:file", give_file, "A file of the console", Caller::anybody, false});
 }
 
 } // namespace pg_principal::cli

@@ -24,33 +24,37 @@ std::string variable_of(const std::string &flag) {
     return name;
 }
 
-template <class T>
-CLI::Option *add(CLI::App &verb, const char *flag, T &value, const char *type, const char *text) {
-    return verb.add_option(flag, value, text)
-        ->type_name(type)
-        ->envname(variable_of(flag))
-        ->capture_default_str();
-}
+// Adds flags to a verb, each with its variable, and with its default in the help.
+struct Declare {
+    CLI::App &verb;
 
-void add_list(CLI::App &verb, const char *flag, std::vector<std::string> &values, const char *type,
-              const char *text) {
-    add(verb, flag, values, type, text)->delimiter(',')->allow_extra_args(false);
-}
-
-void add_flag(CLI::App &verb, const char *flag, bool &value, const char *text) {
-    verb.add_flag(flag, value, text)->envname(variable_of(flag));
-}
-
-void add_seconds(CLI::App &verb, const char *flag, milliseconds &value, const char *text) {
-    const auto set = [&value](const double &seconds) {
-        value = milliseconds(static_cast<std::int64_t>(seconds * 1000));
-    };
-    verb.add_option_function<double>(flag, set, text)
-        ->type_name("SECONDS")
-        ->envname(variable_of(flag))
-        ->default_str(std::to_string(value.count() / 1000))
-        ->transform(*between(0.001, 86400.0));
-}
+    void operator()(const char *flag, bool &value, const char *text) const {
+        verb.add_flag(flag, value, text)->envname(variable_of(flag));
+    }
+    void operator()(const char *flag, milliseconds &value, const char *text) const {
+        const auto set = [&value](const double &seconds) {
+            value = milliseconds(static_cast<std::int64_t>(seconds * 1000));
+        };
+        verb.add_option_function<double>(flag, set, text)
+            ->type_name("SECONDS")
+            ->envname(variable_of(flag))
+            ->default_str(std::to_string(value.count() / 1000))
+            ->transform(*between(0.001, 86400.0));
+    }
+    template <class T>
+    CLI::Option *operator()(const char *flag, T &value, const char *type, const char *text,
+                            const Check &check = nullptr) const {
+        CLI::Option *const option = verb.add_option(flag, value, text)->type_name(type);
+        if (check)
+            option->transform(*check);
+        return option->envname(variable_of(flag))->capture_default_str();
+    }
+    // Each mention takes one value, or several behind commas.
+    void list(const char *flag, std::vector<std::string> &values, const char *type,
+              const char *text) const {
+        (*this)(flag, values, type, text)->delimiter(',')->allow_extra_args(false);
+    }
+};
 
 bool is_of_this_machine(const http::Endpoint &endpoint) {
     static const http::Cidr loopback[] = {*http::Cidr::parse("127.0.0.0/8"),
@@ -63,77 +67,68 @@ bool is_of_this_machine(const http::Endpoint &endpoint) {
 } // namespace
 
 void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
-    add_list(verb, "--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
-    add(verb, "--tls-cert", flags.tls_certificate, "FILE",
+    const Declare add{verb};
+    add.list("--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
+    add("--tls-cert", flags.tls_certificate, "FILE",
         "Certificate chain (PEM): speak TLS; read again on SIGHUP");
-    add_flag(verb, "--allow-plain-http", flags.allow_plain_http,
-             "Listen beyond this machine with neither TLS nor a --trusted-proxy");
-    add(verb, "--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
-    add(verb, "--access-log", flags.access_log, "FILE",
+    add("--allow-plain-http", flags.allow_plain_http,
+        "Listen beyond this machine with neither TLS nor a --trusted-proxy");
+    add("--tls-key", flags.tls_key, "FILE", "Its private key (PEM)");
+    add("--access-log", flags.access_log, "FILE",
         "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP");
 
-    add(verb, "--pool-size", flags.pool.size, "N", "Connections to the database")
-        ->transform(*between(1U, 1000U));
-    add_flag(verb, "--transaction-pooler", flags.pool.transaction_pooler,
-             "The DSN leads to a pooler in transaction mode: no prepared "
-             "statements, no startup options");
-    add_seconds(verb, "--checkout-timeout", flags.pool.checkout_time,
-                "How long a request waits for a connection");
-    add_seconds(verb, "--statement-timeout", flags.pool.statement_time,
-                "How long a statement may take");
-    add_seconds(verb, "--connect-timeout", flags.pool.connect_time,
-                "How long to try each host of the DSN");
+    add("--pool-size", flags.pool.size, "N", "Connections to the database", between(1U, 1000U));
+    add("--transaction-pooler", flags.pool.transaction_pooler,
+        "The DSN leads to a pooler in transaction mode: no prepared statements, no startup "
+        "options");
+    add("--checkout-timeout", flags.pool.checkout_time,
+        "How long a request waits for a connection");
+    add("--statement-timeout", flags.pool.statement_time, "How long a statement may take");
+    add("--connect-timeout", flags.pool.connect_time, "How long to try each host of the DSN");
 
-    add_seconds(verb, "--request-timeout", flags.limits.request_time,
-                "Between two pieces of a request");
-    add_seconds(verb, "--idle-timeout", flags.limits.idle_time,
-                "Between two requests of a connection, in whole seconds");
-    add_seconds(verb, "--write-timeout", flags.limits.write_time,
-                "For a client that is slow to read");
-    add_seconds(verb, "--stop-timeout", flags.stop_time,
-                "For requests underway after SIGTERM or SIGINT");
-    add(verb, "--max-body", flags.limits.body, "BYTES", "Largest body of a request")
-        ->transform(*between(std::uint64_t{1}, std::uint64_t{1} << 30));
-    add(verb, "--max-headers", flags.limits.headers, "N", "Header lines of a request")
-        ->transform(*between(4U, 10'000U));
-    add(verb, "--max-connections", flags.limits.connections, "N",
-        "Connections served at once, a thread each")
-        ->transform(*between(1U, 10'000U));
-    add(verb, "--max-requests", flags.limits.requests_per_connection, "N",
-        "Requests of one connection")
-        ->transform(*between(1U, 1'000'000'000U));
+    add("--request-timeout", flags.limits.request_time, "Between two pieces of a request");
+    add("--idle-timeout", flags.limits.idle_time,
+        "Between two requests of a connection, in whole seconds");
+    add("--write-timeout", flags.limits.write_time, "For a client that is slow to read");
+    add("--stop-timeout", flags.stop_time, "For requests underway after SIGTERM or SIGINT");
+    add("--max-body", flags.limits.body, "BYTES", "Largest body of a request",
+        between(std::uint64_t{1}, std::uint64_t{1} << 30));
+    add("--max-headers", flags.limits.headers, "N", "Header lines of a request",
+        between(4U, 10'000U));
+    add("--max-connections", flags.limits.connections, "N",
+        "Connections served at once, a thread each", between(1U, 10'000U));
+    add("--max-requests", flags.limits.requests_per_connection, "N", "Requests of one connection",
+        between(1U, 1'000'000'000U));
 
-    add_list(verb, "--trusted-proxy", flags.trusted_proxies, "CIDR",
+    add.list("--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
-    add_list(verb, "--cors-origin", flags.cors_origins, "ORIGIN",
+    add.list("--cors-origin", flags.cors_origins, "ORIGIN",
              "Web origin whose pages may call, or *; may be repeated");
-    add_list(verb, "--cors-header", flags.cors_headers, "NAME",
+    add.list("--cors-header", flags.cors_headers, "NAME",
              "Header that pages may send beside those of the client libraries; may be repeated");
-    add_list(verb, "--metrics-from", flags.metrics_from, "CIDR",
+    add.list("--metrics-from", flags.metrics_from, "CIDR",
              "Clients that may read /metrics; may be repeated");
-    add(verb, "--rate-limit", flags.rate_limit, "N",
+    add("--rate-limit", flags.rate_limit, "N",
         "Costly requests per second of one client; as many refreshes, as many changes of one's own "
-        "account, ten times as much administration; 0 is no limit")
-        ->transform(*between(0.0, 1e6));
-    add(verb, "--rate-burst", flags.rate_burst, "N", "As many of them at once")
-        ->transform(*between(1.0, 1e6));
+        "account, ten times as much administration; 0 is no limit",
+        between(0.0, 1e6));
+    add("--rate-burst", flags.rate_burst, "N", "As many of them at once", between(1.0, 1e6));
 
-    add(verb, "--supabase-prefix", flags.supabase_prefix, "PATH",
+    add("--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
-    add_flag(verb, "--require-api-key", flags.require_api_key,
-             "Refuse requests below --supabase-prefix without an apikey header "
-             "(anon or service_role)");
+    add("--require-api-key", flags.require_api_key,
+        "Refuse requests below --supabase-prefix without an apikey header (anon or service_role)");
 
-    add_flag(verb, "--no-fetch", flags.no_fetch,
-             "Leave the keys of trusted issuers to others, as `issuers refresh`");
-    add(verb, "--fetch-ca", flags.fetch.authorities, "FILE",
+    add("--no-fetch", flags.no_fetch,
+        "Leave the keys of trusted issuers to others, as `issuers refresh`");
+    add("--fetch-ca", flags.fetch.authorities, "FILE",
         "Certificates (PEM) of authorities that issuers are known by; the system's unless given");
-    add_list(verb, "--fetch-from", flags.fetch.allowed, "CIDR",
+    add.list("--fetch-from", flags.fetch.allowed, "CIDR",
              "Addresses that keys are fetched from beside public ones; may be repeated");
-    add(verb, "--fetch-timeout", flags.fetch.seconds, "SECONDS", "How long that may take")
-        ->transform(*between(0.1, 60.0));
+    add("--fetch-timeout", flags.fetch.seconds, "SECONDS", "How long that may take",
+        between(0.1, 60.0));
 
-    add(verb, "--console", flags.console, "FOLDER",
+    add("--console", flags.console, "FOLDER",
         "Files of the console, served at /console/; where they were installed unless told, \"off\" "
         "for none");
 

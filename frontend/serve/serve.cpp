@@ -112,15 +112,9 @@ void announce(const http::Server &server, const http::ServerOptions &options, db
 // Of all the other routes, and of itself.
 void add_documentation(http::RouteTable &routes) {
     const auto document = std::make_shared<std::string>();
-    http::Route route;
-    route.method = "GET";
-    route.pattern = "/openapi.json";
-    route.summary = "This document";
-    route.asks_database = false;
-    route.handler = [document](const http::Request &) {
-        return http::Response::json(200, *document);
-    };
-    routes.add(route);
+    routes.add({"GET", "/openapi.json",
+                [document](const http::Request &) { return http::Response::json(200, *document); },
+                "This document", http::Caller::anybody, false});
     *document = api::openapi_document(routes, version, api::component_schemas());
 }
 

@@ -50,33 +50,22 @@ Readiness read_readiness(Pool &pool) {
 
 void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health,
                        std::function<std::string()> metrics, std::vector<Cidr> metrics_from) {
-    Route route;
-    route.method = "GET";
-    route.pattern = "/health";
-    route.summary = "Is this process up?";
-    route.asks_database = false;
-    route.handler = [health](const Request &) { return Response::json(200, health); };
-    routes.add(route);
-
-    route.pattern = "/metrics";
-    route.summary = "Counters and gauges as Prometheus reads them";
-    route.handler = [text = std::move(metrics),
-                     from = std::move(metrics_from)](const Request &request) {
+    routes.add({"GET", "/health", [health](const Request &) { return Response::json(200, health); },
+                "Is this process up?", Caller::anybody, false});
+    const auto give_metrics = [text = std::move(metrics),
+                               from = std::move(metrics_from)](const Request &request) {
         if (!contains(from, request.client))
             throw HttpError(404, "not_found", "no such resource");
-        Response response = Response::text(200, text());
-        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-        return response;
+        return Response::text(200, text(), "text/plain; version=0.0.4; charset=utf-8");
     };
-    routes.add(route);
-
-    route.pattern = "/ready";
-    route.summary = "Can requests be answered: database, extension, signing key; for=reads: "
-                    "would a standby do";
+    routes.add({"GET", "/metrics", give_metrics, "Counters and gauges as Prometheus reads them",
+                Caller::anybody, false});
+    Route route{"GET", "/ready",
+                [&pool](const Request &request) { return ready(pool, for_reads(request)); },
+                "Can requests be answered: database, extension, signing key; for=reads: "
+                "would a standby do"};
     route.query = R"({"for": {"type": "string", "enum": ["reads"]}})";
-    route.asks_database = true;
-    route.handler = [&pool](const Request &request) { return ready(pool, for_reads(request)); };
-    routes.add(route);
+    routes.add(std::move(route));
 }
 
 void publish_pool_metrics(Metrics &metrics, const Pool &pool) {
