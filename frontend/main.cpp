@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "serve/command.hpp"
+#include "serve/serve.hpp"
 
 int main(int argc, char **argv) {
     pg_principal::cli::Streams streams{std::cin, std::cout, std::cerr, isatty(STDOUT_FILENO) != 0,

@@ -1,4 +1,5 @@
-// Bans, sessions, tokens, the audit and the incidents of everybody.
+// What administrators do to everybody, and what auditors look at: bans, sessions, tokens, incidents,
+// agents, refusals, the health scan, keys and the audit itself.
 #include "api/fields.hpp"
 #include "api/routes.hpp"
 #include "base/text.hpp"
@@ -21,6 +22,14 @@ const Statement audits{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), true};
 const Statement incidents{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.incidents_feed($2::integer, $3, $4::uuid)"), true};
+
+const Statement agents{PG_PRINCIPAL_CALL_AS_CALLER("auth.agents_feed($2::integer, $3)"), true};
+const Statement expiries{PG_PRINCIPAL_CALL_AS_CALLER("auth.token_expiries($2::integer)"), true};
+const Statement refusals{PG_PRINCIPAL_CALL_AS_CALLER("auth.refusals_by_hour($2::integer)"), true};
+const Statement health{PG_PRINCIPAL_CALL_AS_CALLER("auth.health_status()"), true};
+const Statement keys{PG_PRINCIPAL_CALL_AS_CALLER("auth.key_states()"), true};
+const Statement audit{PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_status()"), true};
+const Statement verify{PG_PRINCIPAL_CALL_AS_CALLER("auth.check_audit()"), true};
 
 // 30s, 90m, 24h, 7d, 1y: each of them also an interval of the database, which knows the bounds but
 // not years beyond its calendar.
@@ -86,6 +95,25 @@ constexpr Row table[] = {
      "Audits", unlimited, no_body, 200, no_other, page},
     {"GET", "/api/health/incidents", Caller::auditor, "What is wrong with agents, newest first",
      incidents, "Incidents", unlimited, no_body, 200, no_other, page},
+    {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first", agents,
+     "Agents", unlimited, no_body, 200, no_other,
+     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+         "cursor": "string"})"},
+    {"GET", "/api/tokens/expiries", Caller::auditor,
+     "How many issued tokens end on each of the next days", expiries, "Expiries", unlimited,
+     no_body, 200, no_other,
+     R"({"days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 90}})"},
+    {"GET", "/api/refusals", Caller::auditor, "Refused sign-ins and refreshes by hour and reason",
+     refusals, "Refusals", unlimited, no_body, 200, no_other,
+     R"({"hours": {"type": "integer", "minimum": 1, "maximum": 720, "default": 168}})"},
+    {"GET", "/api/health/status", Caller::auditor,
+     "When the health scan ran, who runs it, and what it found", health, "HealthStatus"},
+    {"GET", "/api/keys", Caller::auditor, "Signing keys, their states and ages", keys,
+     "SigningKeys"},
+    {"GET", "/api/audits/status", Caller::auditor,
+     "What the last scan of the audit found, and the last seal", audit, "AuditStatus"},
+    {"GET", "/api/audits/verify", Caller::auditor, "Verify every entry of the audit now", verify,
+     "AuditVerification", Budget::costly},
 };
 
 } // namespace

@@ -219,10 +219,8 @@ void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend)
 
 void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
     const auto backend = std::make_shared<const Backend>(pool, lifetimes);
-    add_auth_routes(routes, backend);
     add_user_routes(routes, backend);
     add_admin_routes(routes, backend);
-    add_oversight_routes(routes, backend);
     add_delegation_routes(routes, backend);
     routes.add(key_route(backend));
 }

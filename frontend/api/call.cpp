@@ -1,6 +1,5 @@
 #include "api/call.hpp"
 
-#include <cstdint>
 #include <functional>
 #include <thread>
 
@@ -71,10 +70,6 @@ std::string_view valid_part(std::string_view text, std::size_t most) {
     }
     return text.substr(0, size);
 }
-
-} // namespace
-
-namespace {
 
 // No signing key, or no master key for it, or its file cannot be read: no caller mends it.
 HttpError operator_has_to_act(const DbError &error) {

@@ -55,11 +55,9 @@ http::Route route(const Row &row, http::Handler act);
 using SharedBackend = std::shared_ptr<const Backend>;
 http::Route route(const Row &row, const SharedBackend &backend); // by the row's own act
 
-void add_auth_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_delegation_routes(http::RouteTable &routes, const SharedBackend &backend);
 void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
-void add_oversight_routes(http::RouteTable &routes, const SharedBackend &backend);
 // Of the API itself: strict about the query.
 void add_route(http::RouteTable &routes, const Row &row, const SharedBackend &backend);
 http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});

@@ -1,4 +1,4 @@
-// Profiles: one's own, and those an administrator makes and reads.
+// Signing in and out; profiles, one's own and those that an administrator makes and reads.
 #include "api/fields.hpp"
 #include "api/routes.hpp"
 
@@ -8,29 +8,51 @@ using namespace http;
 
 namespace {
 
+const Statement sign_in{PG_PRINCIPAL_CALL("auth.sign_in($1, $2, $3::jsonb)")};
+const Statement refresh{PG_PRINCIPAL_CALL("auth.refresh($1, $2::jsonb)")};
+const Statement sign_up{PG_PRINCIPAL_CALL("auth.sign_up($1::jsonb, $2::jsonb)")};
+const Statement sign_out{PG_PRINCIPAL_CALL_AS_SELF("auth.sign_out($2, $3::jsonb)")};
+const Statement get_self{PG_PRINCIPAL_CALL_AS_SELF("auth.get_user()"), true};
 const Statement update_profile{
     PG_PRINCIPAL_CALL_AS_SELF("auth.update_profile($2::jsonb, $3::jsonb)")};
 const Statement change_password{
     PG_PRINCIPAL_CALL_AS_SELF("auth.change_password($2, $3, $4::jsonb)")};
 const Statement own_audits{PG_PRINCIPAL_CALL_AS_SELF("auth.audit_feed($2::integer, $3)"), true};
-const Statement list_users{PG_PRINCIPAL_CALL_AS_CALLER("auth.list_users($2::integer, $3::integer)"),
-                           true};
-const Statement search_users{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.search_users($2, $3::integer, $4::integer)"), true};
+const Statement find_users{
+    PG_PRINCIPAL_CALL_AS_CALLER("CASE WHEN $4::text IS NULL THEN "
+                                "auth.list_users($2::integer, $3::integer) ELSE "
+                                "auth.search_users($4, $2::integer, $3::integer) END"),
+    true};
 const Statement create_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.create_user($2::jsonb, $3::jsonb)")};
 const Statement find_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.find_user($2::uuid)"), true};
 const Statement set_app_role{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.set_app_role($2::uuid, $3, $4::jsonb)")};
 
-Response get_users(const Backend &backend, const Request &request) {
-    const Query query(request);
-    const Param page = query.number("page", "1"), per_page = query.number("per_page", "50"),
-                filter = query.text("filter");
-    return filter ? backend.as_caller(request, search_users, {filter, page, per_page})
-                  : backend.as_caller(request, list_users, {page, per_page});
+Response post_logout(const Backend &backend, const Request &request) {
+    Fields fields(request, "The sign-out was refused", Need::optional);
+    const Param scope = fields.choice("scope", {"local", "others", "global"});
+    fields.check();
+    return backend.as_caller(request, sign_out,
+                             {scope.value_or("local"), backend.context(request)});
 }
 
 constexpr Row table[] = {
+    {"POST", "/api/auth/login", Caller::anybody, "Sign in with email and password",
+     Act(sign_in, "The sign-in was refused"), "Session", Budget::costly,
+     R"({"email!": "string", "password!": "string"})"},
+    {"POST", "/api/auth/refresh", Caller::anybody,
+     "Exchange a refresh token for the next one and an access token",
+     Act(refresh, "The refresh was refused"), "Session", Budget::refresh,
+     R"({"refreshToken!": "string"})"},
+    {"POST", "/api/auth/register", Caller::anybody,
+     "Register, where the database allows it: the first becomes ADMIN",
+     Act(sign_up, "The profile was refused"), "Session", Budget::costly, "Registration", 201,
+     closed_or_conflict},
+    {"POST", "/api/auth/logout", Caller::signed_in, "End sessions of the caller", post_logout,
+     "Success", Budget::own,
+     R"({"scope": {"enum": ["local", "others", "global"], "default": "local"}})"},
+    {"GET", "/api/auth/me", Caller::signed_in, "The caller's profile", get_self, "Profile"},
+    {"GET", "/api/users/me", Caller::signed_in, "The caller's profile", get_self, "Profile"},
     {"PATCH", "/api/users/me", Caller::signed_in,
      "Change the caller's profile; null takes a field away",
      Act(update_profile, "The profile was refused"), "Profile", Budget::own, "ProfileChanges"},
@@ -45,7 +67,7 @@ constexpr Row table[] = {
          "cursor": "string"})"},
     {"GET", "/api/users", Caller::auditor,
      "Profiles, oldest first; with a filter those whose email or name has it, newest first",
-     get_users, "Users", unlimited, no_body, 200, no_other,
+     find_users, "Users", unlimited, no_body, 200, no_other,
      R"({"page": {"type": "integer", "minimum": 1, "default": 1}, "per_page": {"type": "integer",
          "minimum": 1, "maximum": 1000, "default": 50}, "filter": "string"})"},
     {"POST", "/api/users", Caller::admin, "Make a person or a service account",

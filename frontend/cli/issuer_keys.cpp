@@ -50,13 +50,7 @@ http::FetchRules fetch_rules(const FetchFlags &flags) {
     rules.time = milliseconds(static_cast<std::int64_t>(flags.seconds * 1000));
     rules.authorities = flags.authorities;
     rules.user_agent = std::string("pg_principal/") + version;
-    for (const std::string &text : flags.allowed) {
-        const std::optional<http::Cidr> range = http::Cidr::parse(text);
-        if (!range)
-            throw UsageError("--fetch-from: " + printable(text) + " is not an address or range",
-                             "For example 10.0.0.0/8 or 2001:db8::1.");
-        rules.allowed.push_back(*range);
-    }
+    rules.allowed = http::address_ranges(flags.allowed, "--fetch-from");
     return rules;
 }
 

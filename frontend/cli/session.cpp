@@ -73,10 +73,6 @@ db::Connection::Answer await(db::Connection &connection, Progress *progress) {
     });
 }
 
-} // namespace
-
-namespace {
-
 void open(db::Connection &connection, const Session &session, const std::string &database) {
     try {
         connection.open(session.dsn, {{"application_name", "pg_principal"},

@@ -1,7 +1,6 @@
 #include "db/pool.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "db/pool_member.hpp"

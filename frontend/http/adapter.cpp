@@ -1,7 +1,6 @@
 #include "http/adapter.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <type_traits>
 
 #include "base/text.hpp"

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <cstring>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/failure.hpp"
+#include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "http/message.hpp"
 
@@ -141,6 +142,19 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
 
 bool Cidr::contains(const Address &address) const {
     return !address.is_unknown() && masked(address.bytes(), bits_) == base_.bytes();
+}
+
+std::vector<Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag) {
+    std::vector<Cidr> ranges;
+    for (const std::string &text : texts) {
+        const std::optional<Cidr> range = Cidr::parse(text);
+        if (!range)
+            throw UsageError(std::string(flag) + ": " + printable(text) +
+                                 " is not an address or range",
+                             "For example 10.0.0.0/8 or 2001:db8::1.");
+        ranges.push_back(*range);
+    }
+    return ranges;
 }
 
 bool contains(const std::vector<Cidr> &ranges, const Address &address) {

@@ -47,6 +47,8 @@ class Cidr {
     unsigned bits_;
 };
 
+// Those of a flag. Throws UsageError.
+std::vector<Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag);
 bool contains(const std::vector<Cidr> &ranges, const Address &address);
 
 // Whether it is somewhere in the Internet: neither this machine, nor a private or local network, nor

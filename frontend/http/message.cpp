@@ -1,6 +1,5 @@
 #include "http/message.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "core/base/utf8.hpp"

@@ -1,7 +1,6 @@
 #include "http/metrics.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
 
 #include "http/routes.hpp"

@@ -1,7 +1,6 @@
 #include "serve/options.hpp"
 
 #include <algorithm>
-#include <cstdint>
 
 #include <unistd.h>
 
@@ -191,19 +190,6 @@ db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
     return options;
 }
 
-std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag) {
-    std::vector<http::Cidr> ranges;
-    for (const std::string &text : texts) {
-        const std::optional<http::Cidr> range = http::Cidr::parse(text);
-        if (!range)
-            throw UsageError(std::string(flag) + ": " + printable(text) +
-                                 " is not an address or range",
-                             "For example 10.0.0.0/8 or 2001:db8::1.");
-        ranges.push_back(*range);
-    }
-    return ranges;
-}
-
 namespace {
 
 // As browsers send it: scheme, host in small letters, port unless it is the scheme's own.
@@ -265,7 +251,7 @@ supabase::Options supabase_options(const ServeFlags &flags) {
 
 http::Policy policy(const ServeFlags &flags) {
     http::Policy policy;
-    policy.proxies = address_ranges(flags.trusted_proxies, "--trusted-proxy");
+    policy.proxies = http::address_ranges(flags.trusted_proxies, "--trusted-proxy");
     policy.cors_origins = origins(flags.cors_origins);
     for (const std::string &name : flags.cors_headers) {
         if (!http::is_token(name))

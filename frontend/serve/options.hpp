@@ -43,6 +43,5 @@ db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn);
 http::Policy policy(const ServeFlags &flags);
 api::Lifetimes lifetimes(const ServeFlags &flags);
 supabase::Options supabase_options(const ServeFlags &flags);
-std::vector<http::Cidr> address_ranges(const std::vector<std::string> &texts, const char *flag);
 
 } // namespace pg_principal::cli

@@ -13,8 +13,9 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
-#include "cli/session.hpp"
 #include "http/tls.hpp"
+#include "oauth/oauth.hpp"
+#include "serve/console.hpp"
 #include "serve/key_fetcher.hpp"
 #include "serve/openapi.hpp"
 #include "serve/status.hpp"
@@ -144,7 +145,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
             ? supabase::health_body()
             : text_object({{"status", "ok"}, {"name", "pg_principal"}}),
         [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
-        address_ranges(flags.metrics_from, "--metrics-from"));
+        http::address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);
     add_documentation(routes);
     http::Dispatcher dispatcher(std::move(routes), std::move(rules), *log);
@@ -157,6 +158,35 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     if (!flags.no_fetch)
         fetcher.emplace(pool, std::move(fetching), err);
     attend(server, options.tls.get(), *log, err);
+}
+
+void add_serve_command(const Group &root) {
+    const auto flags = std::make_shared<ServeFlags>();
+    const auto itself = std::make_shared<const CLI::App *>();
+    CLI::App &verb = root.add(
+        {"serve",
+         "Serve HTTP",
+         "  pg_principal serve\n"
+         "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
+         "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
+         "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads the\n"
+         "certificate again.",
+         {},
+         [flags, itself](const Session &session, const Given &) {
+             warn_of_unknown_variables(**itself, session.streams.err);
+             serve(*flags, session.dsn, session.streams.err,
+                   [&flags, &session](http::RouteTable &routes, db::Pool &pool) {
+                       api::add_routes(routes, pool, lifetimes(*flags));
+                       const supabase::Options theirs = supabase_options(*flags);
+                       oauth::add_routes(routes, pool, lifetimes(*flags),
+                                         !theirs.offered || !theirs.prefix.empty());
+                       supabase::add_routes(routes, pool, lifetimes(*flags), theirs);
+                       add_console(routes, flags->console, session.streams.err);
+                   });
+         },
+         {}});
+    add_serve_flags(verb, *flags);
+    *itself = &verb;
 }
 
 } // namespace pg_principal::cli

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <string>
 
+#include "cli/app.hpp"
 #include "serve/options.hpp"
 
 namespace pg_principal::cli {
@@ -15,5 +16,8 @@ using RouteSource = std::function<void(http::RouteTable &, db::Pool &)>;
 // Failure and UsageError.
 void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
            const RouteSource &add_routes);
+
+// The same with all routes, as a verb.
+void add_serve_command(const Group &root);
 
 } // namespace pg_principal::cli

@@ -1,7 +1,6 @@
 #include "terrain/names.hpp"
 
 #include <array>
-#include <cstdint>
 #include <numeric>
 #include <string_view>
 

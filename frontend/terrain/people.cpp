@@ -1,7 +1,6 @@
 #include "terrain/people.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <numeric>
 #include <unordered_map>
 

@@ -1,7 +1,6 @@
 #include "terrain/story.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <limits>
 
 #include "core/base/text.hpp"

@@ -1,7 +1,6 @@
 #include "terrain/tokens.hpp"
 
 #include <algorithm>
-#include <cstdint>
 
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
