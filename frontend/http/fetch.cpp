@@ -1,8 +1,8 @@
 #include "http/fetch.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -57,34 +57,24 @@ Url parse_url(const std::string &text) {
     return url;
 }
 
-// Names are looked up beside the one that waits: a resolver that does not answer cannot be told to
-// stop.
-struct LookUp {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool done = false;
-    int error = 0;
+std::vector<Address> addresses_of(const std::string &host) {
+    addrinfo hints = {}, *found = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found))
+        throw Failure(std::string("its name is not found: ") + gai_strerror(error));
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> list(found, freeaddrinfo);
     std::vector<Address> addresses;
-
-    static void run(const std::shared_ptr<LookUp> &self, const std::string &host) {
-        addrinfo hints = {}, *found = nullptr;
-        hints.ai_socktype = SOCK_STREAM;
-        const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-        const std::lock_guard<std::mutex> lock(self->mutex);
-        for (const addrinfo *one = error == 0 ? found : nullptr; one; one = one->ai_next) {
-            char text[NI_MAXHOST];
-            if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
-                            NI_NUMERICHOST) == 0)
-                if (const auto address = Address::parse(text)) // none with a zone: link-local
-                    self->addresses.push_back(*address);
-        }
-        if (error == 0)
-            freeaddrinfo(found);
-        self->error = error;
-        self->done = true;
-        self->changed.notify_all();
+    for (const addrinfo *one = found; one; one = one->ai_next) {
+        char text[NI_MAXHOST];
+        if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
+                        NI_NUMERICHOST) == 0)
+            if (const auto address = Address::parse(text)) // none with a zone: link-local
+                addresses.push_back(*address);
     }
-};
+    if (addresses.empty())
+        throw Failure("its name is not found: no address");
+    return addresses;
+}
 
 template <class Client>
 auto keep_path(Client &client, int) -> decltype(client.set_path_encode(false)) {
@@ -204,38 +194,33 @@ class Fetcher::Watch {
     std::thread thread_;       // last: it uses the others
 };
 
+// Beside the one that waits: a resolver that does not answer cannot be told to stop.
 std::vector<Address> Fetcher::look_up(const std::string &host, Clock::time_point until) {
-    const auto asked = std::make_shared<LookUp>();
-    std::thread([asked, host] { LookUp::run(asked, host); }).detach();
-    std::unique_lock<std::mutex> lock(asked->mutex);
-    while (!asked->done && Clock::now() < until) {
-        asked->changed.wait_until(lock, std::min(until, Clock::now() + milliseconds(100)));
-        const std::lock_guard<std::mutex> own(mutex_);
+    std::packaged_task<std::vector<Address>()> task([host] { return addresses_of(host); });
+    std::future<std::vector<Address>> answer = task.get_future();
+    std::thread(std::move(task)).detach();
+    while (answer.wait_until(std::min(until, Clock::now() + milliseconds(100))) !=
+           std::future_status::ready) {
+        const std::lock_guard<std::mutex> lock(mutex_);
         if (stopped_)
             throw Failure("stopped");
+        if (Clock::now() >= until)
+            throw Failure("its name is not found in time");
     }
-    if (!asked->done)
-        throw Failure("its name is not found in time");
-    if (asked->addresses.empty())
-        throw Failure(std::string("its name is not found: ") +
-                      (asked->error ? gai_strerror(asked->error) : "no address"));
+    const std::vector<Address> addresses = answer.get();
     std::vector<Address> good;
-    for (const Address &address : asked->addresses)
+    for (const Address &address : addresses)
         if ((is_public(address) || contains(rules_.allowed, address)) &&
             std::find(good.begin(), good.end(), address) == good.end())
             good.push_back(address);
     if (good.empty())
-        throw Failure("its address " + asked->addresses.front().text() + " is not public");
+        throw Failure("its address " + addresses.front().text() + " is not public");
     good.resize(std::min(good.size(), most_addresses));
     return good;
 }
 
 Fetched Fetcher::get(const std::string &text) {
-    sigset_t broken_pipe; // a write to a connection that is gone is an error
-    sigemptyset(&broken_pipe);
-    sigaddset(&broken_pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
-
+    block_pipe_signal();
     const Clock::time_point until = Clock::now() + rules_.time;
     const Url url = parse_url(text);
     Watch watch(*this, until);

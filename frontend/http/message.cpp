@@ -2,21 +2,15 @@
 
 #include <stdexcept>
 
-#include "core/base/utf8.hpp"
+#include "core/base/bytes.hpp"
 #include "core/base/text.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal::http {
 
 namespace {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-int hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    const char small = lower(c);
-    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -93,12 +87,10 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
         if (c == '+' && plus_is_space) {
             c = ' ';
         } else if (c == '%') {
-            if (text.size() - i < 3)
+            std::string byte;
+            if (!hex_decode(text.substr(i + 1, 2), byte) || byte.empty())
                 return std::nullopt;
-            const int high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-            if (high < 0 || low < 0)
-                return std::nullopt;
-            c = static_cast<char>(high << 4 | low);
+            c = byte[0];
             i += 2;
         }
         if (is_control(c))

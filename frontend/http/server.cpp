@@ -1,7 +1,6 @@
 #include "http/server.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <thread>
 
@@ -15,14 +14,6 @@
 namespace pg_principal::http {
 
 namespace {
-
-// A write to a connection that is gone is an error, not the end of the program.
-void block_pipe_signal() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
 
 // In place of SO_REUSEPORT: a second server on the port is refused.
 void be_alone(int socket) {

@@ -1,5 +1,6 @@
 #include "http/tls.hpp"
 
+#include <csignal>
 #include <cstring>
 
 #include <openssl/err.h>
@@ -63,6 +64,13 @@ void Tls::reload() {
         fail("the private key does not belong to the certificate");
     const std::lock_guard<std::mutex> lock(mutex_);
     context_ = std::move(fresh);
+}
+
+void block_pipe_signal() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 void check_authorities(const std::string &file) {

@@ -29,6 +29,9 @@ class Tls {
     std::shared_ptr<ssl_ctx_st> context_;
 };
 
+// A write of this thread to a connection that is gone is an error then, not the end of the program.
+void block_pipe_signal();
+
 // Throws Failure when a client could not read them (PEM).
 void check_authorities(const std::string &file);
 

@@ -57,6 +57,13 @@ class StoryParser {
         return token;
     }
 
+    bool took(std::string_view word) {
+        if (!is_word(word))
+            return false;
+        take();
+        return true;
+    }
+
     [[noreturn]] void fail(const Token &token, std::string reason) const {
         if (list_.first_long_string != 0)
             reason += " (the string that begins in line " +
@@ -106,21 +113,18 @@ class StoryParser {
     }
 
     void entry() {
-        if (is_word("domain")) {
-            take();
+        if (took("domain"))
             story_.domain = normalise_email(text("the domain in quotes"));
-        } else if (is_word("seed")) {
-            take();
+        else if (took("seed"))
             story_.seed = whole("seed", std::numeric_limits<std::uint64_t>::max());
-        } else if (is_word("people")) {
+        else if (is_word("people"))
             people();
-        } else if (is_word("department")) {
+        else if (took("department"))
             department();
-        } else if (is_word("team")) {
+        else if (took("team"))
             team(no_department);
-        } else {
+        else
             skip_field();
-        }
     }
 
     std::uint64_t whole(const std::string &what, std::uint64_t most) {
@@ -178,24 +182,21 @@ class StoryParser {
 
     void people_field() {
         const Token &keyword = peek();
-        if (is_word("count")) {
-            take();
+        std::vector<Share> unused;
+        if (took("count"))
             story_.count = whole("count", max_story_people);
-        } else if (is_word("names")) {
-            take();
+        else if (took("names"))
             name("a theme");
-        } else if (is_word("distribution")) {
+        else if (is_word("distribution"))
             shares(story_.levels);
-        } else if (is_word("disciplines")) {
+        else if (is_word("disciplines"))
             shares(story_.disciplines);
-        } else if (is_word("archetypes")) {
-            std::vector<Share> unused;
+        else if (is_word("archetypes"))
             shares(unused);
-        } else if (is_word("service_account")) {
+        else if (is_word("service_account"))
             service_account();
-        } else {
+        else
             fail(keyword, "unknown keyword " + quote_for_message(keyword.text) + " in people");
-        }
     }
 
     void shares(std::vector<Share> &out) {
@@ -250,13 +251,12 @@ class StoryParser {
     }
 
     void department() {
-        take();
         const std::size_t index = story_.departments.size();
         story_.departments.push_back({name("the id of the department"), std::nullopt});
         block("department", [this, index] {
-            if (is_word("team"))
+            if (took("team"))
                 team(index);
-            else if (is_word("director"))
+            else if (took("director"))
                 story_.departments[index].director = director();
             else
                 skip_field();
@@ -264,19 +264,16 @@ class StoryParser {
     }
 
     NamedPerson director() {
-        take();
         NamedPerson person = named_person();
         block("director", [&] {
-            const bool is_level = is_word("level");
-            if (is_word("name")) {
-                take();
+            if (took("name"))
                 person.name = text("a name in quotes");
-            } else if (is_level || is_word("discipline")) {
-                take();
-                (is_level ? person.level : person.discipline) = name("a name");
-            } else {
+            else if (took("level"))
+                person.level = name("a name");
+            else if (took("discipline"))
+                person.discipline = name("a name");
+            else
                 skip_field();
-            }
         });
         return person;
     }
@@ -292,20 +289,16 @@ class StoryParser {
     }
 
     void team(std::size_t department_index) {
-        take();
         Team team;
         team.department = department_index;
         team.id = name("the id of the team");
         block("team", [&] {
-            if (is_word("size")) {
-                take();
+            if (took("size"))
                 team.size = whole("size", max_story_people);
-            } else if (is_word("manager")) {
-                take();
+            else if (took("manager"))
                 team.manager = named_person();
-            } else {
+            else
                 skip_field();
-            }
         });
         story_.teams.push_back(std::move(team));
     }

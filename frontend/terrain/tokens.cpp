@@ -1,6 +1,7 @@
 #include "terrain/tokens.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
@@ -161,13 +162,9 @@ std::optional<std::uint64_t> parse_millionths(std::string_view text) {
 
 std::optional<std::uint64_t> parse_whole(std::string_view text, std::uint64_t most) {
     std::uint64_t value = 0;
-    for (const char c : text) {
-        const auto digit = static_cast<std::uint64_t>(c - '0');
-        if (c < '0' || c > '9' || value > (most - digit) / 10)
-            return std::nullopt;
-        value = value * 10 + digit;
-    }
-    return text.empty() ? std::nullopt : std::optional(value);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_whole = error == std::errc() && end == text.data() + text.size();
+    return is_whole && value <= most ? std::optional(value) : std::nullopt;
 }
 
 TokenList read_terrain_tokens(std::string_view text) { return Lexer(text).run(); }
