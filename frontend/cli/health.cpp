@@ -8,23 +8,20 @@ namespace pg_principal::cli {
 
 namespace {
 
-// Who runs the scan: members of auth.health_schedule(), in its order.
-constexpr const char *schedule_members[] = {
-    "lastScanAt", "cronDatabase", "jobId",      "schedule", "active", "lastRunAt",
-    "lastStatus", "lastMessage",  "failedRuns", "problem",  "remedy"};
-enum { cron_database = 1, first_of_job = 2, after_job = 9, own_job = 11 };
-constexpr int problem = health_problem, remedy = health_remedy;
+enum { cron_database = 1, own_job = 11, is_elsewhere = 12 };
 
 std::string schedule_sql() {
     return "SELECT " + utc_time_sql("last_scan_at") +
-           ", cron_database, job_id, schedule, active, " + utc_time_sql("last_run_at") +
+           ", cron_database, job_id, schedule, pg_catalog.to_json(active), " +
+           utc_time_sql("last_run_at") +
            ", last_status, last_message, failed_runs, problem, remedy, auth.health_job(), "
            "cron_database <> pg_catalog.current_database() FROM auth.health_schedule()";
 }
 
 // The same of a job where pg_cron is, in another database: seen by whoever scheduled it.
 std::string job_elsewhere_sql() {
-    return "SELECT j.jobid, j.schedule, j.active, " + utc_time_sql("r.start_time") +
+    return "SELECT j.jobid, j.schedule, pg_catalog.to_json(j.active), " +
+           utc_time_sql("r.start_time") +
            ", r.status, r.return_message, (SELECT pg_catalog.count(*) FROM cron.job_run_details f"
            " WHERE f.jobid = j.jobid AND f.status = 'failed' AND f.runid > ALL (SELECT s.runid FROM"
            " cron.job_run_details s WHERE s.jobid = j.jobid AND s.status = 'succeeded'))"
@@ -50,56 +47,47 @@ void insist_on_cron(const Session &session, const std::string &database) {
 } // namespace
 
 // Where pg_cron is in another database, the job is looked for there.
-std::vector<db::Param> read_health_schedule(const Session &session) {
+Json read_health_schedule(const Session &session) {
     const db::Result rows = session.ask(schedule_sql());
-    std::vector<db::Param> values;
-    for (int column = 0; column < own_job; ++column)
-        values.push_back(rows.is_null(0, column) ? db::Param()
-                                                 : db::Param(std::string(rows.text(0, column))));
-    if (rows.boolean(0, own_job + 1)) {
-        insist_on_cron(session, *values[cron_database]);
-        const db::Result job = session.ask(
-            job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, *values[cron_database]);
-        for (int column = first_of_job; job.rows() > 0 && column < after_job; ++column)
-            if (!job.is_null(0, column - first_of_job))
-                values[static_cast<std::size_t>(column)] = job.text(0, column - first_of_job);
-        if (job.rows() == 0) {
-            values[problem] = "the health scan is not scheduled";
-            values[remedy] = "pg_principal health schedule";
-        } else if (values[6] == "failed") {
-            values[problem] = "the last scheduled run failed: " + values[7].value_or("");
-            values[remedy] = "Either cron.use_background_workers = on and a restart, or let "
-                             "pg_cron connect without "
-                             "a password: a line of pg_hba.conf.";
-        } else if (values[problem]) {
-            values[remedy].reset(); // it is scheduled
-        }
+    Json told =
+        list_of(rows, {"lastScanAt", "cronDatabase", "jobId", "schedule", "active", "lastRunAt",
+                       "lastStatus", "lastMessage", "failedRuns", "problem", "remedy"})[0];
+    if (!rows.boolean(0, is_elsewhere))
+        return told;
+    const std::string home(rows.text(0, cron_database));
+    insist_on_cron(session, home);
+    const Json jobs = list_of(
+        session.ask(job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, home),
+        {"jobId", "schedule", "active", "lastRunAt", "lastStatus", "lastMessage", "failedRuns"});
+    for (const Json &job : jobs)
+        for (const auto &[name, value] : job.items())
+            if (!value.is_null())
+                told[name] = value;
+    if (jobs.empty()) {
+        told["problem"] = "the health scan is not scheduled";
+        told["remedy"] = "pg_principal health schedule";
+    } else if (told["lastStatus"] == "failed") {
+        told["problem"] = "the last scheduled run failed: " + text_of(told["lastMessage"]);
+        told["remedy"] = "Either cron.use_background_workers = on and a restart, or let "
+                         "pg_cron connect without a password: a line of pg_hba.conf.";
+    } else if (!told["problem"].is_null()) {
+        told["remedy"] = nullptr; // it is scheduled
     }
-    return values;
+    return told;
 }
 
 namespace {
 
 void status(const Session &session, const Given &) {
-    const std::vector<db::Param> values = read_health_schedule(session);
-    Json object = Json::object();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const bool is_json = i == 2 || i == 4 || i == 8;
-        std::string text = values[i].value_or("");
-        if (i == 4)
-            text = text == "t" ? "true" : "false";
-        object[schedule_members[i]] = !values[i] ? Json()
-                                      : is_json  ? Json::parse(text)
-                                                 : Json(text);
-    }
+    const Json told = read_health_schedule(session);
     if (session.wants("json"))
-        print_json(session.streams.out, object);
+        print_json(session.streams.out, told);
     else
-        for (std::size_t i = 0; i < values.size(); ++i)
-            if (values[i] && i != problem && i != remedy)
-                session.streams.out << schedule_members[i] << ": " << printable(*values[i]) << '\n';
-    if (values[problem])
-        throw Failure(*values[problem], {}, values[remedy].value_or(""));
+        for (const auto &[name, value] : told.items())
+            if (!value.is_null() && name != "problem" && name != "remedy")
+                session.streams.out << name << ": " << printable(text_of(value)) << '\n';
+    if (!told["problem"].is_null())
+        throw Failure(text_of(told["problem"]), {}, text_of(told["remedy"]));
 }
 
 void schedule(const Session &session, const Given &given) {
@@ -107,7 +95,7 @@ void schedule(const Session &session, const Given &given) {
     const bool remove = given.has("--remove");
     const db::Result rows = session.ask(schedule_sql());
     const std::string job(rows.text(0, own_job)), home(rows.text(0, cron_database));
-    if (!rows.boolean(0, own_job + 1)) { // pg_cron is here, or the error tells what is missing
+    if (!rows.boolean(0, is_elsewhere)) { // pg_cron is here, or the error tells what is missing
         if (remove)
             session.ask("SELECT auth.unschedule_health_scan()");
         else

@@ -1,6 +1,7 @@
 #include "cli/output.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,13 @@ std::size_t characters(std::string_view text) {
 
 } // namespace
 
+std::string text_of(const Json &value) {
+    return value.is_null()      ? ""
+           : value.is_string()  ? value.get<std::string>()
+           : value.is_boolean() ? (value.get<bool>() ? "t" : "f")
+                                : value.dump();
+}
+
 void print_json(std::ostream &out, const Json &value) {
     // JSON leaves DEL and the controls of U+0080 to U+009F as they are; a terminal obeys some.
     const std::string text = value.dump(2, ' ', false, Json::error_handler_t::replace);
@@ -28,11 +36,10 @@ void print_json(std::ostream &out, const Json &value) {
         if (c && (*c < 0x7f || *c >= 0xa0)) {
             out << text.substr(start, at - start);
         } else {
-            constexpr char digits[] = "0123456789abcdef";
-            const auto code = c.value_or(0xfffd);
-            out << "\\u";
-            for (int shift = 12; shift >= 0; shift -= 4)
-                out << digits[(code >> shift) & 15];
+            char escape[16];
+            std::snprintf(escape, sizeof escape, "\\u%04x",
+                          static_cast<unsigned>(c.value_or(0xfffd)));
+            out << escape;
             at = std::max(at, start + 1);
         }
     }

@@ -25,6 +25,8 @@ struct Streams {
     bool err_is_terminal = false; // progress
 };
 
+// As the database writes it; "" for null.
+std::string text_of(const Json &value);
 void print_json(std::ostream &out, const Json &value);
 // An object of texts.
 void print_object(std::ostream &out,

@@ -28,27 +28,14 @@ const std::string &policy() {
 }
 
 std::string escaped(std::string_view text) {
+    constexpr std::string_view special = "&<>\"'";
+    constexpr const char *entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
     std::string out;
     for (const char c : text) {
-        switch (c) {
-        case '&':
-            out += "&amp;";
-            break;
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        case '\'':
-            out += "&#39;";
-            break;
-        default:
+        if (const std::size_t at = special.find(c); at != special.npos)
+            out += entities[at];
+        else
             out += c;
-        }
     }
     return out;
 }

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/text.hpp"
+
 namespace pg_principal::cli {
 
 namespace {
@@ -25,10 +27,8 @@ bool is_plain(const std::string &value) {
     if (value.empty() || !is_letter(value.front()) ||
         !std::all_of(value.begin(), value.end(), is_plain_character))
         return false;
-    std::string lower = value;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::find(std::begin(special), std::end(special), lower) == std::end(special);
+    return std::find(std::begin(special), std::end(special), lower_ascii(value)) ==
+           std::end(special);
 }
 
 // A JSON string is also a YAML string.
