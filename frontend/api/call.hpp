@@ -34,13 +34,7 @@
 
 namespace pg_principal::api {
 
-// What these routes say of the database all the time.
-using db::DbError;
-using db::Owner;
-using db::Param;
-using db::Pool;
-using db::Result;
-using db::Statement;
+using namespace db;
 
 // Thrown where a request needs no further look; the response is the whole answer.
 struct Answer {

@@ -17,10 +17,8 @@ const Statement jwks{"SELECT auth.jwks()", true};
 
 // Compared as weak tags (RFC 9110, section 13.1.2).
 bool names_tag(std::string_view list, std::string_view tag) {
-    while (!list.empty()) {
-        const std::size_t comma = list.find(',');
-        std::string_view item = trimmed(list.substr(0, comma));
-        list = comma == list.npos ? std::string_view() : list.substr(comma + 1);
+    for (std::string_view item : split(list, ',')) {
+        item = trimmed(item);
         if (item.substr(0, 2) == "W/")
             item.remove_prefix(2);
         if (item == tag || item == "*")

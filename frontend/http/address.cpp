@@ -68,18 +68,10 @@ Address forwarded(std::string_view entry) {
 // The entries of all X-Forwarded-For lines, in the order in which they were written.
 std::vector<std::string_view> forwarded_entries(const std::vector<Header> &headers) {
     std::vector<std::string_view> entries;
-    for (const Header &header : headers) {
-        if (!same_name(header.name, "x-forwarded-for"))
-            continue;
-        std::string_view rest = header.value;
-        while (true) {
-            const std::size_t comma = rest.find(',');
-            entries.push_back(trimmed(rest.substr(0, comma)));
-            if (comma == rest.npos)
-                break;
-            rest.remove_prefix(comma + 1);
-        }
-    }
+    for (const Header &header : headers)
+        if (same_name(header.name, "x-forwarded-for"))
+            for (const std::string_view entry : split(header.value, ','))
+                entries.push_back(trimmed(entry));
     return entries;
 }
 

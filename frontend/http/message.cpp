@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "base/text.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
@@ -102,16 +103,12 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 
 std::optional<Form> Form::parse(std::string_view text) {
     Form form;
-    while (!text.empty()) {
-        const std::size_t end = text.find('&');
-        const std::string_view part = text.substr(0, end);
-        text = end == text.npos ? std::string_view() : text.substr(end + 1);
+    for (const std::string_view part : split(text, '&')) {
         if (part.empty())
             continue;
-        const std::size_t equals = part.find('=');
+        const std::size_t equals = std::min(part.find('='), part.size());
         auto name = percent_decode(part.substr(0, equals), true);
-        auto value = percent_decode(
-            equals == part.npos ? std::string_view() : part.substr(equals + 1), true);
+        auto value = percent_decode(part.substr(std::min(equals + 1, part.size())), true);
         if (!name || !value)
             return std::nullopt;
         form.fields_.emplace_back(std::move(*name), std::move(*value));

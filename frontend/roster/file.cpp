@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
 
@@ -90,14 +91,10 @@ std::optional<FieldMap> parse_field_map(std::string_view text) {
         return std::nullopt;
     FieldMap map;
     map.target = find_roster_field(trim_ascii(text.substr(equals + 1)));
-    for (std::string_view rest = text.substr(0, equals);;) {
-        const std::size_t plus = rest.find('+');
-        map.sources.push_back(lower_ascii(trim_ascii(rest.substr(0, plus))));
+    for (const std::string_view source : split(text.substr(0, equals), '+')) {
+        map.sources.push_back(lower_ascii(trim_ascii(source)));
         if (map.sources.back().empty())
             return std::nullopt;
-        if (plus == std::string_view::npos)
-            break;
-        rest.remove_prefix(plus + 1);
     }
     return map.target ? std::optional(map) : std::nullopt;
 }

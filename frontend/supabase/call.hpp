@@ -27,13 +27,7 @@
 
 namespace pg_principal::supabase {
 
-// What these routes say of the database all the time.
-using db::DbError;
-using db::Owner;
-using db::Param;
-using db::Pool;
-using db::Result;
-using db::Statement;
+using namespace db;
 
 // A refusal; its code is one of Supabase Auth's.
 struct Refusal {

@@ -1,5 +1,6 @@
 // Flows of Supabase Auth that are not offered here: mail, text messages, other providers, second
 // factors. Their clients get the refusal that a server without them gives.
+#include "base/text.hpp"
 #include "core/principals/email.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
@@ -16,7 +17,7 @@ struct Reply {
 };
 
 struct Refused {
-    const char *method, *path;
+    const char *methods, *path;
     Caller caller;
     const Reply &reply;
     void (*judge)(const Body &) =
@@ -73,48 +74,35 @@ constexpr Refused refused[] = {
     {"POST", "/verify", Caller::anybody, no_such_otp, judge_address, open},
     {"GET", "/reauthenticate", Caller::signed_in, no_mail},
     {"GET", "/authorize", Caller::anybody, no_provider, nullptr, open},
-    {"GET", "/callback", Caller::anybody, no_callback, nullptr, open},
-    {"POST", "/callback", Caller::anybody, no_callback, nullptr, open},
+    {"GET POST", "/callback", Caller::anybody, no_callback, nullptr, open},
     {"POST", "/sso", Caller::anybody, no_saml},
     {"GET", "/sso/saml/metadata", Caller::anybody, no_saml, nullptr, open},
     {"POST", "/sso/saml/acs", Caller::anybody, no_saml, nullptr, open},
-    {"GET", "/admin/sso/providers", Caller::admin, no_saml},
-    {"POST", "/admin/sso/providers", Caller::admin, no_saml},
-    {"GET", "/admin/sso/providers/:id", Caller::admin, no_saml},
-    {"PUT", "/admin/sso/providers/:id", Caller::admin, no_saml},
-    {"DELETE", "/admin/sso/providers/:id", Caller::admin, no_saml},
+    {"GET POST", "/admin/sso/providers", Caller::admin, no_saml},
+    {"GET PUT DELETE", "/admin/sso/providers/:id", Caller::admin, no_saml},
     {"GET", "/user/identities/authorize", Caller::signed_in, no_linking},
     {"DELETE", "/user/identities/:id", Caller::signed_in, no_linking},
     {"POST", "/factors", Caller::signed_in, no_totp},
     {"POST", "/factors/:id/challenge", Caller::signed_in, no_factor},
     {"POST", "/factors/:id/verify", Caller::signed_in, no_factor},
     {"DELETE", "/factors/:id", Caller::signed_in, no_factor},
-    {"PUT", "/admin/users/:id/factors/:factor", Caller::admin, no_factor},
-    {"DELETE", "/admin/users/:id/factors/:factor", Caller::admin, no_factor},
+    {"PUT DELETE", "/admin/users/:id/factors/:factor", Caller::admin, no_factor},
     {"GET", "/passkeys", Caller::signed_in, no_passkeys},
     {"POST", "/passkeys/authentication/options", Caller::anybody, no_passkeys},
     {"POST", "/passkeys/authentication/verify", Caller::anybody, no_passkeys},
     {"POST", "/passkeys/registration/options", Caller::signed_in, no_passkeys},
     {"POST", "/passkeys/registration/verify", Caller::signed_in, no_passkeys},
-    {"PATCH", "/passkeys/:id", Caller::signed_in, no_passkeys},
-    {"DELETE", "/passkeys/:id", Caller::signed_in, no_passkeys},
+    {"PATCH DELETE", "/passkeys/:id", Caller::signed_in, no_passkeys},
     {"DELETE", "/admin/users/:id/passkeys/:passkey", Caller::admin, no_passkeys},
     {"GET", "/admin/users/:id/passkeys", Caller::admin, no_passkeys},
-    {"GET", "/user/oauth/grants", Caller::signed_in, no_oauth_server},
-    {"DELETE", "/user/oauth/grants", Caller::signed_in, no_oauth_server},
-    {"GET", "/admin/oauth/clients", Caller::admin, no_oauth_server},
-    {"POST", "/admin/oauth/clients", Caller::admin, no_oauth_server},
-    {"GET", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
-    {"PUT", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
-    {"DELETE", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
+    {"GET DELETE", "/user/oauth/grants", Caller::signed_in, no_oauth_server},
+    {"GET POST", "/admin/oauth/clients", Caller::admin, no_oauth_server},
+    {"GET PUT DELETE", "/admin/oauth/clients/:id", Caller::admin, no_oauth_server},
     {"POST", "/admin/oauth/clients/:id/regenerate_secret", Caller::admin, no_oauth_server},
     {"GET", "/oauth/authorizations/:id", Caller::signed_in, no_oauth_server},
     {"POST", "/oauth/authorizations/:id/consent", Caller::signed_in, no_oauth_server},
-    {"GET", "/admin/custom-providers", Caller::admin, no_custom_providers},
-    {"POST", "/admin/custom-providers", Caller::admin, no_custom_providers},
-    {"GET", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
-    {"PUT", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
-    {"DELETE", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
+    {"GET POST", "/admin/custom-providers", Caller::admin, no_custom_providers},
+    {"GET PUT DELETE", "/admin/custom-providers/:id", Caller::admin, no_custom_providers},
     {"GET", "/admin/audit", Caller::admin, audit_elsewhere},
 };
 
@@ -127,11 +115,14 @@ void add_refused_routes(Routes &routes) {
                 one.judge(Body(request, Body::May::be_empty));
             throw Refusal{one.reply.status, one.reply.code, one.reply.message};
         };
-        const api::Row row = {one.method, one.path, one.caller,      "", {}, "SupabaseError",
-                              {},         "",       one.reply.status};
+        const api::Row row = {"", one.path, one.caller,      "", {}, "SupabaseError",
+                              {}, "",       one.reply.status};
         Route made = routes.route_by_itself(row, refuse_it, one.key);
         made.summary = std::string("Not offered: ") + one.reply.message;
-        routes.add(std::move(made));
+        for (const std::string_view method : split(one.methods, ' ')) {
+            made.method = method;
+            routes.add(made);
+        }
     }
 }
 
