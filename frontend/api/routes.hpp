@@ -41,7 +41,7 @@ struct Row {
 // For what stands before the last member that a row says something in.
 inline constexpr std::optional<http::Budget> unlimited = {};
 inline constexpr const char *no_body = "";
-inline constexpr std::array<int, 2> no_other = {}, conflict = {409},
+inline constexpr std::array<int, 2> no_other = {}, conflict = {409}, missing = {404},
                                     closed_or_conflict = {403, 409},
                                     missing_or_conflict = {404, 409};
 

@@ -79,11 +79,12 @@ constexpr const char *server_metadata = R"({"issuer!": "string", "token_endpoint
 constexpr const char *resource_metadata =
     R"({"resource!": "string", "authorization_servers!": ["string"]})";
 
+constexpr const char *of_a_token =
+    R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
+    "client_secret": "string", "client_assertion": "string", "client_assertion_type": "string"})";
+
 constexpr api::Row table[] = {
-    {"POST",
-     "/oauth/token",
-     Caller::anybody,
-     "Get an access token (RFC 6749, 7523, 8628, 8693)",
+    {"POST", "/oauth/token", Caller::anybody, "Get an access token (RFC 6749, 7523, 8628, 8693)",
      post_token,
      R"({"access_token!": "string", "token_type!": {"const": "Bearer"}, "expires_in!": "integer",
          "scope": "string", "refresh_token": "string"})",
@@ -97,20 +98,11 @@ constexpr api::Row table[] = {
          "subject_token_type": "string", "actor_token": "string", "actor_token_type": "string",
          "requested_token_type": "string", "resource": ["uri"], "audience": ["string"],
          "client_assertion": "string", "client_assertion_type": "string"})",
-     200,
-     {},
-     "",
-     budget_of_grant},
+     200, api::no_other, "", budget_of_grant},
     {"POST", "/oauth/introspect", Caller::anybody, "Whether a token is alive now (RFC 7662)",
-     post_introspect, R"({"active!": "boolean"})", Budget::administration,
-     R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
-         "client_secret": "string", "client_assertion": "string",
-         "client_assertion_type": "string"})"},
+     post_introspect, R"({"active!": "boolean"})", Budget::administration, of_a_token},
     {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
-     "", Budget::administration,
-     R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
-         "client_secret": "string", "client_assertion": "string",
-         "client_assertion_type": "string"})"},
+     "", Budget::administration, of_a_token},
 };
 
 // An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID

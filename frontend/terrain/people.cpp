@@ -58,6 +58,12 @@ std::vector<std::string> deal(std::uint64_t total, const std::vector<Share> &sha
     return keys;
 }
 
+// Somebody has it already: one less is dealt.
+void take_out(std::vector<std::string> &keys, const std::string &key) {
+    const auto quota = std::find(keys.begin(), keys.end(), key);
+    keys.erase(quota == keys.end() ? keys.begin() : quota);
+}
+
 class Generator {
   public:
     explicit Generator(const Story &story)
@@ -205,8 +211,8 @@ class Generator {
             report(line[i], line[leader]);
             people_[line[i]].team = "team-" + std::to_string(leader + 1);
         }
-        first_member_ =
-            people_.size(); // seniority decides who leads: nobody's level is dealt blindly
+        // seniority decides who leads: nobody's level is dealt blindly
+        first_member_ = people_.size();
     }
 
     // The seniors get the high levels, team members what is left, in no particular order.
@@ -220,8 +226,7 @@ class Generator {
         std::vector<std::size_t> seniors;
         for (std::size_t i = 0; i < people_.size(); ++i) {
             if (people_[i].level) {
-                const auto quota = std::find(levels.begin(), levels.end(), *people_[i].level);
-                levels.erase(quota == levels.end() ? levels.begin() : quota);
+                take_out(levels, *people_[i].level);
             } else if (i < first_member_ && i != head_) {
                 seniors.push_back(i);
             }
@@ -244,13 +249,9 @@ class Generator {
         if (story_.disciplines.empty())
             return;
         std::vector<std::string> disciplines = deal(count_, story_.disciplines);
-        for (const Person &person : people_) {
-            if (!person.discipline)
-                continue;
-            const auto quota =
-                std::find(disciplines.begin(), disciplines.end(), *person.discipline);
-            disciplines.erase(quota == disciplines.end() ? disciplines.begin() : quota);
-        }
+        for (const Person &person : people_)
+            if (person.discipline)
+                take_out(disciplines, *person.discipline);
         Random(seed_of(story_.seed, Stream::disciplines)).shuffle(disciplines);
         for (Person &person : people_) {
             if (person.discipline)
