@@ -110,7 +110,9 @@ const std::vector<Verb> verbs = {
      "Mint a project key for the role anon or service_role",
      "  pg_principal auth key --role anon\n"
      "  pg_principal auth key --role service_role --ttl 30d --label backup",
-     {{"--role", "anon or service_role", needed, "ROLE", "", {"anon", "service_role"}}, ttl, label},
+     {{"--role", "anon or service_role", needed, "ROLE", "", one_of({"anon", "service_role"})},
+      ttl,
+      label},
      issue_key,
      {"text", "json", "token"}},
     {"adopt-key",

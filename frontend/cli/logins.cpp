@@ -7,18 +7,10 @@ namespace {
 
 const std::vector<Option> grant = {
     {"--role", "The database role that principals log in as", needed, "ROLE"},
-    {"--kind",
-     "Principals of this kind: person or service_account",
-     maybe,
-     "KIND",
-     "",
-     {"person", "service_account"}},
-    {"--app-role",
-     "Principals with this role: READ_ONLY, ANALYST, AUDITOR or ADMIN",
-     maybe,
-     "ROLE",
-     "",
-     {"READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"}},
+    {"--kind", "Principals of this kind: person or service_account", maybe, "KIND", "",
+     one_of({"person", "service_account"})},
+    {"--app-role", "Principals with this role: READ_ONLY, ANALYST, AUDITOR or ADMIN", maybe, "ROLE",
+     "", one_of({"READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"})},
     {"--email", "This principal"}};
 
 // One that names nobody would be of everybody.
@@ -84,13 +76,7 @@ const std::vector<Verb> verbs = {
     {"disconnect",
      "End one connection; its token stays valid (auth revoke ends it)",
      "  pg_principal auth disconnect --pid 12700",
-     {{"--pid",
-       "Its process ID, as auth connections shows it",
-       needed,
-       "PID",
-       "",
-       {},
-       nullptr,
+     {{"--pid", "Its process ID, as auth connections shows it", needed, "PID", "",
        between(1, 2147483647)}},
      does("SELECT auth.end_connection($1::pg_catalog.int4)", "disconnected",
           "no connection by a token with process ID {}",

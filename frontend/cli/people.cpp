@@ -1,8 +1,6 @@
 #include "cli/app.hpp"
 
 #include <algorithm>
-#include <map>
-#include <memory>
 
 #include <nlohmann/json.hpp>
 
@@ -16,18 +14,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-const std::map<std::string, RosterFormat> formats = {{"yaml", RosterFormat::yaml},
-                                                     {"csv", RosterFormat::csv},
-                                                     {"json", RosterFormat::json},
-                                                     {"terrain", RosterFormat::terrain}};
-
-std::vector<std::string> format_names() {
-    std::vector<std::string> names;
-    for (const auto &format : formats)
-        names.push_back(format.first);
-    return names;
-}
-
 std::string label_of(const std::string &file) {
     return file == "-" ? "standard input" : printable(file);
 }
@@ -38,7 +24,7 @@ std::string counted(std::size_t count, const char *one, const char *many) {
 
 RosterFormat choose_format(const std::string &file, const std::string &given) {
     if (!given.empty())
-        return formats.at(given);
+        return *roster_format_of('.' + given);
     if (file == "-")
         throw UsageError("standard input needs --format yaml, csv, json or terrain");
     const auto format = roster_format_of(file);
@@ -164,7 +150,8 @@ const std::vector<Option> input = {
      "Roster (.yaml, .yml, .csv, .json) or Terrain story (.terrain, .dsl); - is "
      "standard input",
      needed},
-    {"--format", "yaml, csv, json or terrain", maybe, "FORMAT", "", format_names()},
+    {"--format", "yaml, csv, json or terrain", maybe, "FORMAT", "",
+     one_of({"csv", "json", "terrain", "yaml"})},
     {"--map",
      "Which field of the file is which field of a roster; may be repeated; several are "
      "joined: --map mail=email --map givenName+surname=name",

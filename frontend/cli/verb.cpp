@@ -37,6 +37,10 @@ template Check between(unsigned, unsigned);
 template Check between(std::uint64_t, std::uint64_t);
 template Check between(double, double);
 
+Check one_of(const std::vector<std::string> &choices) {
+    return std::make_shared<const CLI::Validator>(CLI::IsMember(choices));
+}
+
 void Given::declare(CLI::App &verb, const Option &option) {
     Value &value = values_.emplace_back(Value{option, option.otherwise, {}, false});
     const bool is_list = option.taken == several || option.taken == each;
@@ -51,8 +55,6 @@ void Given::declare(CLI::App &verb, const Option &option) {
     const bool by_place = option.name[0] != '-';
     if (by_place || option.type)
         argument->type_name(by_place ? "" : option.type);
-    if (!option.choices.empty())
-        argument->check(CLI::IsMember(option.choices));
     if (option.check)
         argument->transform(*option.check);
 }

@@ -24,6 +24,7 @@ namespace pg_principal::cli {
 using Check = std::shared_ptr<const CLI::Validator>;
 template <class T>
 Check between(T least, T most);
+Check one_of(const std::vector<std::string> &choices);
 
 // `each`: several, but one behind each mention of the name.
 enum Taken { maybe, needed, several, each, flag };
@@ -34,9 +35,8 @@ struct Option {
     Taken taken = maybe;
     const char *type = nullptr; // in the help
     const char *otherwise = ""; // what is not given; "" is NULL
-    std::vector<std::string> choices = {};
-    std::string (*read)(const std::string &file) = nullptr; // what the parameter is of a file
     Check check = nullptr;
+    std::string (*read)(const std::string &file) = nullptr; // what the parameter is of a file
 };
 
 class Given {

@@ -205,15 +205,13 @@ std::optional<RosterFormat> roster_format_of(std::string_view path) {
     const std::size_t dot = path.rfind('.');
     if (dot == std::string_view::npos || path.find('/', dot) != std::string_view::npos)
         return std::nullopt;
-    const std::string extension = lower_ascii(path.substr(dot + 1));
-    if (extension == "yaml" || extension == "yml")
-        return RosterFormat::yaml;
-    if (extension == "csv")
-        return RosterFormat::csv;
-    if (extension == "json")
-        return RosterFormat::json;
-    if (extension == "terrain" || extension == "dsl")
-        return RosterFormat::terrain;
+    constexpr std::pair<std::string_view, RosterFormat> formats[] = {
+        {"yaml", RosterFormat::yaml},       {"yml", RosterFormat::yaml},
+        {"csv", RosterFormat::csv},         {"json", RosterFormat::json},
+        {"terrain", RosterFormat::terrain}, {"dsl", RosterFormat::terrain}};
+    for (const auto &[extension, format] : formats)
+        if (extension == lower_ascii(path.substr(dot + 1)))
+            return format;
     return std::nullopt;
 }
 
