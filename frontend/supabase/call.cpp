@@ -190,4 +190,10 @@ Refusal refusal_of(const Outcome &outcome) {
     return {outcome.status, outcome.status < 500 ? "unknown" : "unexpected_failure", problems.text};
 }
 
+const std::string &payload_of(const Outcome &outcome) {
+    if (!outcome.ok())
+        throw refusal_of(outcome);
+    return outcome.payload;
+}
+
 } // namespace pg_principal::supabase

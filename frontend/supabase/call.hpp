@@ -65,5 +65,7 @@ Refusal bad_email();
 
 // What an outcome that is not ok means here.
 Refusal refusal_of(const Outcome &outcome);
+// Throws that, or gives the payload.
+const std::string &payload_of(const Outcome &outcome);
 
 } // namespace pg_principal::supabase

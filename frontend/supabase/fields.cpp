@@ -26,11 +26,13 @@ constexpr Name names[] = {
     {"phone", "phoneNumber"},          {"user_metadata", "userMetadata"},
     {"app_metadata", "appMetadata"}};
 
-std::string_view their_name(std::string_view ours) {
-    for (const Name &name : names)
-        if (name.ours == ours)
-            return name.theirs;
-    return ours;
+// Of the others both are the same.
+std::string_view translated(std::string_view name, std::string_view Name::*from,
+                            std::string_view Name::*to) {
+    for (const Name &known : names)
+        if (known.*from == name)
+            return known.*to;
+    return name;
 }
 
 // As tokens have it: the application's members as they are, and what we say of every principal
@@ -133,6 +135,11 @@ std::string Body::text(std::string_view name) const {
     return value ? std::string(value.as_string()) : std::string();
 }
 
+void Body::copy(std::string_view name, json::ObjectWriter &object) const {
+    if (const std::string value = text(name); !value.empty())
+        object.text(translated(name, &Name::theirs, &Name::ours), value);
+}
+
 bool Body::flag(std::string_view name) const {
     const json::Value value = find(name);
     if (value && !value.is_bool())
@@ -192,15 +199,8 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
     json::ObjectWriter object(out);
     if (const std::string id = body.text("id"); !id.empty() && id != changed_id)
         object.text("id", id);
-    for (const char *name : {"email", "password"})
-        if (const std::string value = body.text(name); !value.empty())
-            object.text(name, value);
-    for (const std::string_view name : {"password_hash", "phone", "ban_duration"})
-        if (const std::string value = body.text(name); !value.empty())
-            object.text(std::find_if(std::begin(names), std::end(names),
-                                     [&](const Name &n) { return n.theirs == name; })
-                            ->ours,
-                        value);
+    for (const char *name : {"email", "password", "password_hash", "phone", "ban_duration"})
+        body.copy(name, object);
     if (body.flag("email_confirm"))
         object.boolean("emailConfirmed", true);
     if (const json::Value metadata = body.object("user_metadata"))
@@ -273,7 +273,7 @@ Problems read_problems(const std::string &payload) {
                 weak.add(message);
             problems.bad_email |= field == "email";
             problems.text.append(problems.text.empty() ? "" : "; ")
-                .append(their_name(field))
+                .append(translated(field, &Name::ours, &Name::theirs))
                 .append(message);
         }
     std::move(weak).finish(problems);

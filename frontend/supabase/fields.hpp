@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/json/document.hpp"
+#include "core/json/writer.hpp"
 #include "http/message.hpp"
 
 namespace pg_principal::supabase {
@@ -20,6 +20,8 @@ class Body {
 
     // "" when it is missing, null or "". Throws Refusal when it is not a text.
     std::string text(std::string_view name) const;
+    // Writes such a text unless it is "", under the database's name.
+    void copy(std::string_view name, json::ObjectWriter &object) const;
     bool flag(std::string_view name) const; // false when missing; throws Refusal when it is none
     // Missing when it is null, too. Throws Refusal when it is not an object.
     json::Value object(std::string_view name) const;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "api/routes.hpp"
@@ -11,14 +10,13 @@
 namespace pg_principal::supabase {
 
 // Adds routes below a prefix.
-class Routes {
-  public:
+struct Routes {
     using Act = std::function<http::Response(const api::Backend &, const http::Request &)>;
 
-    Routes(http::RouteTable &table, std::string prefix, bool key_required,
-           std::shared_ptr<const api::Backend> backend)
-        : table_(table), prefix_(std::move(prefix)), key_required_(key_required),
-          backend_(std::move(backend)) {}
+    http::RouteTable &table;
+    std::string prefix;
+    bool key_required;
+    api::SharedBackend backend;
 
     // Who may call without a key where one is required: as at Supabase's gateway the pages that a
     // browser is sent to and where the keys are, and what says that this process is up.
@@ -29,17 +27,10 @@ class Routes {
     // The same of one whose act does not ask the database: whether the key is one is asked by
     // itself.
     http::Route route_by_itself(const api::Row &row, Act act, Key key) const;
-    void add(http::Route route) { table_.add(std::move(route)); }
+    void add(http::Route route) { table.add(std::move(route)); }
     void add(const api::Row &row, Key key = Key::required) {
         add(route(row, row.act.function, key));
     }
-    const std::string &prefix() const { return prefix_; }
-
-  private:
-    http::RouteTable &table_;
-    std::string prefix_;
-    bool key_required_;
-    std::shared_ptr<const api::Backend> backend_;
 };
 
 void add_session_routes(Routes &routes);

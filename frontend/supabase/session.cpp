@@ -19,9 +19,7 @@ const Statement update_account{
 const Statement sign_out{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.sign_out($3, $4::jsonb)")};
 
 Response session_or_refusal(const Outcome &outcome) {
-    if (!outcome.ok())
-        throw refusal_of(outcome);
-    return Response::json(200, session_body(outcome.payload));
+    return Response::json(200, session_body(payload_of(outcome)));
 }
 
 Response post_signup(const api::Backend &backend, const Request &request) {
@@ -95,14 +93,8 @@ Budget budget_of_grant(const Request &request) {
     return query && query->get("grant_type") == "refresh_token" ? Budget::refresh : Budget::costly;
 }
 
-Response user_or_refusal(const Outcome &outcome) {
-    if (!outcome.ok())
-        throw refusal_of(outcome);
-    return Response::json(200, user_body(outcome.payload));
-}
-
 Response get_user(const api::Backend &backend, const Request &request) {
-    return user_or_refusal(ask_as_caller(backend, request, get_self));
+    return Response::json(200, user_body(payload_of(ask_as_caller(backend, request, get_self))));
 }
 
 Response put_user(const api::Backend &backend, const Request &request) {
@@ -113,17 +105,14 @@ Response put_user(const api::Backend &backend, const Request &request) {
         throw Refusal{403, "not_admin", "Updating app_metadata requires admin privileges"};
     std::string changes;
     json::ObjectWriter object(changes);
-    if (const std::string email = body.text("email"); !email.empty())
-        object.text("email", email);
-    if (const std::string password = body.text("password"); !password.empty())
-        object.text("password", password);
-    if (const std::string current = body.text("current_password"); !current.empty())
-        object.text("currentPassword", current);
+    for (const char *name : {"email", "password", "current_password"})
+        body.copy(name, object);
     if (const json::Value data = body.object("data"))
         object.value("userMetadata", data);
     object.end();
-    return user_or_refusal(
-        ask_as_caller(backend, request, update_account, {changes, backend.context(request)}));
+    const Outcome outcome =
+        ask_as_caller(backend, request, update_account, {changes, backend.context(request)});
+    return Response::json(200, user_body(payload_of(outcome)));
 }
 
 Response post_logout(const api::Backend &backend, const Request &request) {
@@ -133,10 +122,7 @@ Response post_logout(const api::Backend &backend, const Request &request) {
     if (scope != "global" && scope != "local" && scope != "others")
         throw Refusal{400, "validation_failed",
                       "Unsupported logout scope: one of global, local, others"};
-    const Outcome outcome =
-        ask_as_caller(backend, request, sign_out, {scope, backend.context(request)});
-    if (!outcome.ok())
-        throw refusal_of(outcome);
+    payload_of(ask_as_caller(backend, request, sign_out, {scope, backend.context(request)}));
     return Response::empty();
 }
 

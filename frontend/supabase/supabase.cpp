@@ -56,15 +56,15 @@ Response get_settings(const api::Backend &backend, const Request &request) {
 
 Route Routes::route(const api::Row &row, Act act, Key key) const {
     Route made = api::described(row);
-    made.pattern = prefix_ + row.path;
+    made.pattern = prefix + row.path;
     made.error_schema = "SupabaseError";
-    const bool key_required = key_required_ && key == Key::required;
-    made.handler = [act = std::move(act), caller = row.caller, key_required,
-                    backend = backend_](const Request &request) {
+    const bool needs_key = key_required && key == Key::required;
+    made.handler = [act = std::move(act), caller = row.caller, needs_key,
+                    backend = backend](const Request &request) {
         // Without a good key nobody learns what else is wrong.
         const auto judged = [&, before = api::statements_asked()](const Refusal &refusal) {
             try {
-                if (key_required && refusal.status != 401 && api::statements_asked() == before)
+                if (needs_key && refusal.status != 401 && api::statements_asked() == before)
                     ask_as_anybody(*backend, request, key_alone);
                 return refuse(request, refusal);
             } catch (const Refusal &first) {
@@ -72,7 +72,7 @@ Route Routes::route(const api::Row &row, Act act, Key key) const {
             }
         };
         try {
-            if (key_required && request.header("apikey").empty())
+            if (needs_key && request.header("apikey").empty())
                 throw Refusal{401, "no_authorization", "No API key found in request"};
             // a key alone administers; it is not a user
             const std::string_view shown =
@@ -92,14 +92,14 @@ Route Routes::route(const api::Row &row, Act act, Key key) const {
 }
 
 Route Routes::route_by_itself(const api::Row &row, Act act, Key key) const {
-    if (!key_required_ || key == Key::open) {
+    if (!key_required || key == Key::open) {
         Route made = route(row, std::move(act), key);
         made.asks_database = false;
         return made;
     }
-    return route(row, [act = std::move(act)](const api::Backend &backend, const Request &request) {
-        ask_as_anybody(backend, request, key_alone);
-        return act(backend, request);
+    return route(row, [act = std::move(act)](const api::Backend &its, const Request &request) {
+        ask_as_anybody(its, request, key_alone);
+        return act(its, request);
     });
 }
 
@@ -110,7 +110,7 @@ void add_status_routes(Routes &routes) {
                            "GET", "/settings", Caller::anybody,
                            "Which ways to sign in there are, and whether registration is open",
                            get_settings};
-    if (!routes.prefix().empty()) // at the root it is there already
+    if (!routes.prefix.empty()) // at the root it is there already
         routes.add(routes.route_by_itself(health, health.act.function, Routes::Key::open));
     routes.add(settings);
 }
@@ -143,7 +143,7 @@ void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
     if (!options.offered)
         return;
     const auto backend = std::make_shared<const api::Backend>(pool, lifetimes);
-    Routes routes(table, options.prefix, options.key_required, backend);
+    Routes routes{table, options.prefix, options.key_required, backend};
     add_session_routes(routes);
     add_admin_routes(routes);
     add_refused_routes(routes);
