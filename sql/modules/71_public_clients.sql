@@ -39,14 +39,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone auth.public_clients;
 BEGIN
-    -- first: who begins or redeems a code holds it
     DELETE FROM auth.public_clients c WHERE c.client_id = unregister_client.client_id
         RETURNING * INTO gone;
     IF gone.id IS NULL THEN
         RETURN false;
     END IF;
-    -- then: who decides holds its code, so that the session is there afterwards
-    DELETE FROM auth.device_codes d WHERE d.client = gone.id;
+    -- what somebody holds is of no use without the client, and goes when it ends
+    DELETE FROM auth.device_codes d WHERE d.hash IN (SELECT o.hash FROM auth.device_codes o
+        WHERE o.client = gone.id FOR UPDATE SKIP LOCKED);
     PERFORM auth.audit_later('{"publicClient": {"previous": "registered", "current": "removed"}}',
         jsonb_build_object('clientId', unregister_client.client_id));
     RETURN true;
@@ -86,14 +86,13 @@ BEGIN
         refused := auth.oauth_error(400, 'invalid_request', 'client_id is missing');
         RETURN;
     END IF;
-    -- whoever takes it away waits
-    SELECT * INTO found_client FROM auth.public_clients c
-    WHERE c.client_id = wanted FOR KEY SHARE;
+    -- not held: a code or session of one that goes meanwhile is worth nothing
+    SELECT * INTO found_client FROM auth.public_clients c WHERE c.client_id = wanted;
     IF found_client.id IS NULL THEN
         refused := auth.refuse_client(NULL, 'unknown-client');
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.find_public_client(jsonb, uuid) IS
-'Internal: the public client that a request names, held as it is, or why it is refused. client: '
+'Internal: the public client that a request names, or why it is refused. client: '
 'the service account that has authenticated itself, which is none.';

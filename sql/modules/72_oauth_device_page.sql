@@ -21,7 +21,10 @@ BEGIN
     -- now, not when it began to wait for the code
     IF code.expires_at > clock_timestamp() AND code.decision IS NULL THEN
         SELECT * INTO client FROM auth.public_clients c WHERE c.id = code.client;
-        RETURN;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+        code := NULL; -- an application that is no more
     END IF;
     refused := auth.refusal(404, CASE WHEN code.hash IS NULL THEN 'unknown-user-code'
         WHEN code.decision IS NULL THEN 'expired-user-code' ELSE 'used-user-code' END,
