@@ -257,5 +257,7 @@ CREATE OR REPLACE TRIGGER keep_audit BEFORE UPDATE OR DELETE OR TRUNCATE ON auth
     FOR EACH STATEMENT EXECUTE FUNCTION auth.keep_audit();
 
 DROP POLICY IF EXISTS own_entries ON auth.audit_log;
+-- as auth.audits(): neither an agent nor an application has the person's role here
 CREATE POLICY own_entries ON auth.audit_log FOR SELECT
-    USING (user_id = (SELECT auth.uid()) OR (SELECT auth.has_role('AUDITOR', 'ADMIN')));
+    USING (user_id = (SELECT auth.uid()) OR (SELECT auth.has_role('AUDITOR', 'ADMIN')
+        AND NOT auth.is_delegated() AND coalesce(auth.client_id() = auth.uid()::text, true)));
