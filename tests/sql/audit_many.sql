@@ -37,4 +37,46 @@ UPDATE auth.users SET phone_number = '2' WHERE email = 'r1@example.com';
 SELECT l.actor_email, l.ip, l.user_agent, l.metadata, l.changes, count(*) FROM auth.audit_log l WHERE l.actor_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 5;
 COMMIT;
 SELECT * FROM auth.audit_verify();
+-- by a project key, what is told of it, too
+SELECT token AS key FROM auth.issue_key('service_role') \gset
+BEGIN;
+SELECT auth.authenticate(:'key') IS NOT NULL AS bound;
+UPDATE auth.users SET phone_number = '3' WHERE email LIKE 'r%';
+UPDATE auth.users SET phone_number = '4' WHERE email = 'r1@example.com';
+SELECT count(DISTINCT l.metadata) AS alike, bool_and(l.metadata ? 'projectKey') AS named, count(*) FROM auth.audit_log l WHERE l.changes->'phoneNumber'->>'current' IN ('3', '4');
+COMMIT;
+-- ends of bans and metadata of every kind, nothing where nothing changes
+CREATE FUNCTION pg_temp.told(kind text, OUT told text, OUT entries bigint) RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT l.changes::text, count(*) FROM auth.audit_log l WHERE l.reason = kind OR l.changes ? kind GROUP BY 1 ORDER BY min(l.seq), 1
+$$;
+UPDATE auth.users SET banned_until = 'infinity', ban_reason = 'E' WHERE email LIKE 'r%';
+UPDATE auth.users SET banned_until = '-infinity', ban_reason = 'E' WHERE email LIKE 'r%';
+UPDATE auth.users SET banned_until = '0044-03-15 12:00:00+00 BC', ban_reason = 'E' WHERE email LIKE 'r%';
+UPDATE auth.users SET banned_until = '12345-06-07Z', ban_reason = 'E' WHERE email LIKE 'r%';
+UPDATE auth.users SET banned_until = NULL, ban_reason = 'E' WHERE email LIKE 'r%';
+SELECT * FROM pg_temp.told('E');
+UPDATE auth.users SET raw_app_meta_data = '{"n": 1.0, "t": "\u00e4 \"\\\t", "l": [1e3, null, true, {"a b": []}]}' WHERE email LIKE 'r%';
+UPDATE auth.users SET raw_app_meta_data = '{"n": 1.00, "t": "\u00e4 \"\\\t", "l": [1e3, null, true, {"a b": []}]}' WHERE email LIKE 'r%';
+UPDATE auth.users SET raw_app_meta_data = jsonb_build_object('long', repeat('x', 10000)) WHERE email LIKE 'r%';
+UPDATE auth.users SET raw_app_meta_data = '{}', last_name = E'\x01"' WHERE email LIKE 'r%';
+SELECT left(told, 200) AS told, length(told), entries FROM pg_temp.told('appMetadata');
+-- entries that wait for a chain come before, and what an administrator hangs on the log fires
+INSERT INTO auth.audit_unlinked (user_id, created_at, subject, changes) SELECT u.id, now(), u.email, '{"waited": {"previous": null, "current": "W"}}' FROM auth.users u WHERE u.email = 'r2@example.com';
+UPDATE auth.users SET phone_number = '5' WHERE email LIKE 'r%';
+SELECT count(*) AS waiting FROM auth.audit_unlinked;
+SELECT l.changes FROM auth.audit_log l WHERE l.subject = 'r2@example.com' ORDER BY l.seq DESC LIMIT 2;
+CREATE TABLE public.regress_shipped (subject text);
+CREATE FUNCTION public.regress_ship() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.regress_shipped SELECT a.subject FROM added a;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER ship AFTER INSERT ON auth.audit_log REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.regress_ship();
+UPDATE auth.users SET phone_number = '6' WHERE email LIKE 'r%';
+SELECT count(*) AS shipped FROM public.regress_shipped;
+DROP TRIGGER ship ON auth.audit_log;
+DROP TABLE public.regress_shipped;
+DROP FUNCTION public.regress_ship();
+SELECT * FROM auth.audit_verify();
 \i :teardown

@@ -166,6 +166,12 @@ SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d', '{r
 SELECT pg_temp.token(:'person', auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}')) AS one \gset
 SELECT auth.authenticate(:'one', false)->>'email' AS email;
 SELECT auth.ban('boss@example.com', reason => 'by an agent');
+BEGIN; -- many at once, as one
+INSERT INTO auth.users (email) SELECT 'd' || i || '@many.example' FROM generate_series(1, 12) AS i;
+UPDATE auth.users SET phone_number = '1' WHERE email LIKE 'd%@many.example';
+UPDATE auth.users SET phone_number = '2' WHERE email = 'd1@many.example';
+SELECT actor_email, metadata, changes, count(*) FROM auth.audit_log WHERE changes ? 'phoneNumber' GROUP BY 1, 2, 3 ORDER BY 3;
+ROLLBACK;
 RESET pg_principal.token;
 SELECT actor_email, metadata->>'onBehalfOf' AS on_behalf_of, reason FROM auth.audit_log WHERE reason = 'by an agent';
 -- what hangs on what has ended is told as ended, and nothing was written for it

@@ -1,0 +1,291 @@
+#include "pg/tables/audit_chains.hpp"
+
+#include "core/principals/audit_chain.hpp"
+#include "pg/bridge/jsonb.hpp"
+#include "pg/bridge/time.hpp"
+#include "pg/bridge/uuid.hpp"
+#include "pg/tables/scan.hpp"
+
+extern "C" {
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "utils/snapmgr.h"
+}
+
+#include <new>
+
+namespace pg_principal {
+
+namespace {
+
+// The columns of both tables in their order, as AuditChains::write() fills them.
+constexpr const char *head_columns[] = {
+    "user_id",    "seq",          "hash",     "pruned_seq",      "pruned_hash",
+    "sealed_seq", "failure_hour", "failures", "proven_failures", "suppressed"};
+constexpr const char *log_columns[] = {
+    "user_id", "seq",      "created_at", "actor_id",   "actor_email",   "subject", "changes",
+    "reason",  "metadata", "ip",         "user_agent", "previous_hash", "hash"};
+
+// What follows runs inside guard().
+
+WrittenTable open_for_writing(const char *name) {
+    WrittenTable table{};
+    table.relation = table_open(existing_relation(name), RowExclusiveLock);
+    table.info = makeNode(ResultRelInfo);
+    InitResultRelInfo(table.info, table.relation, 0, nullptr, 0);
+    ExecOpenIndices(table.info, false);
+    table.row = table_slot_create(table.relation, nullptr);
+    return table;
+}
+
+void close(WrittenTable &table) {
+    ExecDropSingleTupleTableSlot(table.row);
+    ExecCloseIndices(table.info);
+    table_close(table.relation, NoLock);
+}
+
+template <std::size_t Count>
+bool has_columns(Relation relation, const char *const (&names)[Count]) {
+    const TupleDesc desc = RelationGetDescr(relation);
+    if (desc->natts != static_cast<int>(Count))
+        return false;
+    for (int i = 0; i < desc->natts; ++i) {
+        const Form_pg_attribute attribute = TupleDescAttr(desc, i);
+        if (attribute->attisdropped || attribute->attgenerated != '\0' ||
+            std::strcmp(NameStr(attribute->attname), names[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+// Nothing of anybody's happens beside the row itself. Ours, keep_audit, is for other statements.
+bool is_plain(Relation relation) {
+    const TriggerDesc *triggers = relation->trigdesc;
+    return relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rules == nullptr &&
+           (triggers == nullptr ||
+            !(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+              triggers->trig_insert_before_statement || triggers->trig_insert_after_statement));
+}
+
+bool fires_on_update(Relation relation) {
+    const TriggerDesc *triggers = relation->trigdesc;
+    return triggers != nullptr &&
+           (triggers->trig_update_before_row || triggers->trig_update_after_row ||
+            triggers->trig_update_before_statement || triggers->trig_update_after_statement);
+}
+
+std::optional<std::string_view> text_or_none(Datum value, bool isnull) {
+    return isnull
+               ? std::nullopt
+               : std::optional(to_utf8(view_of(reinterpret_cast<text *>(DatumGetPointer(value)))));
+}
+
+} // namespace
+
+AuditChains *AuditChains::open() {
+    auto *chains = guard([] { return static_cast<AuditChains *>(palloc0(sizeof(AuditChains))); });
+    new (chains) AuditChains();
+    chains->context_ = CurrentMemoryContext;
+    chains->read_caller();
+    guard([chains] { chains->open_tables(); });
+    return chains;
+}
+
+void AuditChains::read_caller() {
+    guard([this] {
+        if (SPI_connect() != SPI_OK_CONNECT)
+            elog(ERROR, "SPI_connect failed");
+        if (SPI_execute("SELECT * FROM auth.audit_caller()", false, 1) != SPI_OK_SELECT ||
+            SPI_processed != 1 || SPI_tuptable->tupdesc->natts != 5)
+            elog(ERROR, "auth.audit_caller() failed");
+        const TupleDesc desc = SPI_tuptable->tupdesc;
+        for (int i = 0; i < 5; ++i) {
+            const Datum value =
+                SPI_getbinval(SPI_tuptable->vals[0], desc, i + 1, &caller_nulls_[i]);
+            if (!caller_nulls_[i])
+                caller_[i] =
+                    SPI_datumTransfer(i == 0 ? value : PointerGetDatum(PG_DETOAST_DATUM(value)),
+                                      false, TupleDescAttr(desc, i)->attlen);
+        }
+        SPI_finish();
+    });
+    actor_email_ = text_or_none(caller_[1], caller_nulls_[1]);
+    if (!caller_nulls_[2])
+        metadata_ = jsonb_text(caller_[2]);
+    ip_ = text_or_none(caller_[3], caller_nulls_[3]);
+    user_agent_ = text_or_none(caller_[4], caller_nulls_[4]);
+}
+
+void AuditChains::open_tables() {
+    heads_ = open_for_writing("audit_heads");
+    log_ = open_for_writing("audit_log");
+    estate_ = CreateExecutorState();
+    as_made_ = has_columns(heads_.relation, head_columns) &&
+               has_columns(log_.relation, log_columns) && is_plain(heads_.relation) &&
+               is_plain(log_.relation) && !fires_on_update(heads_.relation);
+}
+
+// What earlier statements of this transaction have written counts, too.
+void AuditChains::start_reading() {
+    CommandCounterIncrement();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    index_ =
+        index_open(index_on(heads_.relation, column(heads_.relation, "user_id")), AccessShareLock);
+    scan_ = index_beginscan(heads_.relation, index_, GetActiveSnapshot(),
+#if PG_VERSION_NUM >= 180000
+                            nullptr,
+#endif
+                            1, 0);
+    found_ = table_slot_create(heads_.relation, nullptr);
+    scan_if_there(
+        "audit_unlinked", nullptr, nullptr, [this](const Row &) { any_waiting_ = true; }, Rows::few,
+        GetActiveSnapshot());
+}
+
+void AuditChains::close() {
+    guard([this] {
+        if (scan_ != nullptr) {
+            ExecDropSingleTupleTableSlot(found_);
+            index_endscan(scan_);
+            index_close(index_, NoLock);
+            PopActiveSnapshot();
+        }
+        FreeExecutorState(estate_);
+        pg_principal::close(log_);
+        pg_principal::close(heads_);
+    });
+}
+
+// In our own context: a scan keeps what it allocates for its next row.
+AuditChains::Head AuditChains::lock_head(const pg_uuid_t &principal) {
+    const MemoryContext callers = MemoryContextSwitchTo(context_);
+    const Head head = find_and_lock(principal);
+    MemoryContextSwitchTo(callers);
+    return head;
+}
+
+AuditChains::Head AuditChains::find_and_lock(const pg_uuid_t &principal) {
+    Head head{};
+    if (scan_ == nullptr)
+        start_reading();
+    if (any_waiting_) {
+        bool waits = false;
+        scan_if_there(
+            "audit_unlinked", "user_id", &principal, [&waits](const Row &) { waits = true; },
+            Rows::few, GetActiveSnapshot());
+        if (waits)
+            return head;
+    }
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&principal));
+    index_rescan(scan_, &key, 1, nullptr, 0);
+    if (!index_getnext_slot(scan_, ForwardScanDirection, found_))
+        return head;
+    ItemPointerData at = found_->tts_tid;
+    TM_FailureData failure;
+    const bool one_snapshot = IsolationUsesXactSnapshot();
+    switch (table_tuple_lock(heads_.relation, &at, GetActiveSnapshot(), found_,
+                             GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitSkip,
+                             one_snapshot ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure)) {
+    case TM_Ok:
+        break;
+    case TM_Updated:
+    case TM_Deleted:
+        if (one_snapshot)
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("could not serialize access due to concurrent update")));
+        return head;
+    case TM_WouldBlock:
+        return head;
+    default:
+        elog(ERROR, "the head of an audit chain cannot be locked");
+    }
+    slot_getallattrs(found_);
+    head.found = true;
+    head.sequence = DatumGetInt64(found_->tts_values[1]);
+    head.hash = DatumGetTextPP(found_->tts_values[2]);
+    return head;
+}
+
+bool AuditChains::append(const ChainEntry &entry) {
+    if (!as_made_)
+        return false;
+    const Head head = guard([this, &entry] { return lock_head(*entry.principal); });
+    if (head.found)
+        write(entry, head.sequence + 1, head.hash, true);
+    return head.found;
+}
+
+bool AuditChains::begin(const ChainEntry &entry) {
+    if (as_made_)
+        write(entry, 1, to_bytes(chain_genesis(uuid_from(entry.principal->data))), false);
+    return as_made_;
+}
+
+void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const text *previous_hash,
+                        bool has_head) {
+    const TimestampTz now = GetCurrentTimestamp();
+    AuditEntry hashed;
+    hashed.principal_id = uuid_from(entry.principal->data);
+    hashed.sequence = sequence;
+    hashed.created_at_us = unix_microseconds(now);
+    if (!caller_nulls_[0])
+        hashed.actor_id = uuid_from(DatumGetUUIDP(caller_[0])->data);
+    hashed.actor_email = actor_email_;
+    hashed.subject = to_utf8(view_of(entry.subject));
+    hashed.changes = jsonb_text(entry.changes);
+    if (entry.reason != nullptr)
+        hashed.reason = to_utf8(view_of(entry.reason));
+    hashed.metadata = metadata_;
+    hashed.ip = ip_;
+    hashed.user_agent = user_agent_;
+    const text *hash = to_bytes(audit_entry_hash(hashed, view_of(previous_hash)));
+    guard([&] {
+        const Datum id = UUIDPGetDatum(entry.principal);
+        const Datum head[] = {id, Int64GetDatum(sequence), PointerGetDatum(hash)};
+        const Datum row[] = {id,
+                             Int64GetDatum(sequence),
+                             TimestampTzGetDatum(now),
+                             caller_[0],
+                             caller_[1],
+                             PointerGetDatum(entry.subject),
+                             entry.changes,
+                             PointerGetDatum(entry.reason),
+                             caller_[2],
+                             caller_[3],
+                             caller_[4],
+                             PointerGetDatum(previous_hash),
+                             PointerGetDatum(hash)};
+        TupleTableSlot *to = ExecClearTuple(log_.row);
+        for (int i = 0; i < 13; ++i) {
+            to->tts_values[i] = row[i];
+            to->tts_isnull[i] = false;
+        }
+        to->tts_isnull[3] = caller_nulls_[0];
+        to->tts_isnull[4] = caller_nulls_[1];
+        to->tts_isnull[7] = entry.reason == nullptr;
+        for (int i = 0; i < 3; ++i)
+            to->tts_isnull[8 + i] = caller_nulls_[2 + i];
+        ExecSimpleRelationInsert(log_.info, estate_, ExecStoreVirtualTuple(to));
+        to = ExecClearTuple(heads_.row);
+        for (int i = 0; i < 10; ++i) {
+            to->tts_values[i] = i < 3 ? head[i] : has_head ? found_->tts_values[i] : 0;
+            // of a new one: zeros, but for what is not known
+            to->tts_isnull[i] = has_head ? found_->tts_isnull[i] : i == 4 || i == 6;
+        }
+        ExecStoreVirtualTuple(to);
+        if (has_head) {
+            EPQState none{};
+            ExecSimpleRelationUpdate(heads_.info, estate_, &none, found_, to);
+        } else {
+            ExecSimpleRelationInsert(heads_.info, estate_, to);
+        }
+        ExecClearTuple(log_.row);
+        ExecClearTuple(heads_.row);
+        ResetPerTupleExprContext(estate_);
+    });
+}
+
+} // namespace pg_principal

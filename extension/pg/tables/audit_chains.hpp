@@ -1,0 +1,72 @@
+// Many entries of the audit in one go, by the server's own way for whole rows and without a
+// statement for each.
+#pragma once
+
+#include "pg/bridge/bridge.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+#include "utils/uuid.h"
+}
+
+#include <optional>
+#include <string_view>
+
+namespace pg_principal {
+
+struct ChainEntry {
+    const pg_uuid_t *principal;
+    const text *subject;
+    Datum changes;      // jsonb
+    const text *reason; // nullptr: none
+};
+
+// A table that is written row by row.
+struct WrittenTable {
+    Relation relation;
+    ResultRelInfo *info;
+    TupleTableSlot *row;
+};
+
+// Lives in the memory context that was current when it was opened; after an error it is gone with
+// its transaction.
+class AuditChains {
+  public:
+    // By the present caller.
+    static AuditChains *open();
+    void close();
+    // False: this chain wants auth.audit(), because somebody holds it, entries wait for it, it has
+    // no head, or a table is not as we made it.
+    bool append(const ChainEntry &entry);
+    // The first entry of a chain that has none.
+    bool begin(const ChainEntry &entry);
+
+  private:
+    struct Head {
+        bool found;
+        std::int64_t sequence;
+        const text *hash;
+    };
+    void read_caller();
+    void open_tables();
+    void start_reading();
+    Head lock_head(const pg_uuid_t &principal);
+    Head find_and_lock(const pg_uuid_t &principal);
+    void write(const ChainEntry &entry, std::int64_t sequence, const text *previous_hash,
+               bool has_head);
+
+    MemoryContext context_;
+    WrittenTable heads_, log_;
+    TupleTableSlot *found_;
+    EState *estate_;
+    IndexScanDesc scan_; // nullptr: nothing has been read yet
+    Relation index_;
+    bool as_made_;     // both tables have our columns, and nothing fires
+    bool any_waiting_; // entries, for some chain
+    Datum caller_[5];  // actor_id, actor_email, metadata, ip, user_agent
+    bool caller_nulls_[5];
+    std::optional<std::string_view> actor_email_, metadata_, ip_, user_agent_;
+};
+
+} // namespace pg_principal
