@@ -99,7 +99,7 @@ CREATE TABLE auth.users (
     email_autoconfirmed boolean NOT NULL DEFAULT false,
     owner_generation integer NOT NULL DEFAULT 0,
     CONSTRAINT users_ban CHECK ((banned_until IS NULL) = (ban_origin IS NULL))
-);
+) WITH (fillfactor = 50); -- a ban of many then leaves the indexes alone
 CREATE INDEX users_created_at ON auth.users (created_at, id);
 -- as auth.is_agent() has it: the health scan looks at agents alone, auth.agents_feed() at a page of
 -- them
@@ -144,7 +144,7 @@ CREATE TABLE auth.roster_leavers (
     github_username text,
     kind text,
     held boolean NOT NULL DEFAULT false
-);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE auth.roster_leavers IS
 'Principals whose row of the roster is gone, and who that row said they were (NULL: not known): a '
 'row that comes back with somebody else makes the principal theirs. Gone when the row is back.';

@@ -60,9 +60,9 @@ DECLARE
     held uuid[];
     actions text[];
     kinds text[];
-    anything boolean;
-    actor record;
-    request record;
+    changes boolean;
+    additions boolean;
+    for_long constant timestamptz := auth.later(now(), interval '100 years');
     callers_plans constant text := current_setting('enable_nestloop');
 BEGIN
     IF coalesce(dry_run, true) THEN
@@ -94,89 +94,71 @@ BEGIN
         FROM changing c WHERE NOT EXISTS (SELECT FROM free f WHERE f.id = c.id)
             OR c.id IN (SELECT d.user_id FROM auth.decisions d)
     )
-    SELECT b.ids, b.actions, b.kinds, EXISTS (SELECT FROM changing)
-            OR EXISTS (SELECT FROM plan p WHERE p.action = 'create'),
+    SELECT b.ids, b.actions, b.kinds, EXISTS (SELECT FROM changing),
+        EXISTS (SELECT FROM plan p WHERE p.action = 'create'),
         (SELECT count(*) FROM plan p WHERE p.action = 'keep')
-    INTO held, actions, kinds, anything, unchanged FROM busy b;
-    IF NOT anything THEN
-        PERFORM set_config('enable_nestloop', callers_plans, true);
-        created := 0;
-        restored := 0;
-        decommissioned := 0;
-        RETURN;
+    INTO held, actions, kinds, changes, additions, unchanged FROM busy b;
+    created := 0;
+    restored := 0;
+    decommissioned := 0;
+    IF changes THEN
+        WITH plan AS MATERIALIZED (
+            SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
+            WHERE p.id IS NOT NULL
+        ), changed AS (
+            UPDATE auth.users u SET
+                on_roster = true,
+                kind = coalesce(p.kind, u.kind),
+                -- whoever registered the address before the roster named it may be anybody
+                self_registered = false,
+                password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
+                password_version = u.password_version + (auth.is_unproven(u)
+                    AND u.password_scheme IS NOT NULL)::integer,
+                session_generation = u.session_generation
+                    + (p.action = 'decommission' OR auth.is_unproven(u))::integer,
+                email_confirmed_at =
+                    CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
+                email_autoconfirmed = false,
+                banned_until = CASE p.action WHEN 'restore' THEN NULL
+                    WHEN 'decommission' THEN for_long ELSE u.banned_until END,
+                ban_origin = CASE p.action WHEN 'restore' THEN NULL
+                    WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
+                ban_reason = CASE p.action WHEN 'restore' THEN NULL
+                    WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
+                owner_generation = u.owner_generation + (p.action = 'hold')::integer,
+                updated_at = now()
+            FROM plan p
+            WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+                AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
+        ), left_roster AS (
+            UPDATE auth.roster_leavers l SET held = true FROM plan p
+            WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
+        ), left_before AS (
+            INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
+                WHERE p.action IN ('decommission', 'hold')
+                    AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
+            ON CONFLICT (user_id) DO UPDATE SET held = true
+        )
+        SELECT count(*) FILTER (WHERE p.action = 'restore'),
+            count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
+            count(*) FILTER (WHERE p.action = 'keep')
+        INTO restored, decommissioned, unchanged FROM plan p;
     END IF;
-    actor := auth.audit_actor();
-    request := auth.request_context();
-    WITH plan AS MATERIALIZED (
-        SELECT * FROM auth.provision_plan()
-    ), made AS (
-        -- in the order of the indexes on id, whose pages are then written one after the other
-        INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
-        SELECT gen_random_uuid() AS id, p.email, p.kind, true, jsonb_build_object('name', p.name)
-        FROM plan p WHERE p.action = 'create' ORDER BY id
-        RETURNING id, email
-    ), audited AS (
-        -- what auth.audit() does for one, for all at once: none of them has a chain yet
-        SELECT m.id, m.email, clock_timestamp() AS at_time, actor.id AS actor_id,
-            actor.email AS actor_email, request.ip, request.user_agent,
-            CASE WHEN actor.id IS NULL THEN jsonb_build_object('databaseRole',
-                session_user) END AS metadata,
-            auth.audit_genesis(m.id) AS genesis
-        FROM made m
-    ), hashed AS MATERIALIZED (
-        SELECT e.*, '{"created": {"previous": null, "current": "provisioned"}}'::jsonb AS changes,
-            auth.audit_hash(e.id, 1, e.at_time, e.actor_id, e.actor_email, e.email,
-                '{"created": {"previous": null, "current": "provisioned"}}', NULL, e.metadata, e.ip,
-                    e.user_agent, e.genesis) AS hash
-        FROM audited e
-    ), logged AS (
-        INSERT INTO auth.audit_log (user_id, seq, created_at, actor_id, actor_email, subject,
-            changes, metadata, ip, user_agent,
-                                    previous_hash, hash)
-        SELECT h.id, 1, h.at_time, h.actor_id, h.actor_email, h.email, h.changes, h.metadata, h.ip,
-            h.user_agent, h.genesis, h.hash
-        FROM hashed h
-    ), chained AS (
-        INSERT INTO auth.audit_heads (user_id, seq, hash) SELECT h.id, 1, h.hash FROM hashed h
-    ), changed AS (
-        UPDATE auth.users u SET
-            on_roster = true,
-            kind = coalesce(p.kind, u.kind),
-            -- whoever registered the address before the roster named it may be anybody
-            self_registered = false,
-            password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
-            password_version = u.password_version + (auth.is_unproven(u)
-                AND u.password_scheme IS NOT NULL)::integer,
-            session_generation = u.session_generation
-                + (p.action = 'decommission' OR auth.is_unproven(u))::integer,
-            email_confirmed_at = CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
-            email_autoconfirmed = false,
-            banned_until = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission'
-                THEN auth.later(now(), interval '100 years') ELSE u.banned_until END,
-            ban_origin = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission' THEN 'provision'
-                ELSE u.ban_origin END,
-            ban_reason = CASE p.action WHEN 'restore' THEN NULL WHEN 'decommission'
-                THEN 'not on the roster' ELSE u.ban_reason END,
-            owner_generation = u.owner_generation + (p.action = 'hold')::integer,
-            updated_at = now()
-        FROM plan p
-        WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-            AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
-    ), left_roster AS (
-        UPDATE auth.roster_leavers l SET held = true FROM plan p
-        WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
-    ), left_before AS (
-        INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
-            WHERE p.action IN ('decommission', 'hold')
-                AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
-        ON CONFLICT (user_id) DO UPDATE SET held = true
-    )
-    SELECT count(*) FILTER (WHERE p.action = 'create'), count(*) FILTER (WHERE p.action =
-        'restore'),
-           count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
-               count(*) FILTER (WHERE p.action = 'keep')
-    INTO created, restored, decommissioned, unchanged
-    FROM plan p;
+    IF additions THEN
+        WITH made AS (
+            -- in the order of the indexes on id, whose pages are then written one after the other
+            INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
+            SELECT gen_random_uuid() AS id, o.email, o.kind, true,
+                jsonb_build_object('name', o.name)
+            FROM auth.organization_people o
+            WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
+            ORDER BY id
+            RETURNING id, email
+        )
+        SELECT auth.begin_chains(m.id, m.email,
+            '{"created": {"previous": null, "current": "provisioned"}}')
+        INTO created FROM made m;
+    END IF;
     PERFORM set_config('enable_nestloop', callers_plans, true);
     PERFORM auth.decide_plan(u, h.action, h.kind)
     FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;

@@ -62,3 +62,15 @@ LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PAT
 COMMENT ON FUNCTION auth.audit_principals() IS 'Internal: trigger that audits what a statement changes of principals that keep their id and email.';
 CREATE OR REPLACE TRIGGER audit_changes AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows
     FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_principals();
+
+CREATE OR REPLACE FUNCTION auth.begin_chain(state internal, user_id uuid, subject text, changes jsonb) RETURNS internal
+LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_begin_chain';
+COMMENT ON FUNCTION auth.begin_chain(internal, uuid, text, jsonb) IS 'Internal: the transition function of auth.begin_chains().';
+
+CREATE OR REPLACE FUNCTION auth.chains_begun(state internal) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_chains_begun';
+COMMENT ON FUNCTION auth.chains_begun(internal) IS 'Internal: the final function of auth.begin_chains().';
+
+CREATE OR REPLACE AGGREGATE auth.begin_chains(uuid, text, jsonb) (SFUNC = auth.begin_chain, STYPE = internal, FINALFUNC = auth.chains_begun);
+COMMENT ON AGGREGATE auth.begin_chains(uuid, text, jsonb) IS
+'Internal: what auth.audit() does for one, for all rows at once, principals who have no chain yet. Returns how many they are.';

@@ -81,7 +81,8 @@ CREATE TABLE auth.roster_leavers (
     github_username text,
     kind text,
     held boolean NOT NULL DEFAULT false
-);
+) WITH (fillfactor = 50);
+ALTER TABLE auth.users SET (fillfactor = 50);
 COMMENT ON TABLE auth.roster_leavers IS 'Principals whose row of the roster is gone, and who that row said they were (NULL: not known): a row that comes back with somebody else makes the principal theirs. Gone when the row is back.';
 COMMENT ON COLUMN auth.roster_leavers.held IS 'auth.provision() has run since: the end of a ban does not bring the principal back.';
 ALTER TABLE auth.roster_leavers ENABLE ROW LEVEL SECURITY;

@@ -138,6 +138,37 @@ const text *text_of(PrincipalValues row, int at) {
     return guard([value] { return DatumGetTextPP(value); });
 }
 
+// What was told last is often what is told next: kept as jsonb, and as the text that is hashed.
+class Told {
+  public:
+    void keep_in(MemoryContext context) { context_ = context; }
+    void tell(std::string &&changes) {
+        if (is_there_ && changes == json_)
+            return;
+        is_there_ = false;
+        json_ = std::move(changes);
+        MemoryContextReset(context_);
+        const MemoryContext callers = MemoryContextSwitchTo(context_);
+        jsonb = to_jsonb(json_);
+        text = jsonb_text(jsonb);
+        MemoryContextSwitchTo(callers);
+        is_there_ = true;
+    }
+    Datum jsonb = 0;
+    std::string_view text;
+
+  private:
+    MemoryContext context_ = nullptr;
+    std::string json_;
+    bool is_there_ = false;
+};
+
+MemoryContext new_context() {
+    return guard([] {
+        return AllocSetContextCreate(CurrentMemoryContext, "audit of many", ALLOCSET_DEFAULT_SIZES);
+    });
+}
+
 void audit_pairs(const TriggerData &data) {
     using Name = PrincipalColumns::Name;
     const bool alone = tuplestore_tuple_count(data.tg_newtable) <= few;
@@ -145,20 +176,20 @@ void audit_pairs(const TriggerData &data) {
     const PrincipalColumns &columns = pairs.columns;
     AuditChains *chains = nullptr;
     const MemoryContext outside = CurrentMemoryContext;
-    const MemoryContext each = guard(
-        [outside] { return AllocSetContextCreate(outside, "audited", ALLOCSET_DEFAULT_SIZES); });
+    const MemoryContext each = new_context(), kept = new_context();
+    Told told;
+    told.keep_in(kept);
     while (pairs.next()) {
         const PrincipalValues was = pairs.was(), becomes = pairs.becomes();
         MemoryContextSwitchTo(each);
         if (is_same_principal(columns, was, becomes) && is_audited(columns, was, becomes)) {
             const text *email = text_of(becomes, columns.at[Name::email]);
-            const ChainEntry entry{DatumGetUUIDP(becomes.values[columns.at[Name::id]]), email,
-                                   to_jsonb(principal_changes(
-                                       columns, was, becomes,
-                                       is_other_owner(columns, was, becomes) && has_row(email))),
-                                   is_other_ban(columns, was, becomes)
-                                       ? text_of(becomes, columns.at[Name::ban_reason])
-                                       : nullptr};
+            told.tell(principal_changes(columns, was, becomes,
+                                        is_other_owner(columns, was, becomes) && has_row(email)));
+            const ChainEntry entry{
+                DatumGetUUIDP(becomes.values[columns.at[Name::id]]), email, told.jsonb, told.text,
+                is_other_ban(columns, was, becomes) ? text_of(becomes, columns.at[Name::ban_reason])
+                                                    : nullptr};
             if (!alone && chains == nullptr) {
                 MemoryContextSwitchTo(outside);
                 chains = AuditChains::open();
@@ -175,9 +206,52 @@ void audit_pairs(const TriggerData &data) {
         chains->close();
     pairs.close();
     MemoryContextDelete(each);
+    MemoryContextDelete(kept);
+}
+
+// Of an aggregate that begins a chain for each of its rows.
+struct Begun {
+    AuditChains *chains;
+    Told *told;
+    int64 count;
+};
+
+Begun *begin_chains(MemoryContext context) {
+    const MemoryContext callers = MemoryContextSwitchTo(context);
+    auto *begun = guard([] { return static_cast<Begun *>(palloc0(sizeof(Begun))); });
+    begun->chains = AuditChains::open();
+    begun->told = new_in_context<Told>(context);
+    begun->told->keep_in(new_context());
+    MemoryContextSwitchTo(callers);
+    return begun;
 }
 
 } // namespace
+
+SQL_FUNCTION(begin_chain) {
+    MemoryContext context;
+    if (AggCheckCallContext(fcinfo, &context) == 0 || PG_ARGISNULL(1) || PG_ARGISNULL(2) ||
+        PG_ARGISNULL(3))
+        throw Error(Errc::argument_null, {"a new chain"});
+    auto *begun =
+        PG_ARGISNULL(0) ? begin_chains(context) : reinterpret_cast<Begun *>(PG_GETARG_POINTER(0));
+    begun->told->tell(std::string(jsonb_argument(fcinfo, 3)));
+    const ChainEntry entry{PG_GETARG_UUID_P(1), guard([fcinfo] { return PG_GETARG_TEXT_PP(2); }),
+                           begun->told->jsonb, begun->told->text, nullptr};
+    if (!begun->chains->begin(entry))
+        audit_alone(entry);
+    ++begun->count;
+    return PointerGetDatum(begun);
+}
+
+// How many there are now.
+SQL_FUNCTION(chains_begun) {
+    if (PG_ARGISNULL(0))
+        return Int64GetDatum(0);
+    const auto *begun = reinterpret_cast<Begun *>(PG_GETARG_POINTER(0));
+    begun->chains->close();
+    return Int64GetDatum(begun->count);
+}
 
 SQL_FUNCTION(is_audited) {
     const Principal was = principal_argument(fcinfo, 0);

@@ -235,7 +235,7 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
         hashed.actor_id = uuid_from(DatumGetUUIDP(caller_[0])->data);
     hashed.actor_email = actor_email_;
     hashed.subject = to_utf8(view_of(entry.subject));
-    hashed.changes = jsonb_text(entry.changes);
+    hashed.changes = entry.changes_text;
     if (entry.reason != nullptr)
         hashed.reason = to_utf8(view_of(entry.reason));
     hashed.metadata = metadata_;

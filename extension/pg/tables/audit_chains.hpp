@@ -10,6 +10,7 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -18,7 +19,8 @@ namespace pg_principal {
 struct ChainEntry {
     const pg_uuid_t *principal;
     const text *subject;
-    Datum changes;      // jsonb
+    Datum changes; // jsonb
+    std::string_view changes_text;
     const text *reason; // nullptr: none
 };
 

@@ -79,7 +79,7 @@ std::string quoted(std::string_view utf8) {
 }
 
 // As auth.iso_time(); what that has no form for, as the server writes it.
-std::string time_json(Datum value) {
+std::string format_time(Datum value) {
     return quoted(to_utf8(guard([value]() -> std::string_view {
         const TimestampTz time = DatumGetTimestampTz(value);
         if (TIMESTAMP_NOT_FINITE(time))
@@ -89,6 +89,17 @@ std::string time_json(Datum value) {
         return view_of(DatumGetTextPP(
             DirectFunctionCall2Coll(timestamp_to_char, DEFAULT_COLLATION_OID, value, format)));
     })));
+}
+
+// Many are banned until one time.
+const std::string &time_json(Datum value) {
+    static TimestampTz last = 0;
+    static std::string json;
+    if (json.empty() || last != DatumGetTimestampTz(value)) {
+        json = format_time(value);
+        last = DatumGetTimestampTz(value);
+    }
+    return json;
 }
 
 std::string text_json(Datum value) { return quoted(to_utf8(bytes(value))); }
