@@ -41,4 +41,7 @@ SELECT n, pg_temp.claims('{' || (SELECT string_agg(format('"n%s":0', CASE i WHEN
 SELECT regress_jwt(input || '.' || regress_url(hmac(input, 'a secret of thirty-two bytes, at least', 'sha256')), :'secret') AS "no UTF-8" FROM (SELECT regress_url('{"alg":"HS256"}') || '.' || regress_url('\x7b2261223a22ff227d'::bytea)) AS i (input);
 -- the signature comes first: nothing of an unsigned payload is told
 SELECT payload, regress_jwt(regress_hs('{"alg":"HS256"}', payload, 'another secret of thirty-two bytes or more'), :'secret') FROM unnest(ARRAY['{}', '{"exp":1}', 'no JSON', '{"aud":1}']) AS payload;
+-- whole numbers are written as numeric stores them: the same bytes as jsonb's own, at each border
+SELECT n, claims = wanted AND pg_column_size(claims) = pg_column_size(wanted) AND claims::text = wanted::text AS same FROM unnest(ARRAY['0', '-0', '1', '-1', '9999', '10000', '-10000', '10001', '99990000', '99999999', '100000000', '123400000000', '1700000000', '9999999999999999', '10000000000000000', '99999999999999999', '-99999999999999999', '100000000000000000', '999999999999999999', '-999999999999999999', '1000000000000000000', '9223372036854775808', '1.0', '1e3', '-1.5e-3']) WITH ORDINALITY AS v (n, i),
+    LATERAL (SELECT ('{"a":' || n || ',"b":[' || n || ',' || n || '],"c":' || n || '}')::jsonb) AS w (wanted), LATERAL (SELECT auth.jwt_verify(regress_hs('{"alg":"HS256"}', '{"a":' || n || ',"b":[' || n || ',' || n || '],"c":' || n || '}'), :'secret')) AS c (claims) ORDER BY i;
 \i :jose_end

@@ -65,21 +65,74 @@ JEntry write_string(Buffer &to, std::string_view text) {
     return JENTRY_ISSTRING | static_cast<std::uint32_t>(text.size());
 }
 
-JEntry write_number(Buffer &to, std::string_view text) {
-    Numeric number;
-    if (text.size() <= 18 && text.find_first_of(".eE") == std::string_view::npos) {
-        std::int64_t whole = 0;
-        for (const char c : text.substr(text[0] == '-'))
-            whole = 10 * whole + (c - '0');
-        number = int64_to_numeric(text[0] == '-' ? -whole : whole);
-    } else {
-        number = DatumGetNumeric(
-            DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text.data(), text.size())),
-                                ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+// A whole number as numeric stores it, which pg_upgrade keeps as it is: a header of sign and weight,
+// then digits to the base of 10,000 without zeros at their end.
+struct WholeNumber {
+    std::uint32_t varlena;
+    std::uint16_t header;
+    std::int16_t digits[5]; // of 18 decimal ones
+
+    explicit WholeNumber(std::int64_t whole) noexcept {
+        std::uint64_t rest =
+            whole < 0 ? -static_cast<std::uint64_t>(whole) : static_cast<std::uint64_t>(whole);
+        std::int16_t backwards[5];
+        int count = 0, zeros = 0;
+        for (; rest != 0; rest /= 10000)
+            backwards[count++] = static_cast<std::int16_t>(rest % 10000);
+        while (zeros < count && backwards[zeros] == 0)
+            ++zeros;
+        for (int i = 0; i < count - zeros; ++i)
+            digits[i] = backwards[count - 1 - i];
+        header =
+            static_cast<std::uint16_t>((whole < 0 ? 0xa000 : 0x8000) | (count > 0 ? count - 1 : 0));
+        SET_VARSIZE(this, offsetof(WholeNumber, digits) + sizeof *digits * (count - zeros));
     }
+    std::uint32_t size() const noexcept { return VARSIZE(this); }
+};
+
+// Whether this server does store it so.
+bool stores_whole_numbers_so() {
+    for (const std::int64_t whole :
+         {std::int64_t{0}, std::int64_t{1}, std::int64_t{-42}, std::int64_t{10000},
+          std::int64_t{1700000000}, std::int64_t{-100000000}, std::int64_t{999999999999999999}}) {
+        const WholeNumber ours(whole);
+        const Numeric theirs = int64_to_numeric(whole);
+        if (ours.size() != VARSIZE(theirs) || std::memcmp(&ours, theirs, ours.size()) != 0)
+            return false;
+    }
+    return true;
+}
+
+// At most 18 digits, perhaps after a minus; the text is a number.
+bool read_whole(std::string_view text, std::int64_t &whole) noexcept {
+    const bool negative = text[0] == '-';
+    if (text.size() > 18)
+        return false;
+    for (const char c : text.substr(negative)) {
+        if (c < '0' || c > '9')
+            return false;
+        whole = 10 * whole + (c - '0');
+    }
+    whole = negative ? -whole : whole;
+    return true;
+}
+
+JEntry write_number(Buffer &to, std::string_view text) {
+    static int known =
+        -1; // not a static that initialises itself: an error would leave it half done
+    if (known < 0)
+        known = stores_whole_numbers_so();
     const std::uint32_t before = to.size;
     to.align();
-    to.append(number, VARSIZE_ANY(number));
+    if (std::int64_t whole = 0; known && read_whole(text, whole)) {
+        const WholeNumber number(whole);
+        to.append(&number, number.size());
+    } else {
+        const auto *number = DatumGetNumeric(
+            DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text.data(), text.size())),
+                                ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+        to.append(number, VARSIZE_ANY(number));
+    }
     return JENTRY_ISNUMERIC | (to.size - before);
 }
 
