@@ -27,9 +27,9 @@ Pool::~Pool() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         stopping_ = true;
+        give_up_waiting();
     }
     keeper_wake_.notify_all();
-    idle_.notify_all();
     keeper_.join();
 }
 
@@ -44,47 +44,67 @@ void Pool::forget(Owner owner) noexcept {
         shares_.erase(found);
 }
 
-// Until something may have changed. Throws Unavailable after the time, or when too many wait.
-void Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until) {
-    const bool beyond_share = has_its_share(owner);
-    if (beyond_share && shares_[owner].waiting >= waiting_for_each_connection * stats_.size) {
+// There is one, and the owner may have it.
+Pool::Member *Pool::take(Owner owner) {
+    if (owner != 0)
+        ++shares_[owner].taken;
+    Member *member = free_.back();
+    free_.pop_back();
+    member->state = Member::State::leased;
+    ++stats_.in_use;
+    return member;
+}
+
+// One came free, or a share did: whoever waits longest and may have it gets it, so that nobody who
+// comes later is served before. Returns what wakes that one: after the lock, which it wants at once.
+Pool::Wake Pool::hand_over() noexcept {
+    for (auto waiter = queue_.begin(); waiter != queue_.end() && !free_.empty(); ++waiter) {
+        if (has_its_share((*waiter)->owner))
+            continue;
+        (*waiter)->member = take((*waiter)->owner); // whose share is known: it waits
+        Wake wake = (*waiter)->wake;
+        queue_.erase(waiter);
+        return wake;
+    }
+    return {};
+}
+
+// nullptr: the database is away. Throws Unavailable after the time, or when too many wait.
+Pool::Member *Pool::wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner,
+                                 Clock::time_point until) {
+    unsigned &waiting = shares_[owner].waiting; // of no owner, too: it is not looked at
+    if (has_its_share(owner) && waiting >= waiting_for_each_connection * stats_.size) {
         ++stats_.share_refusals;
         throw Unavailable("too many requests of one principal");
     }
-    const auto count = [&](int by) {
-        if (!beyond_share)
-            return;
-        beyond_share_ += static_cast<unsigned>(by);
-        shares_[owner].waiting += static_cast<unsigned>(by);
-    };
-    count(1);
+    Waiter waiter{owner, std::make_shared<std::condition_variable>()};
+    queue_.push_back(&waiter);
+    ++waiting;
     ++stats_.waiting;
-    const bool over = idle_.wait_until(lock, until) == std::cv_status::timeout;
+    const bool in_time = waiter.wake->wait_until(
+        lock, until, [&] { return waiter.member || stopping_ || is_away(); });
     --stats_.waiting;
-    count(-1);
+    --waiting;
+    if (!waiter.member)
+        queue_.erase(std::find(queue_.begin(), queue_.end(), &waiter));
     forget(owner);
-    if (over && (free_.empty() || has_its_share(owner))) {
+    if (!in_time) {
         ++stats_.checkout_timeouts;
         throw Unavailable("no connection was free in time");
     }
+    return waiter.member;
 }
 
 Pool::Lease Pool::checkout(milliseconds patience, Owner owner) {
     const Clock::time_point until = Clock::now() + patience;
     std::unique_lock<std::mutex> lock(mutex_);
     while (true) {
-        if (stopping_ || (away_ && stats_.connected == 0))
+        if (stopping_ || is_away())
             throw Unavailable("the database is away");
-        if (free_.empty() || has_its_share(owner)) {
-            wait_for_one(lock, owner, until);
+        Member *member =
+            free_.empty() || has_its_share(owner) ? wait_for_one(lock, owner, until) : take(owner);
+        if (!member)
             continue;
-        }
-        if (owner != 0)
-            ++shares_[owner].taken;
-        Member *member = free_.back();
-        free_.pop_back();
-        member->state = Member::State::leased;
-        ++stats_.in_use;
         lock.unlock();
         Lease lease(*this, member, owner);
         if (member->alive())
@@ -93,6 +113,12 @@ Pool::Lease Pool::checkout(milliseconds patience, Owner owner) {
         { const Lease ended = std::move(lease); }
         lock.lock();
     }
+}
+
+void Pool::give_up_waiting() noexcept {
+    for (Waiter *waiter : queue_)
+        waiter->wake->notify_one();
+    connected_.notify_all();
 }
 
 Pool::Lease::~Lease() {
@@ -124,21 +150,15 @@ void Pool::give_back(Member &member, Owner owner) noexcept {
         --stats_.connected;
         ++stats_.losses;
         keeper_wake_.notify_one();
-        if (beyond_share_ > 0)
-            idle_.notify_all();
-        return;
+    } else {
+        member.used = Clock::now();
+        member.state = Member::State::idle;
+        free_.push_back(&member); // reserved
     }
-    member.used = Clock::now();
-    member.state = Member::State::idle;
-    free_.push_back(&member); // reserved
-    // Waking one thread is enough, unless that one has its share already and cannot take it. Whoever
-    // wakes wants the lock at once.
-    const bool all = beyond_share_ > 0;
+    const Wake wake = hand_over();
     lock.unlock();
-    if (all)
-        idle_.notify_all();
-    else
-        idle_.notify_one();
+    if (wake)
+        wake->notify_one();
 }
 
 Pool::Member *Pool::next_to_open() {
@@ -179,7 +199,9 @@ void Pool::keep() noexcept {
             member->state = Member::State::idle;
             member->used = Clock::now();
             free_.push_back(member);
-            idle_.notify_all();
+            if (const Wake wake = hand_over())
+                wake->notify_one();
+            connected_.notify_all();
             continue;
         }
         ++stats_.connect_failures;
@@ -188,7 +210,7 @@ void Pool::keep() noexcept {
         if (!std::exchange(failed_before, true))
             continue; // whatever ended the others may have ended this one as it began
         if (stats_.connected == 0)
-            idle_.notify_all(); // nobody waits for what will not come soon
+            give_up_waiting(); // for what will not come soon
         keeper_wake_.wait_for(lock, backoff, [this] { return stopping_; });
         backoff = std::min(backoff * 2, options_.longest_backoff);
         inspect_idle();
@@ -219,7 +241,7 @@ void Pool::cancel_all() noexcept {
 
 bool Pool::wait_until_connected(milliseconds time) {
     std::unique_lock<std::mutex> lock(mutex_);
-    return idle_.wait_for(lock, time, [this] { return stats_.connected > 0 || away_; }) &&
+    return connected_.wait_for(lock, time, [this] { return stats_.connected > 0 || away_; }) &&
            stats_.connected > 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -113,20 +114,32 @@ class Pool {
     void inspect_idle();
     Member *next_to_open();
     void give_back(Member &member, Owner owner) noexcept;
-    void wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until);
+    Member *take(Owner owner);
+    Member *wait_for_one(std::unique_lock<std::mutex> &lock, Owner owner, Clock::time_point until);
+    void give_up_waiting() noexcept;
+    bool is_away() const { return away_ && stats_.connected == 0; }
     bool has_its_share(Owner owner) const;
     void forget(Owner owner) noexcept;
+
+    // A thread that waits for a connection. What wakes it may be used when it has gone.
+    using Wake = std::shared_ptr<std::condition_variable>;
+    struct Waiter {
+        Owner owner;
+        Wake wake;
+        Member *member = nullptr; // as soon as it has one
+    };
+    Wake hand_over() noexcept;
 
     const PoolOptions options_;
     std::vector<std::unique_ptr<Member>> members_;
     mutable std::mutex mutex_;
-    std::condition_variable idle_, keeper_wake_;
+    std::condition_variable connected_, keeper_wake_;
     std::vector<Member *> free_; // the one used last is used next
+    std::deque<Waiter *> queue_; // where one is free, these have their share
     struct Share {
         unsigned taken = 0, waiting = 0; // connections; threads that wait for one to come back
     };
     std::unordered_map<Owner, Share> shares_;
-    unsigned beyond_share_ = 0; // all that wait although something may be free
     Stats stats_;
     std::string last_failure_;
     bool away_ = false, stopping_ = false;
