@@ -28,6 +28,7 @@ Response answer(const Backend &backend, const Request &request, const Statement 
     Response response = backend.as_stranger(request, statement, std::move(parameters));
     if (response.status == 401)
         challenge(request, response);
+    response.set("Pragma", "no-cache"); // RFC 6749, section 5.1, beside Cache-Control: no-store
     return response;
 }
 
