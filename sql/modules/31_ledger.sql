@@ -101,6 +101,31 @@ COMMENT ON FUNCTION auth.hold(uuid, integer) IS
 'Internal: locks a principal, its decisions brought in, unless somebody holds it for longer than '
 'some hundredths of a second. Then, and where there is none, false.';
 
+CREATE OR REPLACE FUNCTION auth.wait_for(target uuid, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    PERFORM set_config('lock_timeout', CASE WHEN callers_timeout <> '0'
+        AND callers_timeout::interval < interval '3s' THEN callers_timeout ELSE '3s' END, true);
+    IF what = 'password' THEN -- in the order that auth.leave_sessions() tells of
+        PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
+    END IF;
+    IF what = 'address' THEN
+        PERFORM FROM auth.users u WHERE u.id = target FOR UPDATE;
+    ELSE
+        PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+    END IF;
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM auth.raise_error('principal_held', (SELECT u.email FROM auth.users u
+        WHERE u.id = target));
+END
+$$;
+COMMENT ON FUNCTION auth.wait_for(uuid, text) IS
+'Internal: locks a principal for a new password, address or profile, which cannot be decided beside '
+'its row. Whoever holds it is waited for for three seconds, then named: 55P03.';
+
 CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -78,6 +78,7 @@ BEGIN
         UPDATE auth.organization_people o SET email = becomes, updated_at = now()
             WHERE o.email = was;
     ELSE
+        PERFORM auth.wait_for(principal_id, 'address'); -- all who want the roster wait meanwhile
         UPDATE auth.users u SET email = becomes, updated_at = now() WHERE u.id = principal_id;
     END IF;
     FOR clamped IN SELECT * FROM auth.email_columns() LOOP
@@ -94,5 +95,4 @@ COMMENT ON FUNCTION auth.rename_person(text, text) IS
 'tokens stay, as do its reports. Returns the id, NULL when auth.provision() has made no principal '
 'yet. Rows of clamped tables that name the old address stay: a NOTICE names each such table. 42704 '
 'when neither has the old address, 23505 when either has the new one, 22023 when it is not an '
-'email '
-'address.';
+'email address, 55P03 when somebody holds the principal for three seconds.';

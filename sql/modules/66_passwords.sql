@@ -122,9 +122,7 @@ BEGIN
             (SELECT string_agg(p->>'message', E'\n') FROM jsonb_array_elements(checked.problems) AS
                 p));
     END IF;
-    -- in the order that auth.sign_out() tells of
-    PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
-    PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
+    PERFORM auth.wait_for(target, 'password');
     PERFORM auth.settle(target);
     PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u
         WHERE u.id = target;
@@ -141,4 +139,4 @@ $$;
 COMMENT ON FUNCTION auth.set_password(text, text) IS
 'For operators: a new password for a principal; ends all its sessions and lifts a lock of its '
 'sign-in. Pass it as a parameter, so that it stays out of logs. 22023 naming what the policy '
-'misses, 42704 when there is no such principal.';
+'misses, 42704 when there is no such principal, 55P03 when somebody holds it for three seconds.';

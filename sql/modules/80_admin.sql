@@ -109,6 +109,10 @@ BEGIN
     IF is_held AND changes = '{}' AND checked.fields - '{role,kind,banDuration}'::text[] = '{}' THEN
         RETURN auth.decide_user(update_user.user_id, checked.fields, ban);
     END IF;
+    IF is_held OR checked.fields ? 'email' THEN
+        PERFORM auth.wait_for(update_user.user_id, CASE WHEN checked.fields ? 'email'
+            THEN 'address' ELSE 'profile' END);
+    END IF;
     BEGIN
         IF ban = interval '0' THEN
             -- first: it may end what proved the person before, and not what is set here
@@ -136,7 +140,8 @@ COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
 'For callers with the app role ADMIN: changes any field of a profile. A new email takes the row of '
 'the roster along, see auth.rename_person(). A new password ends all sessions of that principal. '
 'banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). '
-'role, kind and banDuration wait for nobody who holds the principal, other fields do. '
+'role, kind and banDuration wait for nobody who holds the principal, other fields do, for three '
+'seconds (55P03). '
 '200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken, '
 'one''s own account would be banned, or no ADMIN be left.';
 

@@ -81,6 +81,14 @@ is "sessions that a ban ended are pruned but for that one" \
 release
 is "which is next" "$(sql "SELECT auth.prune_sessions('1 microsecond') > 0; SELECT count(*) FROM auth.sessions WHERE user_id = '$mallory'" | paste -sd ' ')" "t 0"
 
+# What cannot be decided beside the row is not waited for for good.
+hold "$everything"
+for way in "auth.set_password('mallory@example.com', 'An0ther!Password')" "auth.rename_person('mallory@example.com', 'm@example.com')" \
+    "auth.update_user('$mallory', '{\"firstName\": \"y\"}')" "auth.update_user('$mallory', '{\"email\": \"m@example.com\"}')"; do
+    like "who is held is told: $way" "$(sql "SELECT $way FROM (SELECT auth.authenticate('$ann')) AS a")" 'mallory@example.com is held by a transaction'
+done
+release
+
 # What concerns everybody goes on without Mallory.
 hold "$everything"
 sql "UPDATE auth.sessions SET expires_at = now() - interval '2 days' WHERE user_id = '$mallory' AND revoked_at IS NULL AND created_at < (SELECT max(created_at) FROM auth.sessions)" >/dev/null &
