@@ -123,8 +123,8 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION auth.wait_for(uuid, text) IS
-'Internal: locks a principal for a new password, address or profile, which cannot be decided beside '
-'its row. Whoever holds it is waited for for three seconds, then named: 55P03.';
+'Internal: locks a principal for a new password, address or profile, which cannot be decided '
+'beside its row. Whoever holds it is waited for for three seconds, then it is named: 55P03.';
 
 CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
