@@ -1,6 +1,7 @@
 // A verb as the row of a table: what it takes are the parameters of its statement, in their order.
 #pragma once
 
+#include <cstdint>
 #include <chrono>
 #include <deque>
 #include <functional>
