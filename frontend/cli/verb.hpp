@@ -1,8 +1,8 @@
 // A verb as the row of a table: what it takes are the parameters of its statement, in their order.
 #pragma once
 
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
