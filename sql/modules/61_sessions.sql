@@ -1,31 +1,41 @@
 -- Sessions: listed, ended and pruned.
 
+CREATE OR REPLACE FUNCTION auth.credential_stands(owner uuid, id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN -- plpgsql keeps the plans
+    RETURN EXISTS (SELECT FROM auth.client_secrets c WHERE c.id = credential_stands.id)
+        OR EXISTS (SELECT FROM auth.client_keys k
+            WHERE k.user_id = owner AND k.id = credential_stands.id)
+        OR EXISTS (SELECT FROM auth.issuer_rules r WHERE r.id = credential_stands.id);
+END
+$$;
+COMMENT ON FUNCTION auth.credential_stands(uuid, uuid) IS
+'Internal: whether the secret, key or rule is still there that a client''s session was opened with.';
+
 CREATE OR REPLACE FUNCTION auth.ties_hold(s auth.sessions) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    -- Each is looked up by itself: joined, whole tables were read for the few that there are.
-    SELECT NOT EXISTS (SELECT FROM unnest((ties_hold.s).agents, (ties_hold.s).agent_generations)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- Each is looked up by itself: joined, whole tables were read for the few that there are. Of a
+    -- delegated token the credential is the grant.
+    IF s.credential_id IS NOT NULL AND s.agents IS NULL THEN
+        RETURN auth.credential_stands(s.user_id, s.credential_id);
+    END IF;
+    RETURN NOT EXISTS (SELECT FROM unnest(s.agents, s.agent_generations)
             AS a (id, generation) CROSS JOIN LATERAL (
                 SELECT (SELECT auth.standing(o) FROM auth.users o WHERE o.id = a.id) AS u OFFSET 0) AS x
         WHERE ((x.u).session_generation = a.generation AND (x.u).kind = 'service_account'
             AND ((x.u).banned_until > clock_timestamp()) IS NOT TRUE) IS NOT TRUE)
-    AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).parents) AS p (id)
-        WHERE (SELECT o.id FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL) IS NULL
+    AND NOT EXISTS (SELECT FROM unnest(s.parents) AS p (id)
+        WHERE (SELECT o.id FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL
+                AND (o.credential_id IS NULL OR o.agents IS NOT NULL
+                    OR auth.credential_stands(o.user_id, o.credential_id))) IS NULL
             OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1) IS NOT NULL)
-    AND NOT EXISTS (SELECT FROM unnest((ties_hold.s).grants) AS g (id)
+    AND NOT EXISTS (SELECT FROM unnest(s.grants) AS g (id)
         WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id) IS NULL
             AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL
-            OR (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = g.id LIMIT 1) IS NOT NULL)
-    -- of a delegated token the credential is the grant, and those of its parents count
-    AND NOT EXISTS (SELECT FROM (
-            SELECT (ties_hold.s).user_id, (ties_hold.s).credential_id WHERE (ties_hold.s).agents IS NULL
-            UNION ALL SELECT o.user_id, o.credential_id FROM unnest((ties_hold.s).parents) AS p (id)
-                CROSS JOIN LATERAL (SELECT s.user_id, s.credential_id FROM auth.sessions s
-                    WHERE s.id = p.id AND s.agents IS NULL OFFSET 0) AS o) AS c (user_id, id)
-        WHERE c.id IS NOT NULL AND (SELECT s.id FROM auth.client_secrets s WHERE s.id = c.id) IS NULL
-            AND (SELECT k.id FROM auth.client_keys k WHERE k.user_id = c.user_id AND k.id = c.id) IS NULL
-            AND (SELECT r.id FROM auth.issuer_rules r WHERE r.id = c.id) IS NULL);
-END;
+            OR (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = g.id LIMIT 1) IS NOT NULL);
+END
+$$;
 COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
 'Internal: whether the agents, sessions, grants and the secret, key or rule that a session was got by are what they were, as '
 'whoever verifies its tokens judges it.';
