@@ -77,7 +77,11 @@ COMMENT ON FUNCTION auth.delegate(text, text, text, text[]) IS
 CREATE OR REPLACE FUNCTION auth.end_delegation(id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    change constant jsonb := '{"delegation": {"previous": "active", "current": "ended"}}';
+    actor constant record := auth.audit_actor();
     gone auth.delegations;
+    whose text;
+    told jsonb;
 BEGIN
     SELECT * INTO gone FROM auth.delegations d WHERE d.id = end_delegation.id
         AND NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id);
@@ -91,10 +95,18 @@ BEGIN
     IF NOT FOUND THEN -- whoever acts by it may hold it, with an end of its own that never commits
         INSERT INTO auth.ended_grants (grant_id) VALUES (gone.id);
     END IF;
-    PERFORM auth.audit(gone.person_id, (SELECT u.email FROM auth.users u
-        WHERE u.id = gone.person_id), '{"delegation": {"previous": "active", "current": "ended"}}',
-        NULL, jsonb_build_object('delegationId', gone.id, 'agent', (SELECT u.email
-            FROM auth.users u WHERE u.id = gone.agent_id)));
+    SELECT u.email INTO whose FROM auth.users u WHERE u.id = gone.person_id;
+    told := jsonb_build_object('delegationId', gone.id, 'agent', (SELECT u.email
+        FROM auth.users u WHERE u.id = gone.agent_id));
+    IF gone.agent_id = actor.id THEN
+        -- beside the person's chain, which an agent could hold for as long as it likes
+        INSERT INTO auth.audit_unlinked (user_id, created_at, actor_id, actor_email, subject,
+            changes, metadata, ip, user_agent)
+        SELECT gone.person_id, clock_timestamp(), actor.id, actor.email, whose, change, told, r.ip,
+            r.user_agent FROM auth.request_context() AS r;
+    ELSE
+        PERFORM auth.audit(gone.person_id, whose, change, NULL, told);
+    END IF;
     RETURN true;
 END
 $$;
