@@ -16,12 +16,8 @@ const db::Statement end_fetch{
 
 } // namespace
 
-KeyFetch read_key_fetch(const db::Result &row) {
-    return {std::string(row.text(0, 0)), std::string(row.text(0, 1)), std::string(row.text(0, 2))};
-}
-
-KeyFetchEnd carry_keys(http::Fetcher &fetcher, const Ask &ask, const KeyFetch &fetch) {
-    std::string url = fetch.url;
+db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &fetch) {
+    std::string url(fetch.text(0, 2));
     for (bool is_second = false;; is_second = true) {
         db::Param body;
         std::string answer;
@@ -38,9 +34,9 @@ KeyFetchEnd carry_keys(http::Fetcher &fetcher, const Ask &ask, const KeyFetch &f
         } catch (const Failure &failure) {
             answer = text_object({{"error", failure.what()}});
         }
-        const db::Result end = ask(end_fetch, {fetch.attempt, body, answer});
+        db::Result end = ask(end_fetch, {std::string(fetch.text(0, 1)), body, answer});
         if (end.text(0, 0) != "elsewhere" || is_second)
-            return {std::string(end.text(0, 0)), std::string(end.text(0, 2))};
+            return end;
         url = end.text(0, 1);
     }
 }

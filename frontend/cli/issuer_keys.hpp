@@ -13,17 +13,11 @@ namespace pg_principal::cli {
 
 using Ask = std::function<db::Result(const db::Statement &, const std::vector<db::Param> &)>;
 
-struct KeyFetch {
-    std::string issuer, attempt, url;
-};
-struct KeyFetchEnd {
-    std::string outcome, problem; // as auth.end_key_fetch() has them
-};
-
-// A row of auth.next_key_fetch() or auth.start_key_fetch(); an attempt of "" is none.
-KeyFetch read_key_fetch(const db::Result &row);
-// Throws what `ask` throws.
-KeyFetchEnd carry_keys(http::Fetcher &fetcher, const Ask &ask, const KeyFetch &fetch);
+// What auth.next_key_fetch() or auth.start_key_fetch() says is due: issuer, attempt, URL; an attempt
+// of NULL is none.
+inline bool is_due(const db::Result &fetch) { return !fetch.text(0, 1).empty(); }
+// To the end, as auth.end_key_fetch() has it: outcome, URL, problem. Throws what `ask` throws.
+db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &fetch);
 
 struct FetchFlags {
     std::string authorities;

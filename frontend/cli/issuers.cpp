@@ -29,16 +29,18 @@ void refresh(const Session &session, const Given &given) {
                                      : "issuer " + printable(issuer) + " is not trusted by a URL");
     int failed = 0;
     for (int i = 0; i < issuers.rows(); ++i) {
-        const KeyFetch fetch = read_key_fetch(ask(start_fetch, {std::string(issuers.text(i, 0))}));
-        if (fetch.attempt.empty()) // distrusted since
+        const std::string name(issuers.text(i, 0));
+        const db::Result fetch = ask(start_fetch, {name});
+        if (!is_due(fetch)) // distrusted since
             continue;
-        const KeyFetchEnd end = carry_keys(fetcher, ask, fetch);
-        failed += end.outcome == "failed";
-        if (end.outcome == "failed")
-            print_error(session.streams.err,
-                        "cannot get the keys of issuer " + printable(fetch.issuer), end.problem);
+        const db::Result end = carry_keys(fetcher, ask, fetch);
+        const std::string outcome(end.text(0, 0));
+        failed += outcome == "failed";
+        if (outcome == "failed")
+            print_error(session.streams.err, "cannot get the keys of issuer " + printable(name),
+                        end.text(0, 2));
         else
-            print_done(session, end.outcome.c_str(), fetch.issuer);
+            print_done(session, outcome.c_str(), name);
     }
     if (failed > 0)
         throw Failure("the keys of before stay for " + std::to_string(failed) +

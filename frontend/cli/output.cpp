@@ -56,12 +56,12 @@ void print_object(std::ostream &out,
 
 namespace {
 
-Json object_of(const db::Result &rows, int row, const std::vector<Listing::Member> &members) {
+Json object_of(const db::Result &rows, int row, const std::vector<const char *> &members) {
     Json object;
     for (std::size_t i = 0; i < members.size(); ++i) {
         const auto value = rows.maybe(row, static_cast<int>(i));
-        Json &member = object[members[i].name];
-        const bool is_json = members[i].is_json || rows.is_json(static_cast<int>(i));
+        Json &member = object[members[i]];
+        const bool is_json = rows.is_json(static_cast<int>(i));
         if (value && is_json)
             member = Json::parse(*value, nullptr, false);
         if (value && (!is_json || member.is_discarded()))
@@ -72,7 +72,7 @@ Json object_of(const db::Result &rows, int row, const std::vector<Listing::Membe
 
 } // namespace
 
-Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members) {
+Json list_of(const db::Result &rows, const std::vector<const char *> &members) {
     Json list = Json::array();
     for (int row = 0; row < rows.rows(); ++row)
         list.push_back(object_of(rows, row, members));
@@ -80,7 +80,7 @@ Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members
 }
 
 void print_first(std::ostream &out, const db::Result &rows,
-                 const std::vector<Listing::Member> &members) {
+                 const std::vector<const char *> &members) {
     print_json(out, object_of(rows, 0, members));
 }
 

@@ -32,20 +32,14 @@ void print_json(std::ostream &out, const Json &value);
 void print_object(std::ostream &out,
                   const std::vector<std::pair<const char *, std::string_view>> &members);
 
-// How a result is printed: which of its columns are members of a row's JSON object, and which stand
-// in the table.
+// How a result is printed: which of its columns are members of a row's JSON object, where whole
+// numbers and what has the type json go in as they are, and which stand in the table.
 struct Listing {
-    struct Member {
-        Member(const char *of, bool json = false) : name(of), is_json(json) {}
-        Member(const char *, const char *) = delete; // two members, not a name and a truth value
-        const char *name;
-        bool is_json; // goes in as it is; so do whole numbers and what has the type json
-    };
     struct Heading {
         const char *text;
         int column;
     };
-    std::vector<Member> members; // of the first columns
+    std::vector<const char *> members; // of the first columns
     std::vector<Heading> table;
     const char *nothing = nullptr; // instead of a table without rows
 };
@@ -54,8 +48,8 @@ inline Listing::Heading head(const char *text, int column) { return {text, colum
 
 // The first row as an object; all of them as a list.
 void print_first(std::ostream &out, const db::Result &rows,
-                 const std::vector<Listing::Member> &members);
-Json list_of(const db::Result &rows, const std::vector<Listing::Member> &members);
+                 const std::vector<const char *> &members);
+Json list_of(const db::Result &rows, const std::vector<const char *> &members);
 // Columns as wide as their content, heading in bold on a terminal.
 void print_table(const Streams &streams, const db::Result &rows, const Listing &listing);
 // As --output says: json or text.

@@ -112,12 +112,12 @@ void render(const Session &session, const Given &given) {
 }
 
 void print_counts(const Session &session, const db::Result &rows) {
-    const std::vector<Listing::Member> members = {"created", "restored", "decommissioned",
-                                                  "unchanged", "dryRun"};
+    const std::vector<const char *> members = {"created", "restored", "decommissioned", "unchanged",
+                                               "dryRun"};
     if (session.wants("json"))
         return print_first(session.streams.out, rows, members);
     for (int column = 0; column < 4; ++column)
-        session.streams.out << members[static_cast<std::size_t>(column)].name << ' '
+        session.streams.out << members[static_cast<std::size_t>(column)] << ' '
                             << rows.text(0, column) << '\n';
 }
 
@@ -139,7 +139,7 @@ void rename(const Session &session, const Given &given) {
         "auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)", // no id before provision
         parameters);
     if (session.wants("json"))
-        print_first(session.streams.out, rows, {{"renamed"}, {"to"}, {"id"}});
+        print_first(session.streams.out, rows, {"renamed", "to", "id"});
     else
         session.streams.out << "renamed " << rows.text(0, 0) << " to " << rows.text(0, 1) << '\n';
 }

@@ -39,10 +39,10 @@ void whoami(const Session &session, const Given &given) {
     const db::Result rows = session.ask(whoami_sql(), {token});
     if (rows.rows() != 1)
         throw Failure("the token belongs to nobody");
-    std::vector<Listing::Member> members;
+    std::vector<const char *> members;
     for (const auto &column : columns) {
         const auto text = rows.maybe(0, static_cast<int>(members.size()));
-        members.push_back({column.name});
+        members.push_back(column.name);
         if (text && !session.wants("json"))
             session.streams.out << column.label << printable(*text) << '\n';
     }

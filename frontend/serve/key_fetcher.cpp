@@ -44,16 +44,16 @@ void KeyFetcher::run() {
 }
 
 bool KeyFetcher::fetch_next() {
-    const KeyFetch fetch = read_key_fetch(pool_.run(next_fetch));
-    if (fetch.attempt.empty())
+    const db::Result fetch = pool_.run(next_fetch);
+    if (!is_due(fetch))
         return false;
-    const KeyFetchEnd end = carry_keys(
+    const db::Result end = carry_keys(
         fetcher_,
         [this](const db::Statement &statement, const std::vector<db::Param> &parameters) {
             return pool_.run(statement, parameters);
         },
         fetch);
-    tell(fetch.issuer, end.problem);
+    tell(std::string(fetch.text(0, 0)), std::string(end.text(0, 2)));
     return true;
 }
 
