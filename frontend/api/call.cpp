@@ -96,12 +96,10 @@ Response message(int status, std::string_view text) {
 }
 
 Response refused_fields(std::string_view text, const std::vector<ProfileProblem> &problems) {
-    std::string body;
-    json::ObjectWriter object(body);
+    JsonObject object;
     object.text("message", text);
     object.raw("errors", problems_json(problems));
-    object.end();
-    return Response::json(400, std::move(body));
+    return Response::json(400, object.done());
 }
 
 // RFC 6750, section 3: the challenge names an error only when there was a token.
@@ -195,8 +193,7 @@ std::uint64_t statements_asked() noexcept { return asked; }
 
 std::string Backend::context(const Request &request) const {
     // "::" is the address that stands for none: for a client that nobody knows
-    std::string out;
-    json::ObjectWriter object(out);
+    JsonObject object;
     object.text("ip", request.client.is_unknown() ? "::" : request.client.text());
     const std::string_view agent = valid_part(request.header("User-Agent"), 512);
     if (!agent.empty())
@@ -207,8 +204,7 @@ std::string Backend::context(const Request &request) const {
         object.number("refreshTokenTtl", lifetimes_.refresh_token);
     const auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - request.began);
     object.number("waitedMs", waited.count());
-    object.end();
-    return out;
+    return object.done();
 }
 
 std::string Backend::resource_metadata() const {

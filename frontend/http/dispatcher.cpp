@@ -221,8 +221,7 @@ void Dispatcher::log(const Exchange &exchange, const Response &response, double 
     std::snprintf(took, sizeof took, "%.3f", seconds * 1000);
     std::snprintf(time, sizeof time, "%s.%03ldZ", formatted(now, "%Y-%m-%dT%H:%M:%S").c_str(),
                   now.tv_nsec / 1'000'000);
-    std::string line;
-    json::ObjectWriter object(line);
+    JsonObject object;
     object.text("time", time);
     object.text("id", request.id);
     object.text("method", request.method);
@@ -235,8 +234,7 @@ void Dispatcher::log(const Exchange &exchange, const Response &response, double 
     object.text("client", request.client.text());
     if (!exchange.failure.empty())
         object.text("error", exchange.failure);
-    object.end();
-    access_log_.write(line);
+    access_log_.write(object.done());
 }
 
 } // namespace pg_principal::http

@@ -1,6 +1,6 @@
 #include "oauth/device.hpp"
 
-#include "core/json/writer.hpp"
+#include "base/text_object.hpp"
 #include "core/principals/device_code.hpp"
 #include "oauth/device_page.hpp"
 #include "oauth/form.hpp"
@@ -48,12 +48,8 @@ Response post_page(const Backend &backend, const Request &request) {
     if (!form)
         return sign_in_page(400, {}, {}, "The form is malformed");
     const std::string code = value_of(*form, "user_code"), email = value_of(*form, "email");
-    std::string fields;
-    json::ObjectWriter object(fields);
-    object.text("user_code", code);
-    object.text("email", email);
-    object.text("password", value_of(*form, "password"));
-    object.end();
+    const std::string fields = text_object(
+        {{"user_code", code}, {"email", email}, {"password", value_of(*form, "password")}});
     const Response told = backend.as_stranger(
         request, open_page,
         {fields,

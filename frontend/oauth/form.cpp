@@ -7,7 +7,6 @@
 #include "base/text.hpp"
 #include "base/text_object.hpp"
 #include "core/base/bytes.hpp"
-#include "core/json/writer.hpp"
 
 namespace pg_principal::oauth {
 
@@ -44,13 +43,12 @@ bool repeats_any(const http::Form &form) {
     return std::adjacent_find(names.begin(), names.end()) != names.end();
 }
 
-// A JSON array; empty without any.
-std::string all_of(const http::Form &form, std::string_view wanted) {
-    std::string list;
+std::vector<std::string_view> all_of(const http::Form &form, std::string_view wanted) {
+    std::vector<std::string_view> values;
     for (const auto &[name, value] : form.fields())
         if (name == wanted && !value.empty())
-            list += (list.empty() ? "[" : ",") + json::quote(value);
-    return list.empty() ? list : list + ']';
+            values.push_back(value);
+    return values;
 }
 
 } // namespace
@@ -79,26 +77,25 @@ Form::Form(const Request &request) {
         malformed(request, "The body is malformed");
     if (repeats_any(*form))
         malformed(request, "A parameter is given more than once");
-    json::ObjectWriter object(fields);
+    JsonObject object;
     for (const auto &[name, value] : form->fields())
         if (!value.empty() && !may_repeat(name))
             object.text(name, value);
     for (const char *name : {"resource", "audience"})
-        if (const std::string list = all_of(*form, name); !list.empty())
-            object.raw(name, list);
-    object.end();
+        if (const auto list = all_of(*form, name); !list.empty())
+            object.raw(name, text_list(list));
+    fields = object.done();
     const std::optional<std::string_view> credentials = basic_credentials(request);
     if (!credentials)
         return;
-    // RFC 6749, section 2.3.1: both are form-encoded before they are put together
     std::string decoded;
     const bool is_base64 = base64_decode(*credentials, decoded);
     const std::size_t colon = decoded.find(':');
-    if (!is_base64 || colon == decoded.npos)
-        throw api::Answer{
-            refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
-    client_id = percent_decode(std::string_view(decoded).substr(0, colon), true);
-    secret = percent_decode(std::string_view(decoded).substr(colon + 1), true);
+    // RFC 6749, section 2.3.1: both are form-encoded before they are put together
+    if (is_base64 && colon != decoded.npos) {
+        client_id = percent_decode(std::string_view(decoded).substr(0, colon), true);
+        secret = percent_decode(std::string_view(decoded).substr(colon + 1), true);
+    }
     if (!client_id || !secret)
         throw api::Answer{
             refuse(request, 401, "invalid_client", "The Authorization header is malformed")};

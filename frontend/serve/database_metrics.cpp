@@ -9,7 +9,11 @@ using namespace http;
 
 namespace {
 
-const Statement read_metrics{"SELECT name, label, kind, value FROM auth.read_metrics()"};
+// An alert needs the zero before the first of an agent's refused refreshes.
+const Statement read_metrics{
+    "WITH m AS MATERIALIZED (SELECT name, label, kind, value::text FROM auth.read_metrics()) "
+    "SELECT * FROM m UNION ALL SELECT 'agent.refresh.failures', '', 'counter', '0' "
+    "WHERE NOT EXISTS (SELECT FROM m WHERE name = 'agent.refresh.failures')"};
 
 // Whoever asks for metrics must not wait for the database like a request of its own.
 constexpr milliseconds patience_for_connection{250}, patience_for_answer{1000};
@@ -50,25 +54,6 @@ std::string exposed_name(std::string_view name, bool counter) {
     return counter ? out + "_total" : out;
 }
 
-std::string head_of(std::string_view name, bool counter) {
-    const auto family = known.find(name);
-    return metric_head(exposed_name(name, counter),
-                       family == known.end() ? "Of the database." : family->second.help,
-                       counter ? "counter" : "gauge");
-}
-
-void append_sample(std::string &out, std::string_view name, std::string_view label, bool counter,
-                   std::string_view value) {
-    const auto family = known.find(name);
-    out += exposed_name(name, counter);
-    if (!label.empty()) {
-        const char *of =
-            family == known.end() || !*family->second.label ? "label" : family->second.label;
-        out.append("{").append(of).append("=").append(label_value(label)).append("}");
-    }
-    out.append(" ").append(value).append("\n");
-}
-
 void append_own(std::string &out, const char *name, const char *help, std::time_t value) {
     const std::string full = std::string("pg_principal_database_") + name;
     out += metric_head(full, help, "gauge") + full + ' ' + std::to_string(value) + '\n';
@@ -76,20 +61,22 @@ void append_own(std::string &out, const char *name, const char *help, std::time_
 
 std::string exposed(const Result &rows) {
     std::string out;
-    std::string_view last;
-    bool has_failures = false;
     for (int i = 0; i < rows.rows(); ++i) {
-        const std::string_view name = rows.text(i, 0);
+        const std::string_view name = rows.text(i, 0), label = rows.text(i, 1);
         const bool counter = rows.text(i, 2) == "counter";
-        if (name != last)
-            out += head_of(name, counter);
-        last = name;
-        has_failures = has_failures || name == "agent.refresh.failures";
-        append_sample(out, name, rows.text(i, 1), counter, rows.text(i, 3));
-    }
-    if (!has_failures) { // an alert needs the zero before the first one
-        out += head_of("agent.refresh.failures", true);
-        append_sample(out, "agent.refresh.failures", "", true, "0");
+        const std::string full = exposed_name(name, counter);
+        const auto found = known.find(name);
+        const Family family = found == known.end() ? Family{"Of the database.", ""} : found->second;
+        if (i == 0 || name != rows.text(i - 1, 0))
+            out += metric_head(full, family.help, counter ? "counter" : "gauge");
+        out += full;
+        if (!label.empty())
+            out.append("{")
+                .append(*family.label ? family.label : "label")
+                .append("=")
+                .append(label_value(label))
+                .append("}");
+        out.append(" ").append(rows.text(i, 3)).append("\n");
     }
     return out;
 }

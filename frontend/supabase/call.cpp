@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "base/text.hpp"
+#include "base/text_object.hpp"
 #include "core/base/utf8.hpp"
-#include "core/json/writer.hpp"
 #include "supabase/fields.hpp"
 
 namespace pg_principal::supabase {
@@ -118,8 +118,7 @@ Param key_of(const Request &request) {
 } // namespace
 
 Response refuse(const Request &request, const Refusal &refusal) {
-    std::string body, weak;
-    json::ObjectWriter object(body);
+    JsonObject object;
     const bool versioned = asks_for_version(request);
     if (versioned) {
         object.text("code", refusal.code);
@@ -129,13 +128,9 @@ Response refuse(const Request &request, const Refusal &refusal) {
         object.text("error_code", refusal.code);
         object.text("msg", refusal.message);
     }
-    if (!refusal.weak_password.empty()) {
-        for (const std::string_view reason : refusal.weak_password)
-            weak.append(weak.empty() ? "" : ",").append(json::quote(reason));
-        object.raw("weak_password", "{\"reasons\":[" + weak + "]}");
-    }
-    object.end();
-    Response response = Response::json(refusal.status, body);
+    if (!refusal.weak_password.empty())
+        object.raw("weak_password", "{\"reasons\":" + text_list(refusal.weak_password) + '}');
+    Response response = Response::json(refusal.status, object.done());
     if (refusal.status == 429)
         response.set("Retry-After", "60"); // the limiter of requests says it better
     response.set("X-Sb-Error-Code", refusal.code);

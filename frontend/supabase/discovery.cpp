@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/json/writer.hpp"
+#include "base/text_object.hpp"
 #include "supabase/routes.hpp"
 
 namespace pg_principal::supabase {
@@ -40,10 +40,7 @@ std::string algorithms(std::string_view jwks) {
             names.push_back(alg.as_string());
     if (names.empty())
         names.push_back("HS256"); // has no public half
-    std::string list;
-    for (const std::string_view name : names)
-        list.append(list.empty() ? "[" : ",").append(json::quote(name));
-    return list + ']';
+    return text_list(names);
 }
 
 constexpr std::string_view path = "/.well-known/openid-configuration";
@@ -54,8 +51,7 @@ Response get_discovery(const api::Backend &backend, const Request &request) {
     bool is_url = false;
     const std::string prefix(request.path.substr(0, request.path.size() - path.size()));
     const std::string base = base_of(request, prefix, issuer, is_url);
-    std::string body;
-    json::ObjectWriter object(body);
+    JsonObject object;
     object.text("issuer", issuer);
     object.text("authorization_endpoint", base + "/authorize");
     object.text("token_endpoint", base + "/token");
@@ -68,8 +64,7 @@ Response get_discovery(const api::Backend &backend, const Request &request) {
     object.raw("token_endpoint_auth_methods_supported", R"(["none"])");
     object.raw("claims_supported", R"(["sub","aud","iss","exp","iat","email","phone","role",)"
                                    R"("session_id","app_metadata","user_metadata"])");
-    object.end();
-    Response response = Response::json(200, body);
+    Response response = Response::json(200, object.done());
     if (is_url)
         response.set("Cache-Control", "public, max-age=300");
     return response;

@@ -4,7 +4,7 @@
 #include <ctime>
 
 #include "api/fields.hpp"
-#include "core/json/writer.hpp"
+#include "base/text_object.hpp"
 #include "supabase/call.hpp"
 
 namespace pg_principal::supabase {
@@ -37,10 +37,10 @@ std::string_view translated(std::string_view name, std::string_view Name::*from,
 
 // As tokens have it: the application's members as they are, and what we say of every principal
 // under a name of our own.
-void write_app_metadata(std::string &out, json::Value user) {
+std::string app_metadata(json::Value user) {
     constexpr std::string_view ours = "pg_principal";
     const json::Value theirs = user.find("appMetadata");
-    json::ObjectWriter object(out);
+    JsonObject object, principal;
     if (!theirs.find("provider"))
         object.text("provider", "email");
     if (!theirs.find("providers"))
@@ -48,39 +48,33 @@ void write_app_metadata(std::string &out, json::Value user) {
     for (const json::Member member : theirs.members())
         if (member.name != ours)
             object.value(member.name, member.value);
-    std::string nested;
-    json::ObjectWriter principal(nested);
     principal.value("kind", user.find("kind"));
     principal.value("role", user.find("role"));
-    principal.end();
-    object.raw(ours, nested);
-    object.end();
+    object.raw(ours, principal.done());
+    return object.done();
 }
 
 // Every principal has one identity, its email.
-void write_identity(std::string &out, json::Value user) {
-    std::string data;
-    json::ObjectWriter claims(data);
+std::string identity(json::Value user) {
+    JsonObject claims, object;
     claims.value("sub", user.find("id"));
     claims.value("email", user.find("email"));
     claims.boolean("email_verified", user.find("emailConfirmedAt").is_string());
     claims.boolean("phone_verified", false);
-    claims.end();
-    json::ObjectWriter object(out);
     object.value("identity_id", user.find("id"));
     object.value("id", user.find("id"));
     object.value("user_id", user.find("id"));
-    object.raw("identity_data", data);
+    object.raw("identity_data", claims.done());
     object.text("provider", "email");
     object.value("last_sign_in_at", user.find("lastSignInAt"));
     object.value("created_at", user.find("createdAt"));
     object.value("updated_at", user.find("updatedAt"));
     object.value("email", user.find("email"));
-    object.end();
+    return object.done();
 }
 
-void write_user(std::string &out, json::Value user) {
-    json::ObjectWriter object(out);
+std::string user_object(json::Value user) {
+    JsonObject object;
     const auto when_known = [&](std::string_view name, std::string_view ours) {
         if (const json::Value value = user.find(ours); value.is_string())
             object.value(name, value);
@@ -94,18 +88,14 @@ void write_user(std::string &out, json::Value user) {
     object.text("phone", phone.is_string() ? phone.as_string() : std::string_view());
     when_known("confirmed_at", "emailConfirmedAt");
     when_known("last_sign_in_at", "lastSignInAt");
-    std::string nested;
-    write_app_metadata(nested, user);
-    object.raw("app_metadata", nested);
+    object.raw("app_metadata", app_metadata(user));
     object.value("user_metadata", user.find("userMetadata"));
-    nested = "[";
-    write_identity(nested, user);
-    object.raw("identities", nested += ']');
+    object.raw("identities", '[' + identity(user) + ']');
     object.value("created_at", user.find("createdAt"));
     object.value("updated_at", user.find("updatedAt"));
     when_known("banned_until", "bannedUntil");
     object.boolean("is_anonymous", false);
-    object.end();
+    return object.done();
 }
 
 } // namespace
@@ -156,27 +146,21 @@ json::Value Body::object(std::string_view name) const {
 
 std::string user_body(const std::string &payload) {
     const json::Document document(payload, payload_limits);
-    std::string out;
-    out.reserve(payload.size() * 2);
-    write_user(out, document.root().find("user"));
-    return out;
+    return user_object(document.root().find("user"));
 }
 
 std::string session_body(const std::string &payload) {
     const json::Document document(payload, payload_limits);
     const json::Value tokens = document.root().find("tokens"),
                       lifetime = tokens.find("accessTokenExpiresIn");
-    std::string out, user;
-    json::ObjectWriter object(out);
+    JsonObject object;
     object.value("access_token", tokens.find("accessToken"));
     object.text("token_type", "bearer");
     object.value("expires_in", lifetime);
     object.number("expires_at", std::time(nullptr) + lifetime.as_int64().value_or(0));
     object.value("refresh_token", tokens.find("refreshToken"));
-    write_user(user, document.root().find("user"));
-    object.raw("user", user);
-    object.end();
-    return out;
+    object.raw("user", user_object(document.root().find("user")));
+    return object.done();
 }
 
 Users users_body(const std::string &payload) {
@@ -184,7 +168,7 @@ Users users_body(const std::string &payload) {
     std::string list;
     for (const json::Value user : document.root().find("users").elements()) {
         list += list.empty() ? '[' : ',';
-        write_user(list, user);
+        list += user_object(user);
     }
     list += list.empty() ? "[]" : "]";
     return {"{\"users\":" + list + ",\"aud\":\"authenticated\"}",
@@ -195,8 +179,7 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
     if (const std::string role = body.text("role"); !role.empty() && role != "authenticated")
         throw Refusal{400, "validation_failed",
                       "role must be authenticated; the app role is set at /api/users/:id/role"};
-    std::string out;
-    json::ObjectWriter object(out);
+    JsonObject object;
     if (const std::string id = body.text("id"); !id.empty() && id != changed_id)
         object.text("id", id);
     for (const char *name : {"email", "password", "password_hash", "phone", "ban_duration"})
@@ -207,8 +190,7 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
         object.value("userMetadata", metadata);
     if (const json::Value metadata = body.object("app_metadata"))
         object.value("appMetadata", metadata);
-    object.end();
-    return out;
+    return object.done();
 }
 
 namespace {

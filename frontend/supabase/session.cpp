@@ -1,6 +1,6 @@
 // Signing up and in, refreshing, one's own user, signing out.
 #include "api/fields.hpp"
-#include "core/json/writer.hpp"
+#include "base/text_object.hpp"
 #include "supabase/fields.hpp"
 #include "supabase/routes.hpp"
 
@@ -31,14 +31,12 @@ Response post_signup(const api::Backend &backend, const Request &request) {
         throw Refusal{422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled"};
     if (password.empty())
         throw Refusal{400, "validation_failed", "Signup requires a valid password"};
-    std::string profile;
-    json::ObjectWriter object(profile);
+    JsonObject object;
     object.text("email", email);
     object.text("password", password);
     if (const json::Value data = body.object("data"))
         object.value("userMetadata", data);
-    object.end();
-    const Outcome outcome = ask_as_stranger(backend, request, sign_up, {profile});
+    const Outcome outcome = ask_as_stranger(backend, request, sign_up, {object.done()});
     if (outcome.reason == "email-taken")
         throw Refusal{422, "user_already_exists", "User already registered"};
     return session_or_refusal(outcome);
@@ -103,15 +101,13 @@ Response put_user(const api::Backend &backend, const Request &request) {
         throw Refusal{400, "phone_provider_disabled", "Phone logins are disabled"};
     if (body.object("app_metadata"))
         throw Refusal{403, "not_admin", "Updating app_metadata requires admin privileges"};
-    std::string changes;
-    json::ObjectWriter object(changes);
+    JsonObject object;
     for (const char *name : {"email", "password", "current_password"})
         body.copy(name, object);
     if (const json::Value data = body.object("data"))
         object.value("userMetadata", data);
-    object.end();
     const Outcome outcome =
-        ask_as_caller(backend, request, update_account, {changes, backend.context(request)});
+        ask_as_caller(backend, request, update_account, {object.done(), backend.context(request)});
     return Response::json(200, user_body(payload_of(outcome)));
 }
 

@@ -27,8 +27,7 @@ Response get_health(const api::Backend &, const Request &) {
 
 // Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
 Response get_settings(const api::Backend &backend, const Request &request) {
-    std::string providers;
-    json::ObjectWriter external(providers);
+    JsonObject external, object;
     for (const char *name : {"anonymous_users", "apple",    "azure",    "bitbucket", "discord",
                              "facebook",        "snapchat", "figma",    "fly",       "github",
                              "gitlab",          "google",   "keycloak", "kakao",     "linkedin",
@@ -36,11 +35,8 @@ Response get_settings(const api::Backend &backend, const Request &request) {
                              "workos",          "twitch",   "twitter",  "phone",     "zoom"})
         external.boolean(name, false);
     external.boolean("email", true);
-    external.end();
     const Outcome settings = ask_as_anybody(backend, request, registration);
-    std::string body;
-    json::ObjectWriter object(body);
-    object.raw("external", providers);
+    object.raw("external", external.done());
     object.boolean("disable_signup", settings.payload != "true");
     object.boolean("mailer_autoconfirm", settings.reason == "true");
     object.boolean("phone_autoconfirm", false);
@@ -48,8 +44,7 @@ Response get_settings(const api::Backend &backend, const Request &request) {
     object.boolean("saml_enabled", false);
     object.boolean("saml_private_key_next_configured", false);
     object.boolean("passkeys_enabled", false);
-    object.end();
-    return Response::json(200, std::move(body));
+    return Response::json(200, object.done());
 }
 
 } // namespace
