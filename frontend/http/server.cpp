@@ -86,21 +86,20 @@ Server::Server(ServerOptions options, Dispatcher &dispatcher)
 Server::~Server() = default;
 
 std::unique_ptr<httplib::Server> Server::listen(const Endpoint &endpoint) {
-    if (!options_.tls) {
-        auto server = std::make_unique<Listening<httplib::Server>>();
+    const auto begin = [&](auto server) {
         configure(*server);
         ports_.push_back(bind(*server, endpoint));
         return server;
-    }
+    };
+    if (!options_.tls)
+        return begin(std::make_unique<Listening<httplib::Server>>());
     Tls &tls = *options_.tls;
     auto server = std::make_unique<Listening<httplib::SSLServer>>(tls.certificate_file().c_str(),
                                                                   tls.key_file().c_str());
     if (!server->is_valid())
         throw Failure("cannot set up TLS");
     tls.govern(context_of(*server, 0));
-    configure(*server);
-    ports_.push_back(bind(*server, endpoint));
-    return server;
+    return begin(std::move(server));
 }
 
 void Server::configure(httplib::Server &server) {

@@ -2,7 +2,6 @@
 
 #include "base/text_object.hpp"
 #include "core/principals/device_code.hpp"
-#include "oauth/device_page.hpp"
 #include "oauth/form.hpp"
 
 namespace pg_principal::oauth {
@@ -20,12 +19,7 @@ const Statement open_page{PG_PRINCIPAL_CALL("auth.open_device_page($1::jsonb, $2
 const Statement close_page{PG_PRINCIPAL_CALL_AS_SELF("auth.close_device_page($2, $3, $4::jsonb)")};
 
 Response post_authorization(const Backend &backend, const Request &request) {
-    const Form form(request);
-    Response response =
-        backend.as_stranger(request, authorize, {form.fields, form.client_id, form.secret});
-    if (response.status == 401)
-        challenge(request, response);
-    return response;
+    return as_client(backend, request, authorize);
 }
 
 std::string value_of(const http::Form &form, std::string_view name) {

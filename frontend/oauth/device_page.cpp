@@ -1,4 +1,4 @@
-#include "oauth/device_page.hpp"
+#include "oauth/device.hpp"
 
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"

@@ -29,6 +29,11 @@ std::optional<std::string_view> basic_credentials(const Request &request) {
 // RFC 8707, section 2, and RFC 8693, section 2.1: as often as there are targets.
 bool may_repeat(std::string_view name) { return name == "resource" || name == "audience"; }
 
+void challenge(const Request &request, Response &response) {
+    response.set("WWW-Authenticate", request.bearer().empty() ? "Basic realm=\"pg_principal\""
+                                                              : "Bearer error=\"invalid_token\"");
+}
+
 [[noreturn]] void malformed(const Request &request, const char *what) {
     throw api::Answer{refuse(request, 400, "invalid_request", what)};
 }
@@ -51,23 +56,7 @@ std::vector<std::string_view> all_of(const http::Form &form, std::string_view wa
     return values;
 }
 
-} // namespace
-
-void challenge(const Request &request, Response &response) {
-    response.set("WWW-Authenticate", request.bearer().empty() ? "Basic realm=\"pg_principal\""
-                                                              : "Bearer error=\"invalid_token\"");
-}
-
-Response refuse(const Request &request, int status, std::string_view code,
-                std::string_view description) {
-    Response response =
-        Response::json(status, text_object({{"error", code}, {"error_description", description}}));
-    if (status == 401)
-        challenge(request, response);
-    return response;
-}
-
-Form::Form(const Request &request) {
+std::vector<db::Param> parameters_of(const Request &request) {
     if (!request.query.empty()) // where logs and histories keep it
         malformed(request, "Parameters belong into the body");
     if (!is_form(request.header("Content-Type")))
@@ -84,10 +73,10 @@ Form::Form(const Request &request) {
     for (const char *name : {"resource", "audience"})
         if (const auto list = all_of(*form, name); !list.empty())
             object.raw(name, text_list(list));
-    fields = object.done();
+    db::Param client_id, secret;
     const std::optional<std::string_view> credentials = basic_credentials(request);
     if (!credentials)
-        return;
+        return {object.done(), client_id, secret};
     std::string decoded;
     const bool is_base64 = base64_decode(*credentials, decoded);
     const std::size_t colon = decoded.find(':');
@@ -99,6 +88,29 @@ Form::Form(const Request &request) {
     if (!client_id || !secret)
         throw api::Answer{
             refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
+    return {object.done(), client_id, secret};
+}
+
+} // namespace
+
+Response refuse(const Request &request, int status, std::string_view code,
+                std::string_view description) {
+    Response response =
+        Response::json(status, text_object({{"error", code}, {"error_description", description}}));
+    if (status == 401)
+        challenge(request, response);
+    return response;
+}
+
+Response as_client(const api::Backend &backend, const Request &request,
+                   const db::Statement &statement, std::vector<db::Param> more) {
+    std::vector<db::Param> parameters = parameters_of(request);
+    parameters.insert(parameters.end(), more.begin(), more.end());
+    Response response = backend.as_stranger(request, statement, std::move(parameters));
+    if (response.status == 401)
+        challenge(request, response);
+    response.set("Pragma", "no-cache"); // RFC 6749, section 5.1, beside Cache-Control: no-store
+    return response;
 }
 
 std::string grant_type_of(const Request &request) {

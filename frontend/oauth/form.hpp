@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/call.hpp"
 
@@ -11,15 +12,13 @@ namespace pg_principal::oauth {
 // {"error", "error_description"}, and for 401 the challenge of the scheme that was used.
 http::Response refuse(const http::Request &request, int status, std::string_view code,
                       std::string_view description);
-void challenge(const http::Request &request, http::Response &response);
 
-// RFC 6749, section 3.2: a form in the body and nothing in the query, each parameter once but for
+// The statement's answer to a client. Its parameters are the form, one JSON object of texts and of
+// lists of them, the client's id and secret of Authorization: Basic, `more`, and the context. RFC
+// 6749, section 3.2: a form in the body and nothing in the query, each parameter once but for
 // resource and audience, and one without a value as if it were not there. Throws api::Answer.
-struct Form {
-    explicit Form(const http::Request &request);
-    std::string fields;          // one JSON object of texts, and of lists of them
-    db::Param client_id, secret; // of Authorization: Basic
-};
+http::Response as_client(const api::Backend &backend, const http::Request &request,
+                         const db::Statement &statement, std::vector<db::Param> more = {});
 
 // Of the form, where it can be read at all.
 std::string grant_type_of(const http::Request &request);

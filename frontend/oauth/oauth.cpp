@@ -3,7 +3,6 @@
 #include "api/routes.hpp"
 #include "http/dispatcher.hpp"
 #include "oauth/device.hpp"
-#include "oauth/device_page.hpp"
 #include "oauth/form.hpp"
 
 namespace pg_principal::oauth {
@@ -23,32 +22,18 @@ const Statement metadata{"SELECT (r).status, (r).payload FROM "
                          "(SELECT auth.oauth_metadata($1, $2) AS r OFFSET 0) s",
                          true};
 
-Response answer(const Backend &backend, const Request &request, const Statement &statement,
-                std::vector<Param> parameters) {
-    Response response = backend.as_stranger(request, statement, std::move(parameters));
-    if (response.status == 401)
-        challenge(request, response);
-    response.set("Pragma", "no-cache"); // RFC 6749, section 5.1, beside Cache-Control: no-store
-    return response;
-}
-
 Response post_token(const Backend &backend, const Request &request) {
-    const Form form(request);
-    return answer(backend, request, get_token, {form.fields, form.client_id, form.secret});
+    return as_client(backend, request, get_token);
 }
 
 Response post_introspect(const Backend &backend, const Request &request) {
-    const Form form(request);
     const std::string_view bearer = request.bearer();
-    return answer(backend, request, introspect,
-                  {form.fields, form.client_id, form.secret,
-                   bearer.empty() ? Param() : Param(std::string(bearer))});
+    return as_client(backend, request, introspect,
+                     {bearer.empty() ? Param() : Param(std::string(bearer))});
 }
 
 Response post_revoke(const Backend &backend, const Request &request) {
-    const Form form(request);
-    Response response =
-        answer(backend, request, revoke, {form.fields, form.client_id, form.secret});
+    Response response = as_client(backend, request, revoke);
     return response.status == 200 ? Response::empty(200) : response;
 }
 

@@ -109,32 +109,31 @@ class Lexer {
         add(TokenType::string, value, opened);
     }
 
-    void read_reference() {
-        const std::size_t start = ++at_;
-        while (is_word(peek()))
+    // The word from here on, with dots in front of what they may stand before.
+    std::string_view word(bool (*after_dot)(char)) {
+        const std::size_t start = at_;
+        while (is_word(peek()) || (peek() == '.' && after_dot(peek(1))))
             ++at_;
-        if (at_ == start)
+        return text_.substr(start, at_ - start);
+    }
+
+    void read_reference() {
+        ++at_;
+        const std::string_view name = word([](char) { return false; });
+        if (name.empty())
             throw RosterFileError(line_, "a name is missing after @");
-        add(TokenType::reference, text_.substr(start, at_ - start), line_);
+        add(TokenType::reference, name, line_);
     }
 
     // Dates such as 2025-03 are numbers here: whoever wants a number checks it.
     void read_number() {
-        const std::size_t start = at_++;
-        while (is_word(peek()) || (peek() == '.' && is_digit(peek(1))))
-            ++at_;
-        const std::string_view text = text_.substr(start, at_ - start);
+        const std::string_view text = word(is_digit);
         const bool percent = peek() == '%';
         at_ += percent;
         add(percent ? TokenType::percent : TokenType::number, text, line_);
     }
 
-    void read_word() {
-        const std::size_t start = at_;
-        while (is_word(peek()) || (peek() == '.' && is_letter(peek(1))))
-            ++at_;
-        add(TokenType::word, text_.substr(start, at_ - start), line_);
-    }
+    void read_word() { add(TokenType::word, word(is_letter), line_); }
 
     std::string_view text_;
     std::size_t at_ = 0, line_ = 1;
