@@ -1,7 +1,6 @@
 // A verb as the row of a table: what it takes are the parameters of its statement, in their order.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>

@@ -196,46 +196,40 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
 namespace {
 
 // Supabase Auth's words for what a password lacks: clients look for them.
-class WeakPassword {
-  public:
-    void add(std::string_view reason) {
-        constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
-        constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
-                                 {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
-                                 {"digit", "0123456789"},
-                                 {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
-        if (reason.substr(0, fewest.size()) == fewest)
-            return say("length", "Password should be at least ", reason.substr(fewest.size()));
-        if (reason.substr(0, most.size()) == most)
-            return say("length", "Password cannot be longer than ", reason.substr(most.size()));
-        for (const Name &set : sets)
-            if (reason.find(set.theirs) != reason.npos) {
-                note("characters");
-                missing_.append(missing_.empty() ? "" : ", ").append(set.ours);
-                return;
-            }
-        say("characters", "Password", reason);
+void tell_weakness(const std::vector<std::string_view> &messages, Problems &problems) {
+    constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
+    constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
+                             {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+                             {"digit", "0123456789"},
+                             {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
+    std::vector<std::string_view> &reasons = problems.weak_password;
+    std::string text, missing;
+    const auto say = [&](std::string_view reason, std::string_view begin, std::string_view end) {
+        if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
+            reasons.push_back(reason);
+        if (!begin.empty())
+            text.append(text.empty() ? "" : " ").append(begin).append(end).append(".");
+    };
+    for (const std::string_view message : messages) {
+        const auto set = std::find_if(std::begin(sets), std::end(sets), [&](const Name &one) {
+            return message.find(one.theirs) != message.npos;
+        });
+        if (message.substr(0, fewest.size()) == fewest)
+            say("length", "Password should be at least ", message.substr(fewest.size()));
+        else if (message.substr(0, most.size()) == most)
+            say("length", "Password cannot be longer than ", message.substr(most.size()));
+        else if (set == std::end(sets))
+            say("characters", "Password", message);
+        else {
+            say("characters", "", "");
+            missing.append(missing.empty() ? "" : ", ").append(set->ours);
+        }
     }
-    void finish(Problems &problems) && {
-        if (!missing_.empty())
-            say("characters", "Password should contain at least one character of each: ", missing_);
-        problems.weak_password = std::move(reasons_);
-        if (!text_.empty())
-            problems.text = std::move(text_);
-    }
-
-  private:
-    void note(std::string_view reason) {
-        if (std::find(reasons_.begin(), reasons_.end(), reason) == reasons_.end())
-            reasons_.push_back(reason);
-    }
-    void say(std::string_view reason, std::string_view begin, std::string_view end) {
-        note(reason);
-        text_.append(text_.empty() ? "" : " ").append(begin).append(end).append(".");
-    }
-    std::vector<std::string_view> reasons_;
-    std::string text_, missing_;
-};
+    if (!missing.empty())
+        say("characters", "Password should contain at least one character of each: ", missing);
+    if (!text.empty())
+        problems.text = std::move(text);
+}
 
 } // namespace
 
@@ -244,7 +238,7 @@ Problems read_problems(const std::string &payload) {
     Problems problems;
     if (!json::try_parse(document, payload, payload_limits))
         return problems;
-    WeakPassword weak;
+    std::vector<std::string_view> weak;
     if (const json::Value errors = document.root().find("errors"); errors.is_array())
         for (const json::Value error : errors.elements()) {
             const std::string_view field = error.find("field").as_string();
@@ -252,13 +246,13 @@ Problems read_problems(const std::string &payload) {
             if (message.substr(0, field.size()) == field)
                 message.remove_prefix(field.size());
             if (field == "password")
-                weak.add(message);
+                weak.push_back(message);
             problems.bad_email |= field == "email";
             problems.text.append(problems.text.empty() ? "" : "; ")
                 .append(translated(field, &Name::ours, &Name::theirs))
                 .append(message);
         }
-    std::move(weak).finish(problems);
+    tell_weakness(weak, problems);
     if (const json::Value message = document.root().find("message");
         problems.text.empty() && message.is_string())
         problems.text = message.as_string();
