@@ -1,5 +1,5 @@
-// What administrators do to everybody, and what auditors look at: bans, sessions, tokens, incidents,
-// agents, refusals, the health scan, keys and the audit itself.
+// What administrators do to everybody, and what auditors look at: bans, sessions, tokens, agents,
+// incidents, refusals, the health scan, keys and the audit itself.
 #include "api/fields.hpp"
 #include "api/routes.hpp"
 #include "base/text.hpp"

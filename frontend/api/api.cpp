@@ -19,42 +19,6 @@ std::string schema_of(const std::string &text) {
     return text.empty() || text[0] == '{' ? text : '"' + text + '"';
 }
 
-} // namespace
-
-Route described(const Row &row) {
-    Route made;
-    made.method = row.method;
-    made.pattern = row.path;
-    made.caller = row.caller;
-    made.summary = row.summary;
-    made.response_schema = schema_of(row.response);
-    made.budget = row.budget;
-    made.budget_of = row.budget_of;
-    made.request_schema = schema_of(row.request);
-    made.success = row.success;
-    made.query = row.query;
-    for (const int status : row.refusals)
-        if (status)
-            made.refusals.push_back(status);
-    return made;
-}
-
-Route route(const Row &row, Handler act) {
-    Route made = described(row);
-    made.handler = [act = std::move(act), caller = row.caller](const Request &request) {
-        try {
-            if (caller != Caller::anybody && request.bearer().empty())
-                return authentication_required(request);
-            return act(request);
-        } catch (Answer &answer) {
-            return std::move(answer.response);
-        }
-    };
-    return made;
-}
-
-namespace {
-
 // A member of a body or a name of a query.
 struct Part {
     std::string name;
@@ -132,18 +96,6 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
     };
 }
 
-} // namespace
-
-Route route(const Row &row, const SharedBackend &backend) {
-    return route(
-        row, row.act.statement ? carrier(row, backend)
-                               : [backend, act = row.act.function](const Request &request) {
-                                     return act(*backend, request);
-                                 });
-}
-
-namespace {
-
 const Statement who_asks{
     "SELECT refused, live AND auth.uid() IS NOT NULL, live AND auth.role() = 'service_role',"
     " live AND auth.has_role('ADMIN'), live AND auth.has_role('AUDITOR') FROM"
@@ -212,6 +164,46 @@ Route strict(Route route, const SharedBackend &backend) {
 }
 
 } // namespace
+
+Route described(const Row &row) {
+    Route made;
+    made.method = row.method;
+    made.pattern = row.path;
+    made.caller = row.caller;
+    made.summary = row.summary;
+    made.response_schema = schema_of(row.response);
+    made.budget = row.budget;
+    made.budget_of = row.budget_of;
+    made.request_schema = schema_of(row.request);
+    made.success = row.success;
+    made.query = row.query;
+    for (const int status : row.refusals)
+        if (status)
+            made.refusals.push_back(status);
+    return made;
+}
+
+Route route(const Row &row, Handler act) {
+    Route made = described(row);
+    made.handler = [act = std::move(act), caller = row.caller](const Request &request) {
+        try {
+            if (caller != Caller::anybody && request.bearer().empty())
+                return authentication_required(request);
+            return act(request);
+        } catch (Answer &answer) {
+            return std::move(answer.response);
+        }
+    };
+    return made;
+}
+
+Route route(const Row &row, const SharedBackend &backend) {
+    return route(
+        row, row.act.statement ? carrier(row, backend)
+                               : [backend, act = row.act.function](const Request &request) {
+                                     return act(*backend, request);
+                                 });
+}
 
 void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend) {
     routes.add(strict(route(row, backend), backend));

@@ -81,6 +81,34 @@ HttpError operator_has_to_act(const DbError &error) {
             error.sqlstate};
 }
 
+template <class Ask>
+Response answer(const Request &request, bool by_caller, Ask ask) {
+    try {
+        const Result result = ask();
+        if (result.rows() == 0 || !result.is_null(0, 2))
+            return authentication_required(request);
+        Response response =
+            Response::json(static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)));
+        if (response.status == 429)
+            response.set("Retry-After", allowance_returns);
+        return response;
+    } catch (const DbError &error) {
+        answer_error(request, error, by_caller);
+    }
+}
+
+Owner read_owner(std::string_view token) {
+    const std::size_t from = token.find('.');
+    std::string claims;
+    json::Document document;
+    if (from == token.npos || token.size() > most_token_bytes ||
+        !base64url_decode(token.substr(from + 1, token.rfind('.') - from - 1), claims) ||
+        !json::try_parse(document, claims))
+        return 0;
+    const json::Value sub = document.root().find("sub");
+    return sub.is_string() ? std::hash<std::string_view>()(sub.as_string()) | 1 : 0;
+}
+
 } // namespace
 
 void throw_other(const DbError &error) {
@@ -109,26 +137,6 @@ Response authentication_required(const Request &request) {
                  request.bearer().empty() ? "Bearer" : "Bearer error=\"invalid_token\"");
     return response;
 }
-
-namespace {
-
-template <class Ask>
-Response answer(const Request &request, bool by_caller, Ask ask) {
-    try {
-        const Result result = ask();
-        if (result.rows() == 0 || !result.is_null(0, 2))
-            return authentication_required(request);
-        Response response =
-            Response::json(static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)));
-        if (response.status == 429)
-            response.set("Retry-After", allowance_returns);
-        return response;
-    } catch (const DbError &error) {
-        answer_error(request, error, by_caller);
-    }
-}
-
-} // namespace
 
 Response Backend::as_caller(const Request &request, const Statement &statement,
                             std::vector<Param> parameters) const {
@@ -159,22 +167,6 @@ Result Backend::ask_in_context(const Request &request, const Statement &statemen
     };
     return insist([&] { return pool_.run_with(statement, 0, with_context); });
 }
-
-namespace {
-
-Owner read_owner(std::string_view token) {
-    const std::size_t from = token.find('.');
-    std::string claims;
-    json::Document document;
-    if (from == token.npos || token.size() > most_token_bytes ||
-        !base64url_decode(token.substr(from + 1, token.rfind('.') - from - 1), claims) ||
-        !json::try_parse(document, claims))
-        return 0;
-    const json::Value sub = document.root().find("sub");
-    return sub.is_string() ? std::hash<std::string_view>()(sub.as_string()) | 1 : 0;
-}
-
-} // namespace
 
 // A connection shows the same token again and again. Its hash will do: whoever makes two that fall
 // together could as well write another's name into one.

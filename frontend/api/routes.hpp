@@ -10,8 +10,8 @@
 namespace pg_principal::api {
 
 // What a row does: a function of its own, or one statement. Its parameters are what the row
-// documents, in that order: the id in the path, the members of the body, or a named schema's body as a
-// whole, the names of the query; then, but for GET, the context.
+// documents, in that order: the id in the path, the members of the body (the whole of it where its
+// schema has a name), the names of the query; then, but for GET, the context.
 struct Act {
     using Function = http::Response (*)(const Backend &, const http::Request &);
     constexpr Act() = default;

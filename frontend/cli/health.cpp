@@ -44,40 +44,6 @@ void insist_on_cron(const Session &session, const std::string &database) {
                 printable(database) + '.');
 }
 
-} // namespace
-
-// Where pg_cron is in another database, the job is looked for there.
-Json read_health_schedule(const Session &session) {
-    const db::Result rows = session.ask(schedule_sql());
-    Json told =
-        list_of(rows, {"lastScanAt", "cronDatabase", "jobId", "schedule", "active", "lastRunAt",
-                       "lastStatus", "lastMessage", "failedRuns", "problem", "remedy"})[0];
-    if (!rows.boolean(0, is_elsewhere))
-        return told;
-    const std::string home(rows.text(0, cron_database));
-    insist_on_cron(session, home);
-    const Json jobs = list_of(
-        session.ask(job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, home),
-        {"jobId", "schedule", "active", "lastRunAt", "lastStatus", "lastMessage", "failedRuns"});
-    for (const Json &job : jobs)
-        for (const auto &[name, value] : job.items())
-            if (!value.is_null())
-                told[name] = value;
-    if (jobs.empty()) {
-        told["problem"] = "the health scan is not scheduled";
-        told["remedy"] = "pg_principal health schedule";
-    } else if (told["lastStatus"] == "failed") {
-        told["problem"] = "the last scheduled run failed: " + text_of(told["lastMessage"]);
-        told["remedy"] = "Either cron.use_background_workers = on and a restart, or let "
-                         "pg_cron connect without a password: a line of pg_hba.conf.";
-    } else if (!told["problem"].is_null()) {
-        told["remedy"] = nullptr; // it is scheduled
-    }
-    return told;
-}
-
-namespace {
-
 void status(const Session &session, const Given &) {
     const Json told = read_health_schedule(session);
     if (session.wants("json"))
@@ -161,6 +127,36 @@ const std::vector<Verb> verbs = {
 };
 
 } // namespace
+
+// Where pg_cron is in another database, the job is looked for there.
+Json read_health_schedule(const Session &session) {
+    const db::Result rows = session.ask(schedule_sql());
+    Json told =
+        list_of(rows, {"lastScanAt", "cronDatabase", "jobId", "schedule", "active", "lastRunAt",
+                       "lastStatus", "lastMessage", "failedRuns", "problem", "remedy"})[0];
+    if (!rows.boolean(0, is_elsewhere))
+        return told;
+    const std::string home(rows.text(0, cron_database));
+    insist_on_cron(session, home);
+    const Json jobs = list_of(
+        session.ask(job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, home),
+        {"jobId", "schedule", "active", "lastRunAt", "lastStatus", "lastMessage", "failedRuns"});
+    for (const Json &job : jobs)
+        for (const auto &[name, value] : job.items())
+            if (!value.is_null())
+                told[name] = value;
+    if (jobs.empty()) {
+        told["problem"] = "the health scan is not scheduled";
+        told["remedy"] = "pg_principal health schedule";
+    } else if (told["lastStatus"] == "failed") {
+        told["problem"] = "the last scheduled run failed: " + text_of(told["lastMessage"]);
+        told["remedy"] = "Either cron.use_background_workers = on and a restart, or let "
+                         "pg_cron connect without a password: a line of pg_hba.conf.";
+    } else if (!told["problem"].is_null()) {
+        told["remedy"] = nullptr; // it is scheduled
+    }
+    return told;
+}
 
 void add_health_commands(const Group &root) {
     root.family("health", "Agents: refused refreshes, tokens about to expire or unused",

@@ -18,6 +18,20 @@ std::size_t characters(std::string_view text) {
     }));
 }
 
+Json object_of(const db::Result &rows, int row, const std::vector<const char *> &members) {
+    Json object;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto value = rows.maybe(row, static_cast<int>(i));
+        Json &member = object[members[i]];
+        const bool is_json = rows.is_json(static_cast<int>(i));
+        if (value && is_json)
+            member = Json::parse(*value, nullptr, false);
+        if (value && (!is_json || member.is_discarded()))
+            member = *value; // also a number that is too large for a machine
+    }
+    return object;
+}
+
 } // namespace
 
 std::string text_of(const Json &value) {
@@ -53,24 +67,6 @@ void print_object(std::ostream &out,
         object[name] = value;
     print_json(out, object);
 }
-
-namespace {
-
-Json object_of(const db::Result &rows, int row, const std::vector<const char *> &members) {
-    Json object;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        const auto value = rows.maybe(row, static_cast<int>(i));
-        Json &member = object[members[i]];
-        const bool is_json = rows.is_json(static_cast<int>(i));
-        if (value && is_json)
-            member = Json::parse(*value, nullptr, false);
-        if (value && (!is_json || member.is_discarded()))
-            member = *value; // also a number that is too large for a machine
-    }
-    return object;
-}
-
-} // namespace
 
 Json list_of(const db::Result &rows, const std::vector<const char *> &members) {
     Json list = Json::array();

@@ -56,6 +56,16 @@ std::string formatted(const std::timespec &now, const char *format) {
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
+// The path of what was not found, as a log can bear it.
+std::string shown_path(std::string_view path) {
+    constexpr std::size_t most = 256;
+    std::string shown(path.substr(0, most));
+    for (char &c : shown)
+        if (c < 0x20 || c > 0x7e)
+            c = '?';
+    return path.size() > most ? shown + "..." : shown;
+}
+
 } // namespace
 
 Dispatcher::Dispatcher(RouteTable routes, Policy policy, LineLog &access_log)
@@ -196,20 +206,6 @@ void Dispatcher::finish(const Exchange &exchange, Response &response) {
     if (access_log_.enabled())
         log(exchange, response, seconds, now);
 }
-
-namespace {
-
-// The path of what was not found, as a log can bear it.
-std::string shown_path(std::string_view path) {
-    constexpr std::size_t most = 256;
-    std::string shown(path.substr(0, most));
-    for (char &c : shown)
-        if (c < 0x20 || c > 0x7e)
-            c = '?';
-    return path.size() > most ? shown + "..." : shown;
-}
-
-} // namespace
 
 // The pattern instead of the path, and nothing of the query: neither can hold a secret then. What
 // no route is for, an operator wants to see.

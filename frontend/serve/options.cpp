@@ -63,6 +63,45 @@ bool is_of_this_machine(const http::Endpoint &endpoint) {
            (address && (loopback[0].contains(*address) || loopback[1].contains(*address)));
 }
 
+// As browsers send it: scheme, host in small letters, port unless it is the scheme's own.
+bool is_origin(const std::string &text) {
+    if (text == "*")
+        return true;
+    std::string_view rest = text;
+    const bool secure = rest.substr(0, 8) == "https://";
+    if (!secure && rest.substr(0, 7) != "http://")
+        return false;
+    rest.remove_prefix(secure ? 8 : 7);
+    if (rest.empty())
+        return false;
+    const std::size_t colon = rest.find(':', rest.front() == '[' ? rest.find(']') : 0);
+    const std::string_view host = rest.substr(0, colon);
+    if (colon != rest.npos) {
+        const std::string_view port = rest.substr(colon + 1);
+        std::uint64_t number = 0;
+        if (port.size() > 5 || !read_digits(port, number) || port.front() == '0' ||
+            number > 65535 || number == (secure ? 443U : 80U))
+            return false;
+    }
+    if (!host.empty() && host.front() == '[')
+        return host.back() == ']' && host.find('.') == host.npos &&
+               http::Address::parse(host.substr(1, host.size() - 2)).has_value() &&
+               host.find_first_of("ABCDEF") == host.npos;
+    return !host.empty() && host.front() != '.' && host.front() != '-' &&
+           host.find("..") == host.npos &&
+           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
+}
+
+std::vector<std::string> origins(const std::vector<std::string> &texts) {
+    for (const std::string &text : texts)
+        if (!is_origin(text) || (text == "*" && texts.size() > 1))
+            throw UsageError("--cors-origin: " + printable(text) +
+                                 (text == "*" ? " must be given alone" : " is not a web origin"),
+                             "For example https://app.example or http://localhost:3000, as "
+                             "browsers send it, or * alone.");
+    return texts;
+}
+
 } // namespace
 
 void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
@@ -189,49 +228,6 @@ db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
     options.dsn = dsn;
     return options;
 }
-
-namespace {
-
-// As browsers send it: scheme, host in small letters, port unless it is the scheme's own.
-bool is_origin(const std::string &text) {
-    if (text == "*")
-        return true;
-    std::string_view rest = text;
-    const bool secure = rest.substr(0, 8) == "https://";
-    if (!secure && rest.substr(0, 7) != "http://")
-        return false;
-    rest.remove_prefix(secure ? 8 : 7);
-    if (rest.empty())
-        return false;
-    const std::size_t colon = rest.find(':', rest.front() == '[' ? rest.find(']') : 0);
-    const std::string_view host = rest.substr(0, colon);
-    if (colon != rest.npos) {
-        const std::string_view port = rest.substr(colon + 1);
-        std::uint64_t number = 0;
-        if (port.size() > 5 || !read_digits(port, number) || port.front() == '0' ||
-            number > 65535 || number == (secure ? 443U : 80U))
-            return false;
-    }
-    if (!host.empty() && host.front() == '[')
-        return host.back() == ']' && host.find('.') == host.npos &&
-               http::Address::parse(host.substr(1, host.size() - 2)).has_value() &&
-               host.find_first_of("ABCDEF") == host.npos;
-    return !host.empty() && host.front() != '.' && host.front() != '-' &&
-           host.find("..") == host.npos &&
-           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
-}
-
-std::vector<std::string> origins(const std::vector<std::string> &texts) {
-    for (const std::string &text : texts)
-        if (!is_origin(text) || (text == "*" && texts.size() > 1))
-            throw UsageError("--cors-origin: " + printable(text) +
-                                 (text == "*" ? " must be given alone" : " is not a web origin"),
-                             "For example https://app.example or http://localhost:3000, as "
-                             "browsers send it, or * alone.");
-    return texts;
-}
-
-} // namespace
 
 supabase::Options supabase_options(const ServeFlags &flags) {
     const std::string &prefix = flags.supabase_prefix;

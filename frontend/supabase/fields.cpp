@@ -98,6 +98,42 @@ std::string user_object(json::Value user) {
     return object.done();
 }
 
+// Supabase Auth's words for what a password lacks: clients look for them.
+void tell_weakness(const std::vector<std::string_view> &messages, Problems &problems) {
+    constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
+    constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
+                             {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+                             {"digit", "0123456789"},
+                             {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
+    std::vector<std::string_view> &reasons = problems.weak_password;
+    std::string text, missing;
+    const auto say = [&](std::string_view reason, std::string_view begin, std::string_view end) {
+        if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
+            reasons.push_back(reason);
+        if (!begin.empty())
+            text.append(text.empty() ? "" : " ").append(begin).append(end).append(".");
+    };
+    for (const std::string_view message : messages) {
+        const auto set = std::find_if(std::begin(sets), std::end(sets), [&](const Name &one) {
+            return message.find(one.theirs) != message.npos;
+        });
+        if (message.substr(0, fewest.size()) == fewest)
+            say("length", "Password should be at least ", message.substr(fewest.size()));
+        else if (message.substr(0, most.size()) == most)
+            say("length", "Password cannot be longer than ", message.substr(most.size()));
+        else if (set == std::end(sets))
+            say("characters", "Password", message);
+        else {
+            say("characters", "", "");
+            missing.append(missing.empty() ? "" : ", ").append(set->ours);
+        }
+    }
+    if (!missing.empty())
+        say("characters", "Password should contain at least one character of each: ", missing);
+    if (!text.empty())
+        problems.text = std::move(text);
+}
+
 } // namespace
 
 Body::Body(const Request &request, May may) {
@@ -192,46 +228,6 @@ std::string profile_of(const Body &body, std::string_view changed_id) {
         object.value("appMetadata", metadata);
     return object.done();
 }
-
-namespace {
-
-// Supabase Auth's words for what a password lacks: clients look for them.
-void tell_weakness(const std::vector<std::string_view> &messages, Problems &problems) {
-    constexpr std::string_view fewest = " must have at least ", most = " must have at most ";
-    constexpr Name sets[] = {{"lower-case", "abcdefghijklmnopqrstuvwxyz"},
-                             {"upper-case", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
-                             {"digit", "0123456789"},
-                             {"symbol", "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~"}};
-    std::vector<std::string_view> &reasons = problems.weak_password;
-    std::string text, missing;
-    const auto say = [&](std::string_view reason, std::string_view begin, std::string_view end) {
-        if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
-            reasons.push_back(reason);
-        if (!begin.empty())
-            text.append(text.empty() ? "" : " ").append(begin).append(end).append(".");
-    };
-    for (const std::string_view message : messages) {
-        const auto set = std::find_if(std::begin(sets), std::end(sets), [&](const Name &one) {
-            return message.find(one.theirs) != message.npos;
-        });
-        if (message.substr(0, fewest.size()) == fewest)
-            say("length", "Password should be at least ", message.substr(fewest.size()));
-        else if (message.substr(0, most.size()) == most)
-            say("length", "Password cannot be longer than ", message.substr(most.size()));
-        else if (set == std::end(sets))
-            say("characters", "Password", message);
-        else {
-            say("characters", "", "");
-            missing.append(missing.empty() ? "" : ", ").append(set->ours);
-        }
-    }
-    if (!missing.empty())
-        say("characters", "Password should contain at least one character of each: ", missing);
-    if (!text.empty())
-        problems.text = std::move(text);
-}
-
-} // namespace
 
 Problems read_problems(const std::string &payload) {
     json::Document document;

@@ -47,6 +47,34 @@ Response get_settings(const api::Backend &backend, const Request &request) {
     return Response::json(200, object.done());
 }
 
+// The public keys, which the root has too, there for everybody: what fetches them with nothing but
+// their address is given that one.
+void add_key_set(Routes &routes, Route keys, bool key_required) {
+    if (key_required)
+        keys.handler = routes
+                           .route({"GET", "", Caller::anybody, "", {}},
+                                  [plain = std::move(keys.handler)](const api::Backend &backend,
+                                                                    const Request &request) {
+                                      ask_as_anybody(backend, request, key_alone);
+                                      Response response = plain(request);
+                                      // a shared cache asks nobody for a key
+                                      response.set("Cache-Control", "private, max-age=300");
+                                      return response;
+                                  })
+                           .handler;
+    keys.error_schema = "SupabaseError";
+    routes.add(std::move(keys));
+}
+
+bool is_refresh(const Request &request) {
+    constexpr std::string_view end = "/token";
+    const std::string_view path = request.path;
+    if (path.size() < end.size() || path.substr(path.size() - end.size()) != end)
+        return false;
+    const std::optional<Form> query = Form::parse(request.query);
+    return query && query->get("grant_type") == "refresh_token";
+}
+
 } // namespace
 
 Route Routes::route(const api::Row &row, Act act, Key key) const {
@@ -110,29 +138,6 @@ void add_status_routes(Routes &routes) {
     routes.add(settings);
 }
 
-namespace {
-
-// The public keys, which the root has too, there for everybody: what fetches them with nothing but
-// their address is given that one.
-void add_key_set(Routes &routes, Route keys, bool key_required) {
-    if (key_required)
-        keys.handler = routes
-                           .route({"GET", "", Caller::anybody, "", {}},
-                                  [plain = std::move(keys.handler)](const api::Backend &backend,
-                                                                    const Request &request) {
-                                      ask_as_anybody(backend, request, key_alone);
-                                      Response response = plain(request);
-                                      // a shared cache asks nobody for a key
-                                      response.set("Cache-Control", "private, max-age=300");
-                                      return response;
-                                  })
-                           .handler;
-    keys.error_schema = "SupabaseError";
-    routes.add(std::move(keys));
-}
-
-} // namespace
-
 void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
                 const Options &options) {
     if (!options.offered)
@@ -164,19 +169,6 @@ bool is_below(const Options &options, std::string_view path) {
             return false;
     return path.substr(0, 5) != "/api/" && path.substr(0, 7) != "/oauth/";
 }
-
-namespace {
-
-bool is_refresh(const Request &request) {
-    constexpr std::string_view end = "/token";
-    const std::string_view path = request.path;
-    if (path.size() < end.size() || path.substr(path.size() - end.size()) != end)
-        return false;
-    const std::optional<Form> query = Form::parse(request.query);
-    return query && query->get("grant_type") == "refresh_token";
-}
-
-} // namespace
 
 Response problem_body(const Problem &problem) {
     std::string_view code = "unexpected_failure";
