@@ -52,7 +52,7 @@ std::vector<Part> parts_of(const char *documented) {
 Param read(Fields &fields, const Part &part) {
     const Need need = part.is_needed ? Need::required : Need::optional;
     const Param given = part.kind == Part::texts  ? fields.texts(part.name)
-                        : part.kind == Part::uuid ? fields.uuid(part.name)
+                        : part.kind == Part::uuid ? fields.uuid(part.name, need)
                                                   : fields.text(part.name, need);
     return given ? given : part.otherwise;
 }

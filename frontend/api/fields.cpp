@@ -97,8 +97,8 @@ Param Fields::text(std::string_view name, Need need) {
     return std::nullopt;
 }
 
-Param Fields::uuid(std::string_view name) {
-    Param value = text(name);
+Param Fields::uuid(std::string_view name, Need need) {
+    Param value = text(name, need);
     if (value && !is_uuid(*value))
         refuse(name, "must be a UUID");
     return value;

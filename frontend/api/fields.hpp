@@ -22,7 +22,7 @@ class Fields {
     Fields(const http::Request &request, const char *refusal, Need body = Need::required);
 
     db::Param text(std::string_view name, Need need = Need::required);
-    db::Param uuid(std::string_view name);
+    db::Param uuid(std::string_view name, Need need = Need::required);
     db::Param texts(std::string_view name); // as an array's literal
     // Whether it is one of these, or missing.
     db::Param choice(std::string_view name, std::initializer_list<std::string_view> choices);

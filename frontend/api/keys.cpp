@@ -27,33 +27,29 @@ bool names_tag(std::string_view list, std::string_view tag) {
     return false;
 }
 
+struct Keys {
+    std::string text, tag;
+    Clock::time_point read_at;
+};
+using Held = std::shared_ptr<const Keys>;
+
 // What the keys were when they were last asked for. Whoever fetches them keeps them for minutes
 // anyway; a key that is revoked is gone from here within a second.
-class Cache {
-  public:
-    struct Keys {
-        std::string text, tag;
-        Clock::time_point read_at;
-    };
-    std::shared_ptr<const Keys> get(const Backend &backend) {
-        std::shared_ptr<const Keys> keys = std::atomic_load(&keys_);
-        if (keys && Clock::now() - keys->read_at < milliseconds(1000))
-            return keys;
-        const Clock::time_point now = Clock::now(); // from before, not after, they were read
-        const Result result = backend.ask(jwks);
-        const std::string_view text = result.text(0, 0);
-        keys = std::make_shared<const Keys>(
-            Keys{std::string(text), '"' + hex_encode(sha256(text).substr(0, 16)) + '"', now});
-        std::atomic_store(&keys_, keys);
+Held current(const Backend &backend, Held &held) {
+    Held keys = std::atomic_load(&held);
+    const Clock::time_point now = Clock::now(); // from before, not after, they are read
+    if (keys && now - keys->read_at < milliseconds(1000))
         return keys;
-    }
+    const Result result = backend.ask(jwks);
+    const std::string_view text = result.text(0, 0);
+    keys = std::make_shared<const Keys>(
+        Keys{std::string(text), '"' + hex_encode(sha256(text).substr(0, 16)) + '"', now});
+    std::atomic_store(&held, keys);
+    return keys;
+}
 
-  private:
-    std::shared_ptr<const Keys> keys_;
-};
-
-Response get_keys(const Backend &backend, Cache &cache, const Request &request) {
-    const std::shared_ptr<const Cache::Keys> keys = cache.get(backend);
+Response get_keys(const Backend &backend, Held &held, const Request &request) {
+    const Held keys = current(backend, held);
     Response response = names_tag(request.header("If-None-Match"), keys->tag)
                             ? Response::empty(304)
                             : Response::json(200, keys->text);
@@ -65,14 +61,11 @@ Response get_keys(const Backend &backend, Cache &cache, const Request &request) 
 } // namespace
 
 Route key_route(const SharedBackend &backend, const std::string &prefix) {
-    constexpr Row row = {"GET",
-                         "/.well-known/jwks.json",
-                         Caller::anybody,
-                         "Public keys that verify tokens (RFC 7517)",
-                         {},
-                         R"({"keys!": {"type": "array"}})"};
-    Route made = route(row, [backend, cache = std::make_shared<Cache>()](const Request &request) {
-        return get_keys(*backend, *cache, request);
+    constexpr Row row = {"GET",           "/.well-known/jwks.json",
+                         Caller::anybody, "Public keys that verify tokens (RFC 7517)",
+                         Act(),           R"({"keys!": {"type": "array"}})"};
+    Route made = route(row, [backend, held = std::make_shared<Held>()](const Request &request) {
+        return get_keys(*backend, *held, request);
     });
     made.pattern = prefix + made.pattern;
     return made;

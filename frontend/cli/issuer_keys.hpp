@@ -13,8 +13,8 @@ namespace pg_principal::cli {
 
 using Ask = std::function<db::Result(const db::Statement &, const std::vector<db::Param> &)>;
 
-// What auth.next_key_fetch() or auth.start_key_fetch() says is due: issuer, attempt, URL; an attempt
-// of NULL is none.
+// Of what auth.next_key_fetch() or auth.start_key_fetch() says, issuer, attempt and URL: nothing is
+// due without an attempt.
 inline bool is_due(const db::Result &fetch) { return !fetch.text(0, 1).empty(); }
 // To the end, as auth.end_key_fetch() has it: outcome, URL, problem. Throws what `ask` throws.
 db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &fetch);

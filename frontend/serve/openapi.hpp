@@ -1,6 +1,6 @@
 // The table of routes as an OpenAPI 3.1 document. Schemas are JSON Schema, or by example: in
 // {"id!": "uuid", "name": "string?", "kind": "Kind", "scopes": ["string"]} the id is required, the
-// name may be null, the kind is a component, the scopes are a list; "additionalProperties" closes it.
+// name may be null, the kind is a component, the scopes are a list; additionalProperties closes it.
 #pragma once
 
 #include <string>

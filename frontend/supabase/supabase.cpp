@@ -52,7 +52,7 @@ Response get_settings(const api::Backend &backend, const Request &request) {
 void add_key_set(Routes &routes, Route keys, bool key_required) {
     if (key_required)
         keys.handler = routes
-                           .route({"GET", "", Caller::anybody, "", {}},
+                           .route({"GET", "", Caller::anybody, "", api::Act()},
                                   [plain = std::move(keys.handler)](const api::Backend &backend,
                                                                     const Request &request) {
                                       ask_as_anybody(backend, request, key_alone);
@@ -128,11 +128,10 @@ Route Routes::route_by_itself(const api::Row &row, Act act, Key key) const {
 
 void add_status_routes(Routes &routes) {
     constexpr api::Row health = {"GET", "/health", Caller::anybody, "Is this process up?",
-                                 get_health},
-                       settings = {
-                           "GET", "/settings", Caller::anybody,
-                           "Which ways to sign in there are, and whether registration is open",
-                           get_settings};
+                                 get_health};
+    constexpr api::Row settings = {
+        "GET", "/settings", Caller::anybody,
+        "Which ways to sign in there are, and whether registration is open", get_settings};
     if (!routes.prefix.empty()) // at the root it is there already
         routes.add(routes.route_by_itself(health, health.act.function, Routes::Key::open));
     routes.add(settings);
