@@ -61,8 +61,7 @@ Address forwarded(std::string_view entry) {
     const bool six = host.find(':') != host.npos;
     if (!address || !is_port(port) || (bracketed && !six))
         return {};
-    constexpr Address::Bytes none_of_v4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return address->bytes() == none_of_v4 ? Address() : *address;
+    return address->text() == "0.0.0.0" ? Address() : *address;
 }
 
 // The entries of all X-Forwarded-For lines, in the order in which they were written.

@@ -53,20 +53,6 @@ void check_encoding(std::string_view text) {
     }
 }
 
-Roster parse(std::string_view text, RosterFormat format, RosterOptions options) {
-    switch (format) {
-    case RosterFormat::yaml:
-        return parse_yaml_roster(text, options);
-    case RosterFormat::csv:
-        return parse_csv_roster(text, options);
-    case RosterFormat::json:
-        return parse_json_roster(text, options);
-    case RosterFormat::terrain:
-        return parse_terrain_roster(text);
-    }
-    throw RosterFileError(0, "unknown format");
-}
-
 // A field of the wrong type was reported by the parser: that it is also missing says nothing new.
 void add_rule_problems(Roster &roster) {
     std::vector<bool> refused(roster.rows.size() + 1);
@@ -222,7 +208,11 @@ Roster parse_roster(std::string_view text, RosterFormat format, RosterOptions op
     check_encoding(text);
     if (trim_ascii(text).empty())
         throw RosterFileError(0, "the file is empty");
-    Roster roster = parse(text, format, options);
+    const auto parse = format == RosterFormat::yaml  ? parse_yaml_roster
+                       : format == RosterFormat::csv ? parse_csv_roster
+                                                     : parse_json_roster;
+    Roster roster = format == RosterFormat::terrain ? parse_terrain_roster(text)
+                                                    : parse(text, std::move(options));
     for (RosterRow &row : roster.rows)
         normalise(row);
     add_rule_problems(roster);

@@ -15,19 +15,19 @@ namespace {
 const Statement discovery{"SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer')",
                           true};
 
+bool is_url(std::string_view issuer) {
+    return issuer.substr(0, 8) == "https://" || issuer.substr(0, 7) == "http://";
+}
+
 // The issuer where it is a URL, as everybody who looks for this document takes it to be; else what
 // the request came to, which holds for whoever sent it.
-std::string base_of(const Request &request, const std::string &prefix, std::string issuer,
-                    bool &is_url) {
-    is_url = issuer.substr(0, 8) == "https://" || issuer.substr(0, 7) == "http://";
-    if (is_url) {
-        while (issuer.back() == '/')
-            issuer.pop_back();
-        return issuer;
-    }
+std::string base_of(const Request &request, std::string_view prefix, std::string_view issuer) {
+    if (is_url(issuer))
+        return std::string(issuer.substr(0, issuer.find_last_not_of('/') + 1));
     const std::string_view host = request.header("Host");
-    return std::string(request.secure ? "https://" : "http://") +
-           std::string(is_host(host) ? host : std::string_view()) + prefix;
+    return std::string(request.secure ? "https://" : "http://")
+        .append(is_host(host) ? host : "")
+        .append(prefix);
 }
 
 std::string algorithms(std::string_view jwks) {
@@ -48,9 +48,8 @@ constexpr std::string_view path = "/.well-known/openid-configuration";
 Response get_discovery(const api::Backend &backend, const Request &request) {
     const Result result = backend.ask(discovery);
     const std::string issuer(result.text(0, 1));
-    bool is_url = false;
-    const std::string prefix(request.path.substr(0, request.path.size() - path.size()));
-    const std::string base = base_of(request, prefix, issuer, is_url);
+    const std::string_view prefix = request.path.substr(0, request.path.size() - path.size());
+    const std::string base = base_of(request, prefix, issuer);
     JsonObject object;
     object.text("issuer", issuer);
     object.text("authorization_endpoint", base + "/authorize");
@@ -65,7 +64,7 @@ Response get_discovery(const api::Backend &backend, const Request &request) {
     object.raw("claims_supported", R"(["sub","aud","iss","exp","iat","email","phone","role",)"
                                    R"("session_id","app_metadata","user_metadata"])");
     Response response = Response::json(200, object.done());
-    if (is_url)
+    if (is_url(issuer))
         response.set("Cache-Control", "public, max-age=300");
     return response;
 }

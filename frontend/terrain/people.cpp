@@ -70,7 +70,9 @@ class Generator {
         : story_(story), names_(seed_of(story.seed, Stream::names), domain()) {}
 
     Roster run() {
-        reserve_service_accounts();
+        // Two accounts with one address stay: check_roster names both rows.
+        for (const ServiceAccount &account : story_.service_accounts)
+            names_.take(email_of(account));
         name_people();
         count_ = std::max<std::uint64_t>(story_.count, people_.size());
         people_.reserve(count_);
@@ -101,12 +103,6 @@ class Generator {
         std::string id = normalise_email(account.id);
         std::replace(id.begin(), id.end(), ' ', '-');
         return id + '@' + domain();
-    }
-
-    // Two accounts with one address stay: check_roster names both rows.
-    void reserve_service_accounts() {
-        for (const ServiceAccount &account : story_.service_accounts)
-            names_.take(email_of(account));
     }
 
     std::size_t add(Person person) {
