@@ -1,0 +1,111 @@
+#!/bin/bash
+# A person and a service account hold all that SQL and a token of their own let them, in transactions that they
+# leave open: what operators and administrators do, one function after the other, waits for a lock of theirs only where
+# this says so.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+if [ -z "${HARNESS_ROOT-}" ]; then
+    echo "run by: make test ONLY=system"
+    exit 2
+fi
+dir=$work/holders
+cluster_create "$dir" fsync=off pg_principal.issuer=https://id.example.com || exit 1
+cluster_start "$dir" || exit 1
+sql() { psql -XAtq -v ON_ERROR_STOP=1 "${@/#/-c}" 2>&1; }
+password='Th1sIsAStrong!Pass'
+{
+    sql "CREATE EXTENSION pg_principal" "CREATE ROLE app LOGIN IN ROLE authenticated" "SELECT auth.create_signing_key()" \
+        "SELECT auth.push_people('[{\"email\": \"ann@example.com\", \"name\": \"Ann\"}, {\"email\": \"bob@example.com\", \"name\": \"Bob\"},
+            {\"email\": \"boss@example.com\", \"name\": \"Boss\"}, {\"email\": \"bot@example.com\", \"name\": \"Bot\", \"kind\": \"service_account\"}]')" \
+        "SELECT auth.provision()" "UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'boss@example.com'" \
+        "SELECT auth.set_password('ann@example.com', '$password')" "SELECT auth.register_client('psql')" "SELECT auth.delegate('bob@example.com', 'bot@example.com')" \
+        "SELECT auth.trust_issuer('https://issuer.example', '{us}', '{\"keys\": []}')" \
+        "SELECT auth.map_claims('https://issuer.example', 'bot@example.com', '{\"sub\": \"job\"}')" \
+        "CREATE TABLE orders (user_id uuid REFERENCES auth.users)" "GRANT INSERT ON orders TO app"
+} >"$dir/setup.log"
+ann=$(sql "SELECT id FROM auth.users WHERE email = 'ann@example.com'")
+bot=$(sql "SELECT id FROM auth.users WHERE email = 'bot@example.com'")
+grant=$(sql "SELECT id FROM auth.list_delegations()")
+secret=$(sql "SELECT secret_id FROM auth.create_client_secret('bot@example.com')")
+code=$(sql "SELECT payload->>'user_code' FROM auth.oauth_device_authorization('{\"client_id\": \"psql\"}')")
+other=$(sql "SELECT session_id FROM auth.issue_token('ann@example.com')")
+boss=$(sql "SELECT auth.issue('boss@example.com')")
+anns=$(sql "SELECT (auth.sign_in('ann@example.com', '$password')).payload->'tokens'->>'accessToken'")
+bots=$(sql "SELECT auth.issue('bot@example.com')")
+
+hold() { # TOKEN SQL..: in the background, until it sleeps
+    local token=$1
+    shift
+    PGUSER=app PGOPTIONS="-c pg_principal.token=$token" psql -XAtq -v ON_ERROR_STOP=1 -c BEGIN "${@/#/-cSELECT }" -c "SELECT pg_sleep(300)" \
+        >>"$dir/held" 2>&1 &
+}
+hold "$anns" "auth.change_password('wrong', 'wrong')" "(auth.show_device('$code')).status" "(auth.decide_device('$code', false)).status" \
+    "(auth.delegate_to('bot@example.com')).status" "(auth.issue_may_act('bot@example.com')).status" "(auth.update_profile('{\"firstName\": \"A\"}')).status" \
+    "(auth.end_session('$other')).status" "(auth.sign_out('others')).status"
+hold "$bots" "auth.change_password('wrong', 'wrong')" "(auth.revoke_delegation('$grant')).status" "(auth.update_profile('{\"firstName\": \"B\"}')).status" \
+    "(auth.sign_out('others')).status"
+for _ in {1..200}; do
+    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 2 ] && break
+    sleep 0.1
+done
+is "both hold" "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"; grep -c ERROR "$dir/held")" $'2\n0'
+
+# Taken back each time, so that the next meets the same.
+while IFS= read -r call; do
+    wanted=done
+    case $call in
+    *set_password* | *rename_person* | *firstName*) wanted='ERROR:  ann@example.com is held by a transaction that somebody has left open' ;;
+    esac
+    is "$call" "$(sql "SET lock_timeout = '1s'" BEGIN "DO \$\$ BEGIN PERFORM auth.authenticate('$boss', true); PERFORM $call; END \$\$" \
+        "SELECT 'done'" ROLLBACK | head -n 1)" "$wanted"
+done <<CALLS
+auth.ban('ann@example.com')
+auth.ban('bot@example.com')
+auth.unban('ann@example.com')
+auth.ban_user('$ann')
+auth.unban_user('$ann')
+auth.set_app_role('$ann', 'READ_ONLY')
+auth.update_user('$ann', '{"kind": "service_account"}')
+auth.update_user('$ann', '{"banDuration": "1h"}')
+auth.update_user('$ann', '{"firstName": "x"}')
+auth.delete_user('$ann')
+auth.revoke_session('$other')
+auth.end_session('$other')
+auth.end_delegation('$grant')
+auth.revoke_delegation('$grant')
+auth.register_client('psql', 'another name')
+auth.unregister_client('psql')
+auth.revoke_client_secret('$secret')
+auth.create_client_secret('bot@example.com')
+auth.set_client_scopes('bot@example.com', '{read}')
+auth.register_client_keys('bot@example.com', '{"keys": []}')
+auth.map_claims('https://issuer.example', 'bot@example.com', '{"sub": "work"}')
+auth.unmap_claims('https://issuer.example', 'bot@example.com')
+auth.distrust_issuer('https://issuer.example')
+auth.issue('ann@example.com')
+auth.issue_for('$bot')
+auth.push_people('[{"email": "ann@example.com", "name": "Another"}]')
+auth.remove_person('ann@example.com')
+auth.provision()
+auth.set_password('ann@example.com', 'An0ther!Password')
+auth.rename_person('ann@example.com', 'anna@example.com')
+auth.create_signing_key()
+auth.audit_seal()
+auth.audit_prune('1 day')
+auth.prune_sessions()
+auth.scan_agent_health()
+auth.scan_audit()
+auth.agent_health()
+auth.list_sessions('ann@example.com')
+auth.check_installation()
+auth.allow_login('app', app_role => 'ANALYST')
+auth.add_user('{"email": "new@example.com"}')
+auth.sign_in('bob@example.com', 'wrong')
+CALLS
+sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
+wait
