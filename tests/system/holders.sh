@@ -57,7 +57,7 @@ is "both hold" "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 
 
 # Taken back each time, so that the next meets the same.
 while IFS= read -r call; do
-    wanted=done
+    wanted="done"
     case $call in
     *set_password* | *rename_person* | *firstName*) wanted='ERROR:  ann@example.com is held by a transaction that somebody has left open' ;;
     esac
