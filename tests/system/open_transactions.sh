@@ -133,6 +133,12 @@ for way in "SELECT auth.update_profile('{\"firstName\": \"y\"}')" "SELECT auth.c
     "SAVEPOINT s; SELECT auth.update_profile('{\"firstName\": \"y\"}'); RELEASE s"; do
     is "nobody prepares: $way" "$(as_mallory -c "BEGIN; $way; PREPARE TRANSACTION 'mallory'")" "ERROR:  0A000"
 done
+# nor what the next grant to the same agent would wait for
+sql "SELECT auth.push_people('[{\"email\": \"agent@example.com\", \"name\": \"A\", \"kind\": \"service_account\"}]'); SELECT auth.provision()" >/dev/null
+grant=$(sql "SELECT auth.delegate('mallory@example.com', 'agent@example.com')")
+agent=$(sql "SELECT auth.issue('agent@example.com')")
+is "an agent that gives up its grant does not prepare that" "$(token=$agent as_mallory -c "BEGIN; SELECT auth.revoke_delegation('$grant'); PREPARE TRANSACTION 'agent'")" \
+    "ERROR:  0A000"
 is "nor in a backend that has not loaded the library yet" "$(as_mallory -c "BEGIN" -c "SELECT auth.sign_out('others')" -c "PREPARE TRANSACTION 'mallory'" -c "SELECT count(*) FROM pg_prepared_xacts")" 0
 is "what only reads may be prepared" "$(as_mallory -c "BEGIN; SELECT auth.email(); PREPARE TRANSACTION 'reader'" -c "ROLLBACK PREPARED 'reader'" -c "SELECT 'done'")" "done"
 is "and what was rolled back" "$(as_mallory -c "BEGIN; SAVEPOINT s; SELECT auth.sign_out('others'); ROLLBACK TO s; PREPARE TRANSACTION 'back'" -c "ROLLBACK PREPARED 'back'" -c "SELECT 'done'")" "done"
