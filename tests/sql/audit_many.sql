@@ -78,5 +78,12 @@ SELECT count(*) AS shipped FROM public.regress_shipped;
 DROP TRIGGER ship ON auth.audit_log;
 DROP TABLE public.regress_shipped;
 DROP FUNCTION public.regress_ship();
+-- more than are written at once
+SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', 'm' || i || '@example.com', 'name', 'M')) FROM generate_series(1, 200) AS i));
+SELECT created FROM auth.provision();
+UPDATE auth.users SET job_title = 'M' WHERE email ~ '^m[0-9]';
+SET enable_seqscan = off;
+SELECT l.seq, l.changes, count(*) FROM auth.users u JOIN auth.audit_log l ON l.user_id = u.id JOIN auth.audit_heads h ON h.user_id = u.id AND h.seq = 2 WHERE u.email ~ '^m[0-9]' GROUP BY 1, 2 ORDER BY 1;
+RESET enable_seqscan;
 SELECT * FROM auth.audit_verify();
 \i :teardown

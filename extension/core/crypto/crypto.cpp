@@ -54,10 +54,12 @@ void openssl::probe_memory() { OpensslPtr<EVP_MD_CTX>(require_memory(EVP_MD_CTX_
 
 std::string sha256(std::string_view data) {
     const CleanQueue queue;
+    // Looked up once and never freed: that takes as long as hashing what we hash.
+    static EVP_MD *const algorithm =
+        require(EVP_MD_fetch(nullptr, "SHA2-256", nullptr), "hash lookup");
     std::string out(32, '\0');
-    std::size_t size = 0;
-    require(EVP_Q_digest(nullptr, "SHA2-256", nullptr, data.data(), data.size(), bytes(out.data()),
-                         &size),
+    unsigned int size = 0;
+    require(EVP_Digest(data.data(), data.size(), bytes(out.data()), &size, algorithm, nullptr),
             "hashing");
     require(size == out.size(), "hashing");
     return out;

@@ -36,14 +36,59 @@ WrittenTable open_for_writing(const char *name) {
     table.info = makeNode(ResultRelInfo);
     InitResultRelInfo(table.info, table.relation, 0, nullptr, 0);
     ExecOpenIndices(table.info, false);
-    table.row = table_slot_create(table.relation, nullptr);
+    for (TupleTableSlot *&row : table.rows)
+        row = table_slot_create(table.relation, nullptr);
     return table;
 }
 
 void close(WrittenTable &table) {
-    ExecDropSingleTupleTableSlot(table.row);
+    for (TupleTableSlot *row : table.rows)
+        ExecDropSingleTupleTableSlot(row);
     ExecCloseIndices(table.info);
     table_close(table.relation, NoLock);
+}
+
+// In the memory context of a row, as all that writes: it leaves something behind.
+void write_waiting(WrittenTable &table, EState *estate) {
+#if PG_VERSION_NUM >= 190000
+    for (int i = 0; i < table.waiting; ++i)
+        ExecSimpleRelationInsert(table.info, estate, table.rows[i]);
+#else
+    if (table.waiting > 0)
+        table_multi_insert(table.relation, table.rows, table.waiting, GetCurrentCommandId(true), 0,
+                           nullptr);
+    for (int i = 0; i < table.waiting; ++i) {
+        table.rows[i]->tts_tableOid = RelationGetRelid(table.relation);
+        ExecInsertIndexTuples(table.info, table.rows[i], estate, false, false, nullptr, NIL
+#if PG_VERSION_NUM >= 160000
+                              ,
+                              false
+#endif
+        );
+        ResetPerTupleExprContext(estate);
+    }
+#endif
+    for (int i = 0; i < table.waiting; ++i)
+        ExecClearTuple(table.rows[i]);
+    table.waiting = 0;
+}
+
+TupleTableSlot *next_row(WrittenTable &table, EState *estate) {
+    if (table.waiting == WrittenTable::most)
+        write_waiting(table, estate);
+    return ExecClearTuple(table.rows[table.waiting]);
+}
+
+// What next_row() gave, filled.
+void add_row(WrittenTable &table, EState *estate) {
+    TupleTableSlot *row = ExecStoreVirtualTuple(table.rows[table.waiting]);
+#if PG_VERSION_NUM < 190000
+    if (RelationGetDescr(table.relation)->constr != nullptr)
+        ExecConstraints(table.info, row, estate);
+    ResetPerTupleExprContext(estate);
+#endif
+    ExecMaterializeSlot(row); // the values go with the caller's
+    ++table.waiting;
 }
 
 template <std::size_t Count>
@@ -146,6 +191,8 @@ void AuditChains::start_reading() {
 
 void AuditChains::close() {
     guard([this] {
+        write_waiting(log_, estate_);
+        write_waiting(heads_, estate_);
         if (scan_ != nullptr) {
             ExecDropSingleTupleTableSlot(found_);
             index_endscan(scan_);
@@ -258,7 +305,7 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
                              caller_[4],
                              PointerGetDatum(previous_hash),
                              PointerGetDatum(hash)};
-        TupleTableSlot *to = ExecClearTuple(log_.row);
+        TupleTableSlot *to = next_row(log_, estate_);
         for (int i = 0; i < 13; ++i) {
             to->tts_values[i] = row[i];
             to->tts_isnull[i] = false;
@@ -268,22 +315,21 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
         to->tts_isnull[7] = entry.reason == nullptr;
         for (int i = 0; i < 3; ++i)
             to->tts_isnull[8 + i] = caller_nulls_[2 + i];
-        ExecSimpleRelationInsert(log_.info, estate_, ExecStoreVirtualTuple(to));
-        to = ExecClearTuple(heads_.row);
+        add_row(log_, estate_);
+        to = next_row(heads_, estate_);
         for (int i = 0; i < 10; ++i) {
             to->tts_values[i] = i < 3 ? head[i] : has_head ? found_->tts_values[i] : 0;
             // of a new one: zeros, but for what is not known
             to->tts_isnull[i] = has_head ? found_->tts_isnull[i] : i == 4 || i == 6;
         }
-        ExecStoreVirtualTuple(to);
-        if (has_head) {
+        if (has_head) { // waits for nothing: the next entry of the chain would be linked to it
             EPQState none{};
-            ExecSimpleRelationUpdate(heads_.info, estate_, &none, found_, to);
+            ExecSimpleRelationUpdate(heads_.info, estate_, &none, found_,
+                                     ExecStoreVirtualTuple(to));
+            ExecClearTuple(to);
         } else {
-            ExecSimpleRelationInsert(heads_.info, estate_, to);
+            add_row(heads_, estate_);
         }
-        ExecClearTuple(log_.row);
-        ExecClearTuple(heads_.row);
         ResetPerTupleExprContext(estate_);
     });
 }

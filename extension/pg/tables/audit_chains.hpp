@@ -24,11 +24,14 @@ struct ChainEntry {
     const text *reason; // nullptr: none
 };
 
-// A table that is written row by row.
+// A table that rows are written to, new ones some at a time.
 struct WrittenTable {
+    static constexpr int most = 64; // a page and more of them
+
     Relation relation;
     ResultRelInfo *info;
-    TupleTableSlot *row;
+    TupleTableSlot *rows[most];
+    int waiting; // of rows: not written yet
 };
 
 // Lives in the memory context that was current when it was opened; after an error it is gone with
