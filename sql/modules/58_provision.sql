@@ -1,28 +1,37 @@
 -- Accounts made as the roster says.
 
+CREATE OR REPLACE FUNCTION auth.random_id() RETURNS uuid
+LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_random_id';
+COMMENT ON FUNCTION auth.random_id() IS
+'Internal: as gen_random_uuid(), with random bytes for many got at once.';
+
 CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text,
     OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.id, o.email, o.name, o.kind, NOT (u.stands).on_roster
-            OR (u.stands).self_registered OR (u.stands).kind <> o.kind,
+    SELECT u.id, o.email, o.name, o.kind,
+        NOT u.on_roster OR u.self_registered OR u.kind <> o.kind,
         CASE
             WHEN u.id IS NULL THEN 'create'
-            WHEN o.email IS NOT NULL AND (u.stands).ban_origin = 'provision' THEN 'restore'
+            WHEN o.email IS NOT NULL AND u.ban_origin = 'provision' THEN 'restore'
             WHEN o.email IS NOT NULL THEN 'keep'
-            WHEN coalesce((u.stands).banned_until > now(), false)
-                THEN CASE WHEN (u.stands).ban_origin = 'provision' OR l.held THEN 'keep'
-                    ELSE 'hold' END
+            WHEN coalesce(u.banned_until > now(), false)
+                THEN CASE WHEN u.ban_origin = 'provision' OR l.held THEN 'keep' ELSE 'hold' END
             ELSE 'decommission'
         END
     FROM auth.organization_people o FULL JOIN (
-            -- not joined to the decisions: without statistics that takes minutes for 20,000
-            SELECT p.id, p.email, CASE WHEN p.id IN (SELECT d.user_id FROM auth.decisions d)
-                THEN auth.standing(p) ELSE p END AS stands
-            FROM auth.users p OFFSET 0
+            -- few columns, which a join may have to keep
+            SELECT s.id, s.email, (s.stands).on_roster, (s.stands).self_registered,
+                (s.stands).kind, (s.stands).ban_origin, (s.stands).banned_until
+            FROM (
+                -- not joined to the decisions: without statistics that takes minutes for 20,000
+                SELECT p.id, p.email, CASE WHEN p.id IN (SELECT d.user_id FROM auth.decisions d)
+                    THEN auth.standing(p) ELSE p END AS stands
+                FROM auth.users p OFFSET 0
+            ) AS s OFFSET 0
         ) AS u ON u.email = o.email
         LEFT JOIN auth.roster_leavers l ON l.user_id = u.id
-    WHERE o.email IS NOT NULL OR (u.stands).on_roster OR l.user_id IS NOT NULL;
+    WHERE o.email IS NOT NULL OR u.on_roster OR l.user_id IS NOT NULL;
 END;
 COMMENT ON FUNCTION auth.provision_plan() IS
 'Internal: what auth.provision() would do with each principal and each row of the roster.';
@@ -60,6 +69,7 @@ DECLARE
     held uuid[];
     actions text[];
     kinds text[];
+    returned boolean;
     changes boolean;
     additions boolean;
     for_long constant timestamptz := auth.later(now(), interval '100 years');
@@ -76,16 +86,23 @@ BEGIN
     -- the roster stands still and two runs wait for each other
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
-    PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
-    PERFORM auth.settle_all();
     -- a table that was analysed while it was empty passes for one row: all would be joined with all
+    PERFORM set_config('enable_nestloop', 'off', true);
+    returned := EXISTS (SELECT FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id
+        JOIN auth.organization_people o ON o.email = u.email);
+    PERFORM set_config('enable_nestloop', callers_plans, true); -- others' plans, which are kept
+    IF returned THEN
+        PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
+    END IF;
+    PERFORM auth.settle_all();
     PERFORM set_config('enable_nestloop', 'off', true);
     -- what is free is locked at once; on the rest it is decided beside the rows
     WITH plan AS MATERIALIZED (
         SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
+        WHERE p.id IS NOT NULL
     ), changing AS MATERIALIZED (
-        SELECT p.id, p.action, p.kind FROM plan p WHERE p.id IS NOT NULL
-            AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+        SELECT p.id, p.action, p.kind FROM plan p
+        WHERE p.action IN ('restore', 'decommission', 'hold') OR p.adopted
     ), free AS MATERIALIZED (
         SELECT u.id FROM auth.users u JOIN changing c ON c.id = u.id
         FOR NO KEY UPDATE OF u SKIP LOCKED
@@ -95,7 +112,8 @@ BEGIN
             OR c.id IN (SELECT d.user_id FROM auth.decisions d)
     )
     SELECT b.ids, b.actions, b.kinds, EXISTS (SELECT FROM changing),
-        EXISTS (SELECT FROM plan p WHERE p.action = 'create'),
+        -- more rows than principals that have one
+        (SELECT count(*) FROM auth.organization_people) > (SELECT count(p.kind) FROM plan p),
         (SELECT count(*) FROM plan p WHERE p.action = 'keep')
     INTO held, actions, kinds, changes, additions, unchanged FROM busy b;
     created := 0;
@@ -148,8 +166,8 @@ BEGIN
         WITH made AS (
             -- in the order of the indexes on id, whose pages are then written one after the other
             INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
-            SELECT gen_random_uuid() AS id, o.email, o.kind, true,
-                jsonb_build_object('name', o.name)
+            SELECT auth.random_id() AS id, o.email, o.kind, true,
+                jsonb_object('{name}', ARRAY[o.name])
             FROM auth.organization_people o
             WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
             ORDER BY id

@@ -52,6 +52,7 @@ plain_name, is_banned, judge_returners~100~concat(auth.plain_name('A  B'), auth.
 shell_word, short_digest, is_own_statement, known_email, fold_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.is_own_statement('x'), auth.known_email('ann@example.com'), auth.fold_email(' A@b.c'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
 read_adoptable_key, adopt_key~100~(auth.read_adoptable_key(auth.sign_token('{"role": "anon", "iss": "supabase", "iat": 1700000000, "exp": 4000000000}'))).role~auth.adopt_key('a.b.c')
 audit_caller, principal_changes, is_audited~200~concat((auth.audit_caller()).actor_id, auth.principal_changes(u, u, true), auth.is_audited(u, u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
+random_id~1000~auth.random_id()~
 begin_chain, begin_chains, chains_begun~100~auth.begin_chains(gen_random_uuid(), 'x', '{}') FROM generate_series(1, 2)~auth.begin_chains(NULL, 'x', '{}')
 audit_later, audit_roster_rows~20~concat(auth.audit_later('{"a": {"previous": 1, "current": 2}}', '{}'), auth.audit_roster_rows(1, 0, 0, '{ann@example.com}'))~
 bypasses_clamp, clamp_readers, clamp_notices, email_columns~20~concat((SELECT count(*) FROM auth.clamp_notices('auth.users', true)), (SELECT count(*) FROM auth.clamp_readers('auth.users', true)), (SELECT count(*) FROM auth.email_columns()), auth.bypasses_clamp(current_user::regrole, current_user::regrole, true))~

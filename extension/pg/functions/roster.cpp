@@ -1,8 +1,10 @@
-// auth.read_roster(): a pushed roster as rows, by the rules of core/roster.
+// auth.read_roster(): a pushed roster as rows, by the rules of core/roster; the ids of who is new.
 #include "core/base/error.hpp"
+#include "core/crypto/crypto.hpp"
 #include "core/json/document.hpp"
 #include "core/principals/roster.hpp"
 #include "pg/bridge/jsonb.hpp"
+#include "pg/bridge/uuid.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -10,6 +12,7 @@ extern "C" {
 #include "utils/tuplestore.h"
 }
 
+#include <array>
 #include <cstring>
 #include <unordered_set>
 
@@ -126,4 +129,22 @@ SQL_FUNCTION(read_roster) {
     for (const RosterProblem &problem : problems)
         table.put(problem.row, RosterRow(), &problem.reason);
     return 0;
+}
+
+// A random UUID (RFC 9562, version 4), of random bytes that are got some hundreds of ids at a time.
+SQL_FUNCTION(random_id) {
+    static std::array<char, 4096> bytes;
+    static std::size_t left = 0;
+    if (left < UUID_LEN) {
+        left = 0; // none, should it throw
+        random_bytes(bytes.data(), bytes.size());
+        left = bytes.size();
+    }
+    left -= UUID_LEN;
+    char *const id = bytes.data() + left;
+    id[6] = static_cast<char>((id[6] & 0x0f) | 0x40);
+    id[8] = static_cast<char>((id[8] & 0x3f) | 0x80);
+    const Datum result = uuid_datum(id);
+    wipe(id, UUID_LEN);
+    return result;
 }
