@@ -1,7 +1,5 @@
 // Grants of delegation: which agent may act for the caller.
-#include "api/fields.hpp"
 #include "api/routes.hpp"
-#include "core/base/uuid.hpp"
 
 namespace pg_principal::api {
 
@@ -11,27 +9,11 @@ namespace {
 
 const Statement list_delegations{PG_PRINCIPAL_CALL_AS_SELF("auth.my_delegations()"), true};
 const Statement delegate{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.delegate_to($2, coalesce($3, '30d'), coalesce($4::text[], '{}'), $5::uuid, $6::jsonb)")};
+    "auth.delegate_to($2, coalesce($4, '30d'), coalesce($5::text[], '{}'), $3::uuid, $6::jsonb)")};
 const Statement issue_may_act{PG_PRINCIPAL_CALL_AS_CALLER(
     "auth.issue_may_act($2, $3, coalesce($4::text[], '{}'), $5::jsonb)")};
 const Statement end_delegation{
     PG_PRINCIPAL_CALL_AS_CALLER("auth.revoke_delegation($2::uuid, $3::jsonb)")};
-
-Response post_delegation(const Backend &backend, const Request &request) {
-    Fields fields(request, "The delegation was refused");
-    const Param agent = fields.text("agent"), ttl = fields.text("ttl", Need::optional),
-                scopes = fields.texts("scopes"), user = fields.text("userId", Need::optional);
-    if (user && !is_uuid(*user))
-        fields.refuse("userId", "is no UUID");
-    fields.check();
-    return backend.as_caller(request, delegate,
-                             {agent, ttl, scopes, user, backend.context(request)});
-}
-
-Response delete_delegation(const Backend &backend, const Request &request) {
-    return backend.as_caller(request, end_delegation,
-                             {path_uuid(request), backend.context(request)});
-}
 
 constexpr Row table[] = {
     {"GET", "/api/delegations", Caller::signed_in,
@@ -40,8 +22,8 @@ constexpr Row table[] = {
          "scopes!": ["string"], "createdAt": "string", "expiresAt": "string",
          "state!": {"enum": ["live", "expired", "void"]}}]})"},
     {"POST", "/api/delegations", Caller::signed_in,
-     "Let an agent act for the caller, for ADMIN for anybody", post_delegation,
-     R"({"id!": "uuid"})", Budget::own,
+     "Let an agent act for the caller, for ADMIN for anybody",
+     Act(delegate, "The delegation was refused"), R"({"id!": "uuid"})", Budget::own,
      R"({"agent!": "string", "userId": "uuid",
          "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$", "default": "30d"},
          "scopes": ["string"]})",
@@ -55,8 +37,8 @@ constexpr Row table[] = {
          "scopes": ["string"]})",
      201},
     {"DELETE", "/api/delegations/:id", Caller::signed_in,
-     "End a grant of the caller, for ADMIN anybody's, with the tokens got by it", delete_delegation,
-     "Success", Budget::own},
+     "End a grant of the caller, for ADMIN anybody's, with the tokens got by it",
+     Act(end_delegation), "Success", Budget::own},
 };
 
 } // namespace

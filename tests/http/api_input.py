@@ -46,9 +46,12 @@ def bodies():
             got = [call(server, method, path, body, who).status for who in (None, "a.b.c", dead, anon, small, service, token)]
             equal(f"the token and the role come before {method} {path} {body}", got, [401, 401, 401, 401, 403, 400, 400])
         for method, path, body in [("PATCH", "/api/users/me", b"{"), ("GET", "/api/users/me?x=1", None), ("DELETE", "/api/sessions/x", None),
-                                   ("PATCH", "/api/users/me/password", {})]:
+                                   ("PATCH", "/api/users/me/password", {}), ("POST", "/api/delegations", {"agent": "a@example.com", "userId": "7"}),
+                                   ("DELETE", f"/api/delegations/{NOBODY}", {"x": 1})]:
             got = [call(server, method, path, body, who).status for who in (None, "a.b.c", dead, anon, small)]
             equal(f"so they do before {method} {path} {body}", got, [401, 401, 401, 401, 400])
+        equal("an id that is none", call(server, "POST", "/api/delegations", {"agent": "a@example.com", "userId": "7"}, small).json["errors"],
+              [{"field": "userId", "message": "userId must be a UUID"}])
         for name, email in {"SQL": "x'; DROP TABLE auth.users; --@example.com", "a brace": "{a,b}@example.com", "a quote": "\"@example.com"}.items():
             equal(name, call(server, "POST", "/api/auth/login", {"email": email, "password": "'"}).status, 401)
         ok("the table is there", int(sql("SELECT count(*) FROM auth.users")) > 0)
