@@ -72,6 +72,8 @@ DECLARE
     returned boolean;
     changes boolean;
     additions boolean;
+    taken text;
+    again record;
     for_long constant timestamptz := auth.later(now(), interval '100 years');
     callers_plans constant text := current_setting('enable_nestloop');
 BEGIN
@@ -162,21 +164,32 @@ BEGIN
             count(*) FILTER (WHERE p.action = 'keep')
         INTO restored, decommissioned, unchanged FROM plan p;
     END IF;
-    IF additions THEN
+    BEGIN
         WITH made AS (
             -- in the order of the indexes on id, whose pages are then written one after the other
             INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
             SELECT auth.random_id() AS id, o.email, o.kind, true,
                 jsonb_object('{name}', ARRAY[o.name])
             FROM auth.organization_people o
-            WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
+            WHERE additions AND NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
             ORDER BY id
             RETURNING id, email
         )
         SELECT auth.begin_chains(m.id, m.email,
             '{"created": {"previous": null, "current": "provisioned"}}')
         INTO created FROM made m;
-    END IF;
+    EXCEPTION WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
+        IF taken <> 'users_email_key' THEN
+            RAISE;
+        END IF;
+        -- an address was registered meanwhile: whoever did so is on the roster then
+        again := auth.provision();
+        created := again.created;
+        unchanged := again.unchanged - restored - decommissioned;
+        restored := restored + again.restored;
+        decommissioned := decommissioned + again.decommissioned;
+    END;
     PERFORM set_config('enable_nestloop', callers_plans, true);
     PERFORM auth.decide_plan(u, h.action, h.kind)
     FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;

@@ -275,7 +275,8 @@ INVARIANTS = tuple((name, text.replace("auth.audit_log", ENTRIES)) for name, tex
         WHERE s.id IS NULL AND NOT EXISTS (SELECT FROM auth.sessions o WHERE o.id = a.id AND o.revoked_at IS NOT NULL) OR a.id IS NULL"""),
     ("a sign-out half done", """
         SELECT s.id, s.revoked_as, r.session_id FROM auth.sessions s FULL JOIN auth.refresh_tokens r ON r.session_id = s.id
-        WHERE s.id IS NULL OR s.origin = 'sign_in' AND (s.revoked_as IS NOT DISTINCT FROM 'signed_out') <> (r.session_id IS NULL)"""),
+        WHERE s.id IS NULL OR s.origin = 'sign_in' AND (r.session_id IS NULL) <> (s.revoked_as IS NOT DISTINCT FROM 'signed_out'
+            OR s.id IN (SELECT e.session_id FROM auth.ended_sessions e WHERE e.revoked_as = 'signed_out'))"""),
     ("a ban that is not its generation and its entry", """
         SELECT u.email, u.session_generation, a.bans FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u CROSS JOIN LATERAL (SELECT count(*) AS bans FROM auth.audit_log l
             WHERE l.user_id = u.id AND l.changes->'bannedUntil'->>'current' IS NOT NULL) AS a WHERE u.session_generation <> a.bans"""),
