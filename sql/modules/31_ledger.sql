@@ -101,13 +101,25 @@ COMMENT ON FUNCTION auth.hold(uuid, integer) IS
 'Internal: locks a principal, its decisions brought in, unless somebody holds it for longer than '
 'some hundredths of a second. Then, and where there is none, false.';
 
-CREATE OR REPLACE FUNCTION auth.wait_for(target uuid, what text) RETURNS void
+CREATE OR REPLACE FUNCTION auth.wait_briefly() RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     callers_timeout constant text := current_setting('lock_timeout');
 BEGIN
     PERFORM set_config('lock_timeout', CASE WHEN callers_timeout <> '0'
         AND callers_timeout::interval < interval '3s' THEN callers_timeout ELSE '3s' END, true);
+    RETURN callers_timeout;
+END
+$$;
+COMMENT ON FUNCTION auth.wait_briefly() IS
+'Internal: from now on locks are waited for for three seconds at most. Returns lock_timeout as it '
+'was.';
+
+CREATE OR REPLACE FUNCTION auth.wait_for(target uuid, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := auth.wait_briefly();
+BEGIN
     IF what = 'password' THEN -- in the order that auth.leave_sessions() tells of
         PERFORM FROM auth.sign_in_attempts a WHERE a.user_id = target ORDER BY a.source FOR UPDATE;
     END IF;

@@ -51,6 +51,8 @@ DECLARE
     ttl_seconds bigint := auth.parse_ttl(coalesce(ttl, ''));
     the_agent auth.users;
     the_person auth.users;
+    callers_timeout text;
+    new_id uuid;
 BEGIN
     PERFORM auth.check_scopes(scopes);
     SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
@@ -65,14 +67,20 @@ BEGIN
     ELSIF the_person.kind <> 'person' THEN
         PERFORM auth.raise_error('delegation_refused', the_person.email || ' is no person');
     END IF;
-    RETURN auth.store_delegation(the_person, the_agent, coalesce(scopes, '{}'),
+    callers_timeout := auth.wait_briefly();
+    new_id := auth.store_delegation(the_person, the_agent, coalesce(scopes, '{}'),
         clock_timestamp() + ttl_seconds * interval '1 second', NULL);
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN new_id;
+EXCEPTION WHEN lock_not_available THEN -- one of the two is granting, or ending, it
+    PERFORM auth.raise_error('principal_held', the_person.email);
 END
 $$;
 COMMENT ON FUNCTION auth.delegate(text, text, text, text[]) IS
 'For operators: lets an agent, a service account, act for a person at /oauth/token (RFC 8693) for '
 'that long and with those scopes, in place of a grant of before, whose tokens end. Returns its id. '
-'42704 for nobody, 22023 for another kind of principal.';
+'42704 for nobody, 22023 for another kind of principal, 55P03 when one of the two holds the grant '
+'for three seconds.';
 
 CREATE OR REPLACE FUNCTION auth.end_delegation(id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
