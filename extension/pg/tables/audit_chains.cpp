@@ -182,7 +182,12 @@ void AuditChains::start_reading() {
 #if PG_VERSION_NUM >= 180000
                             nullptr,
 #endif
-                            1, 0);
+                            1, 0
+#if PG_VERSION_NUM >= 190000
+                            ,
+                            SO_NONE
+#endif
+    );
     found_ = table_slot_create(heads_.relation, nullptr);
     scan_if_there(
         "audit_unlinked", nullptr, nullptr, [this](const Row &) { any_waiting_ = true; }, Rows::few,
