@@ -109,9 +109,11 @@ BEGIN
     IF is_held AND changes = '{}' AND checked.fields - '{role,kind,banDuration}'::text[] = '{}' THEN
         RETURN auth.decide_user(update_user.user_id, checked.fields, ban);
     END IF;
-    IF is_held OR checked.fields ? 'email' THEN
-        PERFORM auth.wait_for(update_user.user_id, CASE WHEN checked.fields ? 'email'
-            THEN 'address' ELSE 'profile' END);
+    -- in words of its own: a statement's parameters may be logged, and the fields have a password
+    IF checked.fields ? 'email' THEN
+        PERFORM auth.wait_for(update_user.user_id, 'address');
+    ELSIF is_held THEN
+        PERFORM auth.wait_for(update_user.user_id, 'profile');
     END IF;
     BEGIN
         IF ban = interval '0' THEN
