@@ -5,7 +5,7 @@ FUZZ_CXX ?= clang++
 # STRICT may name warnings that only gcc knows.
 FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -g1 -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -Iextension -Ifrontend
-FUZZ_SRC := $(CORE_SRC) frontend/http/message.cpp frontend/http/address.cpp
+FUZZ_SRC := $(CORE_SRC) frontend/http/message.cpp frontend/http/address.cpp frontend/base/terminal.cpp
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
 
 fuzz-targets: $(FUZZ_TARGETS)
