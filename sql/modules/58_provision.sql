@@ -184,6 +184,7 @@ BEGIN
             RAISE;
         END IF;
         -- an address was registered meanwhile: whoever did so is on the roster then
+        PERFORM set_config('enable_nestloop', callers_plans, true);
         again := auth.provision();
         created := again.created;
         unchanged := again.unchanged - restored - decommissioned;

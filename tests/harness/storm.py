@@ -95,7 +95,9 @@ class Client(threading.Thread):
             for s in agent.sessions:
                 s.dead = True
         elif dice < 84:
-            self.sign_out(agent, session)
+            self.ask("sign-out", agent, f"BEGIN; SELECT auth.authenticate('{session.access}'); SELECT auth.sign_out('global'); COMMIT")
+            for s in agent.sessions:
+                s.dead = True
         elif dice < 90:
             for row in self.ask("scan", None, "SELECT id FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'"):
                 self.storm.report(row[0])
@@ -111,19 +113,6 @@ class Client(threading.Thread):
             self.ask("checkpoint", None, "CHECKPOINT")
         else:
             self.ask("verification", session, "SELECT auth.authenticate($1)", session.access)
-
-    def sign_out(self, agent, session):
-        try:
-            self.ask("sign-out", agent, f"BEGIN; SELECT auth.authenticate('{session.access}'); SELECT auth.sign_out('global'); COMMIT")
-        except Refused as refused:
-            if refused.sqlstate != "55P03":
-                raise
-            self.conn.rows("ROLLBACK")  # a scan or provision was in the way for a tenth of a second: nothing is promised
-            self.unanswered = None
-            self.storm.count("sign-out not waited for")
-            return
-        for s in agent.sessions:
-            s.dead = True
 
 
 def sid_of(token):
