@@ -1,6 +1,7 @@
 // What the server looks for in the library.
 #include "core/crypto/crypto.hpp"
 #include "pg/bridge/bridge.hpp"
+#include "pg/identity/identity.hpp"
 #include "pg/last_admin.hpp"
 #include "pg/login/connections.hpp"
 #include "pg/login/pam_modules.hpp"
@@ -30,6 +31,7 @@ void _PG_init(void) {
     pg_principal::watch_failed_sign_ins();
     pg_principal::run_or_exit(pg_principal::watch_held_secrets);
     if (process_shared_preload_libraries_in_progress) {
+        pg_principal::run_or_exit(pg_principal::bind_early);
         pg_principal::request_token_use_memory();
         pg_principal::request_failed_sign_ins_memory();
         pg_principal::login::request_memory();

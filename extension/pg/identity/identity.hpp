@@ -70,6 +70,10 @@ const Identity *known_identity() noexcept;
 bool identity_is_unwatched() noexcept;
 const Identity &verify_identity(std::string_view token);
 
+// For the postmaster, once. The server binds the libraries it is linked with lazily: what libstdc++
+// calls of itself, each new connection would look up among some forty libraries at its first token.
+void bind_early();
+
 // Who else wants to know: that the bound token was just found alive; may throw.
 extern void (*on_token_alive)(const Identity &);
 
