@@ -21,10 +21,10 @@ constexpr std::size_t most_waste = 16 << 20; // of a body that is refused
 
 // Values come percent-decoded: a line break in there would be one.
 bool is_value(std::string_view text) {
-    bool bad = false; // without an early end, so that a long token is looked at quickly
-    for (const char c : text)
-        bad |= (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f;
-    return !bad;
+    for (const unsigned char c : text)
+        if (c < ' ' ? c != '\t' : c == 0x7f)
+            return false;
+    return true;
 }
 
 Rejection judge_headers(const Request &request) {

@@ -24,6 +24,17 @@ bool is_request_id(std::string_view text) {
     });
 }
 
+// Drawn for many requests at once: a generator takes most of its time for getting ready.
+std::string new_request_id() {
+    constexpr std::size_t bytes = 16, requests = 64;
+    thread_local std::string drawn;
+    if (drawn.empty())
+        drawn = random_bytes(bytes * requests);
+    std::string id = hex_encode(std::string_view(drawn).substr(drawn.size() - bytes));
+    drawn.resize(drawn.size() - bytes);
+    return id;
+}
+
 Response default_problem(const Problem &problem) {
     return Response::json(problem.status,
                           text_object({{"error", problem.code}, {"message", problem.message}}));
@@ -81,7 +92,7 @@ Dispatcher::Dispatcher(RouteTable routes, Policy policy, LineLog &access_log)
 void Dispatcher::identify(Exchange &exchange) {
     Request &request = exchange.request;
     const std::string_view id = request.header("X-Request-Id");
-    request.id = is_request_id(id) ? std::string(id) : hex_encode(random_bytes(16));
+    request.id = is_request_id(id) ? std::string(id) : new_request_id();
     request.client = client_address(exchange.peer, request.headers, policy_.proxies);
     exchange.failure.clear();
 }

@@ -37,10 +37,10 @@ std::string_view translated(std::string_view name, std::string_view Name::*from,
 
 // As tokens have it: the application's members as they are, and what we say of every principal
 // under a name of our own.
-std::string app_metadata(json::Value user) {
+void write_app_metadata(std::string &out, json::Value user) {
     constexpr std::string_view ours = "pg_principal";
     const json::Value theirs = user.find("appMetadata");
-    JsonObject object, principal;
+    json::ObjectWriter object(out);
     if (!theirs.find("provider"))
         object.text("provider", "email");
     if (!theirs.find("providers"))
@@ -48,33 +48,34 @@ std::string app_metadata(json::Value user) {
     for (const json::Member member : theirs.members())
         if (member.name != ours)
             object.value(member.name, member.value);
+    json::ObjectWriter principal(object.nested(ours));
     principal.value("kind", user.find("kind"));
     principal.value("role", user.find("role"));
-    object.raw(ours, principal.done());
-    return object.done();
+    principal.end();
+    object.end();
 }
 
 // Every principal has one identity, its email.
-std::string identity(json::Value user) {
-    JsonObject claims, object;
+void write_identity(std::string &out, json::Value user) {
+    json::ObjectWriter object(out);
+    for (const char *name : {"identity_id", "id", "user_id"})
+        object.value(name, user.find("id"));
+    json::ObjectWriter claims(object.nested("identity_data"));
     claims.value("sub", user.find("id"));
     claims.value("email", user.find("email"));
     claims.boolean("email_verified", user.find("emailConfirmedAt").is_string());
     claims.boolean("phone_verified", false);
-    object.value("identity_id", user.find("id"));
-    object.value("id", user.find("id"));
-    object.value("user_id", user.find("id"));
-    object.raw("identity_data", claims.done());
+    claims.end();
     object.text("provider", "email");
     object.value("last_sign_in_at", user.find("lastSignInAt"));
     object.value("created_at", user.find("createdAt"));
     object.value("updated_at", user.find("updatedAt"));
     object.value("email", user.find("email"));
-    return object.done();
+    object.end();
 }
 
-std::string user_object(json::Value user) {
-    JsonObject object;
+void write_user(std::string &out, json::Value user) {
+    json::ObjectWriter object(out);
     const auto when_known = [&](std::string_view name, std::string_view ours) {
         if (const json::Value value = user.find(ours); value.is_string())
             object.value(name, value);
@@ -88,14 +89,15 @@ std::string user_object(json::Value user) {
     object.text("phone", phone.is_string() ? phone.as_string() : std::string_view());
     when_known("confirmed_at", "emailConfirmedAt");
     when_known("last_sign_in_at", "lastSignInAt");
-    object.raw("app_metadata", app_metadata(user));
+    write_app_metadata(object.nested("app_metadata"), user);
     object.value("user_metadata", user.find("userMetadata"));
-    object.raw("identities", '[' + identity(user) + ']');
+    write_identity(object.nested("identities") += '[', user);
+    out += ']';
     object.value("created_at", user.find("createdAt"));
     object.value("updated_at", user.find("updatedAt"));
     when_known("banned_until", "bannedUntil");
     object.boolean("is_anonymous", false);
-    return object.done();
+    object.end();
 }
 
 // Supabase Auth's words for what a password lacks: clients look for them.
@@ -182,7 +184,10 @@ json::Value Body::object(std::string_view name) const {
 
 std::string user_body(const std::string &payload) {
     const json::Document document(payload, payload_limits);
-    return user_object(document.root().find("user"));
+    std::string out;
+    out.reserve(2 * payload.size()); // what is said twice is its times and its email
+    write_user(out, document.root().find("user"));
+    return out;
 }
 
 std::string session_body(const std::string &payload) {
@@ -195,20 +200,19 @@ std::string session_body(const std::string &payload) {
     object.value("expires_in", lifetime);
     object.number("expires_at", std::time(nullptr) + lifetime.as_int64().value_or(0));
     object.value("refresh_token", tokens.find("refreshToken"));
-    object.raw("user", user_object(document.root().find("user")));
+    write_user(object.nested("user"), document.root().find("user"));
     return object.done();
 }
 
 Users users_body(const std::string &payload) {
     const json::Document document(payload, payload_limits);
-    std::string list;
+    Users users{"{\"users\":[", document.root().find("total").as_int64().value_or(0)};
     for (const json::Value user : document.root().find("users").elements()) {
-        list += list.empty() ? '[' : ',';
-        list += user_object(user);
+        users.body += users.body.back() == '[' ? "" : ",";
+        write_user(users.body, user);
     }
-    list += list.empty() ? "[]" : "]";
-    return {"{\"users\":" + list + ",\"aud\":\"authenticated\"}",
-            document.root().find("total").as_int64().value_or(0)};
+    users.body += "],\"aud\":\"authenticated\"}";
+    return users;
 }
 
 std::string profile_of(const Body &body, std::string_view changed_id) {

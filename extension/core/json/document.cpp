@@ -21,6 +21,15 @@ namespace {
                 {std::string(status.fault) + " at byte " + std::to_string(status.offset)});
 }
 
+// Where the next character stands that a string must escape.
+std::size_t find_escaped(std::string_view text, std::size_t from) noexcept {
+    while (text.size() - from >= 8 && !has_escaped(read_eight(text.data() + from)))
+        from += 8;
+    while (from < text.size() && !is_escaped[static_cast<unsigned char>(text[from])])
+        ++from;
+    return from;
+}
+
 } // namespace
 
 Document::Document(std::string_view text, const Limits &limits) { parse_into(*this, text, limits); }
@@ -186,20 +195,14 @@ std::string quote(std::string_view text) {
 
 void append_quoted(std::string &out, std::string_view text) {
     constexpr char digits[] = "0123456789abcdef";
-    out.reserve(out.size() + text.size() + 2);
     out += '"';
     std::size_t plain = 0; // where a run of characters begins that stay as they are
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        while (text.size() - i > 8 && !has_escaped(read_eight(text.data() + i)))
-            i += 8;
+    for (std::size_t i = find_escaped(text, 0); i < text.size(); i = find_escaped(text, plain)) {
         const char c = text[i];
-        const bool control = static_cast<unsigned char>(c) < 0x20;
-        if (!control && c != '"' && c != '\\')
-            continue;
         out.append(text, plain, i - plain);
         plain = i + 1;
         out += '\\';
-        if (!control) {
+        if (static_cast<unsigned char>(c) >= 0x20) {
             out += c;
             continue;
         }

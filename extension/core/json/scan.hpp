@@ -39,6 +39,14 @@ constexpr std::array<bool, 256> make_plain() {
 }
 inline constexpr std::array<bool, 256> is_plain = make_plain();
 
+constexpr std::array<bool, 256> make_escaped() {
+    std::array<bool, 256> escaped{};
+    for (std::size_t c = 0; c < escaped.size(); ++c)
+        escaped[c] = c < 0x80 && !is_plain[c];
+    return escaped;
+}
+inline constexpr std::array<bool, 256> is_escaped = make_escaped();
+
 // Names that differ in this differ; most names of an object do.
 inline std::size_t kind_of(std::string_view name) noexcept {
     if (name.empty())

@@ -28,6 +28,12 @@ class ObjectWriter {
         append_value(out_, value);
     }
 
+    // Where the value is written next, an object or a list: to its end, before anything else is.
+    std::string &nested(std::string_view name) {
+        key(name);
+        return out_;
+    }
+
   private:
     void key(std::string_view name) {
         if (out_.back() != '{')
