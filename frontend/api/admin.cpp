@@ -10,26 +10,9 @@ using namespace http;
 
 namespace {
 
-const Statement ban{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.ban_user($2::uuid, coalesce($3::interval, '100 years'), $4, $5::jsonb)")};
-const Statement unban{PG_PRINCIPAL_CALL_AS_CALLER("auth.unban_user($2::uuid, $3::jsonb)")};
-const Statement delete_user{PG_PRINCIPAL_CALL_AS_CALLER("auth.delete_user($2::uuid, $3::jsonb)")};
-const Statement list_sessions{PG_PRINCIPAL_CALL_AS_CALLER("auth.user_sessions($2::uuid)"), true};
-const Statement end_session{PG_PRINCIPAL_CALL_AS_SELF("auth.end_session($2::uuid, $3, $4::jsonb)")};
-const Statement issue{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.issue_for($2::uuid, $3, $4, $5::text[], $6::jsonb)")};
-const Statement audits{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), true};
-const Statement incidents{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.incidents_feed($2::integer, $3, $4::uuid)"), true};
-
-const Statement agents{PG_PRINCIPAL_CALL_AS_CALLER("auth.agents_feed($2::integer, $3)"), true};
-const Statement expiries{PG_PRINCIPAL_CALL_AS_CALLER("auth.token_expiries($2::integer)"), true};
-const Statement refusals{PG_PRINCIPAL_CALL_AS_CALLER("auth.refusals_by_hour($2::integer)"), true};
-const Statement health{PG_PRINCIPAL_CALL_AS_CALLER("auth.health_status()"), true};
-const Statement keys{PG_PRINCIPAL_CALL_AS_CALLER("auth.key_states()"), true};
-const Statement audit{PG_PRINCIPAL_CALL_AS_CALLER("auth.audit_status()"), true};
-const Statement verify{PG_PRINCIPAL_CALL_AS_CALLER("auth.check_audit()"), true};
+const Statement ban{sql_of(
+    By::caller, "auth.ban_user($2::uuid, coalesce($3::interval, '100 years'), $4, $5::jsonb)")};
+const Statement list_sessions{sql_of(By::caller, "auth.user_sessions($2::uuid)"), true};
 
 // 30s, 90m, 24h, 7d, 1y: each of them also an interval of the database, which knows the bounds but
 // not years beyond its calendar.
@@ -58,14 +41,6 @@ Response get_sessions(const Backend &backend, const Request &request) {
     return backend.as_caller(request, list_sessions, {own ? Param() : path_uuid(request)});
 }
 
-Response delete_session(const Backend &backend, const Request &request) {
-    const Param id = path_uuid(request);
-    Fields fields(request, "The request was refused", Need::optional);
-    const Param reason = fields.text("reason", Need::optional);
-    fields.check();
-    return backend.as_caller(request, end_session, {id, reason, backend.context(request)});
-}
-
 constexpr const char *page =
     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "cursor": "string", "userId": "uuid"})";
@@ -77,43 +52,50 @@ constexpr Row table[] = {
          "default": "100y"}, "reason": "string"})",
      200, conflict},
     {"POST", "/api/users/:id/unban", Caller::admin, "Lift a ban; tokens from before it stay dead",
-     unban, "Profile", Budget::administration},
+     as_caller("auth.unban_user($2::uuid, $3::jsonb)"), "Profile", Budget::administration},
     {"DELETE", "/api/users/:id", Caller::admin,
-     "Take a principal away with its sessions; its audit stays", delete_user, "Success",
-     Budget::administration, no_body, 200, conflict},
+     "Take a principal away with its sessions; its audit stays",
+     as_caller("auth.delete_user($2::uuid, $3::jsonb)"), "Success", Budget::administration, no_body,
+     200, conflict},
     {"GET", "/api/users/:id/sessions", Caller::signed_in,
      "Sessions of the caller (me), for AUDITOR and ADMIN anybody's", get_sessions, "Sessions"},
     {"DELETE", "/api/sessions/:id", Caller::signed_in,
-     "End a session of the caller, for ADMIN anybody's, with its tokens", delete_session, "Success",
-     Budget::own},
+     "End a session of the caller, for ADMIN anybody's, with its tokens",
+     as_self("auth.end_session($2::uuid, $3, $4::jsonb)"), "Success", Budget::own,
+     R"({"reason": "string"})"},
     {"POST", "/api/tokens", Caller::admin, "Issue a token for a service account",
-     Act(issue, "The token was refused"), "IssuedToken", Budget::administration,
+     as_caller("auth.issue_for($2::uuid, $3, $4, $5::text[], $6::jsonb)", "The token was refused"),
+     "IssuedToken", Budget::administration,
      R"({"userId!": "uuid", "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$",
          "default": "8760h"}, "label": "string", "scopes": ["string"]})",
      201, missing_or_conflict},
-    {"GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)", audits,
-     "Audits", unlimited, no_body, 200, no_other, page},
+    {"GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)",
+     as_caller("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), "Audits", unlimited,
+     no_body, 200, no_other, page},
     {"GET", "/api/health/incidents", Caller::auditor, "What is wrong with agents, newest first",
-     incidents, "Incidents", unlimited, no_body, 200, no_other, page},
-    {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first", agents,
-     "Agents", unlimited, no_body, 200, no_other,
+     as_caller("auth.incidents_feed($2::integer, $3, $4::uuid)"), "Incidents", unlimited, no_body,
+     200, no_other, page},
+    {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first",
+     as_caller("auth.agents_feed($2::integer, $3)"), "Agents", unlimited, no_body, 200, no_other,
      R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
          "cursor": "string"})"},
     {"GET", "/api/tokens/expiries", Caller::auditor,
-     "How many issued tokens end on each of the next days", expiries, "Expiries", unlimited,
-     no_body, 200, no_other,
+     "How many issued tokens end on each of the next days",
+     as_caller("auth.token_expiries($2::integer)"), "Expiries", unlimited, no_body, 200, no_other,
      R"({"days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 90}})"},
     {"GET", "/api/refusals", Caller::auditor, "Refused sign-ins and refreshes by hour and reason",
-     refusals, "Refusals", unlimited, no_body, 200, no_other,
+     as_caller("auth.refusals_by_hour($2::integer)"), "Refusals", unlimited, no_body, 200, no_other,
      R"({"hours": {"type": "integer", "minimum": 1, "maximum": 720, "default": 168}})"},
     {"GET", "/api/health/status", Caller::auditor,
-     "When the health scan ran, who runs it, and what it found", health, "HealthStatus"},
-    {"GET", "/api/keys", Caller::auditor, "Signing keys, their states and ages", keys,
-     "SigningKeys"},
+     "When the health scan ran, who runs it, and what it found", as_caller("auth.health_status()"),
+     "HealthStatus"},
+    {"GET", "/api/keys", Caller::auditor, "Signing keys, their states and ages",
+     as_caller("auth.key_states()"), "SigningKeys"},
     {"GET", "/api/audits/status", Caller::auditor,
-     "What the last scan of the audit found, and the last seal", audit, "AuditStatus"},
-    {"GET", "/api/audits/verify", Caller::auditor, "Verify every entry of the audit now", verify,
-     "AuditVerification", Budget::costly},
+     "What the last scan of the audit found, and the last seal", as_caller("auth.audit_status()"),
+     "AuditStatus"},
+    {"GET", "/api/audits/verify", Caller::auditor, "Verify every entry of the audit now",
+     as_caller("auth.check_audit()"), "AuditVerification", Budget::costly},
 };
 
 } // namespace

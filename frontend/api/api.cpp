@@ -22,9 +22,10 @@ std::string schema_of(const std::string &text) {
 // A member of a body or a name of a query.
 struct Part {
     std::string name;
-    enum { text, uuid, texts, number } kind;
+    enum { text, uuid, texts, number, choice } kind;
     bool is_needed;
     Param otherwise;
+    std::vector<std::string> choices = {};
 };
 
 std::vector<Part> parts_of(const char *documented) {
@@ -41,6 +42,11 @@ std::vector<Part> parts_of(const char *documented) {
             part.kind = Part::uuid;
         else if (otherwise.is_number())
             part.kind = Part::number;
+        else if (const json::Value choices = type.find("enum")) {
+            part.kind = Part::choice;
+            for (const json::Value choice : choices.elements())
+                part.choices.emplace_back(choice.as_string());
+        }
         if (otherwise)
             part.otherwise =
                 otherwise.is_number() ? otherwise.number_text() : otherwise.as_string();
@@ -51,9 +57,10 @@ std::vector<Part> parts_of(const char *documented) {
 
 Param read(Fields &fields, const Part &part) {
     const Need need = part.is_needed ? Need::required : Need::optional;
-    const Param given = part.kind == Part::texts  ? fields.texts(part.name)
-                        : part.kind == Part::uuid ? fields.uuid(part.name, need)
-                                                  : fields.text(part.name, need);
+    const Param given = part.kind == Part::texts    ? fields.texts(part.name)
+                        : part.kind == Part::uuid   ? fields.uuid(part.name, need)
+                        : part.kind == Part::choice ? fields.choice(part.name, part.choices)
+                                                    : fields.text(part.name, need);
     return given ? given : part.otherwise;
 }
 
@@ -63,7 +70,7 @@ Param read(const Query &query, const Part &part) {
                                      : query.text(part.name);
 }
 
-// By one statement.
+// By one call.
 Handler carrier(const Row &row, const SharedBackend &backend) {
     const bool is_whole = *row.request && *row.request != '{';
     const bool only_reads = row.method == std::string_view("GET");
@@ -71,13 +78,15 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
     const auto is_needed = [](const Part &part) { return part.is_needed; };
     const Need need = is_whole || std::any_of(body.begin(), body.end(), is_needed) ? Need::required
                                                                                    : Need::optional;
-    return [=, body = std::move(body), query = parts_of(row.query), act = row.act,
+    const auto statement =
+        std::make_shared<const Statement>(Statement{sql_of(row.act.by, row.act.call), only_reads});
+    return [=, body = std::move(body), query = parts_of(row.query), refusal = row.act.refusal,
             caller = row.caller](const Request &request) {
         std::vector<Param> parameters;
         if (!request.params.empty())
             parameters.push_back(path_uuid(request));
         if (!only_reads) {
-            Fields fields(request, act.refusal, need);
+            Fields fields(request, refusal, need);
             if (is_whole)
                 parameters.emplace_back(fields.whole());
             for (const Part &part : body)
@@ -89,10 +98,10 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
         for (const Part &part : query)
             parameters.push_back(read(asked, part));
         if (caller == Caller::anybody)
-            return backend->as_stranger(request, *act.statement, std::move(parameters));
+            return backend->as_stranger(request, *statement, std::move(parameters));
         if (!only_reads)
             parameters.emplace_back(backend->context(request));
-        return backend->as_caller(request, *act.statement, std::move(parameters));
+        return backend->as_caller(request, *statement, std::move(parameters));
     };
 }
 
@@ -199,10 +208,10 @@ Route route(const Row &row, Handler act) {
 
 Route route(const Row &row, const SharedBackend &backend) {
     return route(
-        row, row.act.statement ? carrier(row, backend)
-                               : [backend, act = row.act.function](const Request &request) {
-                                     return act(*backend, request);
-                                 });
+        row, row.act.call ? carrier(row, backend)
+                          : [backend, act = row.act.function](const Request &request) {
+                                return act(*backend, request);
+                            });
 }
 
 void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend) {

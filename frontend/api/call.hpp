@@ -7,30 +7,8 @@
 #include <vector>
 
 #include "api/api.hpp"
+#include "api/statement.hpp"
 #include "core/principals/profile.hpp"
-
-// A tenth of a second for each lock, unless the role has a lock_timeout of its own: what somebody
-// holds in a transaction of their own is no reason to hold a connection that others wait for.
-#define PG_PRINCIPAL_PATIENCE                                                                      \
-    "pg_catalog.set_config('lock_timeout', coalesce(nullif("                                       \
-    "pg_catalog.current_setting('lock_timeout'), '0'), '100ms'), true) AS patience"
-
-// A call on behalf of whoever the token $1 belongs to: bound first, called then, in one statement.
-// A dead token is the third column, and nothing is called. OFFSET 0 keeps the planner from merging
-// the steps. What an administrator does waits: it knows what to do about who is in its way.
-#define PG_PRINCIPAL_CALL_AS_CALLER(call)                                                          \
-    "SELECT (r).status, (r).payload, refused FROM (SELECT refused, CASE WHEN refused IS NULL "     \
-    "THEN " call                                                                                   \
-    " END AS r FROM (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c OFFSET 0) s"
-#define PG_PRINCIPAL_CALL_AS_SELF(call)                                                            \
-    "SELECT (r).status, (r).payload, refused FROM (SELECT refused, CASE WHEN refused IS NULL "     \
-    "THEN " call                                                                                   \
-    " END AS r FROM (SELECT auth.try_authenticate($1) AS refused, " PG_PRINCIPAL_PATIENCE          \
-    " OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
-#define PG_PRINCIPAL_CALL(call)                                                                    \
-    "SELECT (r).status, (r).payload, NULL FROM (SELECT " call                                      \
-    " AS r FROM (SELECT " PG_PRINCIPAL_PATIENCE                                                    \
-    " OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
 
 namespace pg_principal::api {
 

@@ -7,30 +7,27 @@ using namespace http;
 
 namespace {
 
-const Statement list_delegations{PG_PRINCIPAL_CALL_AS_SELF("auth.my_delegations()"), true};
-const Statement delegate{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.delegate_to($2, coalesce($4, '30d'), coalesce($5::text[], '{}'), $3::uuid, $6::jsonb)")};
-const Statement issue_may_act{PG_PRINCIPAL_CALL_AS_CALLER(
-    "auth.issue_may_act($2, $3, coalesce($4::text[], '{}'), $5::jsonb)")};
-const Statement end_delegation{
-    PG_PRINCIPAL_CALL_AS_CALLER("auth.revoke_delegation($2::uuid, $3::jsonb)")};
-
 constexpr Row table[] = {
     {"GET", "/api/delegations", Caller::signed_in,
-     "Which agents may act for the caller, and for whom it may act", list_delegations,
+     "Which agents may act for the caller, and for whom it may act",
+     as_self("auth.my_delegations()"),
      R"({"delegations!": [{"id!": "uuid", "person!": "string", "agent!": "string",
          "scopes!": ["string"], "createdAt": "string", "expiresAt": "string",
          "state!": {"enum": ["live", "expired", "void"]}}]})"},
     {"POST", "/api/delegations", Caller::signed_in,
      "Let an agent act for the caller, for ADMIN for anybody",
-     Act(delegate, "The delegation was refused"), R"({"id!": "uuid"})", Budget::own,
+     as_caller("auth.delegate_to($2, coalesce($4, '30d'), coalesce($5::text[], '{}'), $3::uuid, "
+               "$6::jsonb)",
+               "The delegation was refused"),
+     R"({"id!": "uuid"})", Budget::own,
      R"({"agent!": "string", "userId": "uuid",
          "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$", "default": "30d"},
          "scopes": ["string"]})",
      201, missing},
     {"POST", "/api/delegations/tokens", Caller::signed_in,
      "A token that one agent alone may exchange, once or often, to act for the caller",
-     Act(issue_may_act, "The token was refused"),
+     as_caller("auth.issue_may_act($2, $3, coalesce($4::text[], '{}'), $5::jsonb)",
+               "The token was refused"),
      R"({"token!": "string", "sessionId!": "uuid", "expiresAt!": "string"})", Budget::own,
      R"({"agent!": "string",
          "ttl": {"type": "string", "pattern": "^[0-9]+[hdy]$", "default": "1h"},
@@ -38,7 +35,7 @@ constexpr Row table[] = {
      201},
     {"DELETE", "/api/delegations/:id", Caller::signed_in,
      "End a grant of the caller, for ADMIN anybody's, with the tokens got by it",
-     Act(end_delegation), "Success", Budget::own},
+     as_caller("auth.revoke_delegation($2::uuid, $3::jsonb)"), "Success", Budget::own},
 };
 
 } // namespace

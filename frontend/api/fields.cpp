@@ -122,12 +122,12 @@ Param Fields::texts(std::string_view name) {
     return std::nullopt;
 }
 
-Param Fields::choice(std::string_view name, std::initializer_list<std::string_view> choices) {
+Param Fields::choice(std::string_view name, const std::vector<std::string> &choices) {
     Param value = text(name, Need::optional);
     if (!value || std::find(choices.begin(), choices.end(), *value) != choices.end())
         return value;
     std::string list;
-    for (const std::string_view choice : choices)
+    for (const std::string &choice : choices)
         list.append(list.empty() ? "" : ", ").append(choice);
     refuse(name, "must be one of " + list);
     return std::nullopt;

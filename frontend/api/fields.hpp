@@ -2,7 +2,6 @@
 // path. Read strictly; every bad field is named at once.
 #pragma once
 
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +24,7 @@ class Fields {
     db::Param uuid(std::string_view name, Need need = Need::required);
     db::Param texts(std::string_view name); // as an array's literal
     // Whether it is one of these, or missing.
-    db::Param choice(std::string_view name, std::initializer_list<std::string_view> choices);
+    db::Param choice(std::string_view name, const std::vector<std::string> &choices);
     void refuse(std::string_view name, std::string_view reason);
     // Throws Answer when a field was bad, or there is one that nobody asked for.
     void check();

@@ -9,19 +9,30 @@
 
 namespace pg_principal::api {
 
-// What a row does: a function of its own, or one statement. Its parameters are what the row
-// documents, in that order: the id in the path, the members of the body (the whole of it where its
-// schema has a name), the names of the query; then, but for GET, the context.
+// What a row does: a function of its own, or one call. Its parameters are what the row documents,
+// in that order: the id in the path, the members of the body (the whole of it where its schema has
+// a name), the names of the query; then, but for GET, the context.
 struct Act {
     using Function = http::Response (*)(const Backend &, const http::Request &);
     constexpr Act() = default;
     constexpr Act(Function with_function) : function(with_function) {}
-    constexpr Act(const db::Statement &of, const char *with_refusal = "The request was refused")
-        : statement(&of), refusal(with_refusal) {}
+    constexpr Act(By with_by, const char *with_call, const char *with_refusal)
+        : by(with_by), call(with_call), refusal(with_refusal) {}
     Function function = nullptr;
-    const db::Statement *statement = nullptr;
+    By by = By::stranger;
+    const char *call = nullptr;
     const char *refusal = nullptr; // begins the answer to bad fields
 };
+
+constexpr Act as_stranger(const char *call, const char *refusal) {
+    return {By::stranger, call, refusal};
+}
+constexpr Act as_self(const char *call, const char *refusal = "The request was refused") {
+    return {By::self, call, refusal};
+}
+constexpr Act as_caller(const char *call, const char *refusal = "The request was refused") {
+    return {By::caller, call, refusal};
+}
 
 // What is served to whom and by what, and what documents it: here and in the Supabase dialect.
 struct Row {

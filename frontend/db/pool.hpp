@@ -32,7 +32,7 @@ struct PoolOptions {
 
 // One of the program's statements; it must outlive the pool, which knows it by its address.
 struct Statement {
-    const char *sql;
+    std::string sql;
     bool only_reads = false; // so that it may be run twice
 };
 

@@ -102,8 +102,8 @@ Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Sta
     const int count = static_cast<int>(values.size());
     int sent = 0;
     if (options.transaction_pooler) {
-        sent = PQsendQueryParams(connection.raw(), statement.sql, count, nullptr, values.data(),
-                                 nullptr, nullptr, 0);
+        sent = PQsendQueryParams(connection.raw(), statement.sql.c_str(), count, nullptr,
+                                 values.data(), nullptr, nullptr, 0);
     } else {
         if (prepared.count(&statement) == 0)
             prepare(statement);
@@ -116,7 +116,8 @@ Pool::Member::Answer Pool::Member::execute(const PoolOptions &options, const Sta
 }
 
 void Pool::Member::prepare(const Statement &statement) {
-    if (!PQsendPrepare(connection.raw(), name_of(statement).c_str(), statement.sql, 0, nullptr))
+    if (!PQsendPrepare(connection.raw(), name_of(statement).c_str(), statement.sql.c_str(), 0,
+                       nullptr))
         lose("the connection broke", false);
     Answer answer;
     try {

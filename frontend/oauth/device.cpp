@@ -8,15 +8,17 @@ namespace pg_principal::oauth {
 
 using namespace http;
 using api::Backend;
+using api::By;
 using db::Param;
 using db::Statement;
 
 namespace {
 
 const Statement authorize{
-    PG_PRINCIPAL_CALL("auth.oauth_device_authorization($1::jsonb, $2, $3, $4::jsonb)")};
-const Statement open_page{PG_PRINCIPAL_CALL("auth.open_device_page($1::jsonb, $2, $3::jsonb)")};
-const Statement close_page{PG_PRINCIPAL_CALL_AS_SELF("auth.close_device_page($2, $3, $4::jsonb)")};
+    api::sql_of(By::stranger, "auth.oauth_device_authorization($1::jsonb, $2, $3, $4::jsonb)")};
+const Statement open_page{
+    api::sql_of(By::stranger, "auth.open_device_page($1::jsonb, $2, $3::jsonb)")};
+const Statement close_page{api::sql_of(By::self, "auth.close_device_page($2, $3, $4::jsonb)")};
 
 Response post_authorization(const Backend &backend, const Request &request) {
     return as_client(backend, request, authorize);

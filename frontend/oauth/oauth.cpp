@@ -9,15 +9,18 @@ namespace pg_principal::oauth {
 
 using namespace http;
 using api::Backend;
+using api::By;
 using db::Param;
 using db::Statement;
 
 namespace {
 
-const Statement get_token{PG_PRINCIPAL_CALL("auth.oauth_token($1::jsonb, $2, $3, $4::jsonb)")};
+const Statement get_token{
+    api::sql_of(By::stranger, "auth.oauth_token($1::jsonb, $2, $3, $4::jsonb)")};
 const Statement introspect{
-    PG_PRINCIPAL_CALL("auth.oauth_introspect($1::jsonb, $2, $3, $4, $5::jsonb)")};
-const Statement revoke{PG_PRINCIPAL_CALL("auth.oauth_revoke($1::jsonb, $2, $3, $4::jsonb)")};
+    api::sql_of(By::stranger, "auth.oauth_introspect($1::jsonb, $2, $3, $4, $5::jsonb)")};
+const Statement revoke{
+    api::sql_of(By::stranger, "auth.oauth_revoke($1::jsonb, $2, $3, $4::jsonb)")};
 const Statement metadata{"SELECT (r).status, (r).payload FROM "
                          "(SELECT auth.oauth_metadata($1, $2) AS r OFFSET 0) s",
                          true};

@@ -15,14 +15,12 @@ using namespace http;
 namespace {
 
 const Statement search_users{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.search_users($3, $4::integer, $5::integer)"), true};
-const Statement create_user{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.create_user($3::jsonb, $4::jsonb)")};
-const Statement find_user{PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.find_user($3::uuid)"), true};
+    sql_of(By::caller, "auth.search_users($3, $4::integer, $5::integer)", dialect), true};
+const Statement create_user{sql_of(By::caller, "auth.create_user($3::jsonb, $4::jsonb)", dialect)};
+const Statement find_user{sql_of(By::caller, "auth.find_user($3::uuid)", dialect), true};
 const Statement update_user{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.update_user($3::uuid, $4::jsonb, $5::jsonb)")};
-const Statement delete_user{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER("auth.delete_user($3::uuid, $4::jsonb)")};
+    sql_of(By::caller, "auth.update_user($3::uuid, $4::jsonb, $5::jsonb)", dialect)};
+const Statement delete_user{sql_of(By::caller, "auth.delete_user($3::uuid, $4::jsonb)", dialect)};
 
 Outcome checked(Outcome outcome) {
     if (outcome.reason == "unauthenticated") // the anon key: good, but nobody

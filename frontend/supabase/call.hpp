@@ -7,27 +7,17 @@
 
 #include "api/call.hpp"
 
-// The statements' parameters are the apikey header and then, for a caller, the token. A key that is
-// none leaves no row. OFFSET 0 keeps the planner from merging the steps.
-#define PG_PRINCIPAL_SUPABASE_KEY "(SELECT auth.is_project_key($1) AS known OFFSET 0) k"
-#define PG_PRINCIPAL_SUPABASE_CALL(call)                                                           \
-    "SELECT (r).status, (r).payload, (r).reason, NULL FROM (SELECT " call                          \
-    " AS r FROM (SELECT known, " PG_PRINCIPAL_PATIENCE " FROM " PG_PRINCIPAL_SUPABASE_KEY          \
-    " OFFSET 0) c WHERE known IS NOT FALSE AND patience IS NOT NULL OFFSET 0) s"
-// As PG_PRINCIPAL_CALL_AS_CALLER has it: why a token is dead is the fourth column.
-#define PG_PRINCIPAL_SUPABASE_BOUND(call, more)                                                    \
-    "SELECT (r).status, (r).payload, (r).reason, refused FROM (SELECT refused, "                   \
-    "CASE WHEN refused IS NULL THEN " call " END AS r FROM (SELECT auth.try_authenticate($2)"      \
-    " AS refused, " more " FROM " PG_PRINCIPAL_SUPABASE_KEY                                        \
-    " WHERE known IS NOT FALSE OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s"
-#define PG_PRINCIPAL_SUPABASE_CALL_AS_CALLER(call)                                                 \
-    PG_PRINCIPAL_SUPABASE_BOUND(call, "'its own' AS patience")
-#define PG_PRINCIPAL_SUPABASE_CALL_AS_SELF(call)                                                   \
-    PG_PRINCIPAL_SUPABASE_BOUND(call, PG_PRINCIPAL_PATIENCE)
-
 namespace pg_principal::supabase {
 
 using namespace db;
+using api::By;
+
+// A key that is none leaves no row.
+#define PG_PRINCIPAL_KNOWN_KEY                                                                     \
+    " FROM (SELECT auth.is_project_key($1) AS known OFFSET 0) k WHERE known IS NOT FALSE"
+
+// The parameters are the apikey header and then, for a caller, the token.
+inline constexpr api::Dialect dialect{"(r).reason, ", "$2", PG_PRINCIPAL_KNOWN_KEY};
 
 // A refusal; its code is one of Supabase Auth's.
 struct Refusal {

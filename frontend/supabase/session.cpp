@@ -10,13 +10,13 @@ using namespace http;
 
 namespace {
 
-const Statement sign_up{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_up($2::jsonb, $3::jsonb)")};
-const Statement sign_in{PG_PRINCIPAL_SUPABASE_CALL("auth.sign_in($2, $3, $4::jsonb)")};
-const Statement refresh{PG_PRINCIPAL_SUPABASE_CALL("auth.refresh($2, $3::jsonb)")};
-const Statement get_self{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.get_user()"), true};
+const Statement sign_up{sql_of(By::stranger, "auth.sign_up($2::jsonb, $3::jsonb)", dialect)};
+const Statement sign_in{sql_of(By::stranger, "auth.sign_in($2, $3, $4::jsonb)", dialect)};
+const Statement refresh{sql_of(By::stranger, "auth.refresh($2, $3::jsonb)", dialect)};
+const Statement get_self{sql_of(By::self, "auth.get_user()", dialect), true};
 const Statement update_account{
-    PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.update_account($3::jsonb, $4::jsonb)")};
-const Statement sign_out{PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.sign_out($3, $4::jsonb)")};
+    sql_of(By::self, "auth.update_account($3::jsonb, $4::jsonb)", dialect)};
+const Statement sign_out{sql_of(By::self, "auth.sign_out($3, $4::jsonb)", dialect)};
 
 Response session_or_refusal(const Outcome &outcome) {
     return Response::json(200, session_body(payload_of(outcome)));

@@ -12,13 +12,11 @@ using namespace http;
 
 namespace {
 
-const Statement key_alone{
-    "SELECT 200, '', '', NULL FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE", true};
+const Statement key_alone{"SELECT 200, '', '', NULL" PG_PRINCIPAL_KNOWN_KEY, true};
 // As a status, whether registration is open, and whether it confirms the email.
 const Statement registration{
     "SELECT 200, auth.registration_is_open()::text, coalesce(pg_catalog.current_setting("
-    "'pg_principal.autoconfirm', true), 'off')::pg_catalog.bool::text, NULL "
-    "FROM " PG_PRINCIPAL_SUPABASE_KEY " WHERE known IS NOT FALSE",
+    "'pg_principal.autoconfirm', true), 'off')::pg_catalog.bool::text, NULL" PG_PRINCIPAL_KNOWN_KEY,
     true};
 
 Response get_health(const api::Backend &, const Request &) {

@@ -19,13 +19,16 @@
 
 #include "supabase/call.hpp"
 
+using namespace pg_principal;
+
 namespace {
 
 // What a statement's parameters are: of the request, or the same each time.
 enum class Given { nothing, id, bearer, body };
 
 struct Way {
-    const char *path, *statement;
+    const char *path;
+    std::string statement;
     std::vector<Given> first;
     std::vector<const char *> rest;
     int column; // that is the answer
@@ -34,18 +37,18 @@ struct Way {
 const Way ways[] = {
     {"/select", "SELECT $1::int * 2 AS twice", {}, {"21"}, 0},
     {"/same/user",
-     PG_PRINCIPAL_SUPABASE_CALL_AS_SELF("auth.get_user()"),
+     api::sql_of(api::By::self, "auth.get_user()", supabase::dialect),
      {Given::nothing, Given::bearer},
      {},
      1},
     {"/same/audits",
-     PG_PRINCIPAL_CALL_AS_SELF("auth.audit_feed($2::integer, $3)"),
+     api::sql_of(api::By::self, "auth.audit_feed($2::integer, $3)"),
      {Given::bearer},
      {"20", nullptr},
      1},
     {"/same/keys", "SELECT auth.jwks()", {}, {}, 0},
     {"/same/refresh",
-     PG_PRINCIPAL_CALL("auth.refresh($1, $2::jsonb)"),
+     api::sql_of(api::By::stranger, "auth.refresh($1, $2::jsonb)"),
      {Given::body},
      {"{\"ip\":\"127.0.0.1\",\"waitedMs\":0}"},
      1},
@@ -83,7 +86,7 @@ class BarePool {
                 std::exit(1);
             }
             for (const Way &way : ways) // those of a table that is not there are never asked
-                PQclear(PQprepare(connection, way.path, way.statement, 0, nullptr));
+                PQclear(PQprepare(connection, way.path, way.statement.c_str(), 0, nullptr));
             free_.push_back(connection);
         }
     }
