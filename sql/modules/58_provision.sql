@@ -71,7 +71,7 @@ DECLARE
     kinds text[];
     returned boolean;
     changes boolean;
-    additions boolean;
+    additions bigint;
     taken text;
     again record;
     for_long constant timestamptz := auth.later(now(), interval '100 years');
@@ -114,8 +114,8 @@ BEGIN
             OR c.id IN (SELECT d.user_id FROM auth.decisions d)
     )
     SELECT b.ids, b.actions, b.kinds, EXISTS (SELECT FROM changing),
-        -- more rows than principals that have one
-        (SELECT count(*) FROM auth.organization_people) > (SELECT count(p.kind) FROM plan p),
+        -- rows without a principal
+        (SELECT count(*) FROM auth.organization_people) - (SELECT count(p.kind) FROM plan p),
         (SELECT count(*) FROM plan p WHERE p.action = 'keep')
     INTO held, actions, kinds, changes, additions, unchanged FROM busy b;
     created := 0;
@@ -164,6 +164,10 @@ BEGIN
             count(*) FILTER (WHERE p.action = 'keep')
         INTO restored, decommissioned, unchanged FROM plan p;
     END IF;
+    PERFORM set_config('enable_nestloop', callers_plans, true);
+    PERFORM auth.decide_plan(u, h.action, h.kind)
+    FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
+    PERFORM set_config('enable_nestloop', 'off', true);
     BEGIN
         WITH made AS (
             -- in the order of the indexes on id, whose pages are then written one after the other
@@ -171,7 +175,7 @@ BEGIN
             SELECT auth.random_id() AS id, o.email, o.kind, true,
                 jsonb_object('{name}', ARRAY[o.name])
             FROM auth.organization_people o
-            WHERE additions AND NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
+            WHERE additions > 0 AND NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
             ORDER BY id
             RETURNING id, email
         )
@@ -184,6 +188,14 @@ BEGIN
             RAISE;
         END IF;
         -- an address was registered meanwhile: whoever did so is on the roster then
+        IF additions <= (SELECT count(*) FROM auth.organization_people o WHERE NOT EXISTS
+            (SELECT FROM auth.users u WHERE u.email = o.email)) THEN -- it would meet the same
+            IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+                RAISE serialization_failure
+                    USING MESSAGE = 'could not serialize access due to concurrent update';
+            END IF;
+            RAISE;
+        END IF;
         PERFORM set_config('enable_nestloop', callers_plans, true);
         again := auth.provision();
         created := again.created;
@@ -192,8 +204,6 @@ BEGIN
         decommissioned := decommissioned + again.decommissioned;
     END;
     PERFORM set_config('enable_nestloop', callers_plans, true);
-    PERFORM auth.decide_plan(u, h.action, h.kind)
-    FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS
