@@ -193,13 +193,14 @@ CREATE OR REPLACE FUNCTION auth.leave_sessions(owner_id uuid, owner_email text, 
     present uuid, metadata jsonb) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
+    patient_until constant timestamptz := clock_timestamp() + interval '100 ms';
     concerned uuid[];
     ended uuid[];
 BEGIN
     -- Everybody locks in this order: counted sign-ins, the principal (so that no session begins
     -- meanwhile), refresh tokens (one that lost a race is held when it comes to be audited), the
-    -- audit chain, sessions. But who is in the way, a thief with a token perhaps, keeps nobody from
-    -- leaving: then it is done without.
+    -- audit chain, sessions. But who is in the way, a thief with tokens perhaps, keeps nobody from
+    -- leaving: after a tenth of a second in all it is done without.
     BEGIN
         PERFORM FROM auth.users u WHERE u.id = owner_id FOR NO KEY UPDATE;
     EXCEPTION WHEN lock_not_available THEN
@@ -208,6 +209,8 @@ BEGIN
     concerned := CASE scope WHEN 'local' THEN ARRAY[present] ELSE ARRAY(
         SELECT s.id FROM auth.sessions s WHERE s.user_id = owner_id AND s.revoked_at IS NULL
             AND (scope = 'global' OR s.id <> present)) END;
+    PERFORM set_config('lock_timeout', greatest(1, least(100, round(extract(epoch FROM
+        patient_until - clock_timestamp()) * 1000))) || 'ms', true);
     BEGIN
         PERFORM FROM auth.refresh_tokens r WHERE r.session_id = ANY (concerned)
         ORDER BY r.session_id FOR UPDATE;

@@ -36,6 +36,7 @@ code=$(sql "SELECT payload->>'user_code' FROM auth.oauth_device_authorization('{
 other=$(sql "SELECT session_id FROM auth.issue_token('ann@example.com')")
 boss=$(sql "SELECT auth.issue('boss@example.com')")
 anns=$(sql "SELECT (auth.sign_in('ann@example.com', '$password')).payload->'tokens'->>'accessToken'")
+anns_other=$(sql "SELECT (auth.sign_in('ann@example.com', '$password')).payload->'tokens'->>'accessToken'")
 bots=$(sql "SELECT auth.issue('bot@example.com')")
 
 hold() { # TOKEN SQL..: in the background, until it sleeps
@@ -109,5 +110,9 @@ auth.allow_login('app', app_role => 'ANALYST')
 auth.add_user('{"email": "new@example.com"}')
 auth.sign_in('bob@example.com', 'wrong')
 CALLS
+
+# In all, however many locks are held: what is waited for longer than this says so.
+is "signing out waits a tenth of a second once" "$(PGOPTIONS="-c pg_principal.token=$anns_other" sql "SET deadlock_timeout = '60ms'" "SET log_lock_waits = on" \
+    "SET client_min_messages = log" BEGIN "SELECT (auth.sign_out('global')).status" ROLLBACK | grep -oE 'still waiting|^[0-9]+$')" $'still waiting\n200'
 sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
 wait
