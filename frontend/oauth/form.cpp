@@ -88,6 +88,14 @@ std::vector<db::Param> parameters_of(const Request &request) {
     if (!client_id || !secret)
         throw api::Answer{
             refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
+    if (secret->empty()) { // RFC 6749, section 2.3.1: a public client, which only says who it is
+        const std::string named = form->get("client_id").value_or("");
+        if (named.empty())
+            object.text("client_id", *client_id);
+        else if (named != *client_id)
+            malformed(request, "The client is named in two ways");
+        return {object.done(), db::Param(), db::Param()};
+    }
     return {object.done(), client_id, secret};
 }
 

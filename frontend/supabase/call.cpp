@@ -50,6 +50,8 @@ constexpr Meaning meanings[] = {
     {"registration-closed", 422, "signup_disabled", "Signups not allowed for this instance"},
     {"unauthenticated", 403, "bad_jwt", "invalid claim: missing sub claim"},
     {"forbidden", 403, "not_admin", "User not allowed"},
+    {"delegated", 403, "no_authorization", nullptr},
+    {"application", 403, "no_authorization", nullptr},
     {"unknown-user", 404, "user_not_found", "User not found"},
     {"last-admin", 409, "conflict", nullptr},
     {"account-held", 409, "conflict", nullptr},

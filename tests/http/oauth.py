@@ -194,6 +194,10 @@ def device():
         begun = post(server, "/oauth/device_authorization", {"client_id": "psql", "scope": "database"}).json
         equal("a device begins", (begun["verification_uri"], begun["interval"]), (f"{issuer}/oauth/device", 5))
         equal("an unknown one does not", error(post(server, "/oauth/device_authorization", {"client_id": "x"})), (401, "invalid_client"))
+        equal("nor by Authorization", error(post(server, "/oauth/device_authorization", {}, ("x", ""))), (401, "invalid_client"))
+        equal("a client without a secret may name itself there (RFC 6749, section 2.3.1)", post(server, "/oauth/device_authorization", {}, ("psql", "")).status, 200)
+        equal("and in both places", post(server, "/oauth/device_authorization", {"client_id": "psql"}, ("psql", "")).status, 200)
+        equal("as the same one", error(post(server, "/oauth/device_authorization", {"client_id": "x"}, ("psql", ""))), (400, "invalid_request"))
         equal("nor with parameters in the query", error(post(server, "/oauth/device_authorization?client_id=psql", {})), (400, "invalid_request"))
         equal("pending", error(post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]})), (400, "authorization_pending"))
 

@@ -94,6 +94,16 @@ def callers(server):
     return tokens
 
 
+def delegated(server):
+    """A token of an ADMIN for whom an agent acts."""
+    person, agent = account("ADMIN"), account(kind="service_account")
+    sql("SELECT auth.set_client_scopes(:'agent', '{read}'), auth.delegate(:'person', :'agent', '1d', '{read}')", person=person["email"], agent=agent["email"])
+    return sql("""SELECT (auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange', 'subject_token', :'person',
+        'subject_token_type', 'urn:ietf:params:oauth:token-type:access_token', 'actor_token', :'agent',
+        'actor_token_type', 'urn:ietf:params:oauth:token-type:access_token'))).payload->>'access_token'""",
+               person=session(server, person["email"])["access_token"], agent=session(server, agent["email"])["access_token"])
+
+
 def path_of(method, pattern, who):
     """Whoever may delete a user gets one of their own."""
     if (method, pattern) == ("DELETE", "/admin/users/:id"):
@@ -130,6 +140,11 @@ def every_route():
                 is_for_users = wanted[0] == NOBODY[0] and not pattern.startswith("/admin/") and pattern != "/invite"
                 equal(f"{method} {pattern} with {caller} as apikey alone", told(answer),
                       NOBODY[0] if is_for_users else wanted[CALLERS.index(caller)])
+        acting = delegated(server)
+        told_agent = {told(go(server, method, path_of(method, pattern, who) + query, body() if body else None, acting, headers=newer)): f"{method} {pattern}"
+                      for (method, pattern), (query, body, _) in routes.items() if method != "GET"}
+        equal("an agent that acts for an ADMIN changes nothing there, and is told so", told(go(server, "PUT", "/user", {"data": {"a": 1}}, acting, headers=newer)), NOBODY[0])
+        equal("by a code that this dialect has", told_agent.get("unknown"), None)
     sql("ALTER ROLE web RESET pg_principal.clock_skew")
 
 
