@@ -198,14 +198,14 @@ SELECT r, count(*) FROM unnest(ARRAY['{}', '{"kty": 1}', '{"kty": "RSA", "n": "A
     unnest(ARRAY['auth.jws_verify(%L, %L)', 'auth.public_jwk(%2$L)', 'auth.jwk_thumbprint(%2$L)', 'auth.jws_sign(''x'', %2$L)', 'auth.import_signing_key(%2$L::jsonb)']) AS f, pg_temp.refused(format(f, :'token', k)) AS r GROUP BY r;
 SQL
 answered refusals <<'ANSWERS'
-1 22023|49
+1 22023|48
 1 22023|empty|auth.import_signing_key(left(%L, 30))
 1 22023|empty|auth.pem_to_jwk(%L)
 1 22023|not empty|auth.import_signing_key(left(%L, 30))
 1 22023|not empty|auth.pem_to_jwk(%L)
 1 28000|not empty|auth.authenticate(%L)
 1 28000|not empty|auth.uid() FROM set_config('pg_principal.token', %L, true)
-1 done|1
+1 done|2
 1 done|empty|auth.authenticate(%L)
 1 done|empty|auth.uid() FROM set_config('pg_principal.token', %L, true)
 1 invalid-payload
