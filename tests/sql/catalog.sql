@@ -1,12 +1,16 @@
 -- What the extension puts into the catalog, pinned: who forgets a grant, a search_path or a comment
 -- changes this test's output.
 
--- Functions. all: may be called by PUBLIC; op: by auth_operator; own: by the owner alone.
-SELECT p.oid::regprocedure AS function, l.lanname AS lang, CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END AS security,
-       CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility, p.proparallel AS par, p.proisstrict AS strict, p.proleakproof AS leak,
-       p.proretset AS set, array_to_string(array_remove(p.proconfig, 'debug_print_plan=off'), ' ') AS config, p.prosqlbody IS NOT NULL AS bound, r.rolsuper AS "super",
-       CASE WHEN has_function_privilege('anon', p.oid, 'EXECUTE') THEN 'all' WHEN has_function_privilege('auth_operator', p.oid, 'EXECUTE') THEN 'op' ELSE 'own' END AS who
-FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_roles r ON r.oid = p.proowner
+\pset format unaligned
+
+-- Functions, with the names, defaults and results that they are called by. all: may be called by PUBLIC; op: by auth_operator; own: by the
+-- owner alone. Unless told: invoker, volatile, unsafe in parallel, search_path as it must be for its language.
+SELECT format('%s(%s) %s', p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)) AS function,
+    concat_ws(' ', CASE WHEN has_function_privilege('anon', p.oid, 'EXECUTE') THEN 'all' WHEN has_function_privilege('auth_operator', p.oid, 'EXECUTE') THEN 'op' ELSE 'own' END,
+        l.lanname, CASE WHEN l.lanname = 'c' THEN p.prosrc END, CASE WHEN p.prosecdef THEN 'definer' END, CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END,
+        CASE p.proparallel WHEN 's' THEN 'parallel-safe' WHEN 'r' THEN 'parallel-restricted' END, CASE WHEN p.proisstrict THEN 'strict' END, CASE WHEN p.proretset THEN 'set' END,
+        (SELECT string_agg(c, ' ') FROM unnest(p.proconfig) AS c WHERE c NOT IN ('debug_print_plan=off', 'search_path=pg_catalog, pg_temp') OR l.lanname = 'sql')) AS what
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- nobody else is granted anything
 SELECT p.oid::regprocedure AS function, coalesce(g.rolname, 'PUBLIC') AS grantee, a.is_grantable
@@ -17,11 +21,8 @@ WHERE p.pronamespace = 'auth'::regnamespace AND a.grantee <> p.proowner AND (a.i
 SELECT count(*) FILTER (WHERE d.objid IS NULL) AS strangers FROM pg_proc p
 LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_principal')
 WHERE p.pronamespace = 'auth'::regnamespace OR p.probin ~ 'pg_principal';
-SELECT p.oid::regprocedure AS function, p.probin, p.prosrc FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'c' ORDER BY p.oid::regprocedure::text COLLATE "C";
--- results, defaults and argument names are called by name: an interface
-SELECT p.proname, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result FROM pg_proc p
-WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT p.oid::regprocedure AS of_another_library FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'c' AND p.probin <> '$libdir/pg_principal';
 
 -- Rules that hold for every function there will ever be: no rows.
 SELECT p.oid::regprocedure AS definer_without_fixed_path FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang

@@ -1,6 +1,7 @@
 -- Nobody forges: a role with everything that authenticated has, its own schema, TEMP and CREATE on
 -- the database, free to run any SQL, holds a good token of its own, knows the ids of everybody
 -- and all names, and tries to become somebody else or to see more than its own rows.
+\pset format unaligned
 \getenv here PG_ABS_SRCDIR
 \set setup :here /sql/include/setup.sql
 \set teardown :here /sql/include/teardown.sql

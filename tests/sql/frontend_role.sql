@@ -1,5 +1,6 @@
 -- Everything that the frontend's login role, a member of authenticator and of nothing else, may do beyond
 -- what PostgreSQL itself gives to everybody: the whole list, so that whoever adds to it sees it here.
+\pset format unaligned
 CREATE ROLE regress_web LOGIN IN ROLE authenticator;
 SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolinherit FROM pg_roles WHERE rolname = 'regress_web';
 -- roles it is or may become

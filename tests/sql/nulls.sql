@@ -1,5 +1,6 @@
 -- Every function called with NULL for every argument, by a superuser, to whom no door is closed:
 -- an answer or a clear error, never a crash.
+\pset format unaligned
 SET client_min_messages = error;
 SET session_replication_role = replica;
 DELETE FROM auth.audit_log;
