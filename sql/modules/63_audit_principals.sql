@@ -71,6 +71,7 @@ CREATE OR REPLACE FUNCTION auth.chains_begun(state internal) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_chains_begun';
 COMMENT ON FUNCTION auth.chains_begun(internal) IS 'Internal: the final function of auth.begin_chains().';
 
-CREATE OR REPLACE AGGREGATE auth.begin_chains(uuid, text, jsonb) (SFUNC = auth.begin_chain, STYPE = internal, FINALFUNC = auth.chains_begun);
+CREATE OR REPLACE AGGREGATE auth.begin_chains(uuid, text, jsonb) (SFUNC = auth.begin_chain, STYPE = internal,
+    FINALFUNC = auth.chains_begun, FINALFUNC_MODIFY = READ_WRITE); -- no window function: it ends once
 COMMENT ON AGGREGATE auth.begin_chains(uuid, text, jsonb) IS
 'Internal: what auth.audit() does for one, for all rows at once, principals who have no chain yet. Returns how many they are.';

@@ -167,17 +167,18 @@ void AuditChains::open_tables() {
     heads_ = open_for_writing("audit_heads");
     log_ = open_for_writing("audit_log");
     estate_ = CreateExecutorState();
+    by_user_ = index_on(heads_.relation, column(heads_.relation, "user_id"));
     as_made_ = has_columns(heads_.relation, head_columns) &&
                has_columns(log_.relation, log_columns) && is_plain(heads_.relation) &&
-               is_plain(log_.relation) && !fires_on_update(heads_.relation);
+               is_plain(log_.relation) && !fires_on_update(heads_.relation) &&
+               OidIsValid(by_user_);
 }
 
 // What earlier statements of this transaction have written counts, too.
 void AuditChains::start_reading() {
     CommandCounterIncrement();
     PushActiveSnapshot(GetTransactionSnapshot());
-    index_ =
-        index_open(index_on(heads_.relation, column(heads_.relation, "user_id")), AccessShareLock);
+    index_ = index_open(by_user_, AccessShareLock);
     scan_ = index_beginscan(heads_.relation, index_, GetActiveSnapshot(),
 #if PG_VERSION_NUM >= 180000
                             nullptr,

@@ -67,7 +67,8 @@ class AuditChains {
     EState *estate_;
     IndexScanDesc scan_; // nullptr: nothing has been read yet
     Relation index_;
-    bool as_made_;     // both tables have our columns, and nothing fires
+    Oid by_user_;      // the index of the heads
+    bool as_made_;     // both tables have our columns, nothing fires, and there is that index
     bool any_waiting_; // entries, for some chain
     Datum caller_[5];  // actor_id, actor_email, metadata, ip, user_agent
     bool caller_nulls_[5];
