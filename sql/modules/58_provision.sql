@@ -5,6 +5,12 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_random_id';
 COMMENT ON FUNCTION auth.random_id() IS
 'Internal: as gen_random_uuid(), with random bytes for many got at once.';
 
+CREATE OR REPLACE FUNCTION auth.is_being_taken(email text) RETURNS boolean
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pg_principal_is_being_taken';
+COMMENT ON FUNCTION auth.is_being_taken(text) IS
+'Internal: whether a transaction of somebody else, which has not ended, gives an address to a '
+'principal.';
+
 CREATE OR REPLACE FUNCTION auth.provision_plan(OUT id uuid, OUT email text, OUT name text,
     OUT kind text, OUT adopted boolean, OUT action text) RETURNS SETOF record
 LANGUAGE sql STABLE
@@ -76,6 +82,9 @@ DECLARE
     again record;
     for_long constant timestamptz := auth.later(now(), interval '100 years');
     callers_plans constant text := current_setting('enable_nestloop');
+    callers_timeout constant text := current_setting('lock_timeout');
+    patience constant text := coalesce(nullif(callers_timeout, '0'), '100ms');
+    spares boolean := false;
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'),
@@ -86,7 +95,14 @@ BEGIN
         RETURN;
     END IF;
     -- the roster stands still and two runs wait for each other
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    BEGIN
+        PERFORM set_config('lock_timeout', patience, true);
+        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXCEPTION WHEN lock_not_available THEN
+        -- an ADMIN gives somebody another address, perhaps in a transaction that is left open
+        LOCK TABLE auth.organization_people IN SHARE UPDATE EXCLUSIVE MODE;
+    END;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     -- a table that was analysed while it was empty passes for one row: all would be joined with all
     PERFORM set_config('enable_nestloop', 'off', true);
@@ -168,41 +184,56 @@ BEGIN
     PERFORM auth.decide_plan(u, h.action, h.kind)
     FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
     PERFORM set_config('enable_nestloop', 'off', true);
-    BEGIN
-        WITH made AS (
-            -- in the order of the indexes on id, whose pages are then written one after the other
-            INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
-            SELECT auth.random_id() AS id, o.email, o.kind, true,
-                jsonb_object('{name}', ARRAY[o.name])
-            FROM auth.organization_people o
-            WHERE additions > 0 AND NOT EXISTS (SELECT FROM auth.users u WHERE u.email = o.email)
-            ORDER BY id
-            RETURNING id, email
-        )
-        SELECT auth.begin_chains(m.id, m.email,
-            '{"created": {"previous": null, "current": "provisioned"}}')
-        INTO created FROM made m;
-    EXCEPTION WHEN unique_violation THEN
-        GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
-        IF taken <> 'users_email_key' THEN
-            RAISE;
-        END IF;
-        -- an address was registered meanwhile: whoever did so is on the roster then
-        IF additions <= (SELECT count(*) FROM auth.organization_people o WHERE NOT EXISTS
-            (SELECT FROM auth.users u WHERE u.email = o.email)) THEN -- it would meet the same
-            IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-                RAISE serialization_failure
-                    USING MESSAGE = 'could not serialize access due to concurrent update';
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', CASE WHEN spares THEN callers_timeout
+                ELSE patience END, true);
+            WITH made AS (
+                -- in the order of the indexes on id, whose pages are then written one after the
+                -- other
+                INSERT INTO auth.users (id, email, kind, on_roster, raw_user_meta_data)
+                SELECT auth.random_id() AS id, o.email, o.kind, true,
+                    jsonb_object('{name}', ARRAY[o.name])
+                FROM auth.organization_people o
+                WHERE additions > 0 AND NOT EXISTS (SELECT FROM auth.users u
+                    WHERE u.email = o.email) AND NOT (spares AND auth.is_being_taken(o.email))
+                ORDER BY id
+                RETURNING id, email
+            )
+            SELECT auth.begin_chains(m.id, m.email,
+                '{"created": {"previous": null, "current": "provisioned"}}')
+            INTO created FROM made m;
+            PERFORM set_config('lock_timeout', callers_timeout, true);
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF spares THEN
+                RAISE;
             END IF;
-            RAISE;
-        END IF;
-        PERFORM set_config('enable_nestloop', callers_plans, true);
-        again := auth.provision();
-        created := again.created;
-        unchanged := again.unchanged - restored - decommissioned;
-        restored := restored + again.restored;
-        decommissioned := decommissioned + again.decommissioned;
-    END;
+            spares := true; -- addresses that somebody is taking are for the next run
+        WHEN unique_violation THEN
+            GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
+            IF taken <> 'users_email_key' THEN
+                RAISE;
+            END IF;
+            -- an address was registered meanwhile: whoever did so is on the roster then
+            IF additions <= (SELECT count(*) FROM auth.organization_people o WHERE NOT EXISTS
+                (SELECT FROM auth.users u WHERE u.email = o.email)) THEN -- it would meet the same
+                IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+                    THEN
+                    RAISE serialization_failure
+                        USING MESSAGE = 'could not serialize access due to concurrent update';
+                END IF;
+                RAISE;
+            END IF;
+            PERFORM set_config('enable_nestloop', callers_plans, true);
+            again := auth.provision();
+            created := again.created;
+            unchanged := again.unchanged - restored - decommissioned;
+            restored := restored + again.restored;
+            decommissioned := decommissioned + again.decommissioned;
+            EXIT;
+        END;
+    END LOOP;
     PERFORM set_config('enable_nestloop', callers_plans, true);
 END
 $$;
@@ -214,5 +245,7 @@ COMMENT ON FUNCTION auth.provision(boolean) IS
 'meanwhile counts as decommissioned, loses the same and stays refused when it ends. Users that '
 'never were on the roster are left alone. A principal that registered by itself '
 '(pg_principal.registration = open) and is named by the roster now keeps its id, and loses its '
-'password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. With '
+'password and sessions unless its email was confirmed, by more than pg_principal.autoconfirm. '
+'Waits for another run and for auth.push_people(), for nobody else: an address that somebody takes '
+'or gives up, in a transaction that lasts, is for the next run. With '
 'dry_run (NULL counts as true) it counts and changes nothing.';

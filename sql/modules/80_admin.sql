@@ -97,8 +97,9 @@ BEGIN
         RETURN auth.refusal(409, 'own-account', 'You cannot ban yourself');
     END IF;
     IF checked.fields ? 'email' THEN
-        -- its row goes along: before the principal, as auth.provision()
-        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+        -- its row goes along: before the principal, as auth.push_people(), in a mode in which
+        -- auth.provision() goes on beside
+        LOCK TABLE auth.organization_people IN ROW EXCLUSIVE MODE;
     END IF;
     -- nobody holds up their own demotion
     is_held := NOT auth.hold(update_user.user_id);

@@ -21,8 +21,8 @@ password='Th1sIsAStrong!Pass'
 {
     sql "CREATE EXTENSION pg_principal" "CREATE ROLE app LOGIN IN ROLE authenticated" "SELECT auth.create_signing_key()" \
         "SELECT auth.push_people('[{\"email\": \"ann@example.com\", \"name\": \"Ann\"}, {\"email\": \"bob@example.com\", \"name\": \"Bob\"},
-            {\"email\": \"boss@example.com\", \"name\": \"Boss\"}, {\"email\": \"bot@example.com\", \"name\": \"Bot\", \"kind\": \"service_account\"}]')" \
-        "SELECT auth.provision()" "UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'boss@example.com'" \
+            {\"email\": \"boss@example.com\", \"name\": \"Boss\"}, {\"email\": \"chief@example.com\", \"name\": \"Chief\"}, {\"email\": \"bot@example.com\", \"name\": \"Bot\", \"kind\": \"service_account\"}]')" \
+        "SELECT auth.provision()" "UPDATE auth.users SET app_role = 'ADMIN' WHERE email IN ('boss@example.com', 'chief@example.com')" \
         "SELECT auth.set_password('ann@example.com', '$password')" "SELECT auth.register_client('psql')" "SELECT auth.delegate('bob@example.com', 'bot@example.com')" \
         "SELECT auth.trust_issuer('https://issuer.example', '{us}', '{\"keys\": []}')" \
         "SELECT auth.map_claims('https://issuer.example', 'bot@example.com', '{\"sub\": \"job\"}')" \
@@ -116,3 +116,23 @@ is "signing out waits a tenth of a second once" "$(PGOPTIONS="-c pg_principal.to
     "SET client_min_messages = log" BEGIN "SELECT (auth.sign_out('global')).status" ROLLBACK | grep -oE 'still waiting|^[0-9]+$')" $'still waiting\n200'
 sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
 wait
+
+# An ADMIN, too, with addresses that the roster names.
+chief=$(sql "SELECT id FROM auth.users WHERE email = 'chief@example.com'")
+sql "SELECT auth.push_people('[{\"email\": \"new@example.com\", \"name\": \"New\"}, {\"email\": \"next@example.com\", \"name\": \"Next\"},
+    {\"email\": \"last@example.com\", \"name\": \"Last\"}]')" "SELECT auth.remove_person('bob@example.com')" >/dev/null
+hold "$(sql "SELECT auth.issue('chief@example.com')")" "(auth.update_user('$ann', '{\"email\": \"ann@else.example.com\"}')).status" \
+    "(auth.update_user('$chief', '{\"email\": \"boss@else.example.com\"}')).status" "(auth.create_user('{\"email\": \"new@example.com\"}')).status"
+for _ in {1..200}; do
+    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] && break
+    sleep 0.1
+done
+is "an ADMIN holds addresses" "$(tail -n 3 "$dir/held")" $'200\n200\n201'
+is "what the roster asks for otherwise is done" "$(sql "SET statement_timeout = '20s'" "SELECT * FROM auth.provision()")" "2|0|1|4"
+for call in "ban('chief@example.com')" "unban('chief@example.com')"; do
+    is "auth.$call" "$(sql "SET statement_timeout = '20s'" "SELECT auth.$call")" ""
+done
+sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
+wait
+is "the next run makes the rest" "$(sql "SELECT * FROM auth.provision()")" "1|0|0|7"
+is "the audit is intact" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0

@@ -5,6 +5,7 @@
 #include "core/principals/roster.hpp"
 #include "pg/bridge/jsonb.hpp"
 #include "pg/bridge/uuid.hpp"
+#include "pg/tables/scan.hpp"
 
 extern "C" {
 #include "funcapi.h"
@@ -147,4 +148,19 @@ SQL_FUNCTION(random_id) {
     const Datum result = uuid_datum(id);
     wipe(id, UUID_LEN);
     return result;
+}
+
+// Whoever inserts the same address would wait for such a one.
+SQL_FUNCTION(is_being_taken) {
+    const text *email = guard([fcinfo] { return PG_GETARG_TEXT_PP(0); });
+    return BoolGetDatum(guard([email] {
+        bool found = false;
+        SnapshotData dirty;
+        InitDirtySnapshot(dirty);
+        scan(
+            "users", "email", F_TEXTEQ, PointerGetDatum(email),
+            [&found, &dirty](const Row &) { found = found || TransactionIdIsValid(dirty.xmin); },
+            Rows::many, &dirty);
+        return found;
+    }));
 }

@@ -170,8 +170,7 @@ void AuditChains::open_tables() {
     by_user_ = index_on(heads_.relation, column(heads_.relation, "user_id"));
     as_made_ = has_columns(heads_.relation, head_columns) &&
                has_columns(log_.relation, log_columns) && is_plain(heads_.relation) &&
-               is_plain(log_.relation) && !fires_on_update(heads_.relation) &&
-               OidIsValid(by_user_);
+               is_plain(log_.relation) && !fires_on_update(heads_.relation) && OidIsValid(by_user_);
 }
 
 // What earlier statements of this transaction have written counts, too.
