@@ -30,6 +30,8 @@ SQL_FUNCTION(key_fault) {
         open_key(PG_ARGISNULL(0) ? std::string_view() : text_argument(fcinfo, 0),
                  PG_ARGISNULL(1) ? std::string_view() : text_argument(fcinfo, 1));
     } catch (const Error &error) {
+        if (error.kind().id == std::string_view("crypto_failed"))
+            throw; // no memory, say: nothing that the key can do about
         const std::string_view texts[3] = {error.kind().id, error.message(), error.hint()};
         for (int i = 0; i < 3; ++i) {
             nulls[i] = texts[i].empty();
