@@ -161,7 +161,9 @@ ALTER TABLE auth.users ENABLE ALWAYS TRIGGER signal_truncate;
 CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.sessions
     FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.revoked_at)
         IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.revoked_at)
-        OR NEW.expires_at < OLD.expires_at)
+        OR NEW.expires_at < OLD.expires_at
+        -- a refresh, which is frequent, gives a token of its own
+        OR (NEW.expires_at > OLD.expires_at AND NEW.origin <> 'sign_in'))
     EXECUTE FUNCTION auth.signal_revocation('session', 'id');
 CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.sessions
     FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('session', 'id');

@@ -19,12 +19,15 @@ RESET pg_principal.token;
 SELECT auth.is_project_key(:'anon'), auth.is_project_key(:'service'), auth.is_project_key(:'anon' || 'A'), auth.is_project_key(overlay(:'anon' placing 'x' from 60 for 1));
 SELECT role, label, state, origin, expires_at = '2100-01-01Z' AS its_end FROM auth.list_sessions(NULL) WHERE origin = 'adopted';
 SELECT changes, metadata - 'sessionId' - 'databaseRole' AS metadata, metadata::text LIKE '%eyJ%' AS tells FROM auth.audit_log WHERE changes->'token'->>'current' = 'adopted';
--- until a date: earlier or later again, but never beyond its own
+-- until a date: earlier or later again, but never beyond its own; whoever verified it before sees it at once
 SELECT expires_at = '2050-01-01Z' AS earlier FROM auth.adopt_key(:'anon', '2050-01-01Z');
+SELECT to_timestamp((auth.authenticate(:'anon')->>'exp')::float8) = '2050-01-01Z' AS claims_say_so;
 SELECT expires_at = '2100-01-01Z' AS own, (SELECT label FROM auth.sessions WHERE id = session_id) FROM auth.adopt_key(:'anon', '2200-01-01Z');
+SELECT to_timestamp((auth.authenticate(:'anon')->>'exp')::float8) = '2100-01-01Z' AS claims_say_so;
 SELECT regress_try(format('SELECT role FROM auth.adopt_key(%L, %L)', :'service', until)) FROM unnest('{2000-01-01Z,-infinity,infinity}'::text[]) AS until;
 SELECT regress_try(format('SELECT auth.adopt_key(%L)', :'endless')), regress_try(format('SELECT auth.adopt_key(%L, %L)', :'endless', 'infinity'));
 SELECT expires_at = '2050-01-01Z' AS until FROM auth.adopt_key(:'endless', '2050-01-01Z');
+SELECT to_timestamp((auth.authenticate(:'endless')->>'exp')::float8) = '2050-01-01Z' AS claims_say_so;
 SELECT auth.is_project_key(:'endless'), (auth.search_users(NULL)).status;
 SELECT set_config('pg_principal.token', :'endless', false) <> '' AS bound;
 SELECT auth.role(), (auth.search_users(NULL)).status;

@@ -40,7 +40,7 @@ struct Standing {
     bool has_principal = false; // false: a project key
     pg_uuid_t uid{};
     std::string email, kind, app_role;
-    std::string rewritten; // the claims with this email, where they were minted with another
+    std::string rewritten; // the claims, where they were minted with another email or a later end
     TimestampTz dies_at = 0;
     bool is_agent = false;
     std::vector<SignalId> ties; // what the changes of all else that it hangs on are signalled by

@@ -71,6 +71,20 @@ Standing judge_principal(const Claims &claims, const pg_uuid_t &id, std::optiona
     return standing;
 }
 
+// The claims as they were minted, but for one of them, as JSON.
+std::string with_claim(std::string_view minted, std::string_view name, std::string_view value) {
+    json::Document claims;
+    json::parse_into(claims, minted);
+    std::string out;
+    json::ObjectWriter writer(out);
+    for (const json::Member member : claims.root().members())
+        if (member.name != name)
+            writer.value(member.name, member.value);
+    writer.raw(name, value);
+    writer.end();
+    return out;
+}
+
 Standing judge_session(const Claims &claims, TimestampTz now, const Moment &moment) {
     const SessionRow session = read_session(claims.session_id, moment);
     const std::optional<pg_uuid_t> uid = parse_uuid(claims.subject);
@@ -97,6 +111,9 @@ Standing judge_session(const Claims &claims, TimestampTz now, const Moment &mome
     standing.ties = judge_ties(session, now, moment);
     standing.has_session = true;
     standing.dies_at = std::min(claims.expires_at, ends);
+    if (session.adopted && ends < claims.expires_at) // who adopted the key gave it an earlier end
+        standing.rewritten = with_claim(
+            claims.minted, "exp", std::to_string(unix_microseconds(session.expires_at) / us_per_s));
     return standing;
 }
 
@@ -133,22 +150,6 @@ void read_session_claims(Claims &read, json::Value claims, bool session_required
         refuse_token("unknown session");
     read.names_session = true;
     read.session_id = *id;
-}
-
-// The claims as they were minted, but for the address: a policy that asks the claims for it must
-// not take whoever was renamed for whoever has the old address now.
-std::string rewritten_claims(std::string_view minted, std::string_view email) {
-    json::Document claims;
-    json::parse_into(claims, minted);
-    std::string out;
-    json::ObjectWriter writer(out);
-    for (const json::Member member : claims.root().members())
-        if (member.name == "email")
-            writer.text("email", email);
-        else
-            writer.value(member.name, member.value);
-    writer.end();
-    return out;
 }
 
 // A project key of the system that the database moved from names no session: its own bytes do.
@@ -250,8 +251,13 @@ Standing judge(const Claims &claims) {
         }
         standing.dies_at = claims.expires_at;
     }
-    if (standing.has_principal && claims.claimed_email && *claims.claimed_email != standing.email)
-        standing.rewritten = rewritten_claims(claims.minted, standing.email);
+    // A policy that asks the claims for the address must not take whoever was renamed for whoever
+    // has the old one now.
+    if (standing.has_principal && claims.claimed_email && *claims.claimed_email != standing.email) {
+        std::string email;
+        json::append_quoted(email, standing.email);
+        standing.rewritten = with_claim(claims.minted, "email", email);
+    }
     return standing;
 }
 
