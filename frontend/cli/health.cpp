@@ -10,6 +10,8 @@ namespace {
 
 enum { cron_database = 1, own_job = 11, is_elsewhere = 12 };
 
+constexpr const char *see_jobs_as = "Do this as who scheduled it, or as a superuser.";
+
 std::string schedule_sql() {
     return "SELECT " + utc_time_sql("last_scan_at") +
            ", cron_database, job_id, schedule, pg_catalog.to_json(active), " +
@@ -30,18 +32,29 @@ std::string job_elsewhere_sql() {
            " ON true WHERE j.jobname = $1";
 }
 
-// It is there as soon as the server loads it, in the database once somebody creates it.
-void insist_on_cron(const Session &session, const std::string &database) {
+// It is there as soon as the server loads it, in the database once somebody creates it; who may use
+// it its administrator says.
+void insist_on_cron(const Session &session, const std::string &database, bool to_schedule) {
     const db::Result rows = session.ask(
-        "SELECT pg_catalog.to_regprocedure('cron.schedule_in_database(text, text, text, text,"
-        " text, boolean)') IS NOT NULL",
-        {}, {}, database);
-    if (!rows.boolean(0, 0))
+        "SELECT CASE WHEN NOT pg_catalog.has_schema_privilege(c.schema, 'USAGE') THEN false"
+        " ELSE pg_catalog.has_function_privilege(pg_catalog.to_regprocedure($1), 'EXECUTE') OR"
+        " (NOT $2::pg_catalog.bool AND pg_catalog.to_regprocedure($1) IS NOT NULL) END, CURRENT_USER"
+        " FROM (SELECT pg_catalog.to_regnamespace('cron')::pg_catalog.oid) AS c (schema)",
+        {"cron.schedule_in_database(text, text, text, text, text, boolean)",
+         to_schedule ? "true" : "false"},
+        {}, database);
+    if (rows.is_null(0, 0))
         throw Failure(
             "pg_cron is not in the database \"" + printable(database) + "\", which is to have it",
             {},
             "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
                 printable(database) + '.');
+    if (!rows.boolean(0, 0))
+        throw Failure(printable(rows.text(0, 1)) + " may not " +
+                          (to_schedule ? "schedule anything by" : "use") +
+                          " pg_cron in the database \"" + printable(database) + '"',
+                      {},
+                      to_schedule ? "Do this as a superuser." : see_jobs_as);
 }
 
 void status(const Session &session, const Given &) {
@@ -66,7 +79,7 @@ void schedule(const Session &session, const Given &given) {
             session.ask("SELECT auth.unschedule_health_scan()");
         else
             session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
-    } else if (insist_on_cron(session, home); remove) {
+    } else if (insist_on_cron(session, home, !remove); remove) {
         session.ask("SELECT cron.unschedule($1::pg_catalog.text)", {job}, {}, home);
     } else {
         const db::Result call = session.ask("SELECT auth.health_scan_call(), current_database()");
@@ -137,7 +150,7 @@ Json read_health_schedule(const Session &session) {
     if (!rows.boolean(0, is_elsewhere))
         return told;
     const std::string home(rows.text(0, cron_database));
-    insist_on_cron(session, home);
+    insist_on_cron(session, home, false);
     const Json jobs = list_of(
         session.ask(job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, home),
         {"jobId", "schedule", "active", "lastRunAt", "lastStatus", "lastMessage", "failedRuns"});
@@ -145,6 +158,12 @@ Json read_health_schedule(const Session &session) {
         for (const auto &[name, value] : job.items())
             if (!value.is_null())
                 told[name] = value;
+    if (jobs.empty() &&
+        session.ask("SELECT pg_catalog.row_security_active('cron.job')", {}, {}, home)
+            .boolean(0, 0))
+        throw Failure("pg_cron shows nobody the jobs of others, and of one's own none is the "
+                      "health scan of this database",
+                      {}, see_jobs_as);
     if (jobs.empty()) {
         told["problem"] = "the health scan is not scheduled";
         told["remedy"] = "pg_principal health schedule";

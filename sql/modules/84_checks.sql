@@ -22,7 +22,7 @@ BEGIN
                   'or run pg_principal health scan every hour from another scheduler';
     ELSIF scan.cron_database <> current_database() THEN
         state := 'unknown';
-        detail := format('%s; pg_cron is in the database "%s"', detail, scan.cron_database);
+        detail := format('%s; cron.database_name is "%s"', detail, scan.cron_database);
         remedy := 'pg_principal health status, which looks there';
     END IF;
     RETURN NEXT;

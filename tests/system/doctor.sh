@@ -268,7 +268,7 @@ sound "on again" clamps
 if [[ $more != *pg_cron* ]]; then
     tells "without pg_cron" "health scan" warning '.*there is no pg_cron.*Do: Install pg_cron'
 else
-    tells "pg_cron elsewhere, and not created there" "health scan" unknown '.*pg_cron is in the database "postgres".*Do: pg_principal health status'
+    tells "pg_cron elsewhere, and not created there" "health scan" unknown '.*cron.database_name is "postgres": pg_cron is not in the database "postgres".*Do: pg_principal health status'
     sql postgres "CREATE EXTENSION pg_cron" >/dev/null
     tells "pg_cron elsewhere, and no job there" "health scan" error 'the health scan is not scheduled[.] Do: pg_principal health schedule'
     "$PG_PRINCIPAL" health schedule >/dev/null

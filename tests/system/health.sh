@@ -74,6 +74,14 @@ scheduled() {
     is "over a second connection" "$(sql postgres "SELECT jobname, schedule, database FROM cron.job")" "pg_principal_health_scan other|5 * * * *|other"
     is "and tells of it" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.cronDatabase, .jobId > 0, .schedule, .active, .problem]')" \
         '["postgres",true,"5 * * * *",true,"no health scan has run yet"]'
+    sql other "CREATE ROLE op LOGIN IN ROLE auth_operator" >/dev/null
+    is "an operator who may not use pg_cron" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health status 2>&1)" 'pg_principal: op may not use pg_cron in the database "postgres"
+  hint: Do this as who scheduled it, or as a superuser.'
+    sql postgres "GRANT USAGE ON SCHEMA cron TO op" >/dev/null
+    like "nor may see the jobs of others" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health status 2>&1)" 'pg_cron shows nobody the jobs of others.*hint: Do this as who'
+    like "which is no error of the installation" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" doctor 2>/dev/null)" 'unknown  health scan: .*the jobs of others'
+    is "nor may schedule" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health schedule 2>&1)" 'pg_principal: op may not schedule anything by pg_cron in the database "postgres"
+  hint: Do this as a superuser.'
     PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
     is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
     is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
