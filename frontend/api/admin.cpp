@@ -30,7 +30,8 @@ Response post_ban(const Backend &backend, const Request &request) {
     const Param duration = fields.text("duration", Need::optional),
                 reason = fields.text("reason", Need::optional);
     if (duration && !is_duration(*duration))
-        fields.refuse("duration", "must be a whole number followed by s, m, h, d or y");
+        fields.refuse("duration", "must be a whole number followed by s, m, h, d or y, "
+                                  "above zero and at most 1000 years");
     fields.check();
     return backend.as_caller(request, ban, {id, duration, reason, backend.context(request)});
 }

@@ -1,10 +1,9 @@
 #include "cli/app.hpp"
 
-#include <regex>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/read_file.hpp"
+#include "cli/time_argument.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"
@@ -41,38 +40,24 @@ void print_seal(const Session &session, const db::Result &rows) {
         session.streams.out << rows.text(0, 0) << '\n';
 }
 
-// A duration back from now (24h, 7d), or a time as RFC 3339 has it: it means the same whatever the
-// connection's settings are.
-bool is_rfc_3339(const std::string &given) {
-    static const std::regex time("\\d{4}-\\d\\d-\\d\\d([T ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,6})?)?"
-                                 "(Z|[+-]\\d\\d:\\d\\d)?)?");
-    return std::regex_match(given, time);
-}
+// A duration back from now (24h, 7d), in seconds, or a time.
+struct Since {
+    std::string sql;
+    db::Param value;
+};
 
-std::string since_sql(const std::string &given) {
-    if (given.empty() || is_rfc_3339(given))
-        return "$3::pg_catalog.timestamptz";
-    return "pg_catalog.now() OPERATOR(pg_catalog.-) "
-           "pg_catalog.make_interval(secs => $3::pg_catalog.float8)";
-}
-
-db::Param since_value(const std::string &given) {
-    if (given.empty())
-        return std::nullopt;
-    if (!is_rfc_3339(given)) {
-        try {
-            return std::to_string(parse_ttl(given));
-        } catch (const Error &) {
-            throw UsageError(
-                "--since: " + quote_for_message(given) + " is not a time",
-                "Write 24h, 7d or 1y, or a time in UTC: 2026-11-01, 2026-11-01T12:00.");
-        }
+Since read_since(const std::string &given) {
+    const std::optional<std::string> time = utc_time(given);
+    if (given.empty() || time)
+        return {"$3::pg_catalog.timestamptz", time};
+    try {
+        return {"pg_catalog.now() OPERATOR(pg_catalog.-) "
+                "pg_catalog.make_interval(secs => $3::pg_catalog.float8)",
+                std::to_string(parse_ttl(given))};
+    } catch (const Error &) {
+        throw UsageError("--since: " + quote_for_message(given) + " is not a time",
+                         "Write 24h, 7d or 1y, or a time in UTC: 2026-11-01, 2026-11-01T12:00.");
     }
-    const bool has_time = given.size() > 10;
-    const bool has_zone = has_time &&
-                          (given.back() == 'Z' || given.rfind(':') == given.size() - 3) &&
-                          given.find_first_of("Z+-", 11) != std::string::npos;
-    return given + (has_time ? "" : " 00:00:00") + (has_zone ? "" : "Z");
 }
 
 // {"role": {"previous": "ANALYST", "current": "ADMIN"}} as role: ANALYST -> ADMIN; and who did it.
@@ -85,14 +70,16 @@ constexpr const char *summary_sql =
     "coalesce(subject, user_id::pg_catalog.text) ";
 
 void list(const Session &session, const Given &given) {
-    const std::string &since = given["--since"];
+    if (!given["--email"].empty() && !given["--principal"].empty())
+        throw UsageError("only one of --email, --principal may be given");
+    const Since since = read_since(given["--since"]);
     std::vector<db::Param> parameters = given.parameters();
-    parameters[2] = since_value(since);
+    parameters[2] = since.value;
     const db::Result rows =
         session.ask("SELECT id, user_id, seq, subject, actor_id, actor_email, changes, reason, "
                     "metadata, ip, user_agent, " +
                         utc_time_sql("created_at") + ", next_cursor" + summary_sql +
-                        "FROM auth.list_audit($1::pg_catalog.text, " + since_sql(since) +
+                        "FROM auth.list_audit($1::pg_catalog.text, " + since.sql +
                         ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
                     parameters);
     const Listing listing = {{"id", "userId", "entry", "email", "actorId", "actorEmail", "changes",

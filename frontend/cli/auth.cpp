@@ -1,6 +1,8 @@
 #include "cli/app.hpp"
 
 #include "cli/read_file.hpp"
+#include "cli/time_argument.hpp"
+#include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
@@ -59,11 +61,16 @@ void issue_key(const Session &session, const Given &given) {
 void adopt_key(const Session &session, const Given &given) {
     if (given["--token-env"].empty() == given["--token-file"].empty())
         throw UsageError("one of --token-env, --token-file is required");
+    const std::string &until = given["--until"];
+    const db::Param ends = utc_time(until);
+    if (!until.empty() && !ends)
+        throw UsageError("--until: " + quote_for_message(until) + " is not a time",
+                         "Write a time in UTC: 2027-01-01, 2027-01-01T12:00.");
     const db::Result rows = session.ask(
         "SELECT role, " + utc_time_sql("expires_at") +
             ", session_id FROM auth.adopt_key($1::pg_catalog.text, $2::pg_catalog.timestamptz, "
             "$3::pg_catalog.text)",
-        {read_secret(given["--token-env"], given["--token-file"]), given_or_null(given["--until"]),
+        {read_secret(given["--token-env"], given["--token-file"]), ends,
          given_or_null(given["--label"])});
     if (session.wants("json"))
         print_first(session.streams.out, rows, {"role", "expiresAt", "sessionId"});
@@ -71,6 +78,23 @@ void adopt_key(const Session &session, const Given &given) {
         session.streams.out << "adopted a key for " << rows.text(0, 0) << " until "
                             << rows.text(0, 1) << "; to end it: pg_principal auth revoke --session "
                             << rows.text(0, 2) << '\n';
+}
+
+void sessions(const Session &session, const Given &given) {
+    if (given["--email"].empty() != given.has("--project-keys"))
+        throw UsageError("one of --email, --project-keys is required");
+    const db::Result rows =
+        session.ask("SELECT id, label, role, " + utc_time_sql("created_at") + ", " +
+                        utc_time_sql("expires_at") + ", " + utc_time_sql("revoked_at") +
+                        ", revoke_reason, state, pg_catalog.to_json(scopes), "
+                        "pg_catalog.array_to_string(scopes, ' ') "
+                        "FROM auth.list_sessions($1::pg_catalog.text)",
+                    {given_or_null(given["--email"])});
+    print_rows(session.streams, session.output, rows,
+               {{"id", "label", "role", "createdAt", "expiresAt", "revokedAt", "revokeReason",
+                 "state", "scopes"},
+                {head("SESSION", 0), head("STATE", 7), head("LABEL", 1), head("ROLE", 2),
+                 head("CREATED", 3), head("EXPIRES", 4), head("SCOPES", 9)}});
 }
 
 void ban(const Session &session, const Given &given) {
@@ -122,30 +146,25 @@ const std::vector<Verb> verbs = {
      "  pg_principal auth adopt-key --token-file anon.jwt --until 2027-01-01 --label mobile-app",
      {{"--token-env", "The environment variable that holds the key", maybe, "VAR"},
       {"--token-file", "The file that holds the key", maybe, "FILE"},
-      {"--until", "When it ends, if earlier than the key itself", maybe, "TIME"},
+      {"--until", "When it ends, in UTC, if earlier than the key itself", maybe, "TIME"},
       label},
      adopt_key},
     {"sessions",
-     "List the sessions behind somebody's tokens",
+     "List the sessions behind somebody's tokens, or behind the project keys",
      "  pg_principal auth sessions --email kata-agent-team@example.com\n"
-     "  pg_principal auth sessions --email kata-agent-team@example.com --output json",
-     {principal},
-     lists("SELECT id, label, role, " + utc_time_sql("created_at") + ", " +
-               utc_time_sql("expires_at") + ", " + utc_time_sql("revoked_at") +
-               ", revoke_reason, state, pg_catalog.to_json(scopes), "
-               "pg_catalog.array_to_string(scopes, ' ') "
-               "FROM auth.list_sessions($1::pg_catalog.text)",
-           {{"id", "label", "role", "createdAt", "expiresAt", "revokedAt", "revokeReason", "state",
-             "scopes"},
-            {head("SESSION", 0), head("STATE", 7), head("LABEL", 1), head("ROLE", 2),
-             head("CREATED", 3), head("EXPIRES", 4), head("SCOPES", 9)}})},
+     "  pg_principal auth sessions --email kata-agent-team@example.com --output json\n"
+     "  pg_principal auth sessions --project-keys",
+     {{"--email", "The principal"},
+      {"--project-keys", "Of the project keys instead, which belong to no principal", flag}},
+     sessions},
     {"revoke",
      "End one session and its tokens",
      "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason rotated",
      {{"--session", "Its id, as auth sessions shows it", needed, "UUID"},
       {"--reason", "Stored with the session"}},
      does("SELECT auth.revoke_session($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
-          "no active session {}", "List them: pg_principal auth sessions --email <email>.")},
+          "no active session {}",
+          "List them: pg_principal auth sessions --email <email>, or --project-keys.")},
     {"ban",
      "Ban a principal: each of its tokens is refused from its next statement on",
      "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"

@@ -103,7 +103,7 @@ void add_doctor_command(const Group &root) {
               "  pg_principal doctor\n"
               "  pg_principal doctor --strict\n"
               "  pg_principal doctor --output json",
-              {{"--strict", "Exit 1 for warnings, too", flag}},
+              {{"--strict", "Exit 1 for warnings and what could not be looked at, too", flag}},
               doctor});
 }
 

@@ -38,7 +38,8 @@ void insist_on_cron(const Session &session, const std::string &database, bool to
     const db::Result rows = session.ask(
         "SELECT CASE WHEN NOT pg_catalog.has_schema_privilege(c.schema, 'USAGE') THEN false"
         " ELSE pg_catalog.has_function_privilege(pg_catalog.to_regprocedure($1), 'EXECUTE') OR"
-        " (NOT $2::pg_catalog.bool AND pg_catalog.to_regprocedure($1) IS NOT NULL) END, CURRENT_USER"
+        " (NOT $2::pg_catalog.bool AND pg_catalog.to_regprocedure($1) IS NOT NULL) END, "
+        "CURRENT_USER"
         " FROM (SELECT pg_catalog.to_regnamespace('cron')::pg_catalog.oid) AS c (schema)",
         {"cron.schedule_in_database(text, text, text, text, text, boolean)",
          to_schedule ? "true" : "false"},
@@ -53,8 +54,7 @@ void insist_on_cron(const Session &session, const std::string &database, bool to
         throw Failure(printable(rows.text(0, 1)) + " may not " +
                           (to_schedule ? "schedule anything by" : "use") +
                           " pg_cron in the database \"" + printable(database) + '"',
-                      {},
-                      to_schedule ? "Do this as a superuser." : see_jobs_as);
+                      {}, to_schedule ? "Do this as a superuser." : see_jobs_as);
 }
 
 void status(const Session &session, const Given &) {

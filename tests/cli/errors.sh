@@ -68,7 +68,7 @@ refused "sessions of nobody" "pg_principal: no auth.users row for nobody@example
   hint: Create the principals of the roster first: pg_principal people provision, or auth.provision()." \
     auth sessions --email " Nobody@example.com"
 refused "revoke of nothing" "pg_principal: no active session 00000000-0000-0000-0000-000000000000
-  hint: List them: pg_principal auth sessions --email <email>." auth revoke --session 00000000-0000-0000-0000-000000000000
+  hint: List them: pg_principal auth sessions --email <email>, or --project-keys." auth revoke --session 00000000-0000-0000-0000-000000000000
 refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
 refused "a ban beyond all time" "pg_principal: a ban cannot last 1000000 years
   hint: Give an interval greater than zero, of 290000 years at most." auth ban --email $agent --duration '1000000 years'

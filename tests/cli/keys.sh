@@ -56,6 +56,10 @@ is "then it is taken" "$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami --outp
 printf '%s\n' "$anon" >"$work/token"
 is "until an earlier date, from a file" "$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --until 2090-01-01T00:00:00Z --output json | jq -r '.expiresAt')" \
     2090-01-01T00:00:00Z
+is "which is in UTC, whatever the connection's settings" "$(PGTZ=Asia/Tokyo PGDATESTYLE='SQL, DMY' "$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --until 2090-03-02 --output json | jq -r '.expiresAt')" \
+    2090-03-02T00:00:00Z
+is "and is what whoami tells" "$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami --output json | jq -r .expiresAt)" 2090-03-02T00:00:00Z
+like "project keys are listed" "$("$PG_PRINCIPAL" auth sessions --project-keys)" '^SESSION .*live   app    anon .* 2090-03-02T00:00:00Z'
 "$PG_PRINCIPAL" auth adopt-key >"$work/out" 2>"$work/err"
 is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is required"
 session=$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --output json | jq -r .sessionId)

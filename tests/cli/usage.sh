@@ -25,10 +25,11 @@ version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" extension/pg_principal.con
 pg_principal --version
 is "--version is the control file's" "$code $out" "0 pg_principal $version"
 
-for verb in "" auth "auth issue" "auth key" "auth sessions" "auth revoke" "auth ban" "auth unban" "auth logins" "auth allow-login" "auth disallow-login" "auth connections" "auth disconnect" \
-    people "people validate" "people push" "people render" "people provision" "people remove" \
+for verb in "" auth "auth issue" "auth key" "auth adopt-key" "auth sessions" "auth revoke" "auth ban" "auth unban" "auth logins" "auth allow-login" "auth disallow-login" "auth connections" "auth disconnect" \
+    people "people validate" "people push" "people render" "people provision" "people remove" "people rename" \
     keys "keys list" "keys create" "keys import" "keys activate" "keys retire" "keys revoke" \
     clients "clients list" "clients create-secret" "clients secrets" "clients scopes" "clients revoke-secret" "clients register-keys" "clients keys" \
+    "clients register" "clients registered" "clients unregister" \
     issuers "issuers list" "issuers trust" "issuers distrust" "issuers keys" "issuers refresh" "issuers map" "issuers unmap" "issuers rules" "issuers test" \
     delegations "delegations list" "delegations create" "delegations end" \
     health "health scan" "health report" "health status" "health schedule" audit "audit list" "audit verify" "audit seal" doctor whoami serve; do
@@ -56,6 +57,10 @@ pg_principal auth issue --email a@example.com --email b@example.com
 like "repeated option" "$code $out$err" "^2 pg_principal: --email: At [Mm]ost 1 required but received 2"
 refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import
 refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import --secret-env A --secret-file B
+refused "sessions of nobody" 2 "one of --email, --project-keys is required" auth sessions
+refused "sessions of two" 2 "one of --email, --project-keys is required" auth sessions --email a@example.com --project-keys
+refused "an audit of two" 2 "only one of --email, --principal may be given" audit list --email a@example.com --principal 00000000-0000-0000-0000-000000000000
+refused "a key until no time" 2 '--until: "yesterday" is not a time' auth adopt-key --token-env A --until yesterday
 
 export PG_PRINCIPAL_SERVE_TYPO=1
 refused "a variable that nothing reads" 1 "warning: there is no variable PG_PRINCIPAL_SERVE_TYPO" serve --tls-cert /nonexistent --tls-key x

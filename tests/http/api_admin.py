@@ -78,6 +78,8 @@ def bans():
         for duration in ["0h", "1w", "x", "", "h", "-1h", "1.5h", "1001y", "99999999y", 5, "1 hour"]:
             answer = call(server, "POST", path, {"duration": duration}, token)
             equal(f"duration {duration!r}", (answer.status, answer.fields() or ["duration"]), (400, ["duration"]))
+        equal("which says the bounds", [e["message"] for e in call(server, "POST", path, {"duration": "2000y"}, token).json["errors"]],
+              ["duration must be a whole number followed by s, m, h, d or y, above zero and at most 1000 years"])
         equal("a long reason", call(server, "POST", path, {"reason": "x" * 1001}, token).fields(), ["reason"])
         for verb in ["ban", "unban"]:
             equal(f"{verb} nobody", call(server, "POST", f"/api/users/{NOBODY}/{verb}", token=token).brief(), (404, "User not found"))
