@@ -33,33 +33,15 @@ Address::Bytes masked(Address::Bytes bytes, unsigned bits) {
     return bytes;
 }
 
-// Nothing, or a colon and a number.
-bool is_port(std::string_view text) {
-    if (text.empty())
-        return true;
-    std::uint64_t port = 0;
-    return text.front() == ':' && text.size() <= 6 && read_digits(text.substr(1), port) &&
-           port <= 65535;
-}
-
 // Proxies write 1.2.3.4, 1.2.3.4:567, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:567. Anything
 // else, also the address that stands for none, is a client that nobody knows.
 Address forwarded(std::string_view entry) {
-    std::string_view host = entry, port;
-    const bool bracketed = !entry.empty() && entry.front() == '[';
-    if (bracketed) {
-        const std::size_t end = std::min(entry.find(']'), entry.size() - 1);
-        host = entry.substr(1, end - 1);
-        port = entry.substr(end + 1);
-        if (entry[end] != ']')
-            return {};
-    } else if (std::count(entry.begin(), entry.end(), ':') == 1) {
-        host = entry.substr(0, entry.find(':'));
-        port = entry.substr(host.size());
-    }
-    const std::optional<Address> address = Address::parse(host);
-    const bool six = host.find(':') != host.npos;
-    if (!address || !is_port(port) || (bracketed && !six))
+    std::optional<HostAndPort> parts = HostAndPort::parse(entry);
+    if (parts && !parts->is_bracketed && std::count(entry.begin(), entry.end(), ':') > 1)
+        parts = {entry, {}, false};
+    const std::optional<Address> address = parts ? Address::parse(parts->host) : std::nullopt;
+    if (!address || (parts->port && !is_port(*parts->port)) ||
+        (parts->is_bracketed && parts->host.find(':') == entry.npos))
         return {};
     return address->text() == "0.0.0.0" ? Address() : *address;
 }
@@ -75,6 +57,25 @@ std::vector<std::string_view> forwarded_entries(const std::vector<Header> &heade
 }
 
 } // namespace
+
+std::optional<HostAndPort> HostAndPort::parse(std::string_view text) {
+    const bool is_bracketed = text.substr(0, 1) == "[";
+    const std::size_t end = text.find(is_bracketed ? ']' : ':');
+    if (is_bracketed && end == text.npos)
+        return std::nullopt;
+    HostAndPort parts{text.substr(is_bracketed, end - is_bracketed), {}, is_bracketed};
+    text.remove_prefix(std::min(text.size(), end + is_bracketed));
+    if (!text.empty() && text.front() != ':')
+        return std::nullopt;
+    if (!text.empty())
+        parts.port = text.substr(1);
+    return parts;
+}
+
+bool is_port(std::string_view text) {
+    std::uint64_t port = 0;
+    return text.size() <= 5 && read_digits(text, port) && port <= 65535;
+}
 
 std::optional<Address> Address::parse(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN + 1] = {};

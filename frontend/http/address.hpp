@@ -12,6 +12,16 @@ namespace pg_principal::http {
 
 struct Header;
 
+// HOST, HOST:PORT, [HOST] or [HOST]:PORT, taken apart; what stands there may still be nonsense.
+struct HostAndPort {
+    std::string_view host;
+    std::optional<std::string_view> port;
+    bool is_bracketed;
+    // Nothing for a bracket that is not closed, and for more behind it than a port.
+    static std::optional<HostAndPort> parse(std::string_view text);
+};
+bool is_port(std::string_view text);
+
 // IPv4 is kept in its IPv6 form (::ffff:1.2.3.4), so that one client has one address. The one that
 // has none (::) is a client that nobody knows: it lies in no range, whatever the range.
 class Address {

@@ -39,19 +39,12 @@ Url parse_url(const std::string &text) {
     if (text.compare(0, scheme.size(), scheme) != 0)
         throw Failure("it is not an https:// URL");
     const std::size_t end = std::min(text.find_first_of("/?#", scheme.size()), text.size());
-    std::string authority = text.substr(scheme.size(), end - scheme.size());
-    Url url{{}, "443", text.substr(end, text.find('#') - end)};
-    const std::size_t colon = authority.rfind(':');
-    if (colon != authority.npos && authority.find(']', colon) == authority.npos) {
-        url.port = authority.substr(colon + 1);
-        authority.resize(colon);
-    }
-    if (authority.size() > 2 && authority.front() == '[' && authority.back() == ']')
-        authority = authority.substr(1, authority.size() - 2);
-    url.host = authority;
-    std::uint64_t port = 0;
-    if (!is_host(authority) || !read_digits(url.port, port) || port < 1 || port > 65535)
+    const auto parts =
+        HostAndPort::parse(std::string_view(text).substr(scheme.size(), end - scheme.size()));
+    const std::string port(parts ? parts->port.value_or("443") : "");
+    if (!is_port(port) || std::stoi(port) == 0 || !is_host(parts->host))
         throw Failure("it is not an https:// URL");
+    Url url{std::string(parts->host), port, text.substr(end, text.find('#') - end)};
     if (url.target.empty() || url.target.front() != '/')
         url.target.insert(0, "/");
     return url;

@@ -158,22 +158,11 @@ void Server::publish_metrics() {
 }
 
 Endpoint Endpoint::parse(const std::string &text) {
-    const std::size_t colon = text.rfind(':');
-    Endpoint endpoint;
-    if (colon != text.npos) {
-        endpoint = {text.substr(0, colon), text.substr(colon + 1)};
-        std::string &host = endpoint.host;
-        if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-            host = host.substr(1, host.size() - 2);
-        else if (host.find(':') != host.npos)
-            host.clear();
-    }
-    const std::string &port = endpoint.port;
-    if (endpoint.host.empty() || port.empty() || port.size() > 5 ||
-        port.find_first_not_of("0123456789") != port.npos || std::stoi(port) > 65535)
+    const std::optional<HostAndPort> parts = HostAndPort::parse(text);
+    if (!parts || parts->host.empty() || !is_port(parts->port.value_or("")))
         throw UsageError(printable(text) + " is not an address to listen on, HOST:PORT",
                          "For example 127.0.0.1:9999 or [::1]:9999.");
-    return endpoint;
+    return {std::string(parts->host), std::string(*parts->port)};
 }
 
 } // namespace pg_principal::http

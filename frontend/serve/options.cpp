@@ -72,23 +72,15 @@ bool is_origin(const std::string &text) {
     if (!secure && rest.substr(0, 7) != "http://")
         return false;
     rest.remove_prefix(secure ? 8 : 7);
-    if (rest.empty())
+    const auto parts = http::HostAndPort::parse(rest);
+    if (!parts || parts->host.empty())
         return false;
-    const std::size_t colon = rest.find(':', rest.front() == '[' ? rest.find(']') : 0);
-    const std::string_view host = rest.substr(0, colon);
-    if (colon != rest.npos) {
-        const std::string_view port = rest.substr(colon + 1);
-        std::uint64_t number = 0;
-        if (port.size() > 5 || !read_digits(port, number) || port.front() == '0' ||
-            number > 65535 || number == (secure ? 443U : 80U))
-            return false;
-    }
-    if (!host.empty() && host.front() == '[')
-        return host.back() == ']' && host.find('.') == host.npos &&
-               http::Address::parse(host.substr(1, host.size() - 2)).has_value() &&
-               host.find_first_of("ABCDEF") == host.npos;
-    return !host.empty() && host.front() != '.' && host.front() != '-' &&
-           host.find("..") == host.npos &&
+    const std::string_view host = parts->host, port = parts->port.value_or("1");
+    if (!http::is_port(port) || port.front() == '0' || port == (secure ? "443" : "80"))
+        return false;
+    if (parts->is_bracketed)
+        return http::Address::parse(host).has_value() && host.find_first_of("ABCDEF.") == host.npos;
+    return host.front() != '.' && host.front() != '-' && host.find("..") == host.npos &&
            host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
 }
 
