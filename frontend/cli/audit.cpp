@@ -25,19 +25,10 @@ std::string read_seal(const std::string &file) {
 
 void print_faults(const Session &session, const db::Result &rows) {
     print_rows(session.streams, session.output, rows,
-               {{"userId", "entry", "fault"},
-                {head("PRINCIPAL", 0), head("ENTRY", 1), head("FAULT", 2)},
-                "the audit is intact"});
+               {"PRINCIPAL user_id, ENTRY, FAULT", "the audit is intact"});
     if (rows.rows() > 0)
         throw Failure("the audit is broken: " + std::to_string(rows.rows()) +
                       (rows.rows() == 1 ? " fault" : " faults"));
-}
-
-void print_seal(const Session &session, const db::Result &rows) {
-    if (session.wants("json"))
-        print_first(session.streams.out, rows, {"seal"});
-    else
-        session.streams.out << rows.text(0, 0) << '\n';
 }
 
 // A duration back from now (24h, 7d), in seconds, or a time.
@@ -65,9 +56,10 @@ constexpr const char *summary_sql =
     ", (SELECT pg_catalog.string_agg(pg_catalog.concat(c.key, ': ', pg_catalog.concat_ws(' -> ', "
     "pg_catalog.jsonb_extract_path_text(c.value, 'previous'), "
     "coalesce(pg_catalog.jsonb_extract_path_text(c.value, 'current'), '-'))), ', ') "
-    "FROM pg_catalog.jsonb_each(changes) AS c), "
-    "coalesce(actor_email, pg_catalog.jsonb_extract_path_text(metadata, 'databaseRole')), "
-    "coalesce(subject, user_id::pg_catalog.text) ";
+    "FROM pg_catalog.jsonb_each(changes) AS c) AS \"CHANGES\", "
+    "coalesce(actor_email, pg_catalog.jsonb_extract_path_text(metadata, 'databaseRole')) AS "
+    "\"BY\", "
+    "coalesce(subject, user_id::pg_catalog.text) AS \"PRINCIPAL\", next_cursor AS \"NEXT\" ";
 
 void list(const Session &session, const Given &given) {
     if (!given["--email"].empty() && !given["--principal"].empty())
@@ -75,24 +67,19 @@ void list(const Session &session, const Given &given) {
     const Since since = read_since(given["--since"]);
     std::vector<db::Param> parameters = given.parameters();
     parameters[2] = since.value;
-    const db::Result rows =
-        session.ask("SELECT id, user_id, seq, subject, actor_id, actor_email, changes, reason, "
-                    "metadata, ip, user_agent, " +
-                        utc_time_sql("created_at") + ", next_cursor" + summary_sql +
-                        "FROM auth.list_audit($1::pg_catalog.text, " + since.sql +
-                        ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
-                    parameters);
-    const Listing listing = {{"id", "userId", "entry", "email", "actorId", "actorEmail", "changes",
-                              "reason", "metadata", "ip", "userAgent", "createdAt"},
-                             {head("TIME", 11), head("PRINCIPAL", 15), head("BY", 14),
-                              head("CHANGES", 13), head("REASON", 7)},
-                             "no entries"};
+    const db::Result rows = session.ask(
+        "SELECT id, user_id, seq AS entry, subject AS email, actor_id, actor_email, changes, "
+        "reason, metadata, ip, user_agent, utc(created_at)" +
+            std::string(summary_sql) + "FROM auth.list_audit($1::pg_catalog.text, " + since.sql +
+            ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
+        parameters);
+    const Listing listing = {"TIME created_at, PRINCIPAL, BY, CHANGES, REASON", "no entries"};
     const bool is_full = rows.rows() > 0 && rows.rows() >= std::stoi(given["--limit"]);
-    const std::string next(is_full ? rows.text(rows.rows() - 1, 12) : "");
+    const std::string next(is_full ? rows.text(rows.rows() - 1, rows.column("NEXT")) : "");
     if (session.wants("json"))
-        return print_json(session.streams.out,
-                          {{"audits", list_of(rows, listing.members)},
-                           {"nextCursor", next.empty() ? Json() : Json(next)}});
+        return print_json(
+            session.streams.out,
+            {{"audits", list_of(rows)}, {"nextCursor", next.empty() ? Json() : Json(next)}});
     print_table(session.streams, rows, listing);
     if (!next.empty())
         session.streams.out << "older entries: --cursor " << next << '\n';
@@ -118,12 +105,13 @@ const std::vector<Verb> verbs = {
      "  pg_principal audit verify --seal-file seal-2026-11.jws",
      {{"--seal-file", "A seal stored elsewhere: also shows whether the seals here were replaced",
        maybe, "FILE", "", nullptr, read_seal}},
-     asks("SELECT user_id, seq, fault FROM auth.audit_verify($1::pg_catalog.text)", print_faults)},
+     asks("SELECT user_id, seq AS entry, fault FROM auth.audit_verify($1::pg_catalog.text)",
+          print_faults)},
     {"seal",
      "Sign a digest over every audit chain and print it",
      "  pg_principal audit seal > seal-2026-11.jws",
      {},
-     asks("SELECT auth.audit_seal()", print_seal)},
+     tells("SELECT auth.audit_seal() AS seal", "{seal}\n")},
 };
 
 } // namespace

@@ -10,8 +10,9 @@ namespace pg_principal::cli {
 namespace {
 
 std::string issue_sql(const char *call) {
-    return "SELECT email, kind, ttl_seconds, " + utc_time_sql("expires_at") +
-           ", session_id, token FROM " + call;
+    return std::string(
+               "SELECT email, kind, ttl_seconds, utc(expires_at), session_id, token FROM ") +
+           call;
 }
 
 // These lines are an interface: byte for byte what operators' scripts already read.
@@ -19,16 +20,10 @@ void print_issued(const Session &session, const db::Result &rows, const std::str
                   const std::string &variable) {
     if (rows.rows() != 1)
         throw Failure("the server issued nothing");
-    std::ostream &out = session.streams.out;
-    const std::string_view token = rows.text(0, 5);
-    if (session.wants("json"))
-        print_first(out, rows, {"email", "kind", "ttlSeconds", "expiresAt", "sessionId", "token"});
-    else if (session.wants("token"))
-        out << token << '\n';
-    else
-        out << title << "\n\n"
-            << token << "\n\n  Export: " << variable
-            << "=<jwt above>; never commit or echo it.\n\n  Done.\n";
+    print_row(session.streams, session.output, rows,
+              title + "\n\n{token}\n\n  Export: " + variable +
+                  "=<jwt above>; never commit or echo it.\n\n  Done.\n",
+              "token");
 }
 
 void issue(const Session &session, const Given &given) {
@@ -40,9 +35,8 @@ void issue(const Session &session, const Given &given) {
                                    "$3::pg_catalog.text, nullif($4::pg_catalog.text[], '{}'))"),
                          given.parameters(), [&](const db::Result &rows) {
                              print_issued(session, rows,
-                                          "Issued JWT for " + printable(rows.text(0, 0)) + " (" +
-                                              std::string(rows.text(0, 1)) +
-                                              ", ttl=" + given["--ttl"] + ")",
+                                          "Issued JWT for {email} ({kind}, ttl=" + given["--ttl"] +
+                                              ")",
                                           "LANDMARK_AUTH_TOKEN");
                          });
 }
@@ -67,40 +61,31 @@ void adopt_key(const Session &session, const Given &given) {
         throw UsageError("--until: " + quote_for_message(until) + " is not a time",
                          "Write a time in UTC: 2027-01-01, 2027-01-01T12:00.");
     const db::Result rows = session.ask(
-        "SELECT role, " + utc_time_sql("expires_at") +
-            ", session_id FROM auth.adopt_key($1::pg_catalog.text, $2::pg_catalog.timestamptz, "
-            "$3::pg_catalog.text)",
+        "SELECT role, utc(expires_at), session_id FROM auth.adopt_key($1::pg_catalog.text, "
+        "$2::pg_catalog.timestamptz, $3::pg_catalog.text)",
         {read_secret(given["--token-env"], given["--token-file"]), ends,
          given_or_null(given["--label"])});
-    if (session.wants("json"))
-        print_first(session.streams.out, rows, {"role", "expiresAt", "sessionId"});
-    else
-        session.streams.out << "adopted a key for " << rows.text(0, 0) << " until "
-                            << rows.text(0, 1) << "; to end it: pg_principal auth revoke --session "
-                            << rows.text(0, 2) << '\n';
+    print_row(session.streams, session.output, rows,
+              "adopted a key for {role} until {expires_at}; to end it: pg_principal auth revoke "
+              "--session {session_id}\n");
 }
 
 void sessions(const Session &session, const Given &given) {
     if (given["--email"].empty() != given.has("--project-keys"))
         throw UsageError("one of --email, --project-keys is required");
     const db::Result rows =
-        session.ask("SELECT id, label, role, " + utc_time_sql("created_at") + ", " +
-                        utc_time_sql("expires_at") + ", " + utc_time_sql("revoked_at") +
-                        ", revoke_reason, state, pg_catalog.to_json(scopes), "
-                        "pg_catalog.array_to_string(scopes, ' ') "
-                        "FROM auth.list_sessions($1::pg_catalog.text)",
+        session.ask("SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
+                    "revoke_reason, state, json(scopes) FROM "
+                    "auth.list_sessions($1::pg_catalog.text)",
                     {given_or_null(given["--email"])});
     print_rows(session.streams, session.output, rows,
-               {{"id", "label", "role", "createdAt", "expiresAt", "revokedAt", "revokeReason",
-                 "state", "scopes"},
-                {head("SESSION", 0), head("STATE", 7), head("LABEL", 1), head("ROLE", 2),
-                 head("CREATED", 3), head("EXPIRES", 4), head("SCOPES", 9)}});
+               {"SESSION id, STATE, LABEL, ROLE, CREATED created_at, EXPIRES expires_at, SCOPES"});
 }
 
 void ban(const Session &session, const Given &given) {
-    session.ask("SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, "
-                "$3::pg_catalog.text)",
-                given.parameters());
+    session.ask(
+        "SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, $3::pg_catalog.text)",
+        given.parameters());
     const std::string email = printable(normalise_email(given["--email"]));
     if (session.wants("json"))
         print_object(session.streams.out, {{"banned", email}, {"duration", given["--duration"]}});

@@ -6,24 +6,17 @@ namespace pg_principal::cli {
 
 namespace {
 
-void print_secret(const Session &session, const db::Result &rows) {
-    std::ostream &out = session.streams.out;
-    if (session.wants("json"))
-        print_first(out, rows, {"clientId", "secretId", "expiresAt", "clientSecret"});
-    else if (session.wants("token"))
-        out << rows.text(0, 3) << '\n';
-    else
-        out << "client_id:     " << rows.text(0, 0) << "\nclient_secret: " << rows.text(0, 3)
-            << "\n\nThe secret is told this once. It ends " << rows.text(0, 2)
-            << "; before that: pg_principal clients revoke-secret " << rows.text(0, 1) << '\n';
-}
-
 void create_secret(const Session &session, const Given &given) {
     session.ask_and_tell(
-        "SELECT client_id, secret_id, " + utc_time_sql("expires_at") +
-            ", secret FROM auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
-            "$3::pg_catalog.text)",
-        given.parameters(), [&](const db::Result &rows) { print_secret(session, rows); });
+        "SELECT client_id, secret_id, utc(expires_at), secret AS client_secret FROM "
+        "auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)",
+        given.parameters(), [&](const db::Result &rows) {
+            print_row(session.streams, session.output, rows,
+                      "client_id:     {client_id}\nclient_secret: {client_secret}\n\n"
+                      "The secret is told this once. It ends {expires_at}; before "
+                      "that: pg_principal clients revoke-secret {secret_id}\n",
+                      "client_secret");
+        });
 }
 
 const Option whose{"--email", "Whose", needed};
@@ -35,14 +28,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal clients list\n"
      "  pg_principal clients list --output json",
      {},
-     lists("SELECT client_id, email, pg_catalog.to_json(scopes), secrets, " +
-               utc_time_sql("next_expiry") +
-               ", live_tokens, pg_catalog.to_json(banned), pg_catalog.array_to_string(scopes, ' ') "
-               "FROM auth.list_clients()",
-           {{"clientId", "email", "scopes", "secrets", "nextExpiry", "liveTokens", "banned"},
-            {head("CLIENT", 0), head("EMAIL", 1), head("SECRETS", 3), head("NEXT EXPIRY", 4),
-             head("LIVE TOKENS", 5), head("SCOPES", 7)},
-            "no clients"})},
+     lists("SELECT client_id, email, json(scopes), secrets, utc(next_expiry), live_tokens, "
+           "json(banned) FROM auth.list_clients()",
+           {"CLIENT client_id, EMAIL, SECRETS, NEXT EXPIRY, LIVE TOKENS, SCOPES", "no clients"})},
     {"create-secret",
      "Give a service account a client secret, told this once",
      "  pg_principal clients create-secret --email kata-agent-team@example.com --ttl 30d\n"
@@ -58,11 +46,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal clients secrets\n"
      "  pg_principal clients secrets --email kata-agent-team@example.com",
      {of_whom},
-     lists("SELECT secret_id, client_email, label, state, " + utc_time_sql("created_at") + ", " +
-               utc_time_sql("expires_at") + " FROM auth.list_client_secrets($1::pg_catalog.text)",
-           {{"secretId", "email", "label", "state", "createdAt", "expiresAt"},
-            {head("SECRET", 0), head("EMAIL", 1), head("STATE", 3), head("LABEL", 2),
-             head("CREATED", 4), head("EXPIRES", 5)},
+     lists("SELECT secret_id, client_email AS email, label, state, utc(created_at), "
+           "utc(expires_at) FROM auth.list_client_secrets($1::pg_catalog.text)",
+           {"SECRET secret_id, EMAIL, STATE, LABEL, CREATED created_at, EXPIRES expires_at",
             "no client secrets"})},
     {"scopes",
      "Say what a client may ask for, in place of what it might before",
@@ -84,12 +70,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal clients keys\n"
      "  pg_principal clients keys --email kata-agent-team@example.com",
      {of_whom},
-     lists("SELECT thumbprint, client_email, kid, kty, " + utc_time_sql("created_at") +
-               " FROM auth.list_client_keys($1::pg_catalog.text)",
-           {{"thumbprint", "email", "kid", "kty", "createdAt"},
-            {head("THUMBPRINT", 0), head("EMAIL", 1), head("KID", 2), head("TYPE", 3),
-             head("CREATED", 4)},
-            "no client keys"})},
+     lists("SELECT thumbprint, client_email AS email, kid, kty, utc(created_at) FROM "
+           "auth.list_client_keys($1::pg_catalog.text)",
+           {"THUMBPRINT, EMAIL, KID, TYPE kty, CREATED created_at", "no client keys"})},
     {"revoke-secret",
      "End a client secret and every token that was got with it",
      "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason leaked",
@@ -113,12 +96,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal clients registered\n"
      "  pg_principal clients registered --output json",
      {},
-     lists("SELECT client_id, name, pg_catalog.to_json(scopes), token_ttl, live_tokens, " +
-               utc_time_sql("created_at") +
-               ", pg_catalog.array_to_string(scopes, ' ') FROM auth.list_public_clients()",
-           {{"clientId", "name", "scopes", "tokenTtl", "liveTokens", "createdAt"},
-            {head("CLIENT", 0), head("NAME", 1), head("TOKEN TTL", 3), head("LIVE TOKENS", 4),
-             head("CREATED", 5), head("SCOPES", 6)},
+     lists("SELECT client_id, name, json(scopes), token_ttl, live_tokens, utc(created_at) FROM "
+           "auth.list_public_clients()",
+           {"CLIENT client_id, NAME, TOKEN TTL, LIVE TOKENS, CREATED created_at, SCOPES",
             "no applications"})},
     {"unregister",
      "Refuse an application from now on, and end every token that it got",

@@ -22,14 +22,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal delegations list\n"
      "  pg_principal delegations list --email ann@example.com",
      {{"--email", "Of which person or agent; all when not given"}},
-     lists("SELECT id, person, agent, pg_catalog.to_json(scopes), " + utc_time_sql("created_at") +
-               ", " + utc_time_sql("expires_at") +
-               ", state, granted_by, pg_catalog.array_to_string(scopes, ' ') FROM "
-               "auth.list_delegations($1::pg_catalog.text)",
-           {{"id", "person", "agent", "scopes", "createdAt", "expiresAt", "state", "grantedBy"},
-            {head("DELEGATION", 0), head("PERSON", 1), head("AGENT", 2), head("STATE", 6),
-             head("EXPIRES", 5), head("SCOPES", 8)},
-            "no delegations"})},
+     lists("SELECT id, person, agent, json(scopes), utc(created_at), utc(expires_at), state, "
+           "granted_by FROM auth.list_delegations($1::pg_catalog.text)",
+           {"DELEGATION id, PERSON, AGENT, STATE, EXPIRES expires_at, SCOPES", "no delegations"})},
     {"end",
      "End a grant, and the tokens that were got by it",
      "  pg_principal delegations end 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d",

@@ -46,8 +46,8 @@ Json examine(const Session &session) {
     const std::int64_t before = milliseconds_now();
     const db::Result first = session.ask(
         "SELECT pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * "
-        "1000)::pg_catalog.int8, "
-        "pg_catalog.to_regprocedure('auth.check_installation(text, interval)') IS NOT NULL");
+        "1000)::pg_catalog.int8, pg_catalog.to_regprocedure('auth.check_installation(text, "
+        "interval)') IS NOT NULL");
     const std::int64_t after = milliseconds_now();
     if (!first.boolean(0, 1)) {
         const db::Readiness now =
@@ -58,11 +58,10 @@ Json examine(const Session &session) {
                  {"remedy", now.remedy}}};
     }
     const std::int64_t ahead = certainly_ahead(before, first.integer(0, 0), after);
-    Json findings =
-        list_of(session.ask("SELECT item, state, detail, nullif(remedy, '') FROM "
-                            "auth.check_installation($1::pg_catalog.text, $2::pg_catalog.interval)",
-                            {std::string(version), std::to_string(ahead) + " ms"}, "looking"),
-                {"check", "state", "detail", "remedy"});
+    Json findings = list_of(
+        session.ask("SELECT item AS check, state, detail, nullif(remedy, '') AS remedy FROM "
+                    "auth.check_installation($1::pg_catalog.text, $2::pg_catalog.interval)",
+                    {std::string(version), std::to_string(ahead) + " ms"}, "looking"));
     for (Json &finding : findings)
         if (finding["check"] == "health scan" && finding["state"] == "unknown")
             look_elsewhere(session, finding);

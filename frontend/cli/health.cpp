@@ -8,29 +8,24 @@ namespace pg_principal::cli {
 
 namespace {
 
-enum { cron_database = 1, own_job = 11, is_elsewhere = 12 };
-
 constexpr const char *see_jobs_as = "Do this as who scheduled it, or as a superuser.";
 
-std::string schedule_sql() {
-    return "SELECT " + utc_time_sql("last_scan_at") +
-           ", cron_database, job_id, schedule, pg_catalog.to_json(active), " +
-           utc_time_sql("last_run_at") +
-           ", last_status, last_message, failed_runs, problem, remedy, auth.health_job(), "
-           "cron_database <> pg_catalog.current_database() FROM auth.health_schedule()";
-}
+const char *const schedule_sql =
+    "SELECT utc(last_scan_at), cron_database, job_id, schedule, json(active), utc(last_run_at), "
+    "last_status, last_message, failed_runs, problem, remedy, auth.health_job() AS \"JOB\", "
+    "cron_database <> pg_catalog.current_database() AS \"ELSEWHERE\" FROM auth.health_schedule()";
 
 // The same of a job where pg_cron is, in another database: seen by whoever scheduled it.
-std::string job_elsewhere_sql() {
-    return "SELECT j.jobid, j.schedule, pg_catalog.to_json(j.active), " +
-           utc_time_sql("r.start_time") +
-           ", r.status, r.return_message, (SELECT pg_catalog.count(*) FROM cron.job_run_details f"
-           " WHERE f.jobid = j.jobid AND f.status = 'failed' AND f.runid > ALL (SELECT s.runid FROM"
-           " cron.job_run_details s WHERE s.jobid = j.jobid AND s.status = 'succeeded'))"
-           " FROM cron.job j LEFT JOIN LATERAL (SELECT * FROM cron.job_run_details d WHERE d.jobid"
-           " = j.jobid AND d.status IN ('succeeded', 'failed') ORDER BY d.runid DESC LIMIT 1) r"
-           " ON true WHERE j.jobname = $1";
-}
+const char *const job_elsewhere_sql =
+    "SELECT j.jobid AS job_id, j.schedule, json(j.active) AS active, utc(r.start_time) AS "
+    "last_run_at, r.status AS last_status, r.return_message AS last_message, (SELECT "
+    "pg_catalog.count(*) FROM cron.job_run_details f WHERE f.jobid = j.jobid AND f.status = "
+    "'failed' AND f.runid > ALL (SELECT s.runid FROM cron.job_run_details s WHERE s.jobid = "
+    "j.jobid AND s.status = 'succeeded')) AS failed_runs FROM cron.job j LEFT JOIN LATERAL (SELECT "
+    "* FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', 'failed') "
+    "ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";
+
+bool is_elsewhere(const db::Result &schedule) { return schedule.text("ELSEWHERE") == "t"; }
 
 // It is there as soon as the server loads it, in the database once somebody creates it; who may use
 // it its administrator says.
@@ -72,9 +67,9 @@ void status(const Session &session, const Given &) {
 void schedule(const Session &session, const Given &given) {
     const std::string &when = given["--at"];
     const bool remove = given.has("--remove");
-    const db::Result rows = session.ask(schedule_sql());
-    const std::string job(rows.text(0, own_job)), home(rows.text(0, cron_database));
-    if (!rows.boolean(0, is_elsewhere)) { // pg_cron is here, or the error tells what is missing
+    const db::Result rows = session.ask(schedule_sql);
+    const std::string job(rows.text("JOB")), home(rows.text("cron_database"));
+    if (!is_elsewhere(rows)) { // pg_cron is here, or the error tells what is missing
         if (remove)
             session.ask("SELECT auth.unschedule_health_scan()");
         else
@@ -97,32 +92,21 @@ const std::vector<Verb> verbs = {
      "  pg_principal health scan\n"
      "  pg_principal health scan --output json",
      {},
-     lists("SELECT kind, email, reason, metadata, " + utc_time_sql("created_at") +
-               " FROM auth.scan_agent_health()",
-           {{"kind", "email", "reason", "metadata", "createdAt"},
-            {head("TIME", 4), head("EMAIL", 1), head("KIND", 0), head("REASON", 2)},
-            "nothing new"})},
+     lists("SELECT kind, email, reason, metadata, utc(created_at) FROM auth.scan_agent_health()",
+           {"TIME created_at, EMAIL, KIND, REASON", "nothing new"})},
     {"report",
      "Show every agent: its tokens, its last use, what is wrong",
      "  pg_principal health report\n"
      "  pg_principal health report --output json",
      {},
-     lists(
-         "SELECT email, app_role, pg_catalog.to_json(banned), issued_tokens, signed_in_sessions, " +
-             utc_time_sql("next_expiry") + ", " + utc_time_sql("last_used_at") + ", " +
-             utc_time_sql("last_refresh_at") + ", " + utc_time_sql("password_changed_at") +
-             ", refresh_failures, delegation_failures, " + utc_time_sql("last_failure_at") +
-             ", last_failure_reason, pg_catalog.to_json(findings), "
-             "pg_catalog.array_to_string(findings, '; '), "
-             "CASE WHEN banned THEN 'banned' ELSE app_role::pg_catalog.text END, "
-             "refresh_failures OPERATOR(pg_catalog.+) delegation_failures "
-             "FROM auth.agent_health()",
-         {{"email", "role", "banned", "issuedTokens", "signedInSessions", "nextExpiry",
-           "lastUsedAt", "lastRefreshAt", "passwordChangedAt", "refreshFailures",
-           "delegationFailures", "lastFailureAt", "lastFailureReason", "findings"},
-          {head("EMAIL", 0), head("ROLE", 15), head("TOKENS", 3), head("SESSIONS", 4),
-           head("NEXT EXPIRY", 5), head("LAST USED", 6), head("REFRESHED", 7), head("FAILURES", 16),
-           head("FINDINGS", 14)}})},
+     lists("SELECT email, app_role AS role, json(banned), issued_tokens, signed_in_sessions, "
+           "utc(next_expiry), utc(last_used_at), utc(last_refresh_at), utc(password_changed_at), "
+           "refresh_failures, delegation_failures, utc(last_failure_at), last_failure_reason, "
+           "json(findings), pg_catalog.array_to_string(findings, '; ') AS \"FINDINGS\", CASE WHEN "
+           "banned THEN 'banned' ELSE app_role::pg_catalog.text END AS \"ROLE\", refresh_failures "
+           "OPERATOR(pg_catalog.+) delegation_failures AS \"FAILURES\" FROM auth.agent_health()",
+           {"EMAIL, ROLE, TOKENS issued_tokens, SESSIONS signed_in_sessions, NEXT EXPIRY, LAST "
+            "USED last_used_at, REFRESHED last_refresh_at, FAILURES, FINDINGS"})},
     {"status",
      "Show who runs the scan and whether it runs; exit 1 when something is wrong",
      "  pg_principal health status\n"
@@ -143,17 +127,14 @@ const std::vector<Verb> verbs = {
 
 // Where pg_cron is in another database, the job is looked for there.
 Json read_health_schedule(const Session &session) {
-    const db::Result rows = session.ask(schedule_sql());
-    Json told =
-        list_of(rows, {"lastScanAt", "cronDatabase", "jobId", "schedule", "active", "lastRunAt",
-                       "lastStatus", "lastMessage", "failedRuns", "problem", "remedy"})[0];
-    if (!rows.boolean(0, is_elsewhere))
+    const db::Result rows = session.ask(schedule_sql);
+    Json told = object_of(rows);
+    if (!is_elsewhere(rows))
         return told;
-    const std::string home(rows.text(0, cron_database));
+    const std::string home(rows.text("cron_database"));
     insist_on_cron(session, home, false);
-    const Json jobs = list_of(
-        session.ask(job_elsewhere_sql(), {std::string(rows.text(0, own_job))}, {}, home),
-        {"jobId", "schedule", "active", "lastRunAt", "lastStatus", "lastMessage", "failedRuns"});
+    const Json jobs =
+        list_of(session.ask(job_elsewhere_sql, {std::string(rows.text("JOB"))}, {}, home));
     for (const Json &job : jobs)
         for (const auto &[name, value] : job.items())
             if (!value.is_null())

@@ -21,8 +21,8 @@ void refresh(const Session &session, const Given &given) {
         return session.ask(statement.sql, parameters);
     };
     const db::Result issuers =
-        session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND "
-                    "issuer = coalesce($1::pg_catalog.text, issuer)",
+        session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND issuer "
+                    "= coalesce($1::pg_catalog.text, issuer)",
                     {given_or_null(issuer)});
     if (issuers.rows() == 0)
         throw Failure(issuer.empty() ? "no issuer is trusted by a URL"
@@ -61,24 +61,21 @@ void test(const Session &session, const Given &given) {
     if (given["--token-env"].empty() == given["--token-file"].empty())
         throw UsageError("one of --token-env, --token-file is needed");
     const db::Result rows = session.ask(
-        "SELECT email, rule_id, pg_catalog.to_json(matches), pg_catalog.to_json(faults), matches, "
-        "pg_catalog.array_to_string(faults, '; ') FROM "
-        "auth.test_issuer_token($1::pg_catalog.text)",
+        "SELECT email, rule_id, json(matches), json(faults), pg_catalog.array_to_string(faults, '; "
+        "') AS \"FAULTS\" FROM auth.test_issuer_token($1::pg_catalog.text)",
         {read_secret(given["--token-env"], given["--token-file"])});
     int matching = 0;
-    for (int i = 0; i < rows.rows(); ++i)
-        matching += rows.boolean(i, 4);
-    std::ostream &out = session.streams.out;
+    std::string text;
+    for (int i = 0; i < rows.rows(); ++i) {
+        const bool matches = rows.text(i, 2) == "true";
+        matching += matches;
+        text += (rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0))) + ": " +
+                (matches ? "matches" : printable(rows.text(i, 4))) + '\n';
+    }
     if (session.wants("json"))
-        print_json(out, list_of(rows, {"email", "ruleId", "matches", "faults"}));
+        print_json(session.streams.out, list_of(rows));
     else
-        for (int i = 0; i < rows.rows(); ++i) {
-            const std::string who = rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0));
-            if (rows.boolean(i, 4))
-                out << who << ": matches\n";
-            else
-                out << who << ": " << printable(rows.text(i, 5)) << '\n';
-        }
+        session.streams.out << text;
     if (matching != 1)
         throw Failure(matching == 0 ? "no rule matches"
                                     : "more than one rule matches: the token is refused");
@@ -93,17 +90,11 @@ const std::vector<Verb> verbs = {
      "  pg_principal issuers list\n"
      "  pg_principal issuers list --output json",
      {},
-     lists("SELECT issuer, pg_catalog.to_json(audiences), pg_catalog.to_json(algorithms), "
-           "max_life, pg_catalog.to_json(required_claims), pg_catalog.to_json(single_use), "
-           "jwks_url, keys, " +
-               utc_time_sql("keys_read_at") + ", rules, pg_catalog.to_json(unusable_keys), " +
-               utc_time_sql("next_fetch") +
-               ", fetch_problem, pg_catalog.array_to_string(audiences, ' '), "
-               "pg_catalog.cardinality(unusable_keys) FROM auth.list_issuers()",
-           {{"issuer", "audiences", "algorithms", "maxLifeSeconds", "requiredClaims", "singleUse",
-             "jwksUrl", "keys", "keysReadAt", "rules", "unusableKeys", "nextFetch", "fetchProblem"},
-            {head("ISSUER", 0), head("AUDIENCES", 13), head("KEYS", 7), head("UNUSABLE", 14),
-             head("READ", 8), head("RULES", 9), head("PROBLEM", 12)},
+     lists("SELECT issuer, json(audiences), json(algorithms), max_life AS max_life_seconds, "
+           "json(required_claims), json(single_use), jwks_url, keys, utc(keys_read_at), rules, "
+           "json(unusable_keys), utc(next_fetch), fetch_problem, "
+           "pg_catalog.cardinality(unusable_keys) AS \"UNUSABLE\" FROM auth.list_issuers()",
+           {"ISSUER, AUDIENCES, KEYS, UNUSABLE, READ keys_read_at, RULES, PROBLEM fetch_problem",
             "no trusted issuers"})},
     {"trust",
      "Trust an issuer, or change how",
@@ -119,11 +110,11 @@ const std::vector<Verb> verbs = {
        "TEXT", "1h"},
       {"--require", "A claim that they have, may be repeated", several},
       {"--reusable", "A token may be exchanged again while it lives, as that of a pod", flag}},
-     does("SELECT auth.trust_issuer($1::pg_catalog.text, $2::pg_catalog.text[], "
-          "$3::pg_catalog.jsonb, $4::pg_catalog.text, "
-          "coalesce(nullif($5::pg_catalog.text[], '{}'), '{RS256,ES256}'), "
-          "$6::pg_catalog.text, $7::pg_catalog.text[], NOT $8::pg_catalog.bool)",
-          "trusted")},
+     does(
+         "SELECT auth.trust_issuer($1::pg_catalog.text, $2::pg_catalog.text[], "
+         "$3::pg_catalog.jsonb, $4::pg_catalog.text, coalesce(nullif($5::pg_catalog.text[], '{}'), "
+         "'{RS256,ES256}'), $6::pg_catalog.text, $7::pg_catalog.text[], NOT $8::pg_catalog.bool)",
+         "trusted")},
     {"distrust",
      "Trust it no more, and end the tokens that were got by its",
      "  pg_principal issuers distrust https://issuer.example.com",
@@ -159,8 +150,8 @@ const std::vector<Verb> verbs = {
       account,
       {"--claims", "Claims and the exact value of each, a JSON object", needed, "JSON"},
       {"--scope", "One that it gets; may be repeated", several}},
-     makes("SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, "
-           "$3::pg_catalog.jsonb, $4::pg_catalog.text[])",
+     makes("SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.jsonb, "
+           "$4::pg_catalog.text[])",
            "added rule")},
     {"unmap",
      "Take a service account's rule away, and end the tokens got by it",
@@ -172,13 +163,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal issuers rules\n"
      "  pg_principal issuers rules --issuer https://issuer.example.com",
      {{"--issuer", "Of which issuer; all when not given"}},
-     lists("SELECT rule_id, rule_issuer, email, claims, pg_catalog.to_json(scopes), " +
-               utc_time_sql("created_at") +
-               ", pg_catalog.array_to_string(scopes, ' ') FROM "
-               "auth.list_issuer_rules($1::pg_catalog.text)",
-           {{"ruleId", "issuer", "email", "claims", "scopes", "createdAt"},
-            {head("ISSUER", 1), head("EMAIL", 2), head("CLAIMS", 3), head("SCOPES", 6)},
-            "no rules"})},
+     lists("SELECT rule_id, rule_issuer AS issuer, email, claims, json(scopes), utc(created_at) "
+           "FROM auth.list_issuer_rules($1::pg_catalog.text)",
+           {"ISSUER, EMAIL, CLAIMS, SCOPES", "no rules"})},
     {"test",
      "Say which rule a token matches, and why the others do not",
      "  pg_principal issuers test --token-file token.jwt\n"

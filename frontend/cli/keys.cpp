@@ -8,23 +8,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-void print_new_key(const Session &session, const char *done, std::string_view kid, bool standby) {
-    const char *const state = standby ? "standby" : "in_use";
-    if (session.wants("json"))
-        print_object(session.streams.out, {{"kid", kid}, {"state", state}});
-    else if (session.wants("token"))
-        session.streams.out << kid << '\n';
-    else
-        session.streams.out << done << ' ' << kid << " (" << state << ")\n";
-}
-
-void create(const Session &session, const Given &given) {
-    const db::Result rows =
-        session.ask("SELECT auth.create_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool)",
-                    given.parameters());
-    print_new_key(session, "created", rows.text(0, 0), given.has("--standby"));
-}
-
 // No message here may repeat anything of what was read.
 bool holds_keys(std::string_view text) {
     json::Document document;
@@ -40,11 +23,11 @@ void import_key(const Session &session, const Given &given) {
     const std::string material = read_secret(variable, secret_file + jwk_file);
     if (!jwk_file.empty() && !holds_keys(material))
         throw Failure(printable(jwk_file) + " is neither a JSON object nor an array of one");
-    const bool standby = given.has("--standby");
-    const db::Result rows =
-        session.ask("SELECT auth.import_signing_key($1::pg_catalog.text, $2::pg_catalog.bool)",
-                    {material, standby ? "false" : "true"});
-    print_new_key(session, "imported", rows.text(0, 0), standby);
+    const db::Result rows = session.ask(
+        "SELECT auth.import_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool) AS kid, CASE "
+        "WHEN $2::pg_catalog.bool THEN 'standby' ELSE 'in_use' END AS state",
+        {material, given.has("--standby") ? "true" : "false"});
+    print_row(session.streams, session.output, rows, "imported {kid} ({state})\n", "kid");
     if (jwk_file.empty() && session.wants("text"))
         session.streams.out
             << "It signs and verifies here. What it signed elsewhere stays refused: no\n"
@@ -61,12 +44,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal keys list\n"
      "  pg_principal keys list --output json",
      {},
-     lists("SELECT kid, alg, state, pg_catalog.to_json(sealed), " + utc_time_sql("created_at") +
-               ", " + utc_time_sql("activated_at") +
-               ", CASE WHEN sealed THEN 'yes' ELSE 'no' END FROM auth.list_signing_keys()",
-           {{"kid", "alg", "state", "sealed", "createdAt", "activatedAt"},
-            {head("KID", 0), head("ALG", 1), head("STATE", 2), head("SEALED", 6),
-             head("CREATED", 4), head("ACTIVATED", 5)}})},
+     lists("SELECT kid, alg, state, json(sealed), utc(created_at), utc(activated_at), CASE WHEN "
+           "sealed THEN 'yes' ELSE 'no' END AS \"SEALED\" FROM auth.list_signing_keys()",
+           {"KID, ALG, STATE, SEALED, CREATED created_at, ACTIVATED activated_at"})},
     {"create",
      "Create a signing key inside the database",
      "  pg_principal keys create\n"
@@ -75,7 +55,9 @@ const std::vector<Verb> verbs = {
        one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
                "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"})},
       standby},
-     create,
+     tells("SELECT auth.create_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool) AS kid, "
+           "CASE WHEN $2::pg_catalog.bool THEN 'standby' ELSE 'in_use' END AS state",
+           "created {kid} ({state})\n", "kid"),
      {"text", "json", "token"}},
     {"import",
      "Import a signing key from a file or the environment",

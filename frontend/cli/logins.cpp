@@ -44,11 +44,9 @@ const std::vector<Verb> verbs = {
      "  pg_principal auth logins\n"
      "  pg_principal auth logins --output json",
      {},
-     lists("SELECT database_role, kind, app_role, email, " + utc_time_sql("created_at") +
-               " FROM auth.list_login_roles()",
-           {{"databaseRole", "kind", "appRole", "email", "createdAt"},
-            {head("DATABASE ROLE", 0), head("KIND", 1), head("APP ROLE", 2), head("EMAIL", 3),
-             head("CREATED", 4)},
+     lists("SELECT database_role, kind, app_role, email, utc(created_at) FROM "
+           "auth.list_login_roles()",
+           {"DATABASE ROLE, KIND, APP ROLE, EMAIL, CREATED created_at",
             "nobody may log in with a token"})},
     {"allow-login",
      "Let principals log in with a token as a database role; what is given of kind, role and email "
@@ -64,14 +62,10 @@ const std::vector<Verb> verbs = {
      "  pg_principal auth connections\n"
      "  pg_principal auth connections --email kata-agent-team@example.com --output json",
      {{"--email", "The principal"}},
-     lists("SELECT pid, database, role, user_id, email, kind, session_id, " +
-               utc_time_sql("since") + ", " + utc_time_sql("expires_at") +
-               ", door, actor FROM auth.connections WHERE $1::pg_catalog.text IS NULL OR "
-               "email OPERATOR(pg_catalog.=) auth.normalise_email($1::pg_catalog.text)",
-           {{"pid", "database", "role", "userId", "email", "kind", "sessionId", "since",
-             "expiresAt", "door", "actor"},
-            {head("PID", 0), head("EMAIL", 4), head("ACTOR", 10), head("KIND", 5), head("ROLE", 2),
-             head("DOOR", 9), head("SINCE", 7), head("EXPIRES", 8)},
+     lists("SELECT pid, database, role, user_id, email, kind, session_id, utc(since), "
+           "utc(expires_at), door, actor FROM auth.connections WHERE $1::pg_catalog.text IS NULL "
+           "OR email OPERATOR(pg_catalog.=) auth.normalise_email($1::pg_catalog.text)",
+           {"PID, EMAIL, ACTOR, KIND, ROLE, DOOR, SINCE, EXPIRES expires_at",
             "nobody is connected by a token"})},
     {"disconnect",
      "End one connection; its token stays valid (auth revoke ends it)",

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
 
@@ -18,18 +19,53 @@ std::size_t characters(std::string_view text) {
     }));
 }
 
-Json object_of(const db::Result &rows, int row, const std::vector<const char *> &members) {
-    Json object;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        const auto value = rows.maybe(row, static_cast<int>(i));
-        Json &member = object[members[i]];
-        const bool is_json = rows.is_json(static_cast<int>(i));
-        if (value && is_json)
-            member = Json::parse(*value, nullptr, false);
-        if (value && (!is_json || member.is_discarded()))
-            member = *value; // also a number that is too large for a machine
+// created_at is createdAt.
+std::string member_of(std::string_view column) {
+    std::string member;
+    bool begins_word = false;
+    for (const char c : column) {
+        if (c != '_')
+            member += begins_word ? static_cast<char>(c - 'a' + 'A') : c;
+        begins_word = c == '_';
     }
-    return object;
+    return member;
+}
+
+bool is_heading(std::string_view column) { return column[0] >= 'A' && column[0] <= 'Z'; }
+
+struct Column {
+    std::string_view heading;
+    int index;
+};
+
+std::vector<Column> columns_of(const char *table, const db::Result &rows) {
+    std::vector<Column> columns;
+    for (const std::string_view part : split(table, ',')) {
+        const std::string_view text = trimmed(part);
+        const std::size_t space = std::min(text.rfind(' '), text.size());
+        const bool is_told = space < text.size() && !is_heading(text.substr(space + 1));
+        const std::string_view heading = is_told ? text.substr(0, space) : text;
+        std::string name(is_told ? text.substr(space + 1) : heading);
+        if (rows.find(name) < 0) {
+            name = lower_ascii(name);
+            std::replace(name.begin(), name.end(), ' ', '_');
+        }
+        columns.push_back({heading, rows.column(name)});
+    }
+    return columns;
+}
+
+// A list is its elements, one behind the other.
+std::string cell_of(const db::Result &rows, int row, int column) {
+    const std::string_view value = rows.text(row, column);
+    if (value.empty())
+        return "-";
+    if (value.front() != '[' || !rows.is_json(column))
+        return printable(value);
+    std::string cell;
+    for (const Json &element : Json::parse(value))
+        cell += (cell.empty() ? "" : " ") + printable(text_of(element));
+    return cell.empty() ? "-" : cell;
 }
 
 } // namespace
@@ -68,16 +104,26 @@ void print_object(std::ostream &out,
     print_json(out, object);
 }
 
-Json list_of(const db::Result &rows, const std::vector<const char *> &members) {
-    Json list = Json::array();
-    for (int row = 0; row < rows.rows(); ++row)
-        list.push_back(object_of(rows, row, members));
-    return list;
+Json object_of(const db::Result &rows, int row) {
+    Json object;
+    for (int column = 0; column < rows.columns(); ++column) {
+        if (is_heading(rows.name(column)))
+            continue;
+        const auto value = rows.maybe(row, column);
+        Json &member = object[member_of(rows.name(column))];
+        if (value && rows.is_json(column))
+            member = Json::parse(*value, nullptr, false);
+        if (value && (!rows.is_json(column) || member.is_discarded()))
+            member = *value; // also a number that is too large for a machine
+    }
+    return object;
 }
 
-void print_first(std::ostream &out, const db::Result &rows,
-                 const std::vector<const char *> &members) {
-    print_json(out, object_of(rows, 0, members));
+Json list_of(const db::Result &rows) {
+    Json list = Json::array();
+    for (int row = 0; row < rows.rows(); ++row)
+        list.push_back(object_of(rows, row));
+    return list;
 }
 
 void print_table(const Streams &streams, const db::Result &rows, const Listing &listing) {
@@ -85,17 +131,16 @@ void print_table(const Streams &streams, const db::Result &rows, const Listing &
         streams.out << listing.nothing << '\n';
         return;
     }
+    const std::vector<Column> columns = columns_of(listing.table, rows);
     std::vector<std::vector<std::string>> lines(1);
-    for (const Listing::Heading &column : listing.table)
-        lines[0].emplace_back(column.text);
+    for (const Column &column : columns)
+        lines[0].emplace_back(column.heading);
     for (int row = 0; row < rows.rows(); ++row) {
         std::vector<std::string> &cells = lines.emplace_back();
-        for (const Listing::Heading &column : listing.table) {
-            const std::string_view value = rows.text(row, column.column);
-            cells.push_back(value.empty() ? "-" : printable(value));
-        }
+        for (const Column &column : columns)
+            cells.push_back(cell_of(rows, row, column.index));
     }
-    std::vector<std::size_t> widths(listing.table.size());
+    std::vector<std::size_t> widths(columns.size());
     for (const auto &cells : lines)
         for (std::size_t i = 0; i < cells.size(); ++i)
             widths[i] = std::max(widths[i], characters(cells[i]));
@@ -114,14 +159,27 @@ void print_table(const Streams &streams, const db::Result &rows, const Listing &
 void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
                 const Listing &listing) {
     if (output == "json")
-        print_json(streams.out, list_of(rows, listing.members));
+        print_json(streams.out, list_of(rows));
     else
         print_table(streams, rows, listing);
 }
 
-std::string utc_time_sql(std::string_view expression) {
-    return "pg_catalog.to_char(pg_catalog.timezone('UTC', " + std::string(expression) +
-           "), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
+void print_row(const Streams &streams, const std::string &output, const db::Result &rows,
+               const std::string &text, const char *token) {
+    if (output == "json")
+        return print_json(streams.out, object_of(rows));
+    if (output == "token") {
+        streams.out << rows.text(token) << '\n';
+        return;
+    }
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t brace = std::min(text.find('{', at), text.size()),
+                          end = std::min(text.find('}', brace), text.size());
+        streams.out << text.substr(at, brace - at);
+        if (brace < text.size())
+            streams.out << printable(rows.text(text.substr(brace + 1, end - brace - 1)));
+        at = end + 1;
+    }
 }
 
 } // namespace pg_principal::cli

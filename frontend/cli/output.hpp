@@ -32,31 +32,26 @@ void print_json(std::ostream &out, const Json &value);
 void print_object(std::ostream &out,
                   const std::vector<std::pair<const char *, std::string_view>> &members);
 
-// How a result is printed: which of its columns are members of a row's JSON object, where whole
-// numbers and what has the type json go in as they are, and which stand in the table.
+// How a list is printed: the columns of its table, headings that say with their own words which
+// column they are of, or with its name behind them: "STATE, NEXT EXPIRY, CREATED created_at". A
+// row's JSON object has all columns but those that are named as a heading is.
 struct Listing {
-    struct Heading {
-        const char *text;
-        int column;
-    };
-    std::vector<const char *> members; // of the first columns
-    std::vector<Heading> table;
+    const char *table;
     const char *nothing = nullptr; // instead of a table without rows
 };
 
-inline Listing::Heading head(const char *text, int column) { return {text, column}; }
-
-// The first row as an object; all of them as a list.
-void print_first(std::ostream &out, const db::Result &rows,
-                 const std::vector<const char *> &members);
-Json list_of(const db::Result &rows, const std::vector<const char *> &members);
+// A member for each column: created_at is createdAt. Whole numbers and what has the type json go in
+// as they are.
+Json object_of(const db::Result &rows, int row = 0);
+Json list_of(const db::Result &rows);
 // Columns as wide as their content, heading in bold on a terminal.
 void print_table(const Streams &streams, const db::Result &rows, const Listing &listing);
 // As --output says: json or text.
 void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
                 const Listing &listing);
-
-// The SQL for a timestamp as ISO 8601 in UTC; the expression is ours, never a user's.
-std::string utc_time_sql(std::string_view expression);
+// The first row as --output says: an object, the column that is the token alone, or the text, in
+// which {expires_at} is that column.
+void print_row(const Streams &streams, const std::string &output, const db::Result &rows,
+               const std::string &text, const char *token = "");
 
 } // namespace pg_principal::cli

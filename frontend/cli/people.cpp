@@ -96,12 +96,9 @@ void validate(const Session &session, const Given &given) {
 
 void push(const Session &session, const Given &given) {
     const db::Result result =
-        session.ask("SELECT auth.push_people($1::pg_catalog.jsonb)",
+        session.ask("SELECT auth.push_people($1::pg_catalog.jsonb) AS imported",
                     {write_push_roster(load(session, given).rows)}, "people push");
-    if (session.wants("json"))
-        print_first(session.streams.out, result, {"imported"});
-    else
-        session.streams.out << "imported " << result.text(0, 0) << '\n';
+    print_row(session.streams, session.output, result, "imported {imported}\n");
 }
 
 void render(const Session &session, const Given &given) {
@@ -109,16 +106,6 @@ void render(const Session &session, const Given &given) {
     session.streams.out << (session.wants("yaml")  ? write_yaml_roster(roster.rows)
                             : session.wants("csv") ? write_csv_roster(roster.rows)
                                                    : write_json_roster(roster.rows));
-}
-
-void print_counts(const Session &session, const db::Result &rows) {
-    const std::vector<const char *> members = {"created", "restored", "decommissioned", "unchanged",
-                                               "dryRun"};
-    if (session.wants("json"))
-        return print_first(session.streams.out, rows, members);
-    for (int column = 0; column < 4; ++column)
-        session.streams.out << members[static_cast<std::size_t>(column)] << ' '
-                            << rows.text(0, column) << '\n';
 }
 
 void remove(const Session &session, const Given &given) {
@@ -134,14 +121,12 @@ void rename(const Session &session, const Given &given) {
     std::vector<db::Param> parameters = given.parameters();
     for (const char *email : {"--from", "--to"})
         parameters.emplace_back(printable(normalise_email(given[email])));
-    const db::Result rows = session.ask(
-        "SELECT $3::pg_catalog.text, $4::pg_catalog.text, "
-        "auth.rename_person($1::pg_catalog.text, $2::pg_catalog.text)", // no id before provision
-        parameters);
-    if (session.wants("json"))
-        print_first(session.streams.out, rows, {"renamed", "to", "id"});
-    else
-        session.streams.out << "renamed " << rows.text(0, 0) << " to " << rows.text(0, 1) << '\n';
+    const db::Result rows =
+        session.ask("SELECT $3::pg_catalog.text AS renamed, $4::pg_catalog.text "
+                    "AS to, auth.rename_person($1::pg_catalog.text, "
+                    "$2::pg_catalog.text) AS id", // none before provision
+                    parameters);
+    print_row(session.streams, session.output, rows, "renamed {renamed} to {to}\n");
 }
 
 // Of a verb that reads a roster.
@@ -183,9 +168,11 @@ const std::vector<Verb> verbs = {
      "  pg_principal people provision --dry-run\n"
      "  pg_principal people provision",
      {{"--dry-run", "Show the counts without changing anything", flag}},
-     asks("SELECT created, restored, decommissioned, unchanged, "
-          "pg_catalog.to_json($1::pg_catalog.bool) FROM auth.provision($1::pg_catalog.bool)",
-          print_counts)},
+     tells("SELECT created, restored, decommissioned, unchanged, "
+           "pg_catalog.to_json($1::pg_catalog.bool) AS dry_run FROM "
+           "auth.provision($1::pg_catalog.bool)",
+           "created {created}\nrestored {restored}\ndecommissioned {decommissioned}\nunchanged "
+           "{unchanged}\n")},
     {"remove",
      "Remove a row from the roster; provision then bans the account",
      "  pg_principal people remove --email ada@example.com && pg_principal people provision",

@@ -90,8 +90,8 @@ db::Result run(db::Connection &connection, const std::string &sql,
                const std::vector<db::Param> &params = {}, Progress *progress = nullptr) {
     const std::vector<const char *> values = db::values_of(params);
     const InterruptGuard guard;
-    if (!PQsendQueryParams(connection.raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
-                           values.data(), nullptr, nullptr, 0))
+    if (!PQsendQueryParams(connection.raw(), expanded(sql).c_str(), static_cast<int>(values.size()),
+                           nullptr, values.data(), nullptr, nullptr, 0))
         throw Failure(std::string(trim_ascii(PQerrorMessage(connection.raw()))));
     db::Connection::Answer answer = await(connection, progress);
     if (!answer)
@@ -103,6 +103,25 @@ db::Result run(db::Connection &connection, const std::string &sql,
 }
 
 } // namespace
+
+// The expressions are ours, never a user's.
+std::string expanded(std::string sql) {
+    constexpr std::pair<std::string_view, const char *> short_forms[] = {
+        {"utc(", "pg_catalog.to_char(pg_catalog.timezone('UTC', {}), "
+                 "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"},
+        {" json(", " pg_catalog.to_json({})"}};
+    for (const auto &[form, meaning] : short_forms)
+        for (std::size_t at = sql.find(form); at != sql.npos; at = sql.find(form, at + 1)) {
+            const std::size_t from = at + form.size(), end = sql.find(')', from);
+            const std::string column = sql.substr(from, end - from);
+            std::string whole = meaning;
+            whole.replace(whole.find("{}"), 2, column);
+            if (sql.compare(end, 5, ") AS ") != 0)
+                whole += " AS " + column;
+            sql.replace(at, end + 1 - at, whole);
+        }
+    return sql;
+}
 
 db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &params,
                         const std::string &what, const std::string &database) const {

@@ -97,6 +97,13 @@ Act lists(std::string sql, Listing listing) {
                 });
 }
 
+Act tells(std::string sql, std::string text, const char *token) {
+    return asks(std::move(sql),
+                [text = std::move(text), token](const Session &session, const db::Result &rows) {
+                    print_row(session.streams, session.output, rows, text, token);
+                });
+}
+
 Act makes(std::string sql, const char *done) {
     return asks(std::move(sql), [done](const Session &session, const db::Result &rows) {
         print_done(session, done, std::string(rows.text(0, 0)));

@@ -71,6 +71,7 @@ struct Verb {
 // One statement with what was given, and what is said of its result.
 Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell);
 Act lists(std::string sql, Listing listing);
+Act tells(std::string sql, std::string text, const char *token = ""); // as print_row() has it
 // "added ID", which the statement says.
 Act makes(std::string sql, const char *done);
 // "revoked ID", of the first that was given. When the statement says false, there is none: {} in

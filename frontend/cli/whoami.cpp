@@ -2,31 +2,23 @@
 
 #include <cstdlib>
 
+#include <nlohmann/json.hpp>
+
 #include "core/base/text.hpp"
 
 namespace pg_principal::cli {
 
 namespace {
 
-constexpr struct {
-    const char *name, *label; // the label as wide as the column
-} columns[] = {{"id", "id        "},       {"email", "email     "},   {"kind", "kind      "},
-               {"role", "role      "},     {"appRole", "app role  "}, {"sessionId", "session   "},
-               {"expiresAt", "expires   "}};
-
 // One statement: the token is bound until its end, so a pooled server connection keeps nothing of
 // it.
-const std::string &whoami_sql() {
-    static const std::string sql =
-        "WITH caller AS MATERIALIZED "
-        "(SELECT auth.authenticate($1::pg_catalog.text, true) AS claims) "
-        "SELECT auth.uid(), auth.email(), auth.kind(), auth.role(), auth.app_role(), "
-        "auth.session_id(), " +
-        utc_time_sql("pg_catalog.to_timestamp((claims OPERATOR(pg_catalog.->>) "
-                     "'exp')::pg_catalog.float8)") +
-        " FROM caller WHERE claims IS NOT NULL";
-    return sql;
-}
+constexpr const char *whoami_sql =
+    "WITH caller AS MATERIALIZED "
+    "(SELECT auth.authenticate($1::pg_catalog.text, true) AS claims) "
+    "SELECT auth.uid() AS id, auth.email() AS email, auth.kind() AS kind, auth.role() AS role, "
+    "auth.app_role() AS app_role, auth.session_id() AS session_id, utc(expires_at) FROM (SELECT "
+    "pg_catalog.to_timestamp((claims OPERATOR(pg_catalog.->>) 'exp')::pg_catalog.float8) AS "
+    "expires_at FROM caller WHERE claims IS NOT NULL) AS c";
 
 void whoami(const Session &session, const Given &given) {
     const std::string &variable = given["--token-env"];
@@ -36,18 +28,16 @@ void whoami(const Session &session, const Given &given) {
     if (token.empty())
         throw Failure("the environment variable " + printable(variable) +
                       (value && *value ? " is empty" : " is not set"));
-    const db::Result rows = session.ask(whoami_sql(), {token});
+    const db::Result rows = session.ask(whoami_sql, {token});
     if (rows.rows() != 1)
         throw Failure("the token belongs to nobody");
-    std::vector<const char *> members;
-    for (const auto &column : columns) {
-        const auto text = rows.maybe(0, static_cast<int>(members.size()));
-        members.push_back(column.name);
-        if (text && !session.wants("json"))
-            session.streams.out << column.label << printable(*text) << '\n';
-    }
     if (session.wants("json"))
-        print_first(session.streams.out, rows, members);
+        return print_json(session.streams.out, object_of(rows));
+    constexpr const char *labels[] = {"id        ", "email     ", "kind      ", "role      ",
+                                      "app role  ", "session   ", "expires   "};
+    for (int column = 0; column < rows.columns(); ++column)
+        if (const auto text = rows.maybe(0, column))
+            session.streams.out << labels[column] << printable(*text) << '\n';
 }
 
 } // namespace

@@ -37,6 +37,20 @@ bool Result::is_json(int column) const {
     return std::find(std::begin(types), std::end(types), type) != std::end(types);
 }
 
+int Result::find(std::string_view wanted) const {
+    int column = columns();
+    while (--column >= 0 && name(column) != wanted)
+        ;
+    return column;
+}
+
+int Result::column(std::string_view wanted) const {
+    const int column = find(wanted);
+    if (column < 0)
+        throw std::logic_error("the statement has no such column");
+    return column;
+}
+
 void Connection::open(const std::string &dsn, std::initializer_list<Setting> settings) {
     close();
     std::vector<const char *> keywords, values;

@@ -30,6 +30,11 @@ class Result {
     std::int64_t integer(int row, int column) const; // throws std::runtime_error when it is none
     bool boolean(int row, int column) const;         // false for NULL
     bool is_json(int column) const;                  // its texts are JSON: by its type
+    int columns() const { return PQnfields(result_.get()); }
+    std::string_view name(int column) const { return PQfname(result_.get(), column); }
+    int find(std::string_view name) const;   // -1 when there is no such column
+    int column(std::string_view name) const; // throws std::logic_error then
+    std::string_view text(std::string_view name) const { return text(0, column(name)); }
 
   private:
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;

@@ -94,7 +94,7 @@ push=$!
 wait_until "$pushing"
 # shellcheck disable=SC2016 # that is how the statement reads
 is "the statement holds no data" "$(ask "SELECT query FROM pg_stat_activity WHERE application_name = 'pg_principal'")" \
-    'SELECT auth.push_people($1::pg_catalog.jsonb)'
+    'SELECT auth.push_people($1::pg_catalog.jsonb) AS imported'
 kill -INT $push
 wait $push
 is "Ctrl-C cancels" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: cancelled, nothing was written"

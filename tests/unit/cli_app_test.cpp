@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 using namespace pg_principal;
 using namespace pg_principal::cli;
@@ -109,16 +110,19 @@ TEST(Errors, AreIndentedAndHarmless) {
 
 TEST(Tables, AlignByCharacters) {
     PGresult *made = PQmakeEmptyPGresult(nullptr, PGRES_TUPLES_OK);
-    char name[] = "column", accented[] = "\xc3\xa9t\xc3\xa9 \033", a[] = "a", b[] = "b";
-    PGresAttDesc columns[2]{};
-    columns[0].name = columns[1].name = name;
-    ASSERT_TRUE(PQsetResultAttrs(made, 2, columns));
+    char name[] = "name", wide[] = "WIDE NAME", next[] = "next_x",
+         accented[] = "\xc3\xa9t\xc3\xa9 \033", a[] = "a", b[] = "b";
+    PGresAttDesc columns[3]{};
+    columns[0].name = name;
+    columns[1].name = next;
+    columns[2].name = wide;
+    ASSERT_TRUE(PQsetResultAttrs(made, 3, columns));
     ASSERT_TRUE(PQsetvalue(made, 0, 0, accented, static_cast<int>(sizeof(accented) - 1)));
     ASSERT_TRUE(PQsetvalue(made, 0, 1, nullptr, -1));
     ASSERT_TRUE(PQsetvalue(made, 1, 0, a, 1));
     ASSERT_TRUE(PQsetvalue(made, 1, 1, b, 1));
     const db::Result rows(made);
-    const Listing listing{{}, {{"NAME", 0}, {"X", 1}}};
+    const Listing listing{"NAME, X next_x"};
     std::istringstream in;
     std::ostringstream out, err;
     print_table(Streams{in, out, err}, rows, listing);
@@ -126,6 +130,19 @@ TEST(Tables, AlignByCharacters) {
     out.str("");
     print_table(Streams{in, out, err, true, false}, rows, listing);
     EXPECT_EQ(out.str().substr(0, 4), "\033[1m");
+    out.str("");
+    print_table(Streams{in, out, err}, rows, {"WIDE NAME, NEXT X"});
+    EXPECT_EQ(out.str().substr(0, 18), "WIDE NAME  NEXT X\n");
+    EXPECT_THROW(print_table(Streams{in, out, err}, rows, {"Y"}), std::logic_error);
+    out.str("");
+    print_json(out, list_of(rows));
+    EXPECT_EQ(out.str(), "[\n  {\n    \"name\": \"\xc3\xa9t\xc3\xa9 \\u001b\",\n"
+                         "    \"nextX\": null\n  },\n  {\n    \"name\": \"a\",\n"
+                         "    \"nextX\": \"b\"\n  }\n]\n");
+    out.str("");
+    print_row(Streams{in, out, err}, "text", rows, "{name}: {next_x}.\n");
+    print_row(Streams{in, out, err}, "token", rows, "", "name");
+    EXPECT_EQ(out.str(), "\xc3\xa9t\xc3\xa9 ?: .\n\xc3\xa9t\xc3\xa9 \033\n");
 }
 
 TEST(Parameters, ArraysAreQuoted) {
@@ -165,7 +182,8 @@ TEST(ProgressLine, IsErased) {
     EXPECT_EQ(quiet.str(), "");
 }
 
-TEST(Times, AreUtc) {
-    EXPECT_EQ(utc_time_sql("x"), "pg_catalog.to_char(pg_catalog.timezone('UTC', x), "
-                                 "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+TEST(Statements, ShortForms) {
+    EXPECT_EQ(expanded("SELECT a, utc(b), json(c) AS d, to_json(e)"),
+              "SELECT a, pg_catalog.to_char(pg_catalog.timezone('UTC', b), "
+              "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS b, pg_catalog.to_json(c) AS d, to_json(e)");
 }
