@@ -248,11 +248,22 @@ void bind_login(const char *token) {
     binds_login = false;
 }
 
-void bind_token(const char *token, bool local) {
-    guard([token, local] {
-        (void)set_config_option("pg_principal.token", token, PGC_USERSET, PGC_S_SESSION,
-                                local ? GUC_ACTION_LOCAL : GUC_ACTION_SET, true, 0, false);
+namespace {
+
+void set(const char *name, const char *value, GucAction action) {
+    guard([name, value, action] {
+        (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, action, true, 0, false);
     });
+}
+
+} // namespace
+
+void bind_token(const char *token, bool local) {
+    set("pg_principal.token", token, local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+}
+
+void bind_request_context(const char *json) {
+    set("pg_principal.request_context", json, GUC_ACTION_LOCAL);
 }
 
 } // namespace pg_principal::settings

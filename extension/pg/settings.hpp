@@ -33,5 +33,7 @@ PasswordPolicy password_policy();
 
 // Binds the token for the rest of the transaction (local) or of the session. Throws PgError.
 void bind_token(const char *token, bool local);
+// For the rest of the transaction. Throws PgError.
+void bind_request_context(const char *json);
 
 } // namespace pg_principal::settings

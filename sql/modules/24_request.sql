@@ -7,16 +7,7 @@ COMMENT ON FUNCTION auth.request_context() IS
 'malformed.';
 
 CREATE OR REPLACE FUNCTION auth.set_request_context(context jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF jsonb_typeof(context) <> 'null' THEN
-        IF jsonb_typeof(context) <> 'object' THEN
-            PERFORM auth.raise_error('context_malformed', jsonb_typeof(context));
-        END IF;
-        PERFORM set_config('pg_principal.request_context', context::text, true);
-    END IF;
-END
-$$;
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_set_request_context';
 COMMENT ON FUNCTION auth.set_request_context(jsonb) IS
 'Internal: what the audit tells of the request, for the rest of the transaction. NULL leaves what '
 'was set. 22023 when it is not an object.';

@@ -35,7 +35,7 @@ $$;
 COMMENT ON FUNCTION auth.with_decision(auth.users, auth.decisions) IS
 'Internal: a principal with one decision on it applied.';
 
-CREATE OR REPLACE FUNCTION auth.standing(u auth.users) RETURNS auth.users
+CREATE OR REPLACE FUNCTION auth.with_decisions(u auth.users) RETURNS auth.users
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     d auth.decisions;
@@ -46,6 +46,20 @@ BEGIN
     RETURN u;
 END
 $$;
+COMMENT ON FUNCTION auth.with_decisions(auth.users) IS
+'Internal: a principal with all decisions on it applied.';
+
+CREATE OR REPLACE FUNCTION auth.has_decisions(user_id uuid) RETURNS boolean
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_has_decisions';
+COMMENT ON FUNCTION auth.has_decisions(uuid) IS
+'Internal: whether there are decisions on a principal, to the statement that asks.';
+
+CREATE OR REPLACE FUNCTION auth.standing(u auth.users) RETURNS auth.users
+LANGUAGE sql STABLE
+BEGIN ATOMIC -- becomes part of the statement that asks
+    SELECT CASE WHEN auth.has_decisions((standing.u).id) THEN auth.with_decisions(standing.u)
+        ELSE standing.u END;
+END;
 COMMENT ON FUNCTION auth.standing(auth.users) IS
 'Internal: a principal as it stands, with what was decided while somebody held its row. Ask in the '
 'statement that reads the row, and in none that locks it: both must be of one moment.';

@@ -61,14 +61,24 @@ COMMENT ON FUNCTION auth.judge_returners(uuid) IS
 'another owner: of another name or github_username (where both are known) or kind, or after '
 'auth.provision() ran. What proved the one before ends.';
 
-CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION auth.is_held_off(user_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- lifting a ban lets in who has left the roster; that time passes does not
-    RETURN principal.banned_until IS NOT NULL AND (principal.banned_until > clock_timestamp()
-        OR EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = principal.id AND l.held));
+    RETURN EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = is_held_off.user_id
+        AND l.held);
 END
 $$;
+COMMENT ON FUNCTION auth.is_held_off(uuid) IS
+'Internal: whether a principal is off the roster, as auth.provision() saw.';
+
+CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC -- becomes part of the statement that asks: volatile, as the clock is
+    -- lifting a ban lets in who has left the roster; that time passes does not
+    SELECT (is_banned.principal).banned_until IS NOT NULL
+        AND ((is_banned.principal).banned_until > clock_timestamp()
+            OR auth.is_held_off((is_banned.principal).id));
+END;
 COMMENT ON FUNCTION auth.is_banned(auth.users) IS
 'Internal: whether a principal is refused: banned, or banned until some time ago and off the '
 'roster, as auth.provision() saw.';

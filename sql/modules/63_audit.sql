@@ -102,6 +102,14 @@ $$;
 COMMENT ON FUNCTION auth.append_entry(auth.audit_heads, auth.audit_unlinked) IS
 'Internal: appends an entry to the chain whose head is locked.';
 
+CREATE OR REPLACE FUNCTION auth.append_at_once(
+    actor_id uuid, actor_email text, user_id uuid, subject text, changes jsonb, reason text,
+        metadata jsonb) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_append_at_once';
+COMMENT ON FUNCTION auth.append_at_once(uuid, text, uuid, text, jsonb, text, jsonb) IS
+'Internal: appends an entry to its chain and returns its number; NULL where somebody holds the '
+'chain, entries wait for it, it is new, or a table of the audit has got triggers or columns.';
+
 CREATE OR REPLACE FUNCTION auth.link_entries(head auth.audit_heads) RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -144,14 +152,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head auth.audit_heads;
     entry auth.audit_unlinked;
-    request record := auth.request_context();
+    number bigint;
 BEGIN
-    -- the audit's own chain tells of all the others: in its order, and held for moments
-    IF user_id = auth.audit_itself() THEN
-        head := auth.lock_audit_head(user_id);
-    ELSE
-        head := auth.free_audit_head(user_id);
-    END IF;
     -- an agent that acts for somebody did it, on that one's behalf
     IF actor_id = (auth.audit_actor()).id THEN -- else the caller's token may be dead by now
         IF auth.is_delegated() THEN
@@ -160,8 +162,21 @@ BEGIN
             actor_email := auth.actor_email();
         END IF;
     END IF;
-    entry := ROW(gen_random_uuid(), user_id, clock_timestamp(), actor_id, actor_email, subject,
-        changes, reason, metadata, request.ip, request.user_agent);
+    -- the audit's own chain tells of all the others: in its order, and held for moments
+    IF user_id = auth.audit_itself() THEN
+        head := auth.lock_audit_head(user_id);
+    ELSE
+        number := auth.append_at_once(actor_id, actor_email, user_id, subject, changes, reason,
+            metadata);
+        IF number IS NOT NULL THEN
+            RETURN number;
+        END IF;
+        head := auth.free_audit_head(user_id);
+    END IF;
+    SELECT gen_random_uuid(), audit_as.user_id, clock_timestamp(), audit_as.actor_id,
+        audit_as.actor_email, audit_as.subject, audit_as.changes, audit_as.reason,
+        audit_as.metadata, c.ip, c.user_agent INTO entry
+    FROM auth.request_context() AS c;
     IF head.user_id IS NOT NULL THEN
         head := auth.link_entries(head);
     END IF;

@@ -40,15 +40,11 @@ DROP TRIGGER IF EXISTS write_pending_audit ON auth.audit_pending;
 CREATE CONSTRAINT TRIGGER write_pending_audit AFTER INSERT ON auth.audit_pending
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION auth.write_pending_audit();
 
-CREATE OR REPLACE FUNCTION auth.is_own_statement(context text) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT strpos(coalesce(is_own_statement.context, ''),
-        chr(10) || 'PL/pgSQL function auth.') > 0; -- a line, and not the first
-END;
-COMMENT ON FUNCTION auth.is_own_statement(text) IS
-'Internal: whether a trigger fires for a statement of one of our own functions, which audits what '
-'it does, by the trigger''s PG_CONTEXT under lc_messages = C.';
+CREATE OR REPLACE FUNCTION auth.is_own_statement() RETURNS boolean
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_is_own_statement';
+COMMENT ON FUNCTION auth.is_own_statement() IS
+'For WHEN of a trigger: whether it fires for a statement of one of our own functions, which audits '
+'what it does.';
 
 CREATE OR REPLACE FUNCTION auth.short_digest(value text) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -185,14 +181,9 @@ CREATE OR REPLACE TRIGGER audit_truncate AFTER TRUNCATE ON auth.organization_peo
 
 -- Principals and sessions that are written by hand; our functions audit what they make.
 CREATE OR REPLACE FUNCTION auth.audit_direct() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lc_messages = 'C' AS $$
-DECLARE
-    context text;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    GET DIAGNOSTICS context = PG_CONTEXT;
-    IF auth.is_own_statement(context) THEN
-        RETURN NULL;
-    ELSIF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
         PERFORM auth.audit_later('{"sessions": {"previous": null, "current": "truncated"}}', '{}');
     ELSIF TG_RELID = 'auth.users'::regclass THEN
         PERFORM auth.audit(a.id, a.email, '{"created": {"previous": null, "current": "inserted"}}')
@@ -223,17 +214,17 @@ COMMENT ON FUNCTION auth.audit_direct() IS
 'functions''.';
 CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS
     after_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_direct();
+    FOR EACH STATEMENT WHEN (NOT auth.is_own_statement()) EXECUTE FUNCTION auth.audit_direct();
 CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON auth.sessions REFERENCING NEW TABLE AS
     after_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_direct();
+    FOR EACH STATEMENT WHEN (NOT auth.is_own_statement()) EXECUTE FUNCTION auth.audit_direct();
 CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE ON auth.sessions
-    FOR EACH ROW WHEN ((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.revoked_at)
+    FOR EACH ROW WHEN (((OLD.id, OLD.user_id, OLD.role, OLD.generation, OLD.revoked_at)
         IS DISTINCT FROM (NEW.id, NEW.user_id, NEW.role, NEW.generation, NEW.revoked_at)
-        OR NEW.expires_at <> OLD.expires_at)
+        OR NEW.expires_at <> OLD.expires_at) AND NOT auth.is_own_statement())
     EXECUTE FUNCTION auth.audit_direct();
 CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON auth.sessions REFERENCING OLD TABLE AS
     before_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_direct();
+    FOR EACH STATEMENT WHEN (NOT auth.is_own_statement()) EXECUTE FUNCTION auth.audit_direct();
 CREATE OR REPLACE TRIGGER audit_truncate AFTER TRUNCATE ON auth.sessions
-    FOR EACH STATEMENT EXECUTE FUNCTION auth.audit_direct();
+    FOR EACH STATEMENT WHEN (NOT auth.is_own_statement()) EXECUTE FUNCTION auth.audit_direct();

@@ -2,17 +2,13 @@
 
 CREATE OR REPLACE FUNCTION auth.requested_ttl(context jsonb, field text, setting text)
     RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    most bigint := auth.seconds(setting);
-BEGIN
-    IF jsonb_typeof(context->field) = 'number' AND (context->>field)::numeric BETWEEN 1 AND most
-        THEN
-        RETURN floor((context->>field)::numeric);
-    END IF;
-    RETURN most;
-END
-$$;
+LANGUAGE sql STABLE
+BEGIN ATOMIC -- becomes part of the statement that asks
+    SELECT least(auth.seconds(requested_ttl.setting), floor(CASE
+        WHEN jsonb_typeof(requested_ttl.context->requested_ttl.field) = 'number'
+            AND (requested_ttl.context->>requested_ttl.field)::numeric >= 1
+        THEN (requested_ttl.context->>requested_ttl.field)::numeric END))::bigint;
+END;
 COMMENT ON FUNCTION auth.requested_ttl(jsonb, text, text) IS
 'Internal: the seconds that the request context asks for where they are fewer than the setting, '
 'else the setting.';

@@ -84,8 +84,7 @@ BEGIN
         LEFT JOIN auth.sessions s ON s.id = judge_refresh.session_id
         LEFT JOIN auth.refresh_tokens r ON r.session_id = s.id
         LEFT JOIN auth.users o ON o.id = s.user_id
-        CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM auth.decisions d
-            WHERE d.user_id = o.id) THEN auth.standing(o) ELSE o END AS u OFFSET 0) AS p
+        CROSS JOIN LATERAL (SELECT auth.standing(o) AS u OFFSET 0) AS p
         CROSS JOIN LATERAL (SELECT judge_refresh.is_ours AND CASE judge_refresh.generation
             WHEN r.generation THEN auth.equal_secrets(auth.held_secret(held_hash), r.hash)
             WHEN r.generation - 1 THEN auth.equal_secrets(auth.held_secret(held_hash),

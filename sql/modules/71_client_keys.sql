@@ -16,8 +16,8 @@ COMMENT ON FUNCTION auth.read_assertion(text, jsonb) IS
 'Internal: what a token says that a key of the set has signed, that is alive and has an end, and '
 'the thumbprint of that key; or why it is none.';
 
-CREATE OR REPLACE FUNCTION auth.peek_assertion(token text, OUT fault text, OUT header jsonb,
-    OUT claims jsonb, OUT signer text) RETURNS record
+CREATE OR REPLACE FUNCTION auth.peek_assertion(token text, OUT fault text, OUT iss text,
+    OUT sub text) RETURNS record
 LANGUAGE c VOLATILE STRICT COST 10 AS 'MODULE_PATHNAME', 'pg_principal_peek_assertion';
 COMMENT ON FUNCTION auth.peek_assertion(text) IS
 'Internal: what a token says of itself, to find its issuer by. Nothing of it is verified.';
@@ -134,23 +134,20 @@ BEGIN
     IF request->>'client_assertion_type' IS DISTINCT FROM type THEN
         detail := 'client_assertion_type is another';
         RETURN;
-    ELSIF said.claims IS NULL THEN
+    ELSIF said.fault IS NOT NULL THEN
         detail := said.fault;
         RETURN;
-    ELSIF (said.claims->>'sub') ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
-        wanted := (said.claims->>'sub')::uuid;
+    ELSIF said.sub ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        wanted := said.sub::uuid;
     END IF;
-    SELECT u AS found_user, c.scopes AS may,
-        (SELECT jsonb_agg(k.jwk) FROM auth.client_keys k
-        WHERE k.user_id = u.id) AS keys INTO known
-    FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
-        JOIN auth.clients c ON c.user_id = u.id AND c.owner_generation = u.owner_generation
-    WHERE o.id = wanted AND u.kind = 'service_account';
+    SELECT c.*, (SELECT jsonb_agg(k.jwk) FROM auth.client_keys k
+        WHERE k.user_id = wanted) AS keys INTO known
+    FROM auth.known_client(wanted) AS c;
     IF known.keys IS NULL THEN
         fault := 'unknown-client';
         RETURN;
     END IF;
-    principal := known.found_user;
+    principal := known.principal;
     seen := auth.read_assertion(request->>'client_assertion',
         jsonb_build_object('keys', known.keys));
     detail := CASE
@@ -180,7 +177,7 @@ BEGIN
     SELECT k.id INTO credential_id FROM auth.client_keys k
     WHERE k.user_id = principal.id AND auth.jwk_thumbprint(k.jwk) = seen.signer
     ORDER BY k.jwk->>'alg' = seen.header->>'alg' DESC NULLS LAST, k.id LIMIT 1;
-    scopes := known.may;
+    scopes := known.scopes;
     ends := 'infinity';
     fault := NULL;
 END

@@ -45,6 +45,19 @@ COMMENT ON FUNCTION auth.bad_terms(text, text, text[]) IS
 'Internal: the refusal of how long something is to live, or of its scopes; NULL when both are '
 'well.';
 
+CREATE OR REPLACE FUNCTION auth.known_client(client_id uuid, OUT principal auth.users,
+    OUT scopes text[]) RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
+    SELECT x.u, x.scopes
+    FROM (SELECT auth.standing(o) AS u, c.scopes, c.owner_generation
+        FROM auth.users o JOIN auth.clients c ON c.user_id = o.id
+        WHERE o.id = known_client.client_id OFFSET 0) AS x
+    WHERE (x.u).kind = 'service_account' AND (x.u).owner_generation = x.owner_generation;
+END;
+COMMENT ON FUNCTION auth.known_client(uuid) IS
+'Internal: a client and what it may ask for; no row when it is none, or none any more.';
+
 CREATE OR REPLACE FUNCTION auth.hold_client(email text) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -120,6 +120,12 @@ $$;
 COMMENT ON FUNCTION auth.claim_leaves(jsonb) IS
 'Internal: what stands at the ends of nested objects, and where.';
 
+CREATE OR REPLACE FUNCTION auth.rule_fits(rule jsonb, claims jsonb) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_rule_fits';
+COMMENT ON FUNCTION auth.rule_fits(jsonb, jsonb) IS
+'Internal: whether a token has every claim of a rule, with exactly its value; of one that is an '
+'array an element. An issuer may have thousands of rules.';
+
 CREATE OR REPLACE FUNCTION auth.rule_faults(rule jsonb, claims jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -133,10 +139,8 @@ BEGIN
         FOREACH name IN ARRAY leaf.path LOOP
             given := CASE WHEN jsonb_typeof(given) = 'object' THEN given->name END;
         END LOOP;
-        -- an array holds a value; otherwise it is that very value, a string no number and no truth
-        -- value
-        IF (given = leaf.value OR jsonb_typeof(given) = 'array'
-            AND given @> jsonb_build_array(leaf.value)) IS NOT TRUE THEN
+        IF auth.rule_fits(jsonb_build_object('', leaf.value), jsonb_build_object('', given))
+            IS NOT TRUE OR given IS NULL THEN
             faults := faults || (array_to_string(leaf.path, '.')
                 || CASE WHEN given IS NULL THEN ' is missing' ELSE
                     ' is ' || left(given::text, 100) || ', not ' || leaf.value::text END);

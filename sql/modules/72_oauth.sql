@@ -48,22 +48,20 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held bigint;
     wanted uuid;
+    found_client record;
     found_secret record;
 BEGIN
     held := auth.hold_secret(sha256(convert_to(coalesce(secret, ''), 'UTF8')));
     IF client_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
         wanted := client_id::uuid;
     END IF;
-    SELECT u AS found_user, c.scopes AS may INTO found_secret
-    FROM auth.users o CROSS JOIN LATERAL auth.standing(o) AS u
-        JOIN auth.clients c ON c.user_id = u.id AND c.owner_generation = u.owner_generation
-    WHERE o.id = wanted AND u.kind = 'service_account';
+    SELECT * INTO found_client FROM auth.known_client(wanted);
     IF NOT FOUND THEN
         fault := 'unknown-client';
         RETURN;
     END IF;
-    principal := found_secret.found_user;
-    scopes := found_secret.may;
+    principal := found_client.principal;
+    scopes := found_client.scopes;
     SELECT s.id, s.expires_at INTO found_secret FROM auth.client_secrets s
     WHERE s.user_id = wanted AND auth.equal_secrets(auth.held_secret(held), s.hash);
     IF NOT FOUND THEN

@@ -25,11 +25,11 @@ COMMENT ON FUNCTION auth.issuer_origin() IS
 'Internal: scheme, host and port of pg_principal.issuer; NULL when it is no URL.';
 
 CREATE OR REPLACE FUNCTION auth.is_for_us(targets jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     origin text := auth.issuer_origin();
 BEGIN
-    RETURN targets IS NULL OR NOT EXISTS (
+    RETURN NOT EXISTS (
         SELECT FROM jsonb_array_elements_text(CASE jsonb_typeof(targets)
             WHEN 'array' THEN targets ELSE jsonb_build_array(targets) END) AS t
         WHERE (t IN (current_setting('pg_principal.audience'),
@@ -40,7 +40,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.is_for_us(jsonb) IS
 'Internal: whether every resource (RFC 8707) or audience (RFC 8693) that a token is asked for is '
-'pg_principal.audience, the issuer, or what is below /api of it.';
+'pg_principal.audience, the issuer, or what is below /api of it; NULL when none is named.';
 
 CREATE OR REPLACE FUNCTION auth.note_device_refusal(principal auth.users, reason text, client text)
     RETURNS void

@@ -152,7 +152,7 @@ CREATE OR REPLACE FUNCTION auth.open_device_page(form jsonb, origin text DEFAULT
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result auth.auth_result;
-    said jsonb;
+    given record;
     seen record;
     session auth.sessions;
     person auth.users;
@@ -168,8 +168,8 @@ BEGIN
     IF NOT result.ok THEN
         RETURN result;
     END IF;
-    said := (auth.peek_assertion(result.payload->'tokens'->>'accessToken')).claims;
-    SELECT * INTO session FROM auth.sessions s WHERE s.id = (said->>'session_id')::uuid;
+    given := auth.read_refresh_token(result.payload->'tokens'->>'refreshToken');
+    SELECT * INTO session FROM auth.sessions s WHERE s.id = given.session_id;
     SELECT * INTO person FROM auth.users u WHERE u.id = session.user_id;
     IF person.kind <> 'person' THEN
         PERFORM auth.end_shown_session(session);

@@ -1,22 +1,27 @@
 -- The grants of the token endpoint.
 
-CREATE OR REPLACE FUNCTION auth.refuse_assertion(principal auth.users, reason text, detail jsonb)
-    RETURNS auth.auth_result
+CREATE OR REPLACE FUNCTION auth.refuse_assertion(principal auth.users, reason text,
+    judged record, accounts text[] DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+        'issuer', left((judged.trusted).issuer, 200), 'subject', left(judged.claims->>'sub', 200),
+        'detail', left(judged.fault, 300), 'accounts', accounts));
 BEGIN
     PERFORM auth.count_up('auth.assertion.failures', reason);
     IF auth.audit_failure(coalesce(principal.id, auth.nobody()), principal.email,
         jsonb_build_object('assertion', jsonb_build_object('previous', NULL, 'current', 'refused',
-            'reason', reason)), reason, nullif(jsonb_strip_nulls(detail), '{}')) THEN
+            'reason', reason)), reason, nullif(told, '{}')) THEN
         PERFORM auth.log_event(jsonb_build_object('event', 'auth.assertion.failure', 'userId',
             principal.id, 'reason', reason, 'metadata', jsonb_strip_nulls(
-                detail || jsonb_build_object('ip', (auth.request_context()).ip))));
+                told || jsonb_build_object('ip', (auth.request_context()).ip))));
     END IF;
     RETURN auth.oauth_error(400, 'invalid_grant', 'The assertion is not accepted', reason);
 END
 $$;
-COMMENT ON FUNCTION auth.refuse_assertion(auth.users, text, jsonb) IS
-'Internal: counts, audits and logs a refused token of a trusted issuer, or what passes for one.';
+COMMENT ON FUNCTION auth.refuse_assertion(auth.users, text, record, text[]) IS
+'Internal: counts, audits and logs a refused token of a trusted issuer, or what passes for one, by '
+'what auth.judge_foreign_token() tells of it.';
 
 CREATE OR REPLACE FUNCTION auth.judge_foreign_token(token text, OUT trusted auth.trusted_issuers,
     OUT claims jsonb, OUT fault text) RETURNS record
@@ -28,14 +33,14 @@ DECLARE
     said record := auth.peek_assertion(token);
     seen record;
 BEGIN
-    IF said.claims IS NULL THEN
+    IF token IS NULL OR said.fault IS NOT NULL THEN
         fault := coalesce(said.fault, 'malformed');
         RETURN;
     END IF;
-    SELECT * INTO trusted FROM auth.trusted_issuers t WHERE t.issuer = said.claims->>'iss';
+    SELECT * INTO trusted FROM auth.trusted_issuers t WHERE t.issuer = said.iss;
     IF trusted.issuer IS NULL THEN -- tokens of SPIFFE may lack iss
         SELECT * INTO trusted FROM auth.trusted_issuers t
-        WHERE t.issuer = substring(said.claims->>'sub' FROM trust_domain);
+        WHERE t.issuer = substring(said.sub FROM trust_domain);
     END IF;
     IF trusted.issuer IS NULL OR trusted.jwks IS NULL THEN
         fault := CASE WHEN trusted.issuer IS NULL THEN 'issuer not trusted'
@@ -64,28 +69,20 @@ COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
 'Internal: what a token of a trusted issuer says, or why it is not accepted, whoever it may stand '
 'for.';
 
-CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_near boolean,
-    OUT rule_id uuid, OUT principal auth.users, OUT scopes text[], OUT faults text[])
-    RETURNS SETOF record
+CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_fitting boolean,
+    OUT rule auth.issuer_rules, OUT principal auth.users) RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT r.id, x.u, r.scopes, auth.rule_faults(r.claims, matching_rules.claims)
-    FROM auth.issuer_rules r CROSS JOIN LATERAL (
-        SELECT (SELECT auth.standing(o) FROM auth.users o WHERE o.id = r.user_id) AS u
-        OFFSET 0) AS x
-    WHERE r.issuer = matching_rules.issuer AND (x.u).owner_generation = r.owner_generation
-        AND (x.u).kind = 'service_account'
-        -- an issuer may have thousands: rule_faults() judges those that differ in no plain value
-        AND (NOT matching_rules.only_near OR NOT EXISTS (
-            SELECT FROM jsonb_each(r.claims) AS e (name, wanted)
-            WHERE jsonb_typeof(e.wanted) <> 'object'
-                AND (matching_rules.claims->e.name = e.wanted
-                    OR jsonb_typeof(matching_rules.claims->e.name) = 'array') IS NOT TRUE))
-    ORDER BY (x.u).email;
+    SELECT x.r, x.u
+    FROM (SELECT r, (SELECT auth.standing(o) FROM auth.users o WHERE o.id = r.user_id) AS u
+        FROM auth.issuer_rules r
+        WHERE r.issuer = matching_rules.issuer AND (NOT matching_rules.only_fitting
+            OR auth.rule_fits(r.claims, matching_rules.claims)) OFFSET 0) AS x
+    WHERE (x.u).owner_generation = (x.r).owner_generation AND (x.u).kind = 'service_account';
 END;
 COMMENT ON FUNCTION auth.matching_rules(text, jsonb, boolean) IS
-'Internal: the rules of an issuer and what of each does not fit the claims; only_near: without '
-'most of those that do not match.';
+'Internal: the rules of an issuer whose accounts are still whose they were, and these accounts; '
+'only_fitting: those that the claims fit.';
 
 CREATE OR REPLACE FUNCTION auth.test_issuer_token(token text, OUT email text, OUT rule_id uuid,
     OUT matches boolean, OUT faults text[]) RETURNS SETOF record
@@ -99,9 +96,10 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    RETURN QUERY SELECT (m.principal).email, m.rule_id, m.faults = '{}', m.faults
-    FROM auth.matching_rules((judged.trusted).issuer, judged.claims, false) AS m
-    ORDER BY m.faults <> '{}', cardinality(m.faults), (m.principal).email;
+    RETURN QUERY SELECT (m.principal).email, (m.rule).id, f.faults = '{}', f.faults
+    FROM auth.matching_rules((judged.trusted).issuer, judged.claims, false) AS m,
+        auth.rule_faults((m.rule).claims, judged.claims) AS f (faults)
+    ORDER BY f.faults <> '{}', cardinality(f.faults), (m.principal).email;
 END
 $$;
 COMMENT ON FUNCTION auth.test_issuer_token(text) IS
@@ -116,40 +114,37 @@ CREATE OR REPLACE FUNCTION auth.grant_jwt_bearer(request jsonb, client uuid, con
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record := auth.judge_foreign_token(request->>'assertion');
-    told jsonb;
     candidate record;
-    found_rule record;
+    principal auth.users;
+    rule auth.issuer_rules;
     names text[];
     ends timestamptz;
     scopes text[];
 BEGIN
-    told := jsonb_build_object('issuer', left((judged.trusted).issuer, 200),
-        'subject', left(judged.claims->>'sub', 200), 'detail', left(judged.fault, 300));
     IF judged.fault = 'unknown key' THEN
         PERFORM auth.want_key_fetch((judged.trusted).issuer);
     END IF;
     IF judged.fault IS NOT NULL THEN
-        RETURN auth.refuse_assertion(NULL, 'bad-assertion', told);
+        RETURN auth.refuse_assertion(NULL, 'bad-assertion', judged);
     END IF;
     FOR candidate IN
         SELECT m.* FROM auth.matching_rules((judged.trusted).issuer, judged.claims, true) AS m
     LOOP
-        CONTINUE WHEN candidate.faults <> '{}';
-        names := names || (candidate.principal).email;
-        found_rule := candidate;
+        principal := candidate.principal;
+        rule := candidate.rule;
+        names := names || principal.email;
     END LOOP;
     IF names IS NULL THEN
-        RETURN auth.refuse_assertion(NULL, 'no-rule', told);
+        RETURN auth.refuse_assertion(NULL, 'no-rule', judged);
     ELSIF cardinality(names) > 1 THEN
-        RETURN auth.refuse_assertion(NULL, 'several-rules',
-            told || jsonb_build_object('accounts', names));
+        RETURN auth.refuse_assertion(NULL, 'several-rules', judged,
+            ARRAY(SELECT n FROM unnest(names) AS n ORDER BY 1));
+    ELSIF auth.is_banned(principal) THEN
+        RETURN auth.refuse_assertion(principal, 'banned', judged);
+    ELSIF client <> principal.id THEN
+        RETURN auth.refuse_assertion(principal, 'another-client', judged);
     END IF;
-    IF auth.is_banned(found_rule.principal) THEN
-        RETURN auth.refuse_assertion(found_rule.principal, 'banned', told);
-    ELSIF client IS NOT NULL AND client <> (found_rule.principal).id THEN
-        RETURN auth.refuse_assertion(found_rule.principal, 'another-client', told);
-    END IF;
-    scopes := auth.narrowed_scopes(request->>'scope', found_rule.scopes);
+    scopes := auth.narrowed_scopes(request->>'scope', rule.scopes);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
         RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
     END IF;
@@ -158,12 +153,12 @@ BEGIN
     IF (judged.trusted).single_use AND NOT auth.use_assertion((judged.trusted).issuer,
         coalesce('jti ' || (judged.claims->>'jti'), 'token ' || encode(sha256(convert_to(
             split_part(request->>'assertion', '.', 2), 'UTF8')), 'hex')), ends) THEN
-        RETURN auth.refuse_assertion(found_rule.principal, 'replayed-assertion', told);
+        RETURN auth.refuse_assertion(principal, 'replayed-assertion', judged);
     END IF;
-    RETURN auth.open_access(found_rule.principal, found_rule.rule_id, scopes,
+    RETURN auth.open_access(principal, rule.id, scopes,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), ends,
-        (found_rule.principal).id::text, jsonb_build_object('grant', 'jwt-bearer',
-            'ruleId', found_rule.rule_id, 'issuer', (judged.trusted).issuer,
+        principal.id::text, jsonb_build_object('grant', 'jwt-bearer',
+            'ruleId', rule.id, 'issuer', (judged.trusted).issuer,
             'subject', left(judged.claims->>'sub', 200)));
 END
 $$;

@@ -101,6 +101,11 @@ SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", 
        pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access", "aud": "7a"}'), :'cognito')) AS with_aud,
        pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "id"}'), :'cognito')) AS id_token;
 
+-- what matches has no fault, what has one does not match
+SELECT r.rule, array_agg(c.claims ORDER BY c.n) FILTER (WHERE auth.rule_fits(r.rule, c.claims)) AS fit, count(*) FILTER (WHERE auth.rule_fits(r.rule, c.claims) <> (auth.rule_faults(r.rule, c.claims) = '{}')) AS disagreeing
+FROM unnest('{"{\"a\": 1}","{\"a\": \"1\"}","{\"a\": true}","{\"a\": {\"b\": 1}}","{\"a\": {\"0\": 1}}","{\"a\": {}}","{\"a\": null}"}'::jsonb[]) WITH ORDINALITY AS r (rule, n),
+    unnest('{"{\"a\": 1.0}","{\"a\": \"1\"}","{\"a\": [2, 1]}","{\"a\": [[1]]}","{\"a\": {\"b\": 1, \"c\": 2}}","{\"a\": [{\"b\": 1}]}","{\"a\": {\"b\": [1]}}","{\"a\": {\"0\": 1}}","{\"a\": {}}","{\"a\": [true, null]}","{\"a\": null}","{}","[1]"}'::jsonb[]) WITH ORDINALITY AS c (claims, n) GROUP BY r.n, r.rule ORDER BY r.n;
+
 -- The end of a rule, a ban, another owner, the end of the trust.
 SELECT payload->>'access_token' AS token FROM auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', auth.jwt_sign(pg_temp.said(:'job'), :'github'))) \gset
 SELECT payload->>'access_token' AS pods FROM auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :'pods_token')) \gset

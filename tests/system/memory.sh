@@ -48,8 +48,8 @@ metadata_of, own_app_metadata, reserved_metadata~200~concat(auth.metadata_of(p),
 metadata_size, outgrown_metadata, is_unproven~200~concat(auth.metadata_size('{"a": 1}', '{}'), auth.outgrown_metadata('{}', u, u), auth.is_unproven(u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
 adopt, adopted~20~(auth.adopted(u)).id FROM auth.users u, auth.adopt(u.id, u.kind) WHERE u.email = 'ann@example.com'~
 refusal_of_own_change, keep_an_admin, rely_on_admin, confirm_guess~50~concat(auth.refusal_of_own_change(), auth.keep_an_admin(auth.uid()), auth.rely_on_admin(NULL, NULL, NULL), auth.confirm_guess(auth.uid(), true))~
-plain_name, is_banned, judge_returners~100~concat(auth.plain_name('A  B'), auth.is_banned(u), auth.judge_returners()) FROM auth.users u WHERE u.email = 'ann@example.com'~
-shell_word, short_digest, is_own_statement, known_email, fold_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.is_own_statement('x'), auth.known_email('ann@example.com'), auth.fold_email(' A@b.c'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
+plain_name, is_banned, is_held_off, judge_returners~100~concat(auth.plain_name('A  B'), auth.is_banned(u), auth.is_held_off(u.id), auth.judge_returners()) FROM auth.users u WHERE u.email = 'ann@example.com'~
+shell_word, short_digest, is_own_statement, known_email, fold_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.is_own_statement(), auth.known_email('ann@example.com'), auth.fold_email(' A@b.c'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
 read_adoptable_key, adopt_key~100~(auth.read_adoptable_key(auth.sign_token('{"role": "anon", "iss": "supabase", "iat": 1700000000, "exp": 4000000000}'))).role~auth.adopt_key('a.b.c')
 audit_caller, principal_changes, is_audited~200~concat((auth.audit_caller()).actor_id, auth.principal_changes(u, u, true), auth.is_audited(u, u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
 random_id~1000~auth.random_id()~
@@ -88,7 +88,7 @@ issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label',
 issue_key~50~(auth.issue_key('anon', '1h')).token~auth.issue_key('postgres')
 allow_login, disallow_login, check_login_role, audit_login_role~20~concat(auth.allow_login('authenticated', kind => 'person'), auth.disallow_login('authenticated', kind => 'person'))~auth.allow_login('no role', kind => 'person')
 list_login_roles, list_connections, token_connections, end_connection, end_token_connection, sees_all_connections, login_refusals~100~concat((SELECT count(*) FROM auth.list_login_roles()), (SELECT count(*) FROM auth.connections), auth.end_connection(0), auth.end_token_connection(0), (SELECT count(*) FROM auth.login_refusals()))~
-create_client_secret, hold_client, make_client_secret, revoke_client_secret~10~auth.revoke_client_secret((auth.create_client_secret('bot-' || :me)).secret_id)~auth.create_client_secret('nobody@example.com')
+create_client_secret, hold_client, known_client, make_client_secret, revoke_client_secret~10~auth.revoke_client_secret((auth.create_client_secret('bot-' || :me)).secret_id)~auth.create_client_secret('nobody@example.com')
 set_client_scopes, check_scopes, list_clients, list_client_secrets~20~concat(auth.set_client_scopes('bot-' || :me, '{a}'), (SELECT count(*) FROM auth.list_clients()), (SELECT count(*) FROM auth.list_client_secrets()))~auth.set_client_scopes('bot-' || :me, '{a b}')
 oauth_token, authenticate_client, judge_client_secret, refuse_client, oauth_error~20~(auth.oauth_token('{"grant_type": "client_credentials"}', auth.uid()::text, 'x')).status~
 oauth_token, grant_refresh~20~(auth.oauth_token('{"grant_type": "refresh_token", "refresh_token": "x"}')).status~
@@ -100,7 +100,7 @@ judge_client_assertion, use_assertion~20~concat((auth.judge_client_assertion('{"
 trust_issuer, published_keys, published_key, is_https_url, count_keys, unusable_keys, warn_of_keys, store_issuer_keys, keep_issuer_keys, key_names, list_issuers, distrust_issuer~5~concat(auth.trust_issuer('x-' || :me, '{a}', '{"keys": []}'), auth.store_issuer_keys('x-' || :me, '{"keys": []}'), (SELECT count(*) FROM auth.list_issuers()), auth.distrust_issuer('x-' || :me))~auth.trust_issuer('x', '{a}')
 start_key_fetch, begin_key_fetch, next_key_fetch, want_key_fetch, end_key_fetch, key_set_life, read_key_document, keys_uri~5~concat(auth.trust_issuer('u-' || :me, '{a}', NULL, replace('https;//x/', ';', chr(58))), auth.want_key_fetch('u-' || :me), (SELECT (auth.end_key_fetch(n.attempt, '{"keys": []}', '{"cacheControl": "max-age=60"}')).outcome FROM auth.start_key_fetch('u-' || :me) AS n), (auth.next_key_fetch()).attempt, auth.distrust_issuer('u-' || :me))~auth.trust_issuer('u', '{a}', NULL, 'x')
 map_claims, unmap_claims, end_credential, list_issuer_rules~5~concat(auth.map_claims('issuer', 'bot-' || :me, '{"a": "b"}'), (SELECT count(*) FROM auth.list_issuer_rules()), auth.unmap_claims('issuer', 'bot-' || :me))~auth.map_claims('nobody', 'bot-' || :me, '{"a": "b"}')
-claim_leaves, rule_faults, matching_rules~100~concat(auth.rule_faults('{"a": {"b": 1}}', '{"a": {"b": 2}}'), (SELECT count(*) FROM auth.matching_rules('issuer', '{}', true)))~
+claim_leaves, rule_faults, rule_fits, matching_rules~100~concat(auth.rule_faults('{"a": {"b": 1}}', '{"a": {"b": 2}}'), auth.rule_fits('{"a": {"b": 1}}', '{"a": {"b": [1]}}'), (SELECT count(*) FROM auth.matching_rules('issuer', '{}', true)))~
 test_issuer_token, judge_foreign_token~100~count(*) FROM auth.test_issuer_token(:token)~
 oauth_token, grant_jwt_bearer, refuse_assertion~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :token))).status~
 actor, actor_email, actors, is_delegated, chain_of~500~concat(auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(), auth.chain_of('{"sub": "00000000-0000-4000-8000-000000000000"}'))~
@@ -140,9 +140,9 @@ set_request_context, request_context, sign_in_source~300~auth.sign_in_source() F
 audit_actor~300~auth.audit_actor()~
 log_event~50~auth.log_event('{"event": "x"}')~
 count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
-lock_audit_head, free_audit_head, append_entry, link_entries, link_audit, audit_as, audit~10~concat(auth.audit(auth.uid(), 'me', '{"a": 1}'), auth.link_audit())~auth.audit(NULL, NULL, '{}')
+lock_audit_head, free_audit_head, append_entry, append_at_once, link_entries, link_audit, audit_as, audit~10~concat(auth.audit(auth.uid(), 'me', '{"a": 1}'), auth.link_audit())~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
-hold, wait_for, wait_briefly, standing, with_decision, decide, marked, settle, is_active_admin, set_ban~10~concat(auth.hold(u.id), auth.wait_for(u.id, 'password'), auth.standing(u), auth.decide(u, u), auth.marked(u, u), auth.settle(u.id), auth.is_active_admin(u)) FROM auth.users u WHERE u.email = :me~
+hold, wait_for, wait_briefly, standing, has_decisions, with_decisions, with_decision, decide, marked, settle, is_active_admin, set_ban~10~concat(auth.hold(u.id), auth.wait_for(u.id, 'password'), auth.standing(u), auth.has_decisions(u.id), auth.with_decisions(u), auth.decide(u, u), auth.marked(u, u), auth.settle(u.id), auth.is_active_admin(u)) FROM auth.users u WHERE u.email = :me~
 note_end, settle_sessions, settle_grants, settle_all~10~concat(auth.note_end(ARRAY[gen_random_uuid()], 'revoked'), auth.settle_all())~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)

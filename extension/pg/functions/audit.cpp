@@ -7,11 +7,17 @@
 #include "pg/bridge/jsonb.hpp"
 #include "pg/keys/keyring.hpp"
 #include "pg/settings.hpp"
+#include "pg/tables/audit_chains.hpp"
 #include "pg/bridge/time.hpp"
 #include "pg/bridge/uuid.hpp"
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/pg_locale.h"
 }
 
 #include <arpa/inet.h>
@@ -45,7 +51,52 @@ std::string shown_user_agent(std::string_view text) {
     return out;
 }
 
+// ip, user_agent
+void read_request(Datum *values, bool *nulls) {
+    nulls[0] = nulls[1] = true;
+    json::Document context;
+    const std::string_view text = settings::request_context();
+    if (text.empty() || !json::try_parse(context, to_utf8(text)))
+        return;
+    const json::Value ip = context.root().find("ip");
+    const json::Value agent = context.root().find("userAgent");
+    if (ip.is_string() && is_ip_address(std::string(ip.as_string()))) {
+        values[0] = PointerGetDatum(to_text(ip.as_string()));
+        nulls[0] = false;
+    }
+    if (agent.is_string() && !agent.as_string().empty()) {
+        values[1] = PointerGetDatum(to_text(shown_user_agent(agent.as_string())));
+        nulls[1] = false;
+    }
+}
+
 } // namespace
+
+// Told by what an error here would have as its context: each part by itself, so that nobody's
+// statement or name can pass for it.
+SQL_FUNCTION(is_own_statement) {
+    return guard([] {
+        ErrorContextCallback *const all = error_context_stack;
+        const bool translates = std::strcmp(locale_messages, "C") != 0;
+        const int level = translates ? NewGUCNestLevel() : 0;
+        if (translates)
+            (void)set_config_option("lc_messages", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                                    true, 0, false);
+        bool is_own = false;
+        for (auto *part = all; part != nullptr && !is_own; part = part->previous) {
+            ErrorContextCallback alone = *part;
+            alone.previous = nullptr;
+            error_context_stack = &alone;
+            const char *context = GetErrorContextStack();
+            constexpr std::string_view ours = "PL/pgSQL function auth.";
+            is_own = context != nullptr && std::strncmp(context, ours.data(), ours.size()) == 0;
+        }
+        error_context_stack = all;
+        if (translates)
+            AtEOXact_GUC(true, level);
+        return BoolGetDatum(is_own);
+    });
+}
 
 SQL_FUNCTION(audit_genesis) {
     return PointerGetDatum(to_bytes(chain_genesis(uuid_argument(fcinfo, 0))));
@@ -70,6 +121,35 @@ SQL_FUNCTION(audit_hash) {
     entry.ip = optional_text_argument(fcinfo, 9);
     entry.user_agent = optional_text_argument(fcinfo, 10);
     return PointerGetDatum(to_bytes(audit_entry_hash(entry, bytes_argument(fcinfo, 11))));
+}
+
+// actor_id, actor_email, user_id, subject, changes, reason, metadata
+SQL_FUNCTION(append_at_once) {
+    if (PG_ARGISNULL(2) || PG_ARGISNULL(4))
+        PG_RETURN_NULL(); // whose, and what
+    const MemoryContext outside = CurrentMemoryContext;
+    const MemoryContext here = guard([] {
+        return AllocSetContextCreate(CurrentMemoryContext, "audit entry", ALLOCSET_DEFAULT_SIZES);
+    });
+    MemoryContextSwitchTo(here);
+    const auto value = [fcinfo](int n) {
+        return PG_ARGISNULL(n) ? Datum(0) : guard([fcinfo, n] {
+            return PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(n)));
+        });
+    };
+    const auto text_or_null = [&value](int n) { return reinterpret_cast<const text *>(value(n)); };
+    Author author{{PG_GETARG_DATUM(0), value(1), value(6)},
+                  {PG_ARGISNULL(0), PG_ARGISNULL(1), PG_ARGISNULL(6)}};
+    read_request(author.values + 3, author.nulls + 3);
+    AuditChains *chains = AuditChains::open(author);
+    const std::int64_t number = chains->append({PG_GETARG_UUID_P(2), text_or_null(3), value(4),
+                                                jsonb_argument(fcinfo, 4), text_or_null(5)});
+    chains->close();
+    MemoryContextSwitchTo(outside);
+    MemoryContextDelete(here);
+    if (number == 0)
+        PG_RETURN_NULL();
+    return Int64GetDatum(number);
 }
 
 // The transition function of an aggregate: the state is NULL at first.
@@ -106,24 +186,24 @@ SQL_FUNCTION(read_seal) {
     return to_jsonb(jws.payload);
 }
 
-// ip, user_agent
+SQL_FUNCTION(set_request_context) {
+    const Datum context = PG_GETARG_DATUM(0);
+    const bool is_object = is_jsonb_object(fcinfo, 0);
+    const char *shown = guard([context, is_object] {
+        return is_object ? DatumGetCString(DirectFunctionCall1(jsonb_out, context))
+                         : TextDatumGetCString(DirectFunctionCall1(jsonb_typeof, context));
+    });
+    if (is_object)
+        settings::bind_request_context(shown);
+    else if (std::strcmp(shown, "null") != 0)
+        throw Error(Errc::context_malformed, {shown});
+    PG_RETURN_VOID();
+}
+
 SQL_FUNCTION(request_context) {
     Datum values[2] = {};
-    bool nulls[2] = {true, true};
-    json::Document context;
-    const std::string_view text = settings::request_context();
-    if (!text.empty() && json::try_parse(context, to_utf8(text))) {
-        const json::Value ip = context.root().find("ip");
-        const json::Value agent = context.root().find("userAgent");
-        if (ip.is_string() && is_ip_address(std::string(ip.as_string()))) {
-            values[0] = PointerGetDatum(to_text(ip.as_string()));
-            nulls[0] = false;
-        }
-        if (agent.is_string() && !agent.as_string().empty()) {
-            values[1] = PointerGetDatum(to_text(shown_user_agent(agent.as_string())));
-            nulls[1] = false;
-        }
-    }
+    bool nulls[2];
+    read_request(values, nulls);
     return record_result(fcinfo, values, nulls);
 }
 

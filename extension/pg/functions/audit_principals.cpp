@@ -106,6 +106,28 @@ bool has_row(const text *email) {
     });
 }
 
+// The present caller.
+Author read_author() {
+    return guard([] {
+        Author author{};
+        if (SPI_connect() != SPI_OK_CONNECT)
+            elog(ERROR, "SPI_connect failed");
+        if (SPI_execute("SELECT * FROM auth.audit_caller()", false, 1) != SPI_OK_SELECT ||
+            SPI_processed != 1 || SPI_tuptable->tupdesc->natts != 5)
+            elog(ERROR, "auth.audit_caller() failed");
+        const TupleDesc desc = SPI_tuptable->tupdesc;
+        for (int i = 0; i < 5; ++i) {
+            const Datum value = SPI_getbinval(SPI_tuptable->vals[0], desc, i + 1, &author.nulls[i]);
+            if (!author.nulls[i])
+                author.values[i] =
+                    SPI_datumTransfer(i == 0 ? value : PointerGetDatum(PG_DETOAST_DATUM(value)),
+                                      false, TupleDescAttr(desc, i)->attlen);
+        }
+        SPI_finish();
+        return author;
+    });
+}
+
 void audit_alone(const ChainEntry &entry) {
     guard([&entry] {
         static SPIPlanPtr plan = nullptr;
@@ -192,10 +214,10 @@ void audit_pairs(const TriggerData &data) {
                                                     : nullptr};
             if (!alone && chains == nullptr) {
                 MemoryContextSwitchTo(outside);
-                chains = AuditChains::open();
+                chains = AuditChains::open(read_author());
                 MemoryContextSwitchTo(each);
             }
-            if (alone || !chains->append(entry))
+            if (alone || chains->append(entry) == 0)
                 audit_alone(entry);
         }
         MemoryContextSwitchTo(outside);
@@ -219,7 +241,7 @@ struct Begun {
 Begun *begin_chains(MemoryContext context) {
     const MemoryContext callers = MemoryContextSwitchTo(context);
     auto *begun = guard([] { return static_cast<Begun *>(palloc0(sizeof(Begun))); });
-    begun->chains = AuditChains::open();
+    begun->chains = AuditChains::open(read_author());
     begun->told = new_in_context<Told>(context);
     begun->told->keep_in(new_context());
     MemoryContextSwitchTo(callers);

@@ -7,6 +7,11 @@
 #include "pg/keys/key_argument.hpp"
 #include "pg/settings.hpp"
 
+extern "C" {
+#include "miscadmin.h"
+#include "utils/jsonb.h"
+}
+
 using namespace pg_principal;
 
 namespace {
@@ -62,14 +67,73 @@ SQL_FUNCTION(read_assertion) {
 
 // What it says of itself, to find the keys by; nothing is verified.
 SQL_FUNCTION(peek_assertion) {
+    Datum values[3] = {}; // fault, iss, sub
+    bool nulls[3] = {true, true, true};
+    const auto tell = [&](int column, std::string_view text) {
+        const auto told = if_storable([&] { return PointerGetDatum(to_text(text)); });
+        values[column] = told.value_or(0);
+        nulls[column] = !told;
+        return told.has_value();
+    };
     CompactJws jws;
-    if (const TokenFault fault = jws.parse(bytes_argument(fcinfo, 0)); fault != TokenFault::none)
-        return outcome(fcinfo, describe(fault, jws.header_json), nullptr, {});
     json::Document claims;
-    const json::ParseStatus json = json::try_parse(claims, jws.payload);
-    if (!json)
-        return outcome(fcinfo, describe(TokenFault::payload_not_json, json), nullptr, {});
-    if (!claims.root().is_object())
-        return outcome(fcinfo, describe(TokenFault::payload_not_an_object), nullptr, {});
-    return outcome(fcinfo, {}, &jws, {});
+    std::string fault;
+    if (const TokenFault found = jws.parse(bytes_argument(fcinfo, 0)); found != TokenFault::none)
+        fault = describe(found, jws.header_json);
+    else if (const json::ParseStatus json = json::try_parse(claims, jws.payload); !json)
+        fault = describe(TokenFault::payload_not_json, json);
+    else if (!claims.root().is_object())
+        fault = describe(TokenFault::payload_not_an_object);
+    int column = 1;
+    for (const char *name : {"iss", "sub"}) {
+        const json::Value claim = fault.empty() ? claims.root().find(name) : json::Value();
+        if (claim.is_string() && !tell(column, claim.as_string()))
+            fault = describe(TokenFault::value_not_storable);
+        ++column;
+    }
+    if (!fault.empty() && !tell(0, fault))
+        (void)tell(0, describe(TokenFault::malformed));
+    return record_result(fcinfo, values, nulls);
+}
+
+namespace {
+
+bool fits(JsonbContainer *rule, JsonbContainer *claims);
+
+// A claim that is an array has the value as an element; any other is that very value, a string no
+// number and no truth value.
+bool fits(JsonbValue &wanted, JsonbValue &given) {
+    const bool is_container = given.type == jbvBinary;
+    if (wanted.type == jbvBinary && JsonContainerIsObject(wanted.val.binary.data) &&
+        JsonContainerSize(wanted.val.binary.data) > 0)
+        return is_container && fits(wanted.val.binary.data, given.val.binary.data);
+    if (is_container && JsonContainerIsArray(given.val.binary.data) && IsAJsonbScalar(&wanted) &&
+        findJsonbValueFromContainer(given.val.binary.data, JB_FARRAY, &wanted) != nullptr)
+        return true;
+    return compareJsonbContainers(&JsonbValueToJsonb(&wanted)->root,
+                                  &JsonbValueToJsonb(&given)->root) == 0;
+}
+
+bool fits(JsonbContainer *rule, JsonbContainer *claims) {
+    check_stack_depth();
+    if (!JsonContainerIsObject(rule) || !JsonContainerIsObject(claims))
+        return false;
+    JsonbValue name, wanted;
+    JsonbIterator *members = JsonbIteratorInit(rule);
+    (void)JsonbIteratorNext(&members, &wanted, true);
+    while (JsonbIteratorNext(&members, &name, true) == WJB_KEY) {
+        (void)JsonbIteratorNext(&members, &wanted, true);
+        JsonbValue *given = findJsonbValueFromContainer(claims, JB_FOBJECT, &name);
+        if (given == nullptr || !fits(wanted, *given))
+            return false;
+    }
+    return true;
+}
+
+} // namespace
+
+SQL_FUNCTION(rule_fits) {
+    return guard([fcinfo] {
+        return BoolGetDatum(fits(&PG_GETARG_JSONB_P(0)->root, &PG_GETARG_JSONB_P(1)->root));
+    });
 }

@@ -1,7 +1,8 @@
-// The trigger that tells every backend what has changed.
+// The trigger that tells every backend what has changed, and whether something was decided.
 #include "core/base/error.hpp"
 #include "pg/bridge/bridge.hpp"
 #include "pg/tables/revocation.hpp"
+#include "pg/tables/store.hpp"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -76,6 +77,8 @@ SQL_FUNCTION(signal_revocation) {
 }
 
 // signatures, judgements, keys
+SQL_FUNCTION(has_decisions) { return BoolGetDatum(has_decisions(*PG_GETARG_UUID_P(0))); }
+
 SQL_FUNCTION(backend_proofs) {
     Datum values[3] = {Int64GetDatum(static_cast<std::int64_t>(work_done.signatures)),
                        Int64GetDatum(static_cast<std::int64_t>(work_done.judgements)),

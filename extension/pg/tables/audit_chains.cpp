@@ -10,7 +10,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
 
@@ -36,14 +36,13 @@ WrittenTable open_for_writing(const char *name) {
     table.info = makeNode(ResultRelInfo);
     InitResultRelInfo(table.info, table.relation, 0, nullptr, 0);
     ExecOpenIndices(table.info, false);
-    for (TupleTableSlot *&row : table.rows)
-        row = table_slot_create(table.relation, nullptr);
     return table;
 }
 
 void close(WrittenTable &table) {
     for (TupleTableSlot *row : table.rows)
-        ExecDropSingleTupleTableSlot(row);
+        if (row != nullptr)
+            ExecDropSingleTupleTableSlot(row);
     ExecCloseIndices(table.info);
     table_close(table.relation, NoLock);
 }
@@ -76,7 +75,13 @@ void write_waiting(WrittenTable &table, EState *estate) {
 TupleTableSlot *next_row(WrittenTable &table, EState *estate) {
     if (table.waiting == WrittenTable::most)
         write_waiting(table, estate);
-    return ExecClearTuple(table.rows[table.waiting]);
+    TupleTableSlot *&row = table.rows[table.waiting];
+    if (row == nullptr) { // kept for rows to come
+        const MemoryContext callers = MemoryContextSwitchTo(GetMemoryChunkContext(table.info));
+        row = table_slot_create(table.relation, nullptr);
+        MemoryContextSwitchTo(callers);
+    }
+    return ExecClearTuple(row);
 }
 
 // What next_row() gave, filled.
@@ -129,38 +134,18 @@ std::optional<std::string_view> text_or_none(Datum value, bool isnull) {
 
 } // namespace
 
-AuditChains *AuditChains::open() {
+AuditChains *AuditChains::open(const Author &author) {
     auto *chains = guard([] { return static_cast<AuditChains *>(palloc0(sizeof(AuditChains))); });
     new (chains) AuditChains();
     chains->context_ = CurrentMemoryContext;
-    chains->read_caller();
+    chains->author_ = author;
+    chains->actor_email_ = text_or_none(author.values[1], author.nulls[1]);
+    if (!author.nulls[2])
+        chains->metadata_ = jsonb_text(author.values[2]);
+    chains->ip_ = text_or_none(author.values[3], author.nulls[3]);
+    chains->user_agent_ = text_or_none(author.values[4], author.nulls[4]);
     guard([chains] { chains->open_tables(); });
     return chains;
-}
-
-void AuditChains::read_caller() {
-    guard([this] {
-        if (SPI_connect() != SPI_OK_CONNECT)
-            elog(ERROR, "SPI_connect failed");
-        if (SPI_execute("SELECT * FROM auth.audit_caller()", false, 1) != SPI_OK_SELECT ||
-            SPI_processed != 1 || SPI_tuptable->tupdesc->natts != 5)
-            elog(ERROR, "auth.audit_caller() failed");
-        const TupleDesc desc = SPI_tuptable->tupdesc;
-        for (int i = 0; i < 5; ++i) {
-            const Datum value =
-                SPI_getbinval(SPI_tuptable->vals[0], desc, i + 1, &caller_nulls_[i]);
-            if (!caller_nulls_[i])
-                caller_[i] =
-                    SPI_datumTransfer(i == 0 ? value : PointerGetDatum(PG_DETOAST_DATUM(value)),
-                                      false, TupleDescAttr(desc, i)->attlen);
-        }
-        SPI_finish();
-    });
-    actor_email_ = text_or_none(caller_[1], caller_nulls_[1]);
-    if (!caller_nulls_[2])
-        metadata_ = jsonb_text(caller_[2]);
-    ip_ = text_or_none(caller_[3], caller_nulls_[3]);
-    user_agent_ = text_or_none(caller_[4], caller_nulls_[4]);
 }
 
 void AuditChains::open_tables() {
@@ -261,13 +246,14 @@ AuditChains::Head AuditChains::find_and_lock(const pg_uuid_t &principal) {
     return head;
 }
 
-bool AuditChains::append(const ChainEntry &entry) {
+std::int64_t AuditChains::append(const ChainEntry &entry) {
     if (!as_made_)
-        return false;
+        return 0;
     const Head head = guard([this, &entry] { return lock_head(*entry.principal); });
-    if (head.found)
-        write(entry, head.sequence + 1, head.hash, true);
-    return head.found;
+    if (!head.found)
+        return 0;
+    write(entry, head.sequence + 1, head.hash, true);
+    return head.sequence + 1;
 }
 
 bool AuditChains::begin(const ChainEntry &entry) {
@@ -283,10 +269,11 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
     hashed.principal_id = uuid_from(entry.principal->data);
     hashed.sequence = sequence;
     hashed.created_at_us = unix_microseconds(now);
-    if (!caller_nulls_[0])
-        hashed.actor_id = uuid_from(DatumGetUUIDP(caller_[0])->data);
+    if (!author_.nulls[0])
+        hashed.actor_id = uuid_from(DatumGetUUIDP(author_.values[0])->data);
     hashed.actor_email = actor_email_;
-    hashed.subject = to_utf8(view_of(entry.subject));
+    if (entry.subject != nullptr)
+        hashed.subject = to_utf8(view_of(entry.subject));
     hashed.changes = entry.changes_text;
     if (entry.reason != nullptr)
         hashed.reason = to_utf8(view_of(entry.reason));
@@ -300,14 +287,14 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
         const Datum row[] = {id,
                              Int64GetDatum(sequence),
                              TimestampTzGetDatum(now),
-                             caller_[0],
-                             caller_[1],
+                             author_.values[0],
+                             author_.values[1],
                              PointerGetDatum(entry.subject),
                              entry.changes,
                              PointerGetDatum(entry.reason),
-                             caller_[2],
-                             caller_[3],
-                             caller_[4],
+                             author_.values[2],
+                             author_.values[3],
+                             author_.values[4],
                              PointerGetDatum(previous_hash),
                              PointerGetDatum(hash)};
         TupleTableSlot *to = next_row(log_, estate_);
@@ -315,11 +302,12 @@ void AuditChains::write(const ChainEntry &entry, std::int64_t sequence, const te
             to->tts_values[i] = row[i];
             to->tts_isnull[i] = false;
         }
-        to->tts_isnull[3] = caller_nulls_[0];
-        to->tts_isnull[4] = caller_nulls_[1];
+        to->tts_isnull[3] = author_.nulls[0];
+        to->tts_isnull[4] = author_.nulls[1];
+        to->tts_isnull[5] = entry.subject == nullptr;
         to->tts_isnull[7] = entry.reason == nullptr;
         for (int i = 0; i < 3; ++i)
-            to->tts_isnull[8 + i] = caller_nulls_[2 + i];
+            to->tts_isnull[8 + i] = author_.nulls[2 + i];
         add_row(log_, estate_);
         to = next_row(heads_, estate_);
         for (int i = 0; i < 10; ++i) {

@@ -1,4 +1,4 @@
-// Many entries of the audit in one go, by the server's own way for whole rows and without a
+// Entries of the audit, one or many in one go, by the server's own way for whole rows and without a
 // statement for each.
 #pragma once
 
@@ -16,10 +16,16 @@ extern "C" {
 
 namespace pg_principal {
 
+// Who makes entries: actor_id, actor_email, metadata, ip, user_agent; not toasted.
+struct Author {
+    Datum values[5];
+    bool nulls[5];
+};
+
 struct ChainEntry {
     const pg_uuid_t *principal;
-    const text *subject;
-    Datum changes; // jsonb
+    const text *subject; // nullptr: none
+    Datum changes;       // jsonb
     std::string_view changes_text;
     const text *reason; // nullptr: none
 };
@@ -30,20 +36,19 @@ struct WrittenTable {
 
     Relation relation;
     ResultRelInfo *info;
-    TupleTableSlot *rows[most];
-    int waiting; // of rows: not written yet
+    TupleTableSlot *rows[most]; // nullptr: not needed yet
+    int waiting;                // of rows: not written yet
 };
 
 // Lives in the memory context that was current when it was opened; after an error it is gone with
 // its transaction.
 class AuditChains {
   public:
-    // By the present caller.
-    static AuditChains *open();
+    static AuditChains *open(const Author &author);
     void close();
-    // False: this chain wants auth.audit(), because somebody holds it, entries wait for it, it has
-    // no head, or a table is not as we made it.
-    bool append(const ChainEntry &entry);
+    // Its number, or 0: this chain wants auth.audit(), because somebody holds it, entries wait for
+    // it, it has no head, or a table is not as we made it.
+    std::int64_t append(const ChainEntry &entry);
     // The first entry of a chain that has none.
     bool begin(const ChainEntry &entry);
 
@@ -53,7 +58,6 @@ class AuditChains {
         std::int64_t sequence;
         const text *hash;
     };
-    void read_caller();
     void open_tables();
     void start_reading();
     Head lock_head(const pg_uuid_t &principal);
@@ -70,8 +74,7 @@ class AuditChains {
     Oid by_user_;      // the index of the heads
     bool as_made_;     // both tables have our columns, nothing fires, and there is that index
     bool any_waiting_; // entries, for some chain
-    Datum caller_[5];  // actor_id, actor_email, metadata, ip, user_agent
-    bool caller_nulls_[5];
+    Author author_;
     std::optional<std::string_view> actor_email_, metadata_, ip_, user_agent_;
 };
 

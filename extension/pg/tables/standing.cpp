@@ -237,6 +237,17 @@ PrincipalRow read_principal(std::string_view email, TimestampTz now, const Momen
     });
 }
 
+bool has_decisions(const pg_uuid_t &user_id) {
+    const pg_uuid_t *key = &user_id;
+    return guard([key] {
+        bool found = false;
+        scan_if_there(
+            "decisions", "user_id", key, [&found](const Row &) { found = true; }, Rows::few,
+            GetActiveSnapshot());
+        return found;
+    });
+}
+
 bool grant_stands(const pg_uuid_t &id, const Moment &moment) {
     const pg_uuid_t *key = &id;
     const Snapshot snapshot = moment.snapshot();
