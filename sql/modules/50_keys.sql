@@ -103,7 +103,7 @@ BEGIN
     LOCK TABLE auth.signing_keys IN SHARE ROW EXCLUSIVE MODE;
     SELECT k.state INTO found_state FROM auth.signing_keys k WHERE k.kid = lock_signing_key.kid;
     IF NOT FOUND THEN
-        PERFORM auth.raise_error('key_unknown', coalesce(lock_signing_key.kid, ''));
+        PERFORM auth.raise_error('key_unknown', coalesce(lock_signing_key.kid, 'NULL'));
     END IF;
     RETURN found_state;
 END

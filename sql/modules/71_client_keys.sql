@@ -40,7 +40,7 @@ DECLARE
     n integer;
 BEGIN
     IF keys IS NULL THEN
-        PERFORM auth.raise_error('key_set_refused', 'it is no JWK Set');
+        PERFORM auth.raise_error('key_set_refused', 'it is not a JWK Set, {"keys": [...]}');
     ELSIF jsonb_array_length(keys) > 20 THEN
         PERFORM auth.raise_error('key_set_refused', 'it has more than 20 keys');
     END IF;

@@ -63,9 +63,9 @@ BEGIN
         PERFORM auth.raise_error('user_missing', coalesce(CASE WHEN the_agent.id IS NULL
             THEN delegate.agent ELSE delegate.person END, 'NULL'));
     ELSIF the_agent.kind <> 'service_account' THEN
-        PERFORM auth.raise_error('delegation_refused', the_agent.email || ' is no service account');
+        PERFORM auth.raise_error('delegation_refused', the_agent.email || ' is not a service account');
     ELSIF the_person.kind <> 'person' THEN
-        PERFORM auth.raise_error('delegation_refused', the_person.email || ' is no person');
+        PERFORM auth.raise_error('delegation_refused', the_person.email || ' is not a person');
     END IF;
     callers_timeout := auth.wait_briefly();
     new_id := auth.store_delegation(the_person, the_agent, coalesce(scopes, '{}'),

@@ -41,7 +41,7 @@ BEGIN
         SELECT jsonb_object_agg(e.key, CASE WHEN e.value->>0 LIKE '%PRIVATE KEY%' THEN 'null'
             ELSE e.value END) INTO kept FROM jsonb_each(jwks) AS e;
     ELSE
-        PERFORM auth.raise_error('key_set_refused', 'it is no JWK Set');
+        PERFORM auth.raise_error('key_set_refused', 'it is not a JWK Set, {"keys": [...]}');
     END IF;
     PERFORM FROM auth.jwks_problems(kept); -- raises what is wrong with the set as a whole
     RETURN kept;

@@ -179,7 +179,7 @@ def by_hand(issuer):
     refused("/gzip", "it is no JSON")
     refused("/short", "its answer broke off")
     refused("/deep", "stack depth limit exceeded")
-    refused("/nosuch", "it is no JWK Set")
+    refused("/nosuch", "it is not a JWK Set")
     refused("/keys", "certificate", flags=["--fetch-from", "127.0.0.1"])
     refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from", "127.0.0.1"])
     before = len(issuer.asked)
