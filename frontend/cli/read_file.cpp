@@ -65,7 +65,8 @@ std::string read_secret(const std::string &variable, const std::string &file) {
         return read_text(file, 64, "key");
     const char *value = std::getenv(variable.c_str());
     if (!value || !*value)
-        throw Failure("the environment variable " + printable(variable) + " is not set");
+        throw Failure("the environment variable " + printable(variable) +
+                      (value ? " is empty" : " is not set"));
     return value;
 }
 

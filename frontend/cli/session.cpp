@@ -44,6 +44,10 @@ Failure failure_of(const PGresult *result) {
     std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
     if ((sqlstate == "3F000" || sqlstate == "42883") && message.find("auth") != message.npos)
         hint = "Is the extension in this database? CREATE EXTENSION pg_principal;";
+    // the server's own check of a grant, in whatever language
+    if (sqlstate == "42501" && hint.empty() &&
+        db::field(result, PG_DIAG_SOURCE_FUNCTION) == "aclcheck_error")
+        hint = "Operators may. As a superuser: GRANT auth_operator TO the role that connects.";
     return Failure(message, db::field(result, PG_DIAG_MESSAGE_DETAIL), hint);
 }
 

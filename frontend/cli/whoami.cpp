@@ -27,7 +27,7 @@ void whoami(const Session &session, const Given &given) {
     const std::string token(trim_ascii(value ? value : ""));
     if (token.empty())
         throw Failure("the environment variable " + printable(variable) +
-                      (value && *value ? " is empty" : " is not set"));
+                      (value ? " is empty" : " is not set"));
     const db::Result rows = session.ask(whoami_sql, {token});
     if (rows.rows() != 1)
         throw Failure("the token belongs to nobody");

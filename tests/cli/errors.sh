@@ -86,7 +86,8 @@ dropdb "${PGDATABASE}_bare"
 
 psql -Xqc 'SET client_min_messages = warning' -c 'DROP ROLE IF EXISTS regress_cli_stranger' -c 'CREATE ROLE regress_cli_stranger LOGIN'
 PGUSER=regress_cli_stranger "$PG_PRINCIPAL" auth issue --email $agent >"$work/out" 2>"$work/err"
-is "only operators" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: permission denied for function issue_token"
+is "only operators" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: permission denied for function issue_token
+  hint: Operators may. As a superuser: GRANT auth_operator TO the role that connects."
 psql -Xqc 'GRANT auth_operator TO regress_cli_stranger'
 ok "an operator is any member of auth_operator" env PGUSER=regress_cli_stranger "$PG_PRINCIPAL" auth issue --email $agent
 psql -Xqc 'DROP ROLE regress_cli_stranger'

@@ -95,6 +95,8 @@ pg_principal auth unban --email a@example.com
 like "no server: exit 1 and a hint" "$code $err" "^1 pg_principal: connection to server .* hint: The connection comes from"
 is "no server: nothing on stdout" "$out" ""
 refused "whoami without a token" 1 "the environment variable LANDMARK_AUTH_TOKEN is not set" whoami
+LANDMARK_AUTH_TOKEN='' refused "whoami with an empty one" 1 "the environment variable LANDMARK_AUTH_TOKEN is empty" whoami
+LANDMARK_AUTH_TOKEN='' refused "import from one" 1 "the environment variable LANDMARK_AUTH_TOKEN is empty" keys import --secret-env LANDMARK_AUTH_TOKEN
 refused "whoami with another variable" 1 "the environment variable NOT_THERE is not set" whoami --token-env NOT_THERE
 refused "import from a variable that is not set" 1 "the environment variable NOT_THERE is not set" keys import --secret-env NOT_THERE
 refused "import from a file that is not there" 1 "could not read \"$work/none\": No such file or directory" keys import --secret-file "$work/none"
