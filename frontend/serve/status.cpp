@@ -13,6 +13,11 @@ namespace {
 
 const Statement readiness{readiness_sql, true}, no_readiness{no_readiness_sql, true};
 
+// What the database says to a role that may not even ask; /ready tells no role's name.
+const Readiness role_not_granted{
+    "role_not_granted", "the role that this server connects as may not call the API's functions",
+    "As a superuser: GRANT authenticator TO that role", ""};
+
 bool for_reads(const Request &request) {
     const std::optional<Form> query = Form::parse(request.query);
     const std::optional<std::string> wanted = query ? query->get("for") : std::nullopt;
@@ -41,6 +46,8 @@ Readiness read_readiness(Pool &pool) {
     try {
         return readiness_of(pool.run(readiness, {std::string(version)}));
     } catch (const DbError &error) {
+        if (error.sqlstate == "42501")
+            return role_not_granted;
         if (!is_missing(error.sqlstate))
             throw;
     }

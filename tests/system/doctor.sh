@@ -315,6 +315,9 @@ is "and nothing else is asked for" "$(ready '?for=writes' | cut -d' ' -f1)" 400
 PGOPTIONS='-c default_transaction_read_only=off' sql postgres "ALTER SYSTEM RESET default_transaction_read_only" "SELECT pg_reload_conf()" >/dev/null
 for _ in $(seq 50); do [[ $(ready) != 200* ]] || break; sleep 0.1; done
 like "mended, without a restart" "$(ready)" '^200 all - 0$'
+sql shop "REVOKE authenticator FROM web" >/dev/null
+like "a role that may not serve" "$(ready)" '^503 role_not_granted As a superuser: GRANT authenticator TO that role 0$'
+sql shop "GRANT authenticator TO web" >/dev/null
 sql shop "SELECT auth.retire_signing_key(kid) FROM auth.list_signing_keys() WHERE state = 'in_use'" "SELECT auth.add_user('{\"email\": \"ann@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')" >/dev/null
 like "a signing key that is gone" "$(ready)" '^503 signing_key_missing As an operator: pg_principal keys create 0$'
 for path in /api/auth/login '/auth/v1/token?grant_type=password'; do
