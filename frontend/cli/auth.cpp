@@ -73,13 +73,14 @@ void adopt_key(const Session &session, const Given &given) {
 void sessions(const Session &session, const Given &given) {
     if (given["--email"].empty() != given.has("--project-keys"))
         throw UsageError("one of --email, --project-keys is required");
-    const db::Result rows =
-        session.ask("SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
-                    "revoke_reason, state, json(scopes) FROM "
-                    "auth.list_sessions($1::pg_catalog.text)",
-                    {given_or_null(given["--email"])});
+    const db::Result rows = session.ask(
+        "SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
+        "revoke_reason, state, json(scopes), origin, utc(last_used_at), ip, user_agent FROM "
+        "auth.list_sessions($1::pg_catalog.text)",
+        {given_or_null(given["--email"])});
     print_rows(session.streams, session.output, rows,
-               {"SESSION id, STATE, LABEL, ROLE, CREATED created_at, EXPIRES expires_at, SCOPES"});
+               {"SESSION id, STATE, LABEL, ROLE, ORIGIN, CREATED created_at, EXPIRES expires_at, "
+                "LAST USED last_used_at, SCOPES"});
 }
 
 void ban(const Session &session, const Given &given) {

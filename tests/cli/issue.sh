@@ -53,6 +53,7 @@ like "sessions: label and scopes" "$(grep ' ci ' "$work/sessions")" 'live +ci +a
 "$PG_PRINCIPAL" auth sessions --email $agent --output json >"$work/sessions.json"
 is "sessions as JSON" "$(jq -c 'map(select(.label == "ci")) | map([.state, .role, .scopes, .revokedAt])' "$work/sessions.json")" \
     '[["live","authenticated",["read","write"],null]]'
+is "with all that SQL tells of each" "$(jq -c 'map([.origin, .lastUsedAt, .ip, .userAgent]) | unique' "$work/sessions.json")" '[["issued",null,null,null]]'
 session=$(jq -r .sessionId "$work/json")
 is "revoke" "$("$PG_PRINCIPAL" auth revoke --session "$session" --reason rotated)" "revoked $session"
 is "revoked, with its reason" "$("$PG_PRINCIPAL" auth sessions --email $agent --output json |
