@@ -18,6 +18,11 @@ COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
 'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a '
 'day has 86,400 seconds.';
 
+CREATE OR REPLACE FUNCTION auth.uuid_of(written text) RETURNS uuid
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_uuid_of';
+COMMENT ON FUNCTION auth.uuid_of(text) IS
+'Internal: an id out of what strangers write, as we write it; NULL for anything else.';
+
 CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
 LANGUAGE sql STABLE
 BEGIN ATOMIC

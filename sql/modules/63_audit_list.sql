@@ -101,8 +101,7 @@ BEGIN
     IF entries IS NULL OR entries NOT BETWEEN 1 AND 100 THEN
         PERFORM auth.raise_error('page_invalid', 'the number of entries', '1', '100',
             coalesce(entries::text, 'NULL'));
-    ELSIF cursor IS NOT NULL AND (after IS NULL OR after[2] !~
-        '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') THEN
+    ELSIF cursor IS NOT NULL AND auth.uuid_of(after[2]) IS NULL THEN
         PERFORM auth.raise_error('cursor_malformed');
     ELSIF cursor IS NOT NULL THEN
         after_time := 'epoch'::timestamptz + after[1]::bigint * interval '1 microsecond';

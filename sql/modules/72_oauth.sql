@@ -47,14 +47,11 @@ CREATE OR REPLACE FUNCTION auth.judge_client_secret(client_id text, secret text,
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held bigint;
-    wanted uuid;
+    wanted constant uuid := auth.uuid_of(client_id);
     found_client record;
     found_secret record;
 BEGIN
     held := auth.hold_secret(sha256(convert_to(coalesce(secret, ''), 'UTF8')));
-    IF client_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
-        wanted := client_id::uuid;
-    END IF;
     SELECT * INTO found_client FROM auth.known_client(wanted);
     IF NOT FOUND THEN
         fault := 'unknown-client';
@@ -117,16 +114,21 @@ COMMENT ON FUNCTION auth.authenticate_client(jsonb, text, text) IS
 'private_key_jwt), or why '
 'it is refused; all NULL when it shows neither a secret nor an assertion.';
 
-CREATE OR REPLACE FUNCTION auth.narrowed_scopes(asked text, may text[]) RETURNS text[]
+CREATE OR REPLACE FUNCTION auth.common_scopes(a text[], b text[]) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF coalesce(asked, '') = '' THEN
-        RETURN may;
-    END IF;
-    RETURN ARRAY(SELECT m FROM unnest(may) WITH ORDINALITY AS u (m, n)
-        WHERE m = ANY (string_to_array(asked, ' ')) ORDER BY n);
+    RETURN ARRAY(SELECT s FROM unnest(a) WITH ORDINALITY AS u (s, n) WHERE s = ANY (b) ORDER BY n);
 END
 $$;
+COMMENT ON FUNCTION auth.common_scopes(text[], text[]) IS 'Internal: those that are in both.';
+
+CREATE OR REPLACE FUNCTION auth.narrowed_scopes(asked text, may text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC -- becomes part of the statement that asks
+    SELECT CASE WHEN coalesce(narrowed_scopes.asked, '') = '' THEN narrowed_scopes.may
+        ELSE auth.common_scopes(narrowed_scopes.may, string_to_array(narrowed_scopes.asked, ' '))
+        END;
+END;
 COMMENT ON FUNCTION auth.narrowed_scopes(text, text[]) IS
 'Internal: of the scopes that may be had those that are asked for; all of them when none is.';
 

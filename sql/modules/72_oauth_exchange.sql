@@ -68,14 +68,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.own_scopes(jsonb) IS 'Internal: the scopes that a token carries.';
 
-CREATE OR REPLACE FUNCTION auth.common_scopes(a text[], b text[]) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN ARRAY(SELECT s FROM unnest(a) WITH ORDINALITY AS u (s, n) WHERE s = ANY (b) ORDER BY n);
-END
-$$;
-COMMENT ON FUNCTION auth.common_scopes(text[], text[]) IS 'Internal: those that are in both.';
-
 CREATE OR REPLACE FUNCTION auth.open_delegated(person auth.users, agent auth.users, act jsonb,
     grant_id uuid, subject auth.sessions, actor auth.sessions, scopes text[], ttl_seconds bigint)
     RETURNS auth.auth_result

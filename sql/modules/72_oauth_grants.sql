@@ -30,11 +30,11 @@ DECLARE
     trust_domain constant text := '^(spiffe://[a-z0-9._-]+)/';
     now_s numeric := extract(epoch FROM clock_timestamp());
     skew bigint := auth.seconds('clock_skew');
-    said record := auth.peek_assertion(token);
+    said record := auth.peek_assertion(coalesce(token, ''));
     seen record;
 BEGIN
-    IF token IS NULL OR said.fault IS NOT NULL THEN
-        fault := coalesce(said.fault, 'malformed');
+    IF said.fault IS NOT NULL THEN
+        fault := said.fault;
         RETURN;
     END IF;
     SELECT * INTO trusted FROM auth.trusted_issuers t WHERE t.issuer = said.iss;

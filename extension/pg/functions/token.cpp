@@ -154,6 +154,13 @@ SQL_FUNCTION(parse_ttl) {
     return Int64GetDatum(seconds);
 }
 
+SQL_FUNCTION(uuid_of) {
+    const std::optional<pg_uuid_t> id = parse_uuid(bytes_argument(fcinfo, 0));
+    if (!id)
+        PG_RETURN_NULL();
+    return uuid_datum(id->data);
+}
+
 SQL_FUNCTION(normalise_email) {
     const std::string email = normalise_email(text_argument(fcinfo, 0));
     if (const auto problem = check_email(email))

@@ -19,27 +19,6 @@ namespace pg_principal {
 
 namespace {
 
-std::optional<pg_uuid_t> parse_uuid(std::string_view text) noexcept {
-    pg_uuid_t uuid{};
-    int digits = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text[i] != '-')
-                return std::nullopt;
-            continue;
-        }
-        const char c = text[i];
-        const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (value < 0 || digits >= 2 * UUID_LEN)
-            return std::nullopt;
-        unsigned char &byte = uuid.data[digits++ / 2];
-        byte = static_cast<unsigned char>(byte << 4 | value);
-    }
-    if (digits != 2 * UUID_LEN || text.size() != 36)
-        return std::nullopt;
-    return uuid;
-}
-
 bool same(const pg_uuid_t &a, const pg_uuid_t &b) noexcept { return bytes_of(a) == bytes_of(b); }
 
 std::string_view string_claim(json::Value claims, std::string_view name) {
