@@ -106,7 +106,8 @@ const std::vector<Verb> verbs = {
            "banned THEN 'banned' ELSE app_role::pg_catalog.text END AS \"ROLE\", refresh_failures "
            "OPERATOR(pg_catalog.+) delegation_failures AS \"FAILURES\" FROM auth.agent_health()",
            {"EMAIL, ROLE, TOKENS issued_tokens, SESSIONS signed_in_sessions, NEXT EXPIRY, LAST "
-            "USED last_used_at, REFRESHED last_refresh_at, FAILURES, FINDINGS"})},
+            "USED last_used_at, REFRESHED last_refresh_at, FAILURES, LAST REASON "
+            "last_failure_reason, FINDINGS"})},
     {"status",
      "Show who runs the scan and whether it runs; exit 1 when something is wrong",
      "  pg_principal health status\n"

@@ -25,7 +25,7 @@ is "not twice" "$("$PG_PRINCIPAL" health scan)" "nothing new"
 sql "UPDATE auth.users SET app_role = 'ADMIN'"
 is "a finding, as JSON" "$("$PG_PRINCIPAL" health scan --output json | jq -c 'map([.kind, .email, .reason, .metadata])')" \
     "[[\"admin_agent\",\"$agent\",\"an agent has the role ADMIN\",{}]]"
-like "report as text" "$("$PG_PRINCIPAL" health report)" "^EMAIL +ROLE +TOKENS .*"$'\n'"$agent +ADMIN +0 +0 .* 1 +an agent has the role ADMIN$"
+like "report as text" "$("$PG_PRINCIPAL" health report)" "^EMAIL +ROLE +TOKENS .*"$'\n'"$agent +ADMIN +0 +0 .* 1 +refresh-id-mismatch +an agent has the role ADMIN$"
 "$PG_PRINCIPAL" auth ban --email $agent >/dev/null
 like "a banned agent" "$("$PG_PRINCIPAL" health report)" "$agent +banned "
 
