@@ -61,3 +61,8 @@ done < <(sed '/^```/,/^```/d' docs/runbook.md | grep -oE '`[^`]+`' | tr -d '`' |
 ok "the runbook names many" test "$count" -gt 30
 is "a verb that is not there would show" "$(verb_exists health bury)$(verb_exists auth ban --nobody)" "no such verbno --nobody"
 is "so would a function and a reason" "$(functions_exist 'auth.bury()')$(reason_exists of-no-kind || echo ', no')" "no auth.bury, no"
+
+# docs/audit.md, where the runbook leads, says what each fault means.
+while IFS= read -r text; do
+    ok "docs/audit.md explains: $text" grep -qF "${text//%s/N}" docs/audit.md
+done < <(tr '\n' ' ' <sql/modules/64_audit_verify.sql | grep -oE "(THEN|,|format\(|:= +format\() *'[a-z][a-z %:,]{6,}'" | grep -oE "'.*'" | tr -d "'" | grep -v 'signed by no key of this database' | sort -u)
