@@ -1,11 +1,14 @@
 #include "http/access_log.hpp"
 
 #include <cerrno>
-#include <system_error>
+#include <cstring>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+
+#include "base/failure.hpp"
+#include "base/terminal.hpp"
 
 namespace pg_principal::http {
 
@@ -20,8 +23,9 @@ int open_log(const std::string &path) {
 } // namespace
 
 LineLog::LineLog(const std::string &path) : path_(path) {
-    if (!path.empty() && (fd_ = open_log(path)) < 0)
-        throw std::system_error(errno, std::generic_category());
+    if (path != "off" && !path.empty() && (fd_ = open_log(path)) < 0)
+        throw Failure("cannot open the access log " + printable(path) + ": " +
+                      std::strerror(errno));
 }
 
 LineLog::~LineLog() {

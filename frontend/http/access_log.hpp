@@ -12,8 +12,8 @@ namespace pg_principal::http {
 
 class LineLog {
   public:
-    // "" drops everything, "-" is standard output, anything else a file that is appended to.
-    // Throws std::system_error when it cannot be opened.
+    // "off" and "" drop everything, "-" is standard output, anything else a file that is appended to.
+    // Throws Failure when it cannot be opened.
     explicit LineLog(const std::string &path);
     ~LineLog();
     LineLog(const LineLog &) = delete;

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
-#include <system_error>
 #include <thread>
 
 #include <pthread.h>
@@ -74,15 +73,6 @@ void attend(http::Server &server, http::Tls *tls, http::LineLog &log, std::ostre
         std::rethrow_exception(trouble);
 }
 
-std::unique_ptr<http::LineLog> open_log(const std::string &path) {
-    try {
-        return std::make_unique<http::LineLog>(path == "off" ? "" : path);
-    } catch (const std::system_error &error) {
-        throw Failure("cannot open the access log " + printable(path) + ": " +
-                      error.code().message());
-    }
-}
-
 // Once, for whoever starts it; /ready tells it at any time.
 void tell_what_is_missing(db::Pool &pool, std::ostream &err) {
     try {
@@ -131,7 +121,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     const sigset_t signals = server_signals(); // before the first thread, which inherits this
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-    const std::unique_ptr<http::LineLog> log = open_log(flags.access_log);
+    http::LineLog log(flags.access_log);
     db::Pool pool(pool_options(flags, dsn));
     options.interrupt = [&pool] { pool.cancel_all(); };
 
@@ -148,7 +138,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
         http::address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);
     add_documentation(routes);
-    http::Dispatcher dispatcher(std::move(routes), std::move(rules), *log);
+    http::Dispatcher dispatcher(std::move(routes), std::move(rules), log);
     dispatching = &dispatcher;
     publish_pool_metrics(dispatcher.metrics(), pool);
 
@@ -157,7 +147,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     std::optional<KeyFetcher> fetcher;
     if (!flags.no_fetch)
         fetcher.emplace(pool, std::move(fetching), err);
-    attend(server, options.tls.get(), *log, err);
+    attend(server, options.tls.get(), log, err);
 }
 
 void add_serve_command(const Group &root) {

@@ -22,11 +22,12 @@ const Statement update_user{
     sql_of(By::caller, "auth.update_user($3::uuid, $4::jsonb, $5::jsonb)", dialect)};
 const Statement delete_user{sql_of(By::caller, "auth.delete_user($3::uuid, $4::jsonb)", dialect)};
 
-Outcome checked(Outcome outcome) {
+std::string ask(const api::Backend &backend, const Request &request, const Statement &statement,
+                const std::vector<Param> &parameters) {
+    Outcome outcome = ask_as_caller(backend, request, statement, parameters);
     if (outcome.reason == "unauthenticated") // the anon key: good, but nobody
         outcome.reason = "forbidden";
-    payload_of(outcome);
-    return outcome;
+    return payload_of(outcome);
 }
 
 std::string user_id(const Request &request) {
@@ -93,10 +94,9 @@ std::string links(const Request &request, const Page &page, std::int64_t total) 
 
 Response get_users(const api::Backend &backend, const Request &request) {
     const Page page = page_of(request);
-    const Users users = users_body(checked(ask_as_caller(backend, request, search_users,
-                                                         {page.filter, std::to_string(page.number),
-                                                          std::to_string(page.size)}))
-                                       .payload);
+    const Users users =
+        users_body(ask(backend, request, search_users,
+                       {page.filter, std::to_string(page.number), std::to_string(page.size)}));
     Response response = Response::json(200, users.body);
     response.set("X-Total-Count", std::to_string(users.total));
     response.set("Link", links(request, page, users.total));
@@ -107,23 +107,20 @@ Response post_user(const api::Backend &backend, const Request &request) {
     const Body body(request);
     if (body.text("email").empty())
         throw Refusal{400, "validation_failed", "Cannot create a user without an email"};
-    const Outcome outcome = checked(
-        ask_as_caller(backend, request, create_user, {profile_of(body), backend.context(request)}));
-    return Response::json(200, user_body(outcome.payload));
+    return Response::json(200, user_body(ask(backend, request, create_user,
+                                             {profile_of(body), backend.context(request)})));
 }
 
 Response get_user(const api::Backend &backend, const Request &request) {
-    return Response::json(
-        200,
-        user_body(checked(ask_as_caller(backend, request, find_user, {user_id(request)})).payload));
+    return Response::json(200, user_body(ask(backend, request, find_user, {user_id(request)})));
 }
 
 Response put_user(const api::Backend &backend, const Request &request) {
     const std::string id = user_id(request);
     const Body body(request);
-    const Outcome outcome = checked(ask_as_caller(
-        backend, request, update_user, {id, profile_of(body, id), backend.context(request)}));
-    return Response::json(200, user_body(outcome.payload));
+    return Response::json(200,
+                          user_body(ask(backend, request, update_user,
+                                        {id, profile_of(body, id), backend.context(request)})));
 }
 
 Response remove_user(const api::Backend &backend, const Request &request) {
@@ -131,13 +128,13 @@ Response remove_user(const api::Backend &backend, const Request &request) {
     if (Body(request, Body::May::be_empty).flag("should_soft_delete"))
         throw Refusal{422, "feature_disabled",
                       "Soft deletion is disabled: ban the user, or delete it"};
-    checked(ask_as_caller(backend, request, delete_user, {id, backend.context(request)}));
+    ask(backend, request, delete_user, {id, backend.context(request)});
     return Response::json(200, "{}");
 }
 
 // Nobody has any.
 Response get_factors(const api::Backend &backend, const Request &request) {
-    checked(ask_as_caller(backend, request, find_user, {user_id(request)}));
+    ask(backend, request, find_user, {user_id(request)});
     return Response::json(200, "[]");
 }
 
