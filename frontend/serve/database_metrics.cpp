@@ -30,6 +30,8 @@ const std::map<std::string, Family, std::less<>> known = {
      {"Refused token exchanges of agents that a health scan reported.", ""}},
     {"auth.refresh.failures", {"Refused refreshes.", "reason"}},
     {"auth.sign_in.failures", {"Refused sign-ins.", "reason"}},
+    {"auth.login.refusals",
+     {"Refused logins with a token, in the whole server since it started.", "reason"}},
     {"auth.client.failures", {"Refused clients at the OAuth endpoints.", "reason"}},
     {"auth.delegation.failures", {"Refused token exchanges of agents.", "reason"}},
     {"auth.device.failures", {"Refused device codes, and wrong ones of people.", "reason"}},

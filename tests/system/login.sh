@@ -165,6 +165,16 @@ for _ in {1..5}; do
 done
 is "a flood: the log is bounded" "$(($(grep -ac 'PAM authentication failed' "$dir/log") - before < 45))" 1
 is "refusals are counted" "$(sql shop "SELECT value >= 50 FROM auth.read_metrics() WHERE name = 'auth.login.refusals' AND label = 'malformed'")" t
+"$PG_PRINCIPAL" serve --dsn dbname=shop --listen 127.0.0.1:0 --access-log off --no-fetch 2>"$dir/serve.log" &
+serving=$!
+for _ in {1..100}; do
+    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$dir/serve.log")
+    told=$(curl -s "http://127.0.0.1:$port/metrics" | grep auth_login_refusals) && break
+    sleep 0.1
+done
+kill "$serving"
+wait "$serving"
+like "and scraped by reason" "$told" '^# HELP auth_login_refusals_total Refused logins .*[{]reason="malformed"[}] '
 
 # it ends with the token
 sql shop "SELECT auth.disallow_login('app', kind => 'service_account')" >/dev/null
