@@ -129,10 +129,8 @@ std::optional<Response> refusal_of_caller(const Backend &backend, const Request 
 
 std::vector<std::string> documented_names(const Route &route) {
     std::vector<std::string> names;
-    const std::string text = route.query.empty() ? "{}" : route.query;
-    const json::Document query(text);
-    for (const json::Member member : query.root().members())
-        names.emplace_back(member.name);
+    for (Part &part : parts_of(route.query.c_str()))
+        names.push_back(std::move(part.name));
     return names;
 }
 

@@ -56,11 +56,9 @@ struct Declare {
 };
 
 bool is_of_this_machine(const http::Endpoint &endpoint) {
-    static const http::Cidr loopback[] = {*http::Cidr::parse("127.0.0.0/8"),
-                                          *http::Cidr::parse("::1")};
     const std::optional<http::Address> address = http::Address::parse(endpoint.host);
     return endpoint.host == "localhost" ||
-           (address && (loopback[0].contains(*address) || loopback[1].contains(*address)));
+           (address && http::contains(http::address_ranges({"127.0.0.0/8", "::1"}, ""), *address));
 }
 
 // As browsers send it: scheme, host in small letters, port unless it is the scheme's own.

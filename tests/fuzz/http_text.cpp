@@ -49,6 +49,14 @@ void check_addresses(const std::string &text) {
     const std::vector<Header> headers = {{"X-Forwarded-For", text}};
     fuzz::check(client_address(stranger, headers, proxies) == stranger,
                 "a stranger is not believed");
+    client_address(*Address::parse("127.0.0.1"), headers, proxies);
+    if (const std::optional<HostAndPort> parts = HostAndPort::parse(text)) {
+        const std::string host(parts->host);
+        std::string again = parts->is_bracketed ? '[' + host + ']' : host;
+        if (parts->port)
+            again.append(":").append(*parts->port);
+        fuzz::check(again == text, "host and port put together are what was taken apart");
+    }
 }
 
 } // namespace
