@@ -15,8 +15,8 @@ COMMENT ON FUNCTION auth.email() IS
 CREATE OR REPLACE FUNCTION auth.role() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_role';
 COMMENT ON FUNCTION auth.role() IS
-'The role the token speaks for: authenticated, anon or service_role. NULL without a token; 28000 '
-'when the token is dead.';
+'The role the token speaks for: authenticated, anon or service_role. NULL without a token; '
+'28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.kind() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_kind';
@@ -40,8 +40,8 @@ CREATE OR REPLACE FUNCTION auth.jwt() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_jwt';
 COMMENT ON FUNCTION auth.jwt() IS
 'The verified claims of the token, as they were minted, but for email, the one that auth.users has '
-'now, and exp of an adopted key, the end that auth.adopt_key() gave it. NULL without a token; 28000 '
-'when the token is dead.';
+'now, and exp of an adopted key, the end that auth.adopt_key() gave it. NULL without a token; '
+'28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.has_role(VARIADIC roles text[]) RETURNS boolean
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_has_role';
