@@ -101,14 +101,26 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     return is_utf8(out) ? std::optional(std::move(out)) : std::nullopt;
 }
 
-std::optional<Form> Form::parse(std::string_view text) {
+namespace {
+
+std::string_view without_newline(std::string_view encoded) {
+    for (const char *end : {"%0A", "%0D"})
+        if (encoded.size() >= 3 && same_name(encoded.substr(encoded.size() - 3), end))
+            encoded.remove_suffix(3);
+    return encoded;
+}
+
+} // namespace
+
+std::optional<Form> Form::parse(std::string_view text, bool of_files) {
     Form form;
     for (const std::string_view part : split(text, '&')) {
         if (part.empty())
             continue;
         const std::size_t equals = std::min(part.find('='), part.size());
         auto name = percent_decode(part.substr(0, equals), true);
-        auto value = percent_decode(part.substr(std::min(equals + 1, part.size())), true);
+        const std::string_view encoded = part.substr(std::min(equals + 1, part.size()));
+        auto value = percent_decode(of_files ? without_newline(encoded) : encoded, true);
         if (!name || !value)
             return std::nullopt;
         form.fields_.emplace_back(std::move(*name), std::move(*value));

@@ -87,8 +87,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 // name=value&name=value, of a query or a form's body.
 class Form {
   public:
-    // Nothing when a part cannot be decoded.
-    static std::optional<Form> parse(std::string_view text);
+    // Nothing when a part cannot be decoded. of_files: a value may end with one newline, which is not
+    // a part of it, as the file does that a client sends.
+    static std::optional<Form> parse(std::string_view text, bool of_files = false);
     // The first of that name.
     std::optional<std::string> get(std::string_view name) const;
     bool repeats(std::string_view name) const;

@@ -26,6 +26,11 @@ std::optional<std::string_view> basic_credentials(const Request &request) {
                                                     : std::nullopt;
 }
 
+// Tokens and secrets lie in files (curl --data-urlencode assertion@token.jwt).
+std::optional<http::Form> form_of(const Request &request) {
+    return http::Form::parse(request.body, true);
+}
+
 // RFC 8707, section 2, and RFC 8693, section 2.1: as often as there are targets.
 bool may_repeat(std::string_view name) { return name == "resource" || name == "audience"; }
 
@@ -61,9 +66,9 @@ std::vector<db::Param> parameters_of(const Request &request) {
         malformed(request, "Parameters belong into the body");
     if (!is_form(request.header("Content-Type")))
         malformed(request, "The body must be application/x-www-form-urlencoded");
-    const auto form = http::Form::parse(request.body);
+    const auto form = form_of(request);
     if (!form)
-        malformed(request, "The body is malformed");
+        malformed(request, "The body has bad percent-encoding, a control character or no UTF-8");
     if (repeats_any(*form))
         malformed(request, "A parameter is given more than once");
     JsonObject object;
@@ -122,7 +127,7 @@ Response as_client(const api::Backend &backend, const Request &request,
 }
 
 std::string grant_type_of(const Request &request) {
-    const auto form = http::Form::parse(request.body);
+    const auto form = form_of(request);
     return form ? form->get("grant_type").value_or("") : std::string();
 }
 

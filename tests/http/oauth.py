@@ -109,6 +109,10 @@ def raw():
         token = got.json["access_token"]
         seen = post(server, "/oauth/introspect", {"token": token}, bot["basic"])
         equal("introspection", (seen.status, seen.json["active"], seen.json["sub"]), (200, True, bot["id"]))
+        equal("of a file that ends with a newline", [post(server, "/oauth/introspect", {"token": token + end}, bot["basic"]).json.get("active") for end in ("\n", "\r\n")], [True, True])
+        inside = post(server, "/oauth/introspect", {"token": token[:9] + "\n" + token[9:]}, bot["basic"])
+        equal("with one inside", (error(inside), inside.json["error_description"]),
+              ((400, "invalid_request"), "The body has bad percent-encoding, a control character or no UTF-8"))
         equal("introspection with a bearer token", post(server, "/oauth/introspect", {"token": token}, bearer=key("service_role")).json["active"], True)
         equal("introspection by nobody", error(post(server, "/oauth/introspect", {"token": token})), (401, "invalid_client"))
         dead = post(server, "/oauth/introspect", {"token": token}, bearer="x")
