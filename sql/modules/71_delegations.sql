@@ -63,7 +63,8 @@ BEGIN
         PERFORM auth.raise_error('user_missing', coalesce(CASE WHEN the_agent.id IS NULL
             THEN delegate.agent ELSE delegate.person END, 'NULL'));
     ELSIF the_agent.kind <> 'service_account' THEN
-        PERFORM auth.raise_error('delegation_refused', the_agent.email || ' is not a service account');
+        PERFORM auth.raise_error('delegation_refused',
+            the_agent.email || ' is not a service account');
     ELSIF the_person.kind <> 'person' THEN
         PERFORM auth.raise_error('delegation_refused', the_person.email || ' is not a person');
     END IF;
