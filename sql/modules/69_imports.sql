@@ -137,7 +137,8 @@ COMMENT ON FUNCTION auth.import_users(jsonb, boolean) IS
 'email, encrypted_password, banned_until, raw_user_meta_data, raw_app_meta_data, '
 'email_confirmed_at, last_sign_in_at, created_at, and kind: person or service_account; other '
 'columns are ignored, but for deleted_at: such a row is refused). Metadata is the application''s '
-'and stays as it is: no member of it makes a role or a kind here. Ids are kept, and hashes of the kinds and costs that docs/moving-in.md '
-'lists; a hash is replaced by our Argon2id at the next sign-in. A hash that cannot be verified is '
-'refused with its kind, or, with without_passwords, left out with a NOTICE that names it. All or '
-'none: 22023 with each bad row''s number and reason in DETAIL. Returns how many came in.';
+'and stays as it is: no member of it makes a role or a kind here. Ids are kept, and hashes of the '
+'kinds and costs that docs/moving-in.md lists; a hash is replaced by our Argon2id at the next '
+'sign-in. A hash that cannot be verified is refused with its kind, or, with without_passwords, '
+'left out with a NOTICE that names it. All or none: 22023 with each bad row''s number and reason '
+'in DETAIL. Returns how many came in.';
