@@ -6,7 +6,25 @@ DO $$
 DECLARE
     owner_name name;
     is_safe boolean;
+    stranger text;
 BEGIN
+    -- Supabase Auth's, most likely; what is of an extension is ours, before an update.
+    SELECT o.what INTO stranger FROM pg_namespace n, LATERAL (
+            SELECT 1 AS place, 'table ' || c.relname AS what, 'pg_class'::regclass AS class, c.oid
+            FROM pg_class c WHERE c.relnamespace = n.oid
+                AND c.relname IN ('users', 'sessions', 'refresh_tokens')
+            UNION ALL
+            SELECT 2, 'function ' || p.proname, 'pg_proc'::regclass, p.oid FROM pg_proc p
+            WHERE p.pronamespace = n.oid AND p.proname IN ('uid', 'email', 'role', 'jwt')) AS o
+    WHERE n.nspname = 'auth' AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+    ORDER BY o.place, o.what DESC LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'schema auth holds the % of another system', stranger
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Use another database, or ALTER SCHEMA auth RENAME TO another name first '
+                         '(docs/supabase.md).';
+    END IF;
     SELECT r.rolname, r.rolsuper INTO owner_name, is_safe
     FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
     WHERE n.nspname = 'auth';

@@ -526,7 +526,10 @@ SELECT public.regress_try('CREATE EXTENSION pg_principal') ~ '^42501' AS refused
 CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql AS $$ SELECT NULL::uuid $$;
 \connect regression_forge :admin
 REVOKE CREATE ON SCHEMA auth FROM regress_dbowner;
-SELECT left(public.regress_try('CREATE EXTENSION pg_principal'), 5) AS somebodys_function;
+SELECT public.regress_try('CREATE EXTENSION pg_principal') AS somebodys_function;
+CREATE TABLE auth.users ();
+SELECT public.regress_try('CREATE EXTENSION pg_principal') AS somebodys_table;
+DROP TABLE auth.users;
 DROP FUNCTION auth.uid();
 \connect regression_forge regress_dbowner
 SELECT public.regress_try('CREATE TABLE auth.users ()') ~ '^42501' AS refused;
