@@ -164,29 +164,26 @@ COMMENT ON TABLE auth.password_hashes IS
 CREATE TABLE auth.sessions (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid,
-    role text NOT NULL DEFAULT 'authenticated' CHECK (role IN ('authenticated', 'anon',
-        'service_role')),
+    role text NOT NULL DEFAULT 'authenticated',
     generation integer NOT NULL DEFAULT 0,
-    label text CHECK (octet_length(label) <= 255),
+    label text,
     scopes text[],
-    origin text NOT NULL DEFAULT 'issued' CHECK (origin IN ('issued', 'sign_in', 'adopted',
-        'oauth')),
+    origin text NOT NULL DEFAULT 'issued',
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL,
     last_used_at timestamptz,
     ip text,
     user_agent text,
     revoked_at timestamptz,
-    revoked_as text CHECK (revoked_as IN ('revoked', 'signed_out', 'password_rotated', 'reuse')),
+    revoked_as text,
     revoke_reason text,
     credential_id uuid,
     agents uuid[],
     agent_generations integer[],
     parents uuid[],
     grants uuid[],
-    CONSTRAINT sessions_agents CHECK (cardinality(agents) IS NOT DISTINCT FROM
-        cardinality(agent_generations)),
-    CONSTRAINT sessions_principal CHECK ((role = 'authenticated') = (user_id IS NOT NULL))
+    CONSTRAINT sessions_check CHECK (auth.check_session(role, user_id, origin, label, revoked_as,
+        agents, agent_generations))
 );
 CREATE INDEX sessions_user_id ON auth.sessions (user_id);
 -- auth.token_expiries()

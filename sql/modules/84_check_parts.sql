@@ -78,9 +78,8 @@ server_keys: column created_at material name sealed_under; constraint server_key
   trigger signal_change signal_truncate |
 sessions: column agent_generations agents created_at credential_id expires_at generation
   grants id ip label last_used_at origin parents revoke_reason revoked_as revoked_at role
-  scopes user_agent user_id; constraint sessions_agents sessions_label_check
-  sessions_origin_check sessions_pkey sessions_principal sessions_revoked_as_check
-  sessions_role_check; index sessions_grants sessions_issued
+  scopes user_agent user_id; constraint sessions_check
+  sessions_pkey; index sessions_grants sessions_issued
   sessions_user_id; trigger audit_delete audit_insert audit_truncate audit_update
   delete_all_refresh_tokens delete_refresh_tokens signal_delete signal_truncate signal_update |
 sign_in_attempts: column failures last_failure_at last_success_at locked_until source

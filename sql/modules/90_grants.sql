@@ -38,6 +38,7 @@ BEGIN
     auth.has_role(text[]), auth.has_scope(text), auth.is_service_account(), auth.is_person(),
     auth.authenticate(text, boolean), auth.pre_request(), auth.normalise_email(text), auth.parse_ttl(text),
     auth.jwks(), auth.raise_error(text, text[]), auth.error_kinds(), auth.is_own_statement(),
+    auth.check_session(text, uuid, text, text, text, uuid[], integer[]),
     auth.self_and_report_emails(), auth.self_and_report_ids(), auth.owner_is(text, text), auth.owner_is(uuid, text),
     auth.jws_sign(bytea, jsonb, text), auth.jws_verify(text, jsonb), auth.jwt_sign(jsonb, jsonb, text),
     auth.jwt_verify(text, jsonb, text, text), auth.verify_signature(text, jsonb, bytea, bytea), auth.jwk_thumbprint(jsonb),

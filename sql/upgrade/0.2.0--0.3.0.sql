@@ -96,12 +96,17 @@ DROP FUNCTION IF EXISTS auth.row_holders(regclass, tid);
 DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells more
 DROP FUNCTION auth.import_users(jsonb);
 
-ALTER TABLE auth.sessions DROP CONSTRAINT sessions_origin_check,
-    ADD CONSTRAINT sessions_origin_check CHECK (origin IN ('issued', 'sign_in', 'adopted', 'oauth')),
+CREATE FUNCTION auth.check_session(
+    role text, user_id uuid, origin text, label text, revoked_as text, agents uuid[],
+        agent_generations integer[]) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_check_session';
+ALTER TABLE auth.sessions DROP CONSTRAINT sessions_role_check, DROP CONSTRAINT sessions_label_check,
+    DROP CONSTRAINT sessions_origin_check, DROP CONSTRAINT sessions_revoked_as_check,
+    DROP CONSTRAINT sessions_principal,
     ADD COLUMN credential_id uuid, ADD COLUMN agents uuid[], ADD COLUMN agent_generations integer[],
     ADD COLUMN parents uuid[], ADD COLUMN grants uuid[],
-    ADD CONSTRAINT sessions_agents CHECK (cardinality(agents) IS NOT DISTINCT FROM
-        cardinality(agent_generations));
+    ADD CONSTRAINT sessions_check CHECK (auth.check_session(role, user_id, origin, label,
+        revoked_as, agents, agent_generations));
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
 CREATE INDEX sessions_grants ON auth.sessions USING gin (grants) WHERE grants IS NOT NULL;
 COMMENT ON COLUMN auth.sessions.credential_id IS 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';

@@ -43,7 +43,7 @@ WHERE (c.filler = 'something' OR h.what IN ('empty', 'quote', 'object'))
 RESET pg_principal.token;
 -- what may come out: an answer, our own errors, or the server's refusal of a text that is no jsonb, no row, too long an index key
 SELECT DISTINCT code, function, argument FROM codes
-WHERE code NOT IN ('P0099', '22023', '22032', '22P02', '22P05', '28000', '28P01', '42501', '42704', '42710', '42P01', '42703', '42804', '42809', '55000', '54000', '54001', '21000', '23502', '23505', '0A000', '22004')
+WHERE code NOT IN ('P0099', '22023', '22032', '22P02', '22P05', '28000', '28P01', '42501', '42704', '42710', '42P01', '42703', '42804', '42809', '55000', '54000', '54001', '21000', '23502', '23505', '23514', '0A000', '22004')
   -- what only the owner may call is called by functions that have looked at the text; an error's own id is ours
   AND has_function_privilege('auth_operator', function, 'EXECUTE') AND function !~ 'raise_error'
 ORDER BY code, function, argument;

@@ -472,6 +472,13 @@ COPY (SELECT '') TO PROGRAM 'rm -rf regress_server_key; cat > /dev/null';
 RESET pg_principal.master_key_file;
 SELECT * FROM auth.audit_verify();
 
+-- what no session can be, whoever writes it
+SELECT n, regress_try(format('INSERT INTO auth.sessions (user_id, expires_at, role, origin, label, revoked_as, agents, agent_generations) SELECT gen_random_uuid(), now(), %s RETURNING revoke_reason IS NULL', columns)) AS outcome
+FROM (VALUES (1, $$'authenticated', 'issued', repeat('x', 255), 'reuse', '{}', '{}'$$), (2, $$'anon', 'issued', NULL, NULL, NULL, NULL$$), (3, $$'admin', 'issued', NULL, NULL, NULL, NULL$$),
+    (5, $$'authenticated', 'oauth2', NULL, NULL, NULL, NULL$$), (6, $$'authenticated', 'oauth', repeat('x', 256), NULL, NULL, NULL$$), (7, $$'authenticated', 'oauth', NULL, 'gone', NULL, NULL$$),
+    (8, $$'authenticated', 'oauth', NULL, NULL, ARRAY[gen_random_uuid()], '{}'$$), (9, $$'authenticated', 'oauth', NULL, NULL, '{}', NULL$$), (10, $$'authenticated', 'oauth', NULL, NULL, ARRAY[gen_random_uuid()], '{1}'$$)) AS t (n, columns) ORDER BY n;
+SELECT regress_try('INSERT INTO auth.sessions (expires_at) VALUES (now()) RETURNING id') AS nobodys, regress_try('UPDATE auth.sessions SET role = ''anon'' RETURNING id') AS changed;
+
 SET client_min_messages = warning;
 DROP TABLE public.regress_given;
 DROP FUNCTION public.regress_answer(auth.auth_result), public.regress_tokens(auth.auth_result), public.regress_bytes(text), public.regress_text(bytea), public.regress_altered(text, int), public.regress_counters(), public.regress_refresh(text), public.regress_alive(text),

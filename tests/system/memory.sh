@@ -49,7 +49,7 @@ metadata_size, outgrown_metadata, is_unproven~200~concat(auth.metadata_size('{"a
 adopt, adopted~20~(auth.adopted(u)).id FROM auth.users u, auth.adopt(u.id, u.kind) WHERE u.email = 'ann@example.com'~
 refusal_of_own_change, keep_an_admin, rely_on_admin, confirm_guess~50~concat(auth.refusal_of_own_change(), auth.keep_an_admin(auth.uid()), auth.rely_on_admin(NULL, NULL, NULL), auth.confirm_guess(auth.uid(), true))~
 plain_name, is_banned, is_held_off, judge_returners~100~concat(auth.plain_name('A  B'), auth.is_banned(u), auth.is_held_off(u.id), auth.judge_returners()) FROM auth.users u WHERE u.email = 'ann@example.com'~
-shell_word, short_digest, uuid_of, is_own_statement, known_email, fold_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.uuid_of('x'), auth.is_own_statement(), auth.known_email('ann@example.com'), auth.fold_email(' A@b.c'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
+shell_word, short_digest, uuid_of, check_session, is_own_statement, known_email, fold_email, later~200~concat(auth.shell_word('a b'), auth.short_digest('x'), auth.uuid_of('x'), auth.check_session('anon', NULL, 'issued', 'x', NULL, '{}', '{}'), auth.is_own_statement(), auth.known_email('ann@example.com'), auth.fold_email(' A@b.c'), auth.later(now(), '1 day'))~auth.known_email('no at' || current_user)
 read_adoptable_key, adopt_key~100~(auth.read_adoptable_key(auth.sign_token('{"role": "anon", "iss": "supabase", "iat": 1700000000, "exp": 4000000000}'))).role~auth.adopt_key('a.b.c')
 audit_caller, principal_changes, is_audited~200~concat((auth.audit_caller()).actor_id, auth.principal_changes(u, u, true), auth.is_audited(u, u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
 random_id~1000~auth.random_id()~
