@@ -281,7 +281,7 @@ tells "an audit that nobody verifies" "audit scan" warning 'the audit was never 
 sql shop "SELECT auth.scan_audit()" >/dev/null
 sound "verified" "audit scan"
 sql shop "SELECT auth.set_gauge('audit.faults', '', 2)" >/dev/null
-tells "tampered with" "audit scan" error '2 entries of the audit were tampered with'
+tells "tampered with" "audit scan" error 'the last scan found 2 faults in the audit'
 sql shop "SELECT auth.scan_audit()" >/dev/null
 
 # time, and servers that take no writes
