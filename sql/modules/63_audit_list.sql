@@ -66,16 +66,16 @@ BEGIN
         FROM auth.audit_log l
         WHERE l.created_at >= from_time AND (l.created_at, l.user_id, l.seq) < (after.created_at,
             after.user_id, after.seq)
-          AND (email IS NULL OR l.subject = email)
+          AND (email IS NULL OR l.subject = email OR l.changes->'email'->>'previous' = email)
         ORDER BY l.created_at DESC, l.user_id DESC, l.seq DESC LIMIT entries;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.list_audit(text, timestamptz, integer, text, uuid) IS
 'The audit for operators, newest entry first. of_email: the entries of the principal that has the '
-'email now, or, where none has, those that name it; of_user: one chain by its id, such as the '
-'audit''s own. since: not older than that. entries: 1 to 1000; cursor: next_cursor of the last '
-'entry seen. 22023 for a bad email, number or cursor.';
+'email now, or, where none has, those that name it, the change to another address too; of_user: '
+'one chain by its id, such as the audit''s own. since: not older than that. entries: 1 to 1000; '
+'cursor: next_cursor of the last entry seen. 22023 for a bad email, number or cursor.';
 
 CREATE OR REPLACE FUNCTION auth.audits(
     entries integer DEFAULT 20, cursor text DEFAULT NULL, of_user uuid DEFAULT NULL,

@@ -19,6 +19,8 @@ SET pg_principal.token = :'boss';
 SELECT auth.uid() = :'boss_id' AS uid, auth.email(), auth.jwt()->>'email' AS jwt, auth.self_and_report_emails();
 RESET pg_principal.token;
 SELECT changes, metadata->>'databaseRole' = session_user AS by_operator FROM auth.audit_log WHERE user_id = :'boss_id' ORDER BY seq DESC LIMIT 1;
+-- whoever looks for the address of before finds what became of it
+SELECT subject, changes FROM auth.list_audit('Boss@example.com', entries => 1);
 -- to itself: nothing happens
 SELECT auth.rename_person('chief@example.com', 'CHIEF@example.com') = :'boss_id' AS same_id;
 SELECT changes->'email' AS latest FROM auth.audit_log WHERE user_id = :'boss_id' ORDER BY seq DESC LIMIT 1;
