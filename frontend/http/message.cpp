@@ -39,14 +39,9 @@ std::string_view Request::header(std::string_view name) const noexcept {
     return {};
 }
 
-bool Request::has_header(std::string_view name) const noexcept {
-    return std::any_of(headers.begin(), headers.end(),
-                       [&](const Header &header) { return same_name(header.name, name); });
-}
-
-bool Request::repeats_header(std::string_view name) const noexcept {
+std::ptrdiff_t Request::count(std::string_view name) const noexcept {
     return std::count_if(headers.begin(), headers.end(),
-                         [&](const Header &header) { return same_name(header.name, name); }) > 1;
+                         [&](const Header &header) { return same_name(header.name, name); });
 }
 
 const std::string &Request::param(std::string_view name) const {

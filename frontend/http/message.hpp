@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,8 +55,9 @@ struct Request {
 
     // The first of that name, "" when there is none.
     std::string_view header(std::string_view name) const noexcept;
-    bool has_header(std::string_view name) const noexcept;
-    bool repeats_header(std::string_view name) const noexcept;
+    std::ptrdiff_t count(std::string_view name) const noexcept; // of headers
+    bool has_header(std::string_view name) const noexcept { return count(name) > 0; }
+    bool repeats_header(std::string_view name) const noexcept { return count(name) > 1; }
     // Of the route's pattern; a name that is not in it is a mistake in the program.
     const std::string &param(std::string_view name) const;
     // The token of `Authorization: Bearer ...`; "" when there is none.

@@ -19,16 +19,6 @@ std::string_view take_segment(std::string_view &rest) {
 
 bool is_parameter(std::string_view segment) { return !segment.empty() && segment[0] == ':'; }
 
-std::vector<std::string_view> parameter_names(std::string_view pattern) {
-    std::vector<std::string_view> names;
-    for (std::string_view rest = pattern; !rest.empty();) {
-        const std::string_view segment = take_segment(rest);
-        if (is_parameter(segment))
-            names.push_back(segment.substr(1));
-    }
-    return names;
-}
-
 // A parameter is the same under any name, and sorted behind everything that is spelt out.
 std::string shape_of(std::string_view pattern) {
     std::string shape;
@@ -69,6 +59,16 @@ const char *caller_name(Caller caller) noexcept {
     constexpr const char *names[] = {"anybody", "api_key", "signed_in",
                                      "auditor", "admin",   "service_role"};
     return names[static_cast<std::size_t>(caller)];
+}
+
+std::vector<std::string_view> parameter_names(std::string_view pattern) {
+    std::vector<std::string_view> names;
+    for (std::string_view rest = pattern; !rest.empty();) {
+        const std::string_view segment = take_segment(rest);
+        if (is_parameter(segment))
+            names.push_back(segment.substr(1));
+    }
+    return names;
 }
 
 RouteTable &RouteTable::add(Route route) {

@@ -42,6 +42,9 @@ struct Route {
     const char *response_type = "application/json"; // other types are texts
 };
 
+// "id" and "part" of "/items/:id/:part".
+std::vector<std::string_view> parameter_names(std::string_view pattern);
+
 class RouteTable {
   public:
     // Throws std::logic_error for a malformed pattern and for one that is there already.

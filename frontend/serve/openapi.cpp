@@ -11,19 +11,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // "/api/users/:id/role" is "/api/users/{id}/role" there.
-std::string templated(std::string_view pattern, std::vector<std::string> &names) {
-    std::string path;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != ':') {
-            path += pattern[i];
-            continue;
-        }
-        const std::size_t end = std::min(pattern.find('/', i), pattern.size());
-        names.emplace_back(pattern.substr(i + 1, end - i - 1));
-        path += '{' + names.back() + '}';
-        i = end - 1;
+std::string templated(std::string pattern, const std::vector<std::string_view> &names) {
+    for (const std::string_view name : names) {
+        const std::string part(name);
+        pattern.replace(pattern.find(':' + part), part.size() + 1, '{' + part + '}');
     }
-    return path;
+    return pattern;
 }
 
 bool is_schema(const Json &text) {
@@ -129,12 +122,12 @@ Json responses(const Route &route, bool has_path_parameter) {
     return out;
 }
 
-Json operation(const Route &route, const std::vector<std::string> &names) {
+Json operation(const Route &route, const std::vector<std::string_view> &names) {
     Json out = {{"summary", route.summary}, {"x-caller", caller_name(route.caller)}};
     if (route.budget)
         out["x-rate-limit"] = budget_name(*route.budget);
     Json parameters = Json::array();
-    for (const std::string &name : names)
+    for (const std::string_view name : names)
         parameters.push_back(
             {{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
     const Json query = route.query.empty() ? Json::object() : Json::parse(route.query);
@@ -163,7 +156,7 @@ std::string openapi_document(const RouteTable &routes, const char *version, cons
                      {"info", {{"title", "pg_principal"}, {"version", version}}}};
     Json &paths = document["paths"] = Json::object();
     for (const Route &route : routes.routes()) {
-        std::vector<std::string> names;
+        const std::vector<std::string_view> names = parameter_names(route.pattern);
         const std::string path = templated(route.pattern, names);
         std::string method = route.method;
         for (char &c : method)
