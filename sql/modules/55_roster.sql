@@ -15,19 +15,37 @@ END;
 COMMENT ON FUNCTION auth.shell_word(text) IS
 'Internal: a text as one word of a command that somebody copies into a shell.';
 
+CREATE OR REPLACE FUNCTION auth.lock_roster() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), '100ms'), true);
+    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+EXCEPTION WHEN lock_not_available THEN
+    -- an ADMIN gives somebody another address, perhaps in a transaction that is left open
+    LOCK TABLE auth.organization_people IN SHARE UPDATE EXCLUSIVE MODE;
+END
+$$;
+COMMENT ON FUNCTION auth.lock_roster() IS
+'Internal: who changes the roster and auth.provision() wait for each other; for an ADMIN who gives '
+'somebody another address they wait for a moment.';
+
 CREATE OR REPLACE FUNCTION auth.push_people(rows jsonb, OUT imported integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     pushed auth.roster_row[];
     bad integer;
     problems text;
+    callers_timeout text;
 BEGIN
     IF rows IS NULL THEN
         PERFORM auth.raise_error('roster_not_an_array', 'NULL');
     END IF;
     SELECT coalesce(array_agg(r), '{}') INTO pushed FROM auth.read_roster(rows) AS r;
     -- as auth.provision() will, perhaps in this transaction
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM auth.lock_roster();
 
     WITH problem (row_number, reason) AS (
         SELECT r.row_number, r.problem FROM unnest(pushed) AS r WHERE r.problem IS NOT NULL
@@ -63,6 +81,7 @@ BEGIN
             problems);
     END IF;
 
+    callers_timeout := auth.wait_briefly();
     INSERT INTO auth.organization_people AS o
         (email, name, github_username, discipline, level, track, manager_email, team, kind)
     SELECT r.email, r.name, r.github_username, r.discipline, r.level, r.track, r.manager_email,
@@ -78,7 +97,10 @@ BEGIN
         IS DISTINCT FROM (excluded.name, excluded.github_username, excluded.discipline,
             excluded.level,
                           excluded.track, excluded.manager_email, excluded.team, excluded.kind);
+    PERFORM set_config('lock_timeout', callers_timeout, true);
     imported := cardinality(pushed);
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM auth.raise_error('principal_held', 'a row of the roster');
 END
 $$;
 COMMENT ON FUNCTION auth.push_people(jsonb) IS
@@ -88,28 +110,36 @@ COMMENT ON FUNCTION auth.push_people(jsonb) IS
 'that is back with another name, github_username or kind than it went with, or that is replaced by '
 'one of another kind, or of another name and another github_username, makes its principal a new '
 'owner''s at once: what proved the one before ends. Never deletes. Returns how many rows were '
-'given.';
+'given. 55P03 when a transaction that changes an address holds a row of them for three seconds.';
 
 CREATE OR REPLACE FUNCTION auth.remove_person(email text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     who text := auth.known_email(remove_person.email);
     reports bigint;
+    callers_timeout text;
+    was_there boolean;
 BEGIN
     -- as auth.provision() will, perhaps in this transaction
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM auth.lock_roster();
     SELECT count(*) INTO reports FROM auth.organization_people o WHERE o.manager_email = who;
+    callers_timeout := auth.wait_briefly();
     DELETE FROM auth.organization_people o WHERE o.email = who;
-    IF FOUND AND reports > 0 THEN
+    was_there := FOUND;
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    IF was_there AND reports > 0 THEN
         RAISE NOTICE '% reports of % no longer have a manager', reports, who;
     END IF;
-    RETURN FOUND;
+    RETURN was_there;
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM auth.raise_error('principal_held', who);
 END
 $$;
 COMMENT ON FUNCTION auth.remove_person(text) IS
 'Takes a row out of the roster; auth.provision() then bans the principal, however it was made. '
 'Pushed again before that as it was, nothing has happened. Its reports stay, without a manager. '
-'False when there was no such row; 22023 when it is not an email address.';
+'False when there was no such row; 22023 when it is not an email address; 55P03 when a transaction '
+'that changes the address holds the row for three seconds.';
 
 -- A changed kind, or another name together with another github_username, is another owner: either
 -- alone is a marriage or a renamed account.

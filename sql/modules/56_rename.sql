@@ -58,12 +58,13 @@ DECLARE
     becomes constant text := auth.normalise_email(new_email);
     principal_id uuid;
     clamped record;
+    callers_timeout text;
 BEGIN
     IF was IS NULL OR becomes IS NULL THEN
         PERFORM auth.raise_error('email_missing');
     END IF;
     -- as auth.provision() will, perhaps in this transaction
-    LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM auth.lock_roster();
     SELECT u.id INTO principal_id FROM auth.users u WHERE u.email = was;
     IF NOT FOUND AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = was) THEN
         PERFORM auth.raise_error('roster_row_missing', was);
@@ -73,14 +74,19 @@ BEGIN
         FROM auth.organization_people o WHERE o.email = becomes) THEN
         PERFORM auth.raise_error('email_taken', becomes);
     END IF;
-    -- either takes the other along
-    IF principal_id IS NULL THEN
-        UPDATE auth.organization_people o SET email = becomes, updated_at = now()
-            WHERE o.email = was;
-    ELSE
-        PERFORM auth.wait_for(principal_id, 'address'); -- all who want the roster wait meanwhile
-        UPDATE auth.users u SET email = becomes, updated_at = now() WHERE u.id = principal_id;
-    END IF;
+    callers_timeout := auth.wait_briefly();
+    BEGIN -- either takes the other along
+        IF principal_id IS NULL THEN
+            UPDATE auth.organization_people o SET email = becomes, updated_at = now()
+                WHERE o.email = was;
+        ELSE
+            PERFORM auth.wait_for(principal_id, 'address'); -- who wants the roster waits meanwhile
+            UPDATE auth.users u SET email = becomes, updated_at = now() WHERE u.id = principal_id;
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        PERFORM auth.raise_error('principal_held', was);
+    END;
+    PERFORM set_config('lock_timeout', callers_timeout, true);
     FOR clamped IN SELECT * FROM auth.email_columns() LOOP
         RAISE NOTICE 'rows of % whose % is % stay as they are', clamped.tbl, clamped.owner_column,
             was

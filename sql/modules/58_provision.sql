@@ -95,14 +95,7 @@ BEGIN
         RETURN;
     END IF;
     -- the roster stands still and two runs wait for each other
-    BEGIN
-        PERFORM set_config('lock_timeout', patience, true);
-        LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
-        PERFORM set_config('lock_timeout', callers_timeout, true);
-    EXCEPTION WHEN lock_not_available THEN
-        -- an ADMIN gives somebody another address, perhaps in a transaction that is left open
-        LOCK TABLE auth.organization_people IN SHARE UPDATE EXCLUSIVE MODE;
-    END;
+    PERFORM auth.lock_roster();
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     -- a table that was analysed while it was empty passes for one row: all would be joined with all
     PERFORM set_config('enable_nestloop', 'off', true);

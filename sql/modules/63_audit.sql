@@ -81,6 +81,24 @@ $$;
 COMMENT ON FUNCTION auth.free_audit_head(uuid) IS
 'Internal: as auth.lock_audit_head(), but NULL where somebody holds it.';
 
+CREATE OR REPLACE FUNCTION auth.own_audit_head() RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head auth.audit_heads;
+    callers_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), '1s'), true);
+    head := auth.lock_audit_head(auth.audit_itself());
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN head;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.own_audit_head() IS
+'Internal: auth.lock_audit_head() of the audit''s own chain, which everybody holds for moments, at '
+'their commit; NULL where somebody holds it for a second, by SET CONSTRAINTS.';
+
 CREATE OR REPLACE FUNCTION auth.append_entry(head auth.audit_heads, e auth.audit_unlinked)
     RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -162,9 +180,9 @@ BEGIN
             actor_email := auth.actor_email();
         END IF;
     END IF;
-    -- the audit's own chain tells of all the others: in its order, and held for moments
+    -- the audit's own chain tells of all the others: in its order
     IF user_id = auth.audit_itself() THEN
-        head := auth.lock_audit_head(user_id);
+        head := auth.own_audit_head();
     ELSE
         number := auth.append_at_once(actor_id, actor_email, user_id, subject, changes, reason,
             metadata);
@@ -177,7 +195,11 @@ BEGIN
         audit_as.actor_email, audit_as.subject, audit_as.changes, audit_as.reason,
         audit_as.metadata, c.ip, c.user_agent INTO entry
     FROM auth.request_context() AS c;
-    IF head.user_id IS NOT NULL THEN
+    IF head.user_id = auth.audit_itself() THEN -- auth.audit_prune() has told which number it gets
+        head := auth.append_entry(head, entry);
+        PERFORM auth.link_entries(head);
+        RETURN head.seq;
+    ELSIF head.user_id IS NOT NULL THEN
         head := auth.link_entries(head);
     END IF;
     -- behind more of them than one writer links, it is one of them

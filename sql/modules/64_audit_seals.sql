@@ -36,9 +36,10 @@ DECLARE
     free bigint;
 BEGIN
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE;
-    -- The only chain that is waited for without a limit, while no other is held: whoever holds it
-    -- may wait for those.
-    PERFORM auth.lock_audit_head(auth.audit_itself());
+    -- The first, while no other is held: whoever holds it may wait for those.
+    IF (auth.own_audit_head()).user_id IS NULL THEN
+        PERFORM auth.raise_error('principal_held', 'the chain of the audit itself');
+    END IF;
     PERFORM auth.link_audit();
     -- Who writes to a chain is waited for, a second in all; one that is held longer is for the next
     -- seal.
@@ -81,7 +82,7 @@ COMMENT ON FUNCTION auth.audit_seal() IS
 'so that a dropped chain shows too; what an open transaction holds for more than a second is left '
 'to the next seal. Keep the seal where no administrator of this database can change it: given to '
 'auth.audit_verify() it also shows that the seals themselves were replaced. 55000 without a '
-'signing key.';
+'signing key, 55P03 when an open transaction holds the audit''s own chain.';
 
 CREATE OR REPLACE FUNCTION auth.audit_prune(older_than interval, max_entries bigint DEFAULT NULL)
     RETURNS bigint
@@ -126,7 +127,10 @@ BEGIN
         removed := removed + n;
         UPDATE auth.audit_heads h SET pruned_seq = last, pruned_hash = last_hash
             WHERE h.user_id = head.user_id;
-        entry_number := coalesce(entry_number, (auth.lock_audit_head(auth.audit_itself())).seq + 1);
+        entry_number := coalesce(entry_number, (auth.own_audit_head()).seq + 1);
+        IF entry_number IS NULL THEN
+            PERFORM auth.raise_error('principal_held', 'the chain of the audit itself');
+        END IF;
         INSERT INTO auth.audit_prunes (entry, user_id, seq, hash)
             VALUES (entry_number, head.user_id, last, last_hash);
     END LOOP;

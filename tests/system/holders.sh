@@ -42,7 +42,8 @@ bots=$(sql "SELECT auth.issue('bot@example.com')")
 hold() { # TOKEN SQL..: in the background, until it sleeps
     local token=$1
     shift
-    PGUSER=app PGOPTIONS="-c pg_principal.token=$token" psql -XAtq -v ON_ERROR_STOP=1 -c BEGIN "${@/#/-cSELECT }" -c "SELECT pg_sleep(300)" \
+    PGUSER=app PGOPTIONS="-c pg_principal.token=$token" psql -XAtq -v ON_ERROR_STOP=1 -c BEGIN "${@/#/-cSELECT }" \
+        -c "SET CONSTRAINTS ALL IMMEDIATE" -c "SELECT pg_sleep(300)" \
         >>"$dir/held" 2>&1 &
 }
 hold "$anns" "auth.change_password('wrong', 'wrong')" "(auth.show_device('$code')).status" "(auth.decide_device('$code', false)).status" \
@@ -132,7 +133,19 @@ is "what the roster asks for otherwise is done" "$(sql "SET statement_timeout = 
 for call in "ban('chief@example.com')" "unban('chief@example.com')"; do
     is "auth.$call" "$(sql "SET statement_timeout = '20s'" "SELECT auth.$call")" ""
 done
+is "who else is on the roster is changed" "$(sql "SET statement_timeout = '20s'" "SELECT auth.push_people('[{\"email\": \"boss@example.com\", \"name\": \"B\"}]')")" 1
+for call in "push_people('[{\"email\": \"ann@example.com\", \"name\": \"A\"}]')" "remove_person('ann@example.com')" "rename_person('ann@example.com', 'a@example.com')"; do
+    who='ann@example.com'
+    [[ $call != push* ]] || who='a row of the roster'
+    is "auth.$call" "$(sql "SET statement_timeout = '20s'" "SELECT auth.$call" | head -n 1)" \
+        "ERROR:  $who is held by a transaction that somebody has left open"
+done
+is "a key is made beside the entry of the roster's change" "$(sql "SET statement_timeout = '20s'" "SELECT auth.create_signing_key('HS256', false) IS NOT NULL" \
+    "SELECT count(*) > 0 FROM auth.audit_unlinked u WHERE u.user_id = auth.audit_itself()")" $'t\nt'
+is "a seal says who is in the way" "$(sql "SET statement_timeout = '20s'" "SELECT auth.audit_seal()" | head -n 1)" \
+    "ERROR:  the chain of the audit itself is held by a transaction that somebody has left open"
 sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
 wait
 is "the next run makes the rest" "$(sql "SELECT * FROM auth.provision()")" "1|0|0|7"
+is "what waited is linked" "$(sql "SELECT auth.audit_prune('1 microsecond') > 0" "SELECT auth.audit_seal() IS NOT NULL" "SELECT count(*) FROM auth.audit_unlinked")" $'t\nt\n0'
 is "the audit is intact" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0

@@ -53,7 +53,7 @@ shell_word, short_digest, uuid_of, check_session, is_own_statement, known_email,
 read_adoptable_key, adopt_key~100~(auth.read_adoptable_key(auth.sign_token('{"role": "anon", "iss": "supabase", "iat": 1700000000, "exp": 4000000000}'))).role~auth.adopt_key('a.b.c')
 audit_caller, principal_changes, is_audited~200~concat((auth.audit_caller()).actor_id, auth.principal_changes(u, u, true), auth.is_audited(u, u)) FROM auth.users u WHERE u.email = 'ann@example.com'~
 random_id~1000~auth.random_id()~
-is_being_taken~1000~auth.is_being_taken('nobody@example.com')~
+is_being_taken, lock_roster, own_audit_head~200~concat(auth.is_being_taken('nobody@example.com'), auth.lock_roster(), (auth.own_audit_head()).seq)~
 begin_chain, begin_chains, chains_begun~100~auth.begin_chains(gen_random_uuid(), 'x', '{}') FROM generate_series(1, 2)~auth.begin_chains(NULL, 'x', '{}')
 audit_later, audit_roster_rows~20~concat(auth.audit_later('{"a": {"previous": 1, "current": 2}}', '{}'), auth.audit_roster_rows(1, 0, 0, '{ann@example.com}'))~
 bypasses_clamp, clamp_readers, clamp_notices, email_columns~20~concat((SELECT count(*) FROM auth.clamp_notices('auth.users', true)), (SELECT count(*) FROM auth.clamp_readers('auth.users', true)), (SELECT count(*) FROM auth.email_columns()), auth.bypasses_clamp(current_user::regrole, current_user::regrole, true))~
