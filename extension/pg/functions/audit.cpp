@@ -17,7 +17,6 @@ extern "C" {
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 }
 
 #include <arpa/inet.h>
@@ -77,7 +76,7 @@ void read_request(Datum *values, bool *nulls) {
 SQL_FUNCTION(is_own_statement) {
     return guard([] {
         ErrorContextCallback *const all = error_context_stack;
-        const bool translates = std::strcmp(locale_messages, "C") != 0;
+        const bool translates = std::strcmp(GetConfigOption("lc_messages", false, false), "C") != 0;
         const int level = translates ? NewGUCNestLevel() : 0;
         if (translates)
             (void)set_config_option("lc_messages", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE,
