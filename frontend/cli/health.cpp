@@ -69,21 +69,28 @@ void schedule(const Session &session, const Given &given) {
     const bool remove = given.has("--remove");
     const db::Result rows = session.ask(schedule_sql);
     const std::string job(rows.text("JOB")), home(rows.text("cron_database"));
-    if (!is_elsewhere(rows)) { // pg_cron is here, or the error tells what is missing
-        if (remove)
-            session.ask("SELECT auth.unschedule_health_scan()");
-        else
-            session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
-    } else if (insist_on_cron(session, home, !remove); remove) {
-        session.ask("SELECT cron.unschedule($1::pg_catalog.text)", {job}, {}, home);
+    const bool is_here = !is_elsewhere(rows); // or the error tells what is missing
+    if (!is_here)
+        insist_on_cron(session, home, !remove);
+    if (remove) {
+        const db::Result removed =
+            is_here ? session.ask("SELECT auth.unschedule_health_scan()")
+                    : session.ask("SELECT coalesce((SELECT cron.unschedule($1::pg_catalog.text) "
+                                  "FROM cron.job WHERE jobname = $1 LIMIT 1), false)",
+                                  {job}, {}, home);
+        if (!removed.boolean(0, 0))
+            throw Failure("the health scan is not scheduled");
+        return print_done(session, "unscheduled", "the health scan");
+    }
+    if (is_here) {
+        session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
     } else {
         const db::Result call = session.ask("SELECT auth.health_scan_call(), current_database()");
         session.ask("SELECT cron.schedule_in_database($1, $2, $3, $4)",
                     {job, when, std::string(call.text(0, 0)), std::string(call.text(0, 1))}, {},
                     home);
     }
-    print_done(session, remove ? "unscheduled" : "scheduled",
-               remove ? "the health scan" : "the health scan: " + when);
+    print_done(session, "scheduled", "the health scan: " + when);
 }
 
 const std::vector<Verb> verbs = {

@@ -84,6 +84,10 @@ scheduled() {
   hint: Do this as a superuser.'
     PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
     is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
+    for db in other postgres; do
+        is "what is not scheduled in $db is not taken out" "$(PGDATABASE=$db "$PG_PRINCIPAL" health schedule --remove 2>&1; echo $?)" "pg_principal: the health scan is not scheduled
+1"
+    done
     is "what is not scheduled is a problem" "$(sql postgres "SELECT problem, remedy FROM auth.health_schedule()")" \
         "the health scan is not scheduled|SELECT auth.schedule_health_scan();"
     is "nothing to take out yet" "$(sql postgres "SELECT auth.unschedule_health_scan()")" f
