@@ -54,7 +54,7 @@ void issue_key(const Session &session, const Given &given) {
 
 void adopt_key(const Session &session, const Given &given) {
     if (given["--token-env"].empty() == given["--token-file"].empty())
-        throw UsageError("one of --token-env, --token-file is required");
+        throw UsageError("exactly one of --token-env, --token-file is required");
     const std::string &until = given["--until"];
     const db::Param ends = utc_time(until);
     if (!until.empty() && !ends)
@@ -72,7 +72,7 @@ void adopt_key(const Session &session, const Given &given) {
 
 void sessions(const Session &session, const Given &given) {
     if (given["--email"].empty() != given.has("--project-keys"))
-        throw UsageError("one of --email, --project-keys is required");
+        throw UsageError("exactly one of --email, --project-keys is required");
     const db::Result rows = session.ask(
         "SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
         "revoke_reason, state, json(scopes), origin, utc(last_used_at), ip, user_agent FROM "

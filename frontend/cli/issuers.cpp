@@ -59,7 +59,7 @@ void unmap(const Session &session, const Given &given) {
 // Fails unless exactly one rule matches: that is when /oauth/token would mint.
 void test(const Session &session, const Given &given) {
     if (given["--token-env"].empty() == given["--token-file"].empty())
-        throw UsageError("one of --token-env, --token-file is required");
+        throw UsageError("exactly one of --token-env, --token-file is required");
     const db::Result rows = session.ask(
         "SELECT email, rule_id, json(matches), json(faults), pg_catalog.array_to_string(faults, '; "
         "') AS \"FAULTS\" FROM auth.test_issuer_token($1::pg_catalog.text)",

@@ -19,7 +19,7 @@ void import_key(const Session &session, const Given &given) {
     const std::string &variable = given["--secret-env"], &secret_file = given["--secret-file"],
                       &jwk_file = given["--jwk-file"];
     if (!variable.empty() + !secret_file.empty() + !jwk_file.empty() != 1)
-        throw UsageError("one of --secret-env, --secret-file, --jwk-file is required");
+        throw UsageError("exactly one of --secret-env, --secret-file, --jwk-file is required");
     const std::string material = read_secret(variable, secret_file + jwk_file);
     if (!jwk_file.empty() && !holds_keys(material))
         throw Failure(printable(jwk_file) + " is neither a JSON object nor an array of one");

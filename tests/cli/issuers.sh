@@ -31,7 +31,7 @@ is "test: why it does not" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1|$
 OTHER=x "$PG_PRINCIPAL" issuers test --token-env OTHER --output json >"$work/out" 2>"$work/err"
 is "test: no token" "$?|$(jq -c '.[0]' "$work/out")" '1|{"email":null,"ruleId":null,"matches":false,"faults":["malformed: one part instead of three"]}'
 "$PG_PRINCIPAL" issuers test >"$work/out" 2>"$work/err"
-is "test: of nothing" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is required"
+is "test: of nothing" "$?|$(head -n 1 "$work/err")" "2|pg_principal: exactly one of --token-env, --token-file is required"
 is "keys" "$("$PG_PRINCIPAL" issuers keys $issuer --jwks-file "$work/keys.json")" "stored the keys of $issuer"
 "$PG_PRINCIPAL" issuers keys $issuer --jwks-file tests/samples/jwks/09-microsoft-ec-es521-bom.json >"$work/out" 2>"$work/err"
 is "keys with a byte order mark, one of them unusable" "$?|$(cat "$work/out")|$(tr "\n" " " <"$work/err")" "0|stored the keys of $issuer|pg_principal: warning: 1 of 3 keys of issuer $issuer cannot be used   detail: \"JsonWebKeyEcdsa521\": its alg is not a supported signature algorithm "

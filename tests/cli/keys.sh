@@ -61,7 +61,7 @@ is "which is in UTC, whatever the connection's settings" "$(PGTZ=Asia/Tokyo PGDA
 is "and is what whoami tells" "$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami --output json | jq -r .expiresAt)" 2090-03-02T00:00:00Z
 like "project keys are listed" "$("$PG_PRINCIPAL" auth sessions --project-keys)" '^SESSION .*live   app    anon .* 2090-03-02T00:00:00Z'
 "$PG_PRINCIPAL" auth adopt-key >"$work/out" 2>"$work/err"
-is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: one of --token-env, --token-file is required"
+is "without a key" "$?|$(head -n 1 "$work/err")" "2|pg_principal: exactly one of --token-env, --token-file is required"
 session=$("$PG_PRINCIPAL" auth adopt-key --token-file "$work/token" --output json | jq -r .sessionId)
 "$PG_PRINCIPAL" auth revoke --session "$session" >"$work/out" 2>&1
 is "revoked" "$?|$(LANDMARK_AUTH_TOKEN=$anon "$PG_PRINCIPAL" whoami 2>&1 | grep -o 'session revoked')" "0|session revoked"

@@ -55,10 +55,10 @@ refused "missing kid" 2 "KID is required" keys activate
 refused "option without a value" 2 "--ttl: 1 required TEXT missing" auth issue --email a@example.com --ttl
 pg_principal auth issue --email a@example.com --email b@example.com
 like "repeated option" "$code $out$err" "^2 pg_principal: --email: At [Mm]ost 1 required but received 2"
-refused "import without a source" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import
-refused "import from two sources" 2 "one of --secret-env, --secret-file, --jwk-file is required" keys import --secret-env A --secret-file B
-refused "sessions of nobody" 2 "one of --email, --project-keys is required" auth sessions
-refused "sessions of two" 2 "one of --email, --project-keys is required" auth sessions --email a@example.com --project-keys
+refused "import without a source" 2 "exactly one of --secret-env, --secret-file, --jwk-file is required" keys import
+refused "import from two sources" 2 "exactly one of --secret-env, --secret-file, --jwk-file is required" keys import --secret-env A --secret-file B
+refused "sessions of nobody" 2 "exactly one of --email, --project-keys is required" auth sessions
+refused "sessions of two" 2 "exactly one of --email, --project-keys is required" auth sessions --email a@example.com --project-keys
 refused "an audit of two" 2 "only one of --email, --principal may be given" audit list --email a@example.com --principal 00000000-0000-0000-0000-000000000000
 refused "a key until no time" 2 '--until: "yesterday" is not a time' auth adopt-key --token-env A --until yesterday
 
