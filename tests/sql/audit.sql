@@ -84,6 +84,10 @@ DELETE FROM auth.audit_log;
 TRUNCATE auth.audit_log;
 \set VERBOSITY default
 SELECT regress_try('DELETE FROM auth.audit_log');
+-- nor is it written where nothing may be
+START TRANSACTION READ ONLY;
+SELECT regress_try(format('SELECT auth.audit(%L, NULL, ''{}'')', :'ann_id'));
+COMMIT;
 
 -- Who reads: one's own entries; AUDITOR and ADMIN all of them, as soon as they are it.
 CREATE FUNCTION public.regress_reads(OUT entries bigint, OUT principals text) LANGUAGE sql AS $$ SELECT count(*), string_agg(DISTINCT coalesce(split_part(l.subject, '@', 1), 'nobody'), ' ') FROM auth.audit_log l $$;

@@ -10,6 +10,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -144,7 +145,10 @@ AuditChains *AuditChains::open(const Author &author) {
         chains->metadata_ = jsonb_text(author.values[2]);
     chains->ip_ = text_or_none(author.values[3], author.nulls[3]);
     chains->user_agent_ = text_or_none(author.values[4], author.nulls[4]);
-    guard([chains] { chains->open_tables(); });
+    guard([chains] {
+        PreventCommandIfReadOnly("INSERT"); // the server asks this of statements alone
+        chains->open_tables();
+    });
     return chains;
 }
 
