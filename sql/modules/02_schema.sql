@@ -15,7 +15,8 @@ BEGIN
                 AND c.relname IN ('users', 'sessions', 'refresh_tokens')
             UNION ALL
             SELECT 2, 'function ' || p.proname, 'pg_proc'::regclass, p.oid FROM pg_proc p
-            WHERE p.pronamespace = n.oid AND p.proname IN ('uid', 'email', 'role', 'jwt')) AS o
+            WHERE p.pronamespace = n.oid AND p.proname IN ('uid', 'email', 'role', 'jwt')
+                AND p.pronargs = 0) AS o -- others of these names are in nobody's way
     WHERE n.nspname = 'auth' AND NOT EXISTS (SELECT FROM pg_depend d
         WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
     ORDER BY o.place, o.what DESC LIMIT 1;

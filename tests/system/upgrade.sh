@@ -55,7 +55,9 @@ update_from() { # VERSION
     ask "PREPARE visible AS SELECT count(*) FROM activity" >/dev/null
     is "$old: an open connection" "$(ask "SELECT auth.email()") $(ask "EXECUTE visible")" "agent@example.com 1"
 
+    sql "$db" "CREATE FUNCTION auth.email(uuid) RETURNS text LANGUAGE sql RETURN 'somebody''s own'" >/dev/null
     is "$old: updated" "$(sql "$db" "ALTER EXTENSION pg_principal UPDATE" "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'")" "$version"
+    sql "$db" "DROP FUNCTION auth.email(uuid)" >/dev/null
     catalog "$db" >"$dir/$db.txt"
     is "$old: the catalog is that of a new install" "$(diff "$dir/new.txt" "$dir/$db.txt" | head -n 40)" ""
     is "$old: every row is as it was" "$(fixture_rows "$db" "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
