@@ -139,6 +139,8 @@ BEGIN
     END IF;
     IF what = 'address' THEN
         PERFORM FROM auth.users u WHERE u.id = target FOR UPDATE;
+    ELSIF what = 'reference' THEN
+        PERFORM FROM auth.users u WHERE u.id = target FOR KEY SHARE;
     ELSE
         PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
     END IF;
@@ -149,7 +151,8 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION auth.wait_for(uuid, text) IS
-'Internal: locks a principal for a new password, address or profile, which cannot be decided '
+'Internal: locks a principal for a new password, address or profile, or for what refers to it '
+'(against a deletion and another address: reference), which cannot be decided '
 'beside its row. Whoever holds it is waited for for three seconds, then it is named: 55P03.';
 
 CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users) RETURNS auth.users

@@ -64,7 +64,7 @@ BEGIN
     END IF;
     -- Whoever deletes it waits, and then finds the session that is made for it; nobody else is
     -- waited for. A ban that runs beside this makes the session one of an earlier generation.
-    PERFORM FROM auth.users u WHERE u.id = principal.id FOR KEY SHARE;
+    PERFORM auth.wait_for(principal.id, 'reference');
     SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s WHERE u.id = principal.id;
     RETURN principal;
 END

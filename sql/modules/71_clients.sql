@@ -65,7 +65,8 @@ DECLARE
 BEGIN
     -- A deletion waits, and so does whoever makes another secret. Nobody who holds the principal's
     -- row otherwise is waited for: should the address get another owner, what is made is void.
-    PERFORM FROM auth.users u WHERE u.email = auth.known_email(hold_client.email) FOR KEY SHARE;
+    PERFORM auth.wait_for(u.id, 'reference') FROM auth.users u
+    WHERE u.email = auth.known_email(hold_client.email);
     SELECT s.* INTO principal FROM auth.users u, auth.standing(u) AS s
     WHERE u.email = auth.known_email(hold_client.email);
     IF principal.id IS NULL THEN

@@ -123,19 +123,21 @@ chief=$(sql "SELECT id FROM auth.users WHERE email = 'chief@example.com'")
 sql "SELECT auth.push_people('[{\"email\": \"new@example.com\", \"name\": \"New\"}, {\"email\": \"next@example.com\", \"name\": \"Next\"},
     {\"email\": \"last@example.com\", \"name\": \"Last\"}]')" "SELECT auth.remove_person('bob@example.com')" >/dev/null
 hold "$(sql "SELECT auth.issue('chief@example.com')")" "(auth.update_user('$ann', '{\"email\": \"ann@else.example.com\"}')).status" \
-    "(auth.update_user('$chief', '{\"email\": \"boss@else.example.com\"}')).status" "(auth.create_user('{\"email\": \"new@example.com\"}')).status"
+    "(auth.update_user('$bot', '{\"email\": \"bot@else.example.com\"}')).status" "(auth.update_user('$chief', '{\"email\": \"boss@else.example.com\"}')).status" "(auth.create_user('{\"email\": \"new@example.com\"}')).status"
 for _ in {1..200}; do
     [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] && break
     sleep 0.1
 done
-is "an ADMIN holds addresses" "$(tail -n 3 "$dir/held")" $'200\n200\n201'
+is "an ADMIN holds addresses" "$(tail -n 4 "$dir/held")" $'200\n200\n200\n201'
 is "what the roster asks for otherwise is done" "$(sql "SET statement_timeout = '20s'" "SELECT * FROM auth.provision()")" "2|0|1|4"
 for call in "ban('chief@example.com')" "unban('chief@example.com')"; do
     is "auth.$call" "$(sql "SET statement_timeout = '20s'" "SELECT auth.$call")" ""
 done
 is "who else is on the roster is changed" "$(sql "SET statement_timeout = '20s'" "SELECT auth.push_people('[{\"email\": \"boss@example.com\", \"name\": \"B\"}]')")" 1
-for call in "push_people('[{\"email\": \"ann@example.com\", \"name\": \"A\"}]')" "remove_person('ann@example.com')" "rename_person('ann@example.com', 'a@example.com')"; do
-    who='ann@example.com'
+for call in "push_people('[{\"email\": \"ann@example.com\", \"name\": \"A\"}]')" "remove_person('ann@example.com')" "rename_person('ann@example.com', 'a@example.com')" \
+    "issue('ann@example.com')" "register_client_keys('bot@example.com', '{\"keys\": []}')"; do
+    who=ann@example.com
+    [[ $call != *bot@* ]] || who=bot@example.com
     [[ $call != push* ]] || who='a row of the roster'
     is "auth.$call" "$(sql "SET statement_timeout = '20s'" "SELECT auth.$call" | head -n 1)" \
         "ERROR:  $who is held by a transaction that somebody has left open"
