@@ -81,24 +81,6 @@ $$;
 COMMENT ON FUNCTION auth.free_audit_head(uuid) IS
 'Internal: as auth.lock_audit_head(), but NULL where somebody holds it.';
 
-CREATE OR REPLACE FUNCTION auth.own_audit_head() RETURNS auth.audit_heads
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    head auth.audit_heads;
-    callers_timeout constant text := current_setting('lock_timeout');
-BEGIN
-    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), '1s'), true);
-    head := auth.lock_audit_head(auth.audit_itself());
-    PERFORM set_config('lock_timeout', callers_timeout, true);
-    RETURN head;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION auth.own_audit_head() IS
-'Internal: auth.lock_audit_head() of the audit''s own chain, which everybody holds for moments, at '
-'their commit; NULL where somebody holds it for a second, by SET CONSTRAINTS.';
-
 CREATE OR REPLACE FUNCTION auth.append_entry(head auth.audit_heads, e auth.audit_unlinked)
     RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -22,6 +22,29 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_read_seal';
 COMMENT ON FUNCTION auth.read_seal(text) IS
 'Internal: the claims of a seal; NULL when none of our keys that still verify has signed it.';
 
+CREATE OR REPLACE FUNCTION auth.own_audit_head() RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head auth.audit_heads;
+    callers_timeout constant text := current_setting('lock_timeout');
+    has_waited constant boolean := EXISTS (SELECT FROM auth.audit_unlinked w
+        WHERE w.user_id = auth.audit_itself()
+            AND w.xmin = pg_current_xact_id_if_assigned()::xid);
+BEGIN
+    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), CASE
+        WHEN has_waited THEN '20ms' ELSE '1s' END), true);
+    head := auth.lock_audit_head(auth.audit_itself());
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN head;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.own_audit_head() IS
+'Internal: auth.lock_audit_head() of the audit''s own chain, which everybody holds for moments, at '
+'their commit; NULL where somebody holds it, by SET CONSTRAINTS, for a second, which a transaction '
+'waits once.';
+
 CREATE OR REPLACE FUNCTION auth.audit_seal() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

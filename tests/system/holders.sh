@@ -144,6 +144,8 @@ for call in "push_people('[{\"email\": \"ann@example.com\", \"name\": \"A\"}]')"
 done
 is "a key is made beside the entry of the roster's change" "$(sql "SET statement_timeout = '20s'" "SELECT auth.create_signing_key('HS256', false) IS NOT NULL" \
     "SELECT count(*) > 0 FROM auth.audit_unlinked u WHERE u.user_id = auth.audit_itself()")" $'t\nt'
+is "twelve keys at once do not wait twelve times" "$(sql "BEGIN" "SELECT count(auth.create_signing_key('HS256', false)) FROM generate_series(1, 12)" \
+    "SET LOCAL statement_timeout = '9s'" "SET CONSTRAINTS ALL IMMEDIATE" "COMMIT" "SELECT count(*) > 12 FROM auth.audit_unlinked")" $'12\nt'
 is "a seal says who is in the way" "$(sql "SET statement_timeout = '20s'" "SELECT auth.audit_seal()" | head -n 1)" \
     "ERROR:  the chain of the audit itself is held by a transaction that somebody has left open"
 sql "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'app'" >/dev/null
