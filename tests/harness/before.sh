@@ -18,8 +18,11 @@ cluster_before() {
         tail -n 20 "$work/before.log"
         return 1
     fi
-    HARNESS_ROOT=$work/before-root cluster_create "$work/before" fsync=on || return 1
+    # shellcheck disable=SC2086 # several: what the present one has, for whoever has more memory pays for it, and gains
+    HARNESS_ROOT=$work/before-root cluster_create "$work/before" $BENCH_SETTINGS || return 1
     cluster_start "$work/before" || return 1
+    psql -X -q -c "CREATE DATABASE \"$database\"" || return 1
+    export PGDATABASE=$database
     psql -X -q -c "CREATE EXTENSION pg_principal" || return 1
     BEFORE_CONNINFO="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE"
     export BEFORE_CONNINFO NOW_CONNINFO PGHOST=$host PGPORT=$port PGDATABASE=$database

@@ -13,7 +13,9 @@ export work
 build_and_install || exit 1
 # a quarter of the machine's memory, as PostgreSQL's documentation advises
 buffers=$(awk '/^MemTotal/ { printf "%dMB", $2 / 4096 }' /proc/meminfo)
-cluster_create "$work/main" fsync=on shared_buffers="$buffers" max_wal_size=4GB || exit 1
+export BENCH_SETTINGS="fsync=on shared_buffers=$buffers max_wal_size=4GB" # for the servers of before.sh, too
+# shellcheck disable=SC2086 # several
+cluster_create "$work/main" $BENCH_SETTINGS || exit 1
 cluster_start "$work/main" || exit 1
 failed=0 ran=0
 for script in tests/bench/${TESTS:-*}.sh; do
