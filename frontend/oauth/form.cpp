@@ -93,7 +93,9 @@ std::vector<db::Param> parameters_of(const Request &request) {
     if (!client_id || !secret)
         throw api::Answer{
             refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
-    if (secret->empty()) { // RFC 6749, section 2.3.1: a public client, which only says who it is
+    const bool proves = !form->get("client_secret").value_or("").empty() ||
+                        !form->get("client_assertion").value_or("").empty();
+    if (secret->empty() && !proves) { // RFC 6749, section 2.3.1: a public client names itself
         const std::string named = form->get("client_id").value_or("");
         if (named.empty())
             object.text("client_id", *client_id);

@@ -93,6 +93,7 @@ def raw():
         equal("some of them", post(server, "/oauth/token", {**grant, "scope": "s" * 20 + "7"}, bot["basic"]).json["scope"], "s" * 20 + "7")
         sql("SELECT auth.set_client_scopes(:'email', '{read,write}')", email=bot["email"])
         equal("two ways at once", error(post(server, "/oauth/token", {**grant, "client_secret": bot["secret"]}, bot["basic"])), (400, "invalid_request"))
+        equal("nor with an empty secret there", error(post(server, "/oauth/token", {**grant, "client_secret": bot["secret"]}, (bot["id"], ""))), (400, "invalid_request"))
         for name, body in {"twice the same": b"grant_type=client_credentials&grant_type=client_credentials", "two scopes": b"grant_type=client_credentials&scope=read&scope=write",
                            "a broken escape": b"grant_type=%zz", "a NUL": b"grant_type=client_credentials&scope=%00", "no UTF-8": b"grant_type=client_credentials&scope=%ff",
                            "nothing": b""}.items():
