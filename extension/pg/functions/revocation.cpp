@@ -76,9 +76,9 @@ SQL_FUNCTION(signal_revocation) {
     return Datum(0);
 }
 
-// signatures, judgements, keys
 SQL_FUNCTION(has_decisions) { return BoolGetDatum(has_decisions(*PG_GETARG_UUID_P(0))); }
 
+// signatures, judgements, keys
 SQL_FUNCTION(backend_proofs) {
     Datum values[3] = {Int64GetDatum(static_cast<std::int64_t>(work_done.signatures)),
                        Int64GetDatum(static_cast<std::int64_t>(work_done.judgements)),
