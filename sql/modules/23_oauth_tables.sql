@@ -107,8 +107,7 @@ CREATE TABLE auth.issuer_rules (
 CREATE INDEX issuer_rules_user_id ON auth.issuer_rules (user_id);
 COMMENT ON TABLE auth.issuer_rules IS
 'Which token of a trusted issuer is which service account: every claim named here must have '
-'exactly '
-'this value.';
+'exactly this value.';
 
 ALTER TABLE auth.trusted_issuers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.issuer_rules ENABLE ROW LEVEL SECURITY;

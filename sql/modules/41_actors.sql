@@ -16,8 +16,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.actor() IS
 'The id of the agent that is calling on behalf of auth.uid(). NULL when the caller acts for '
-'itself; '
-'28000 when the token is dead.';
+'itself; 28000 when the token is dead.';
 
 CREATE OR REPLACE FUNCTION auth.chain_of(act jsonb) RETURNS uuid[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

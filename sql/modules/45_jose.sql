@@ -43,15 +43,11 @@ LANGUAGE c VOLATILE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
     'pg_principal_verify_foreign_token';
 COMMENT ON FUNCTION auth.verify_foreign_token(text, jsonb, jsonb) IS
 'Internal: the claims of a token that a trusted issuer or a client has signed, or why it is '
-'refused: '
-'what the token is never raises. rules: {"issuer": text or null (not asked for), "audiences": '
-'[text] '
-'or null, "soleAudience": boolean, "algorithms": [name], "types": [text], "longestLife": seconds}. '
-'Whatever they say, a secret never verifies, exp must be there, typ is JWT, JOSE or none unless '
-'types '
-'lists another, and a key that names its issuer serves no other. kid is the token''s own word. A '
-'NULL '
-'token or key set is refused, too; NULL rules are an error.';
+'refused: what the token is never raises. rules: {"issuer": text or null (not asked for), '
+'"audiences": [text] or null, "soleAudience": boolean, "algorithms": [name], "types": [text], '
+'"longestLife": seconds}. Whatever they say, a secret never verifies, exp must be there, typ is '
+'JWT, JOSE or none unless types lists another, and a key that names its issuer serves no other. '
+'kid is the token''s own word. A NULL token or key set is refused, too; NULL rules are an error.';
 
 CREATE OR REPLACE FUNCTION auth.jwks_problems(jwks jsonb, OUT index integer, OUT kid text,
     OUT problem text) RETURNS SETOF record
@@ -60,8 +56,7 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME',
 COMMENT ON FUNCTION auth.jwks_problems(jsonb) IS
 'The keys of a JWK Set that no token can be verified with, and why: each is passed over by '
 'auth.jwt_verify() and auth.jws_verify(), and a token that names it is refused. index counts from '
-'0. '
-'Errors as auth.jws_verify().';
+'0. Errors as auth.jws_verify().';
 
 CREATE OR REPLACE FUNCTION auth.verify_signature(alg text, jwk jsonb, message bytea,
     signature bytea) RETURNS boolean

@@ -185,8 +185,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.my_delegations() IS
 'The grants of delegation of the caller: 200 {delegations: [...]} with those where it is the '
-'person '
-'or the agent; 401.';
+'person or the agent; 401.';
 
 CREATE OR REPLACE FUNCTION auth.delegate_to(agent text, ttl text DEFAULT '30d',
     scopes text[] DEFAULT '{}', person uuid DEFAULT NULL, context jsonb DEFAULT NULL)

@@ -221,8 +221,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.unmap_claims(text, text) IS
 'Takes a service account''s rule away, and ends every token that was got by it. False when there '
-'is '
-'none.';
+'is none.';
 
 CREATE OR REPLACE FUNCTION auth.list_issuers(OUT issuer text, OUT audiences text[],
     OUT algorithms text[], OUT max_life integer, OUT required_claims text[], OUT single_use boolean,

@@ -111,8 +111,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.authenticate_client(jsonb, text, text) IS
 'Internal: the client that a request comes from (client_secret_basic, client_secret_post, '
-'private_key_jwt), or why '
-'it is refused; all NULL when it shows neither a secret nor an assertion.';
+'private_key_jwt), or why it is refused; all NULL when it shows neither a secret nor an assertion.';
 
 CREATE OR REPLACE FUNCTION auth.common_scopes(a text[], b text[]) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -167,5 +166,4 @@ END
 $$;
 COMMENT ON FUNCTION auth.open_access(auth.users, uuid, text[], bigint, timestamptz, text, jsonb) IS
 'Internal: a session with the one access token that is got for it, which ends no later than what '
-'it '
-'was got with, as the token endpoint answers.';
+'it was got with, as the token endpoint answers.';

@@ -58,8 +58,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.shown_session(text, boolean) IS
 'Internal: what a live token says, its session and principal; lent: also one of '
-'auth.issue_may_act(). '
-'claims is NULL when it is dead.';
+'auth.issue_may_act(). claims is NULL when it is dead.';
 
 CREATE OR REPLACE FUNCTION auth.own_scopes(claims jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE

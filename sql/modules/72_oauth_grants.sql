@@ -104,10 +104,8 @@ END
 $$;
 COMMENT ON FUNCTION auth.test_issuer_token(text) IS
 'What would become of a token of a trusted issuer at /oauth/token: each rule of the issuer, '
-'whether '
-'it matches and what does not fit. One row without an email, with the reason, when the token '
-'itself '
-'is not accepted. Nothing is minted, and the token is not used up.';
+'whether it matches and what does not fit. One row without an email, with the reason, when the '
+'token itself is not accepted. Nothing is minted, and the token is not used up.';
 
 CREATE OR REPLACE FUNCTION auth.grant_jwt_bearer(request jsonb, client uuid, context jsonb)
     RETURNS auth.auth_result
@@ -251,13 +249,10 @@ END
 $$;
 COMMENT ON FUNCTION auth.oauth_token(jsonb, text, text, jsonb) IS
 'The token endpoint: a request''s fields, the client_id and secret of its Authorization: Basic, '
-'and '
-'a context as for auth.sign_in(). grant_type client_credentials (for service accounts, see '
+'and a context as for auth.sign_in(). grant_type client_credentials (for service accounts, see '
 'auth.create_client_secret() and auth.register_client_keys()), refresh_token, jwt-bearer of RFC '
-'7523 '
-'(for tokens of trusted issuers, auth.trust_issuer()), token-exchange of RFC 8693 (for agents '
+'7523 (for tokens of trusted issuers, auth.trust_issuer()), token-exchange of RFC 8693 (for agents '
 'that act for a person, auth.delegate()), or device_code of RFC 8628 (for applications that a '
-'person lets in, auth.register_client()). 200 with access_token, token_type, expires_in, '
-'scope, refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). '
-'Call it in a transaction of its own: a rollback takes back the audit entry and the counter of a '
-'refusal.';
+'person lets in, auth.register_client()). 200 with access_token, token_type, expires_in, scope, '
+'refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). Call it '
+'in a transaction of its own: a rollback takes back the audit entry and the counter of a refusal.';

@@ -84,9 +84,9 @@ END
 $$;
 COMMENT ON FUNCTION auth.oauth_introspect(jsonb, text, text, text, jsonb) IS
 'Token introspection (RFC 7662) by a client with its secret, or by whoever has a live token that '
-'is '
-'not the project key anon (bearer). 200 with {"active": true, ...} for an access token or refresh '
-'token that is alive now, whatever ended or banned it since it was issued, else {"active": false}.';
+'is not the project key anon (bearer). 200 with {"active": true, ...} for an access token or '
+'refresh token that is alive now, whatever ended or banned it since it was issued, else {"active": '
+'false}.';
 
 CREATE OR REPLACE FUNCTION auth.end_shown_session(session auth.sessions) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -145,10 +145,9 @@ END
 $$;
 COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
 'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows '
-'it; '
-'of a token that a client got with a secret, for that client, and of one that an application got '
-'by a device code, for who names it in client_id. From the next statement on every '
-'token of the session is refused everywhere. 200 also for a token that is dead or unknown.';
+'it; of a token that a client got with a secret, for that client, and of one that an application '
+'got by a device code, for who names it in client_id. From the next statement on every token of '
+'the session is refused everywhere. 200 also for a token that is dead or unknown.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT '')
     RETURNS auth.auth_result

@@ -144,9 +144,8 @@ COMMENT ON FUNCTION auth.update_user(uuid, jsonb, jsonb) IS
 'the roster along, see auth.rename_person(). A new password ends all sessions of that principal. '
 'banDuration bans for that long (numbers with h, m or s: 876000h, 1h30m), or lifts a ban (none). '
 'role, kind and banDuration wait for nobody who holds the principal, other fields do, for three '
-'seconds (55P03). '
-'200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the email is taken, '
-'one''s own account would be banned, or no ADMIN be left.';
+'seconds (55P03). 200 with the profile, 400 naming every bad field, 401, 403, 404, 409 when the '
+'email is taken, one''s own account would be banned, or no ADMIN be left.';
 
 CREATE OR REPLACE FUNCTION auth.set_app_role(user_id uuid, app_role text,
     context jsonb DEFAULT NULL) RETURNS auth.auth_result
