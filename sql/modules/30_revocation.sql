@@ -113,7 +113,7 @@ BEGIN
         DELETE FROM auth.sessions s USING gone g WHERE s.user_id = g.id;
         DELETE FROM auth.roster_leavers l USING gone g WHERE l.user_id = g.id;
         DELETE FROM auth.password_hashes p USING gone g WHERE p.user_id = g.id;
-        DELETE FROM auth.decisions d USING gone g WHERE d.user_id = g.id;
+        DELETE FROM auth.decisions d WHERE d.user_id = ANY (ARRAY(SELECT g.id FROM gone g));
         PERFORM auth.forget_sign_ins(ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
@@ -133,7 +133,7 @@ BEGIN
         DELETE FROM auth.ended_sessions;
     ELSE
         DELETE FROM auth.refresh_tokens r USING gone g WHERE r.session_id = g.id;
-        DELETE FROM auth.ended_sessions e USING gone g WHERE e.session_id = g.id;
+        DELETE FROM auth.ended_sessions e WHERE e.session_id = ANY (ARRAY(SELECT g.id FROM gone g));
     END IF;
     RETURN NULL;
 END

@@ -93,7 +93,7 @@ DECLARE
     told jsonb;
 BEGIN
     SELECT * INTO gone FROM auth.delegations d WHERE d.id = end_delegation.id
-        AND NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id);
+        AND (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = d.id LIMIT 1) IS NULL;
     IF gone.id IS NULL THEN
         RETURN false;
     END IF;
@@ -155,7 +155,7 @@ BEGIN ATOMIC
     FROM auth.delegations d JOIN auth.users o ON o.id = d.person_id
         CROSS JOIN LATERAL auth.standing(o) AS p JOIN auth.users b ON b.id = d.agent_id
         CROSS JOIN LATERAL auth.standing(b) AS a
-    WHERE NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id)
+    WHERE (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = d.id LIMIT 1) IS NULL
         AND d.id = ANY (ARRAY(
         SELECT i.id FROM auth.delegations i WHERE list_delegations.email IS NULL
         UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.person_id = u.id

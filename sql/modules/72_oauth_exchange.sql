@@ -164,7 +164,7 @@ BEGIN
         WHERE d.person_id = person.id AND d.agent_id = agent.id
             AND d.person_generation = person.owner_generation
             AND d.agent_generation = agent.owner_generation AND d.expires_at > clock_timestamp()
-            AND NOT EXISTS (SELECT FROM auth.ended_grants e WHERE e.grant_id = d.id);
+            AND (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = d.id LIMIT 1) IS NULL;
         IF granted.id IS NULL THEN
             RETURN auth.refuse_delegation(person, agent, 'not-delegated');
         END IF;

@@ -1,9 +1,9 @@
 -- For reads.sh: what is asked of the extension, each as one statement, and procedures that count how many rows
--- and index entries of its tables each reads.
+-- and index entries of its tables each reads, and how many blocks.
 SET client_min_messages = warning;
 CREATE TABLE said (name text PRIMARY KEY, value text);
 CREATE TABLE asked (n serial, name text PRIMARY KEY, statement text NOT NULL);
-CREATE TABLE counted (among text, name text, reads bigint NOT NULL, PRIMARY KEY (among, name));
+CREATE TABLE counted (among text, name text, reads bigint NOT NULL, blocks bigint NOT NULL, PRIMARY KEY (among, name));
 CREATE FUNCTION say(name text, value text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO said VALUES ($1, $2) ON CONFLICT ON CONSTRAINT said_pkey DO UPDATE SET value = $2 $$;
 CREATE FUNCTION said(name text) RETURNS text LANGUAGE sql AS $$ SELECT s.value FROM said s WHERE s.name = $1 $$;
@@ -15,14 +15,14 @@ BEGIN
     END IF;
     PERFORM say(name, r.payload #>> path);
 END $$;
-CREATE FUNCTION reads() RETURNS bigint LANGUAGE sql AS $$
-    SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)), 0)
+CREATE FUNCTION reads(OUT reads bigint, OUT blocks bigint) LANGUAGE sql AS $$
+    SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)), 0), coalesce(sum(pg_stat_get_xact_blocks_fetched(c.oid)), 0)
     FROM pg_class c WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'i') $$;
 -- twice: what is planned and remembered the first time is not counted
 CREATE PROCEDURE count_reads(among text) LANGUAGE plpgsql AS $$
 DECLARE
     a asked;
-    before bigint;
+    before record;
 BEGIN
     FOR round IN 1..2 LOOP
         FOR a IN SELECT * FROM asked ORDER BY n LOOP
@@ -33,7 +33,7 @@ BEGIN
                 RAISE EXCEPTION '%: %', a.name, SQLERRM;
             END;
             IF round = 2 THEN
-                INSERT INTO counted VALUES (among, a.name, reads() - before);
+                INSERT INTO counted SELECT count_reads.among, a.name, now.reads - before.reads, now.blocks - before.blocks FROM reads() AS now;
             END IF;
             COMMIT;
         END LOOP;

@@ -178,9 +178,7 @@ void AuditChains::start_reading() {
 #endif
     );
     found_ = table_slot_create(heads_.relation, nullptr);
-    scan_if_there(
-        "audit_unlinked", nullptr, nullptr, [this](const Row &) { any_waiting_ = true; }, Rows::few,
-        GetActiveSnapshot());
+    any_waiting_ = may_have_rows("audit_unlinked", GetActiveSnapshot());
 }
 
 void AuditChains::close() {

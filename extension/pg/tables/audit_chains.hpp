@@ -73,7 +73,7 @@ class AuditChains {
     Relation index_;
     Oid by_user_;      // the index of the heads
     bool as_made_;     // both tables have our columns, nothing fires, and there is that index
-    bool any_waiting_; // entries, for some chain
+    bool any_waiting_; // entries, for some chain, or so it may be
     Author author_;
     std::optional<std::string_view> actor_email_, metadata_, ip_, user_agent_;
 };

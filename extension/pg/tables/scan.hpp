@@ -122,6 +122,10 @@ inline Oid index_on(Relation relation, AttrNumber attribute) {
 // A few rows, or none: looking at each costs less than opening an index.
 enum class Rows { few, many };
 
+// Where so little is there that this is so. What rows have left behind counts, too: a table that
+// thousands have passed through since its last VACUUM is as long as they were.
+inline bool is_short(Relation relation) { return RelationGetNumberOfBlocks(relation) <= 8; }
+
 // Visits the rows whose `key_column` equals `key`, or all of them without a key. Without a snapshot
 // the scan takes a new one: the transaction's own would miss a ban in REPEATABLE READ, and
 // GetLatestSnapshot refuses in parallel mode.
@@ -133,7 +137,7 @@ void scan_relation(Oid table, const char *key_column, RegProcedure equals, Datum
     Oid index = InvalidOid;
     if (key_column != nullptr) {
         const AttrNumber attribute = column(relation, key_column);
-        if (rows_are == Rows::many || RelationGetNumberOfBlocks(relation) > 8)
+        if (rows_are == Rows::many || !is_short(relation))
             index = index_on(relation, attribute);
         ScanKeyInit(&scan_key, attribute, BTEqualStrategyNumber, equals, key);
         scan_key.sk_collation = equals == F_TEXTEQ ? DEFAULT_COLLATION_OID : InvalidOid;
@@ -181,17 +185,34 @@ inline bool has_no_blocks(Oid table) {
     return empty;
 }
 
+// A table that is asked for often is opened for good: its file, too, is then kept open.
+inline bool is_known_empty(Oid table, int &looks) {
+    return looks < 32 && ++looks > 0 && has_no_blocks(table);
+}
+
 // Of a table that the SQL of an earlier version has not.
 template <class Visit>
 void scan_if_there(const char *table, const char *key_column, const pg_uuid_t *key, Visit visit,
                    Rows rows_are, Snapshot snapshot) {
-    const Oid oid = relation_named(table);
-    // A table that is asked for often is opened for good: its file, too, is then kept open.
     static int looks = 0;
-    if (!OidIsValid(oid) ||
-        (rows_are == Rows::few && looks < 32 && ++looks > 0 && has_no_blocks(oid)))
-        return;
-    scan_relation(oid, key_column, F_UUID_EQ, UUIDPGetDatum(key), visit, rows_are, snapshot);
+    const Oid oid = relation_named(table);
+    if (OidIsValid(oid) && !(rows_are == Rows::few && is_known_empty(oid, looks)))
+        scan_relation(oid, key_column, F_UUID_EQ, UUIDPGetDatum(key), visit, rows_are, snapshot);
+}
+
+// Whether such a table may have rows: a long one is not read to find that out.
+inline bool may_have_rows(const char *table, Snapshot snapshot) {
+    static int looks = 0;
+    const Oid oid = relation_named(table);
+    if (!OidIsValid(oid) || is_known_empty(oid, looks))
+        return false;
+    Relation relation = table_open(oid, AccessShareLock);
+    bool any = !is_short(relation);
+    if (!any)
+        scan_relation(
+            oid, nullptr, 0, 0, [&any](const Row &) { any = true; }, Rows::few, snapshot);
+    table_close(relation, AccessShareLock);
+    return any;
 }
 
 } // namespace pg_principal
