@@ -3,12 +3,18 @@
 CREATE OR REPLACE FUNCTION auth.signal_revocation() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'pg_principal_signal_revocation';
 COMMENT ON FUNCTION auth.signal_revocation() IS
-'Internal: trigger that tells every backend, standbys included, once the change is committed or replayed, what has changed. Arguments: session, principal or key, and the column that names it; without arguments, and beyond 64 changes in a transaction, everything that backends remember is forgotten.';
+'Internal: trigger that tells every backend, standbys included, once the change is committed or '
+'replayed, what has changed. Arguments: session, principal or key, and the column that names it; '
+'without arguments, and beyond 64 changes in a transaction, everything that backends remember is '
+'forgotten.';
 
-CREATE OR REPLACE FUNCTION auth.backend_proofs(OUT signatures bigint, OUT judgements bigint, OUT keys bigint) RETURNS record
+CREATE OR REPLACE FUNCTION auth.backend_proofs(OUT signatures bigint, OUT judgements bigint,
+    OUT keys bigint) RETURNS record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pg_principal_backend_proofs';
 COMMENT ON FUNCTION auth.backend_proofs() IS
-'For operators: what this backend has done since it began because it could not answer from memory. signatures: tokens verified; judgements: tokens whose session and principal were read; keys: signing keys read.';
+'For operators: what this backend has done since it began because it could not answer from '
+'memory. signatures: tokens verified; judgements: tokens whose session and principal were read; '
+'keys: signing keys read.';
 
 CREATE OR REPLACE FUNCTION auth.marked(was auth.users, becomes auth.users) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -54,8 +60,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.marked(auth.users, auth.users) IS
-'Internal: what else becomes of a principal that is banned, or no longer, or has a new owner: every '
-'ban, however it is written, ends all sessions by a new session generation. When a ban of '
+'Internal: what else becomes of a principal that is banned, or no longer, or has a new owner: '
+'every ban, however it is written, ends all sessions by a new session generation. When a ban of '
 'auth.provision() is lifted or an operator''s replaces it, or the address has a new owner '
 '(owner_generation), what proved and described the person ends too: password, role, confirmed '
 'email, names and metadata, which become those that the roster says.';
@@ -78,7 +84,8 @@ CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.forget_guesses(NEW.id);
-    IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = NEW.id) THEN -- of many at once few have any
+    -- of many at once few have any
+    IF EXISTS (SELECT FROM auth.sign_in_attempts a WHERE a.user_id = NEW.id) THEN
         PERFORM auth.forget_sign_ins(ARRAY[NEW.id]);
     END IF;
     RETURN NULL;
@@ -91,12 +98,15 @@ CREATE OR REPLACE TRIGGER forget_predecessor AFTER UPDATE ON auth.users
     EXECUTE FUNCTION auth.forget_predecessor();
 
 CREATE OR REPLACE TRIGGER mark_new_ban BEFORE INSERT ON auth.users
-    FOR EACH ROW WHEN (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL) EXECUTE FUNCTION auth.mark_ban();
+    FOR EACH ROW WHEN (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS NULL)
+    EXECUTE FUNCTION auth.mark_ban();
 CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
-    FOR EACH ROW WHEN ((OLD.banned_until IS DISTINCT FROM NEW.banned_until OR OLD.owner_generation <> NEW.owner_generation)
+    FOR EACH ROW WHEN ((OLD.banned_until IS DISTINCT FROM NEW.banned_until
+            OR OLD.owner_generation <> NEW.owner_generation)
         -- a first ban that says all that auth.marked() would: auth.provision() writes many
         AND NOT (NEW.banned_until IS NOT NULL AND NEW.ban_origin IS DISTINCT FROM OLD.ban_origin
-            AND OLD.ban_origin IS DISTINCT FROM 'provision' AND NEW.session_generation > OLD.session_generation
+            AND OLD.ban_origin IS DISTINCT FROM 'provision'
+            AND NEW.session_generation > OLD.session_generation
             AND NEW.owner_generation = OLD.owner_generation))
     EXECUTE FUNCTION auth.mark_ban();
 
@@ -119,7 +129,9 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.delete_sessions() IS 'Internal: trigger that deletes what hangs on deleted principals: their sessions, passwords, counted sign-ins, and who the roster said they were.';
+COMMENT ON FUNCTION auth.delete_sessions() IS
+'Internal: trigger that deletes what hangs on deleted principals: their sessions, passwords, '
+'counted sign-ins, and who the roster said they were.';
 CREATE OR REPLACE TRIGGER delete_sessions AFTER DELETE ON auth.users REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
 CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users
@@ -138,8 +150,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION auth.delete_refresh_tokens() IS 'Internal: trigger that deletes the refresh tokens of deleted sessions.';
-CREATE OR REPLACE TRIGGER delete_refresh_tokens AFTER DELETE ON auth.sessions REFERENCING OLD TABLE AS gone
+COMMENT ON FUNCTION auth.delete_refresh_tokens() IS
+'Internal: trigger that deletes the refresh tokens of deleted sessions.';
+CREATE OR REPLACE TRIGGER delete_refresh_tokens AFTER DELETE ON auth.sessions
+    REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_refresh_tokens();
 CREATE OR REPLACE TRIGGER delete_all_refresh_tokens AFTER TRUNCATE ON auth.sessions
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_refresh_tokens();
@@ -147,8 +161,10 @@ CREATE OR REPLACE TRIGGER delete_all_refresh_tokens AFTER TRUNCATE ON auth.sessi
 -- ENABLE ALWAYS, so that a logical subscriber signals too; for each row, because that is what its
 -- apply worker fires.
 CREATE OR REPLACE TRIGGER signal_update AFTER UPDATE ON auth.users
-    FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.kind, OLD.app_role, OLD.banned_until, OLD.session_generation)
-        IS DISTINCT FROM (NEW.id, NEW.email, NEW.kind, NEW.app_role, NEW.banned_until, NEW.session_generation))
+    FOR EACH ROW WHEN ((OLD.id, OLD.email, OLD.kind, OLD.app_role, OLD.banned_until,
+            OLD.session_generation)
+        IS DISTINCT FROM (NEW.id, NEW.email, NEW.kind, NEW.app_role, NEW.banned_until,
+            NEW.session_generation))
     EXECUTE FUNCTION auth.signal_revocation('principal', 'id');
 CREATE OR REPLACE TRIGGER signal_delete AFTER DELETE ON auth.users
     FOR EACH ROW EXECUTE FUNCTION auth.signal_revocation('principal', 'id');

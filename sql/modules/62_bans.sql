@@ -40,10 +40,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.set_ban(uuid, timestamptz, text) IS
-'Internal: bans a principal until then, or with NULL no longer, whoever holds its row. Returns what '
-'it is now; NULL: there is none.';
+'Internal: bans a principal until then, or with NULL no longer, whoever holds its row. Returns '
+'what it is now; NULL: there is none.';
 
-CREATE OR REPLACE FUNCTION auth.ban(email text, duration interval DEFAULT '100 years', reason text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION auth.ban(email text, duration interval DEFAULT '100 years',
+    reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     who text := auth.known_email(ban.email);
@@ -62,8 +63,9 @@ END
 $$;
 COMMENT ON FUNCTION auth.ban(text, interval, text) IS
 'Refuses the principal for that long (a day has 24 hours, whatever TimeZone says), and ends every '
-'token it has for good, at the next statement everywhere. Waits for nobody who holds the principal: '
-'see auth.decisions. 42704 when there is no such principal, 22023 when duration is not above zero.';
+'token it has for good, at the next statement everywhere. Waits for nobody who holds the '
+'principal: see auth.decisions. 42704 when there is no such principal, 22023 when duration is not '
+'above zero.';
 
 CREATE OR REPLACE FUNCTION auth.unban(email text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -77,6 +79,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.unban(text) IS
-'Lifts a ban, whoever made it, and waits for nobody. New tokens can be minted; those from before the ban '
-'stay dead. After a ban of auth.provision() so does what proved the person: see there. 42704 when '
-'there is no such principal.';
+'Lifts a ban, whoever made it, and waits for nobody. New tokens can be minted; those from before '
+'the ban stay dead. After a ban of auth.provision() so does what proved the person: see there. '
+'42704 when there is no such principal.';

@@ -27,7 +27,8 @@ CREATE OR REPLACE FUNCTION auth.audit_hash(
         changes jsonb,
     reason text, metadata jsonb, ip text, user_agent text, previous_hash bytea) RETURNS bytea
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pg_principal_audit_hash';
-COMMENT ON FUNCTION auth.audit_hash(uuid, bigint, timestamptz, uuid, text, text, jsonb, text, jsonb, text, text, bytea) IS
+COMMENT ON FUNCTION auth.audit_hash(uuid, bigint, timestamptz, uuid, text, text, jsonb, text, jsonb,
+    text, text, bytea) IS
 'Internal: SHA-256 of an entry and the hash before it. NULL where an entry cannot have one.';
 
 CREATE OR REPLACE FUNCTION auth.audit_actor(OUT id uuid, OUT email text, OUT project_key uuid)

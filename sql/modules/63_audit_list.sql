@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION auth.audit_cursor(cursor text, OUT created_at timesta
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     parts text[] := regexp_match(cursor,
-        '^(-?[0-9]{1,17})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.]([0-9]{1,18})$');
+        '^(-?[0-9]{1,17})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})'
+        '[.]([0-9]{1,18})$');
 BEGIN
     IF cursor IS NULL THEN -- before the newest
         created_at := 'infinity';
