@@ -151,7 +151,7 @@ void print_table(const Streams &streams, const db::Result &rows, const Listing &
             if (i + 1 < cells.size())
                 line.append(widths[i] - characters(cells[i]) + 2, ' ');
         }
-        const bool bold = &cells == &lines[0] && streams.out_is_terminal;
+        const bool bold = &cells == &lines[0] && streams.styles;
         streams.out << (bold ? "\033[1m" + line + "\033[0m" : line) << '\n';
     }
 }

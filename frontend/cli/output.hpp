@@ -21,8 +21,8 @@ struct Streams {
     std::istream &in;
     std::ostream &out;
     std::ostream &err;
-    bool out_is_terminal = false; // colour
-    bool err_is_terminal = false; // progress
+    bool styles = false;   // bold headings on out
+    bool progress = false; // a line on err that is written again and again
 };
 
 // As the database writes it; "" for null.

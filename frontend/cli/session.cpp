@@ -132,8 +132,7 @@ db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &pa
     db::Connection connection;
     open(connection, *this, database);
     Progress progress(streams.err, what);
-    return run(connection, sql, params,
-               streams.err_is_terminal && !what.empty() ? &progress : nullptr);
+    return run(connection, sql, params, streams.progress && !what.empty() ? &progress : nullptr);
 }
 
 void Session::ask_and_tell(const std::string &sql, const std::vector<db::Param> &params,

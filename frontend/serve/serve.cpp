@@ -95,7 +95,9 @@ void announce(const http::Server &server, const http::ServerOptions &options, db
     }
     if (!pool.wait_until_connected(milliseconds(1000)))
         print_error(err, "warning: the database cannot be reached yet", pool.last_failure(),
-                    "Requests are answered with 503 until it can.");
+                    pool.last_failure().find("startup parameter") != std::string::npos
+                        ? "A pooler refuses our startup options: serve --transaction-pooler."
+                        : "Requests are answered with 503 until it can.");
     else
         tell_what_is_missing(pool, err);
 }

@@ -78,7 +78,8 @@ BEGIN
         PERFORM auth.raise_error('user_missing', email);
     ELSIF principal.banned_until > clock_timestamp() THEN
         PERFORM auth.raise_error('user_banned', email,
-            to_char(principal.banned_until AT TIME ZONE 'UTC', 'YYYY-MM-DD'));
+            coalesce(to_char(principal.banned_until AT TIME ZONE 'UTC',
+                'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'infinity'));
     END IF;
     kind := principal.kind;
     SELECT s.token, s.session_id, s.expires_at INTO token, session_id, expires_at

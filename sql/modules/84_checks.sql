@@ -51,7 +51,7 @@ COMMENT ON FUNCTION auth.check_health() IS
 
 CREATE OR REPLACE FUNCTION auth.check_clocks(client_ahead interval, OUT item text, OUT state text,
     OUT detail text, OUT remedy text) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 DECLARE
     allowed constant interval := make_interval(secs => auth.seconds('clock_skew'));
     ahead constant interval := greatest(client_ahead, -client_ahead);

@@ -11,6 +11,13 @@ alive() { TOKEN=$1 "$PG_PRINCIPAL" whoami --token-env TOKEN >/dev/null 2>&1 && e
 
 is "no key, an empty list" "$("$PG_PRINCIPAL" keys list --output json)" "[]"
 like "and an empty table" "$("$PG_PRINCIPAL" keys list)" '^KID +ALG +STATE +SEALED +CREATED +ACTIVATED$'
+headings() { # VARIABLE=VALUE..: what a terminal is sent
+    env -u NO_COLOR TERM=xterm "$@" script -qec "'$PG_PRINCIPAL' keys list" /dev/null </dev/null | tr -d '\r'
+}
+is "a terminal sees bold headings" "$(headings)" $'\e[1mKID  ALG  STATE  SEALED  CREATED  ACTIVATED\e[0m'
+is "NO_COLOR that is empty does not count" "$(headings NO_COLOR=)" "$(headings)"
+is "NO_COLOR: plain" "$(headings NO_COLOR=0)" "KID  ALG  STATE  SEALED  CREATED  ACTIVATED"
+is "a terminal without escape sequences: plain" "$(headings TERM=dumb)" "KID  ALG  STATE  SEALED  CREATED  ACTIVATED"
 "$PG_PRINCIPAL" keys create >"$work/out"
 first=$(sed -n 's/^created \(.*\) (in_use)$/\1/p' "$work/out")
 like "create" "$first" '^[A-Za-z0-9_-]{43}$'

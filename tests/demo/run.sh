@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/login.sh
 
 bold='' faint='' plain=''
-if [ -t 1 ]; then
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ] && [ "${TERM-}" != dumb ]; then
     bold=$'\e[1m' faint=$'\e[2m' plain=$'\e[0m'
 fi
 agent=kata-agent-team@example.com

@@ -85,6 +85,15 @@ SELECT auth.prune_sessions('1 microsecond') > 0 AS pruned;
 SELECT created, decommissioned FROM auth.provision();
 DELETE FROM auth.users WHERE email IN ('made@example.com', 'old@example.com');
 SELECT chain, changes FROM regress_new() WHERE NOT changes ? 'bannedUntil' ORDER BY chain COLLATE "C";
+-- in a session that quotes every name, too
+\connect - -
+SELECT count(*) > 0 AS so_far FROM regress_new();
+SET quote_all_identifiers = on;
+SELECT (auth.add_user('{"email": "quoted@example.com", "password": "Th1sIsAStrong!Pass"}')).ok;
+SELECT (auth.sign_in('quoted@example.com', 'Th1sIsAStrong!Pass')).ok;
+INSERT INTO auth.users (email) VALUES ('hand3@example.com');
+SELECT chain, changes FROM regress_new() ORDER BY chain COLLATE "C", changes::text COLLATE "C";
+RESET quote_all_identifiers;
 SELECT count(*) AS faults FROM auth.audit_verify();
 
 -- Operators read it without a token: the table and, page by page, the function.

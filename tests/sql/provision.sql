@@ -39,7 +39,7 @@ SELECT regress_try('SELECT auth.issue(''ann@example.com'')');
 
 -- Back on the roster, restored under the same id; the old token stays dead.
 SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann", "kind": "service_account"}]');
-SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\d', 'DATE');
+SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', 'TIME');
 SELECT * FROM regress_provision();
 SELECT * FROM regress_users;
 SELECT id = :'ann_was' AS same_id FROM auth.users WHERE email = 'ann@example.com';

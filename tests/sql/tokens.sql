@@ -15,7 +15,7 @@ SELECT regress_try('SELECT auth.issue(''nobody@example.com'')');
 SELECT auth.push_people('[{"email": "new@example.com", "name": "New"}]');
 SELECT regress_try('SELECT auth.issue(''new@example.com'')');
 SELECT auth.ban('ann@example.com', '10 days');
-SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\d', 'DATE');
+SELECT regexp_replace(regress_try('SELECT auth.issue(''ann@example.com'')'), '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ', 'TIME');
 SELECT auth.unban('ann@example.com');
 SELECT count(*) FROM auth.sessions;
 

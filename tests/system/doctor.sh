@@ -287,6 +287,9 @@ sql shop "SELECT auth.scan_audit()" >/dev/null
 # time, and servers that take no writes
 is "a client whose clock is ahead" "$(sql shop "SELECT state, remedy IS NOT NULL FROM auth.check_installation('x', '40 s') WHERE item = 'clocks'")" "error|t"
 is "or behind" "$(sql shop "SELECT state, detail ~ 'behind' FROM auth.check_installation('x', '-40 s') WHERE item = 'clocks'")" "error|t"
+is "spans of time are written alike whatever the connection asks for" \
+    "$(PGOPTIONS='-c intervalstyle=iso_8601' sql shop "SELECT detail FROM auth.check_installation('x', '40 s') WHERE item = 'clocks'")" \
+    "the client's clock is 00:00:40 ahead of the server's: tokens seem expired, or not yet valid, to who judges them there"
 sound "this one's" clocks
 reload default_transaction_read_only=on
 tells "a server that takes no writes" writing error 'connections are read-only.*Do: Set default_transaction_read_only to off'

@@ -38,6 +38,10 @@ is "server_reset_query_always takes it away" "$(ask -c "SELECT auth.authenticate
 nobody"
 said=$(PGOPTIONS="-c pg_principal.token=$first" ask -c "SELECT auth.email()")
 like "a token in PGOPTIONS is refused by pgbouncer" "$said" 'unsupported startup parameter|'"$first_email"
+PGUSER=app "$PG_PRINCIPAL" serve --listen 127.0.0.1:0 --access-log off 2>"$dir/serve.log" &
+for _ in {1..100}; do ! grep -q hint "$dir/serve.log" || break; sleep 0.1; done
+kill $! && wait $! 2>/dev/null
+like "so are the options of serve, which says what to do" "$(cat "$dir/serve.log")" 'unsupported startup parameter.*hint: A pooler refuses our startup options: serve --transaction-pooler'
 [[ $said != *unsupported* ]] || ok "which writes it into its log, token and all" grep -qF "$first" "$dir/pooler/log"
 pooler_stop "$dir"
 pooler_start "$dir" transaction "ignore_startup_parameters = options" || exit 1
