@@ -66,12 +66,12 @@ std::string chosen(const CLI::App &root) {
 int carry_out(CLI::App &root, Session &session, int argc, const char *const *argv) {
     Streams &streams = session.streams;
     try {
-        if (!parse(root, argc, argv, streams.out))
-            return done;
-        if (!session.action)
-            throw UsageError("a verb is missing");
-        db::check_dsn(session.dsn);
-        session.action();
+        if (parse(root, argc, argv, streams.out)) {
+            if (!session.action)
+                throw UsageError("a verb is missing");
+            db::check_dsn(session.dsn);
+            session.action();
+        }
         streams.out.flush();
         if (!streams.out)
             throw Failure("could not write the result");

@@ -15,6 +15,10 @@ namespace pg_principal::http {
 namespace {
 
 int open_log(const std::string &path) {
+    if (path == "-" && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF; // closed when we were started
+        return -1;
+    }
     if (path == "-")
         return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
     return open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);

@@ -45,7 +45,7 @@ for verb in "auth issue --email $agent" "auth issue --email $agent --output json
     is "what cannot be told is not made: $verb" "$?|$(cat "$work/err")|$(made)" "1|pg_principal: could not write the result: nothing was made|$was"
     # shellcheck disable=SC2086
     "$PG_PRINCIPAL" $verb >&- 2>"$work/err"
-    is "nor where nobody listens: $verb" "$?|$(made)" "1|$was"
+    is "nor where nobody listens: $verb" "$?|$(cat "$work/err")|$(made)" "1|pg_principal: could not write the result: nothing was made|$was"
 done
 "$PG_PRINCIPAL" auth sessions --email $agent >"$work/sessions"
 is "sessions: one line each" "$(grep -c live "$work/sessions")" 4

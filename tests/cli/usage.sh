@@ -111,3 +111,12 @@ refused "import of a large file" 1 "$work/large is larger than 64 KiB, too large
 
 "$PG_PRINCIPAL" people render tests/samples/roster.yaml >/dev/full 2>"$work/err"
 is "a result that cannot be written is a failure" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
+for words in "people render tests/samples/roster.yaml" --help "auth issue --help" --version; do
+    # shellcheck disable=SC2086
+    "$PG_PRINCIPAL" $words >&- 2>"$work/err"
+    is "nor one for which standard output is closed: $words" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
+done
+"$PG_PRINCIPAL" --version >/dev/full 2>"$work/err"
+is "nor the version" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
+"$PG_PRINCIPAL" serve --listen 127.0.0.1:0 >&- 2>"$work/err"
+is "serve asks for another access log" "$? $(cat "$work/err")" "1 pg_principal: cannot open the access log -: Bad file descriptor"
