@@ -36,10 +36,10 @@ SELECT count(*) >= 45 AS many, bool_and(regress_jwt(:'good_token', jsonb_build_o
     bool_and(auth.jws_verify(pg_temp.naming('bad', alg), jsonb_build_object('keys', jsonb_build_array(jwk, :'good_public'::jsonb))) IS NULL) AS "NULL" FROM bad;
 SELECT regress_jwt(:'good_token', jsonb_build_object('keys', jsonb_agg(jwk ORDER BY n) || :'good_public'::jsonb)) AS "beside all of them" FROM bad;
 SELECT what, regress_jwt(pg_temp.naming('bad', alg), jsonb_build_object('keys', jsonb_build_array(jwk, :'good_public'::jsonb))) FROM bad ORDER BY n;
--- one kid for RS256 and RS512 is no ambiguity, one for two keys of RS256 is: for the tokens that name it
+-- one kid for RS256 and RS512 is no ambiguity, nor is the same key again or one that cannot be used; one for two keys of RS256 is: for the tokens that name it
 SELECT what, regress_jwt(auth.jwt_sign('{}', rsa || '{"kid": "same", "alg": "RS256"}'), k) AS its, regress_jwt(:'good_token', k) AS others
-FROM (SELECT jwk FROM regress_rfc WHERE name = '7515 A.2') AS r (rsa), LATERAL (SELECT auth.public_jwk(rsa) || '{"kid": "same"}') AS p (public),
-    LATERAL (VALUES (1, 'RS256 and RS512', jsonb_build_array(public || '{"alg": "RS256"}', public || '{"alg": "RS512"}')), (2, 'RS256 twice', jsonb_build_array(public || '{"alg": "RS256"}', public)), (3, 'sig and enc', jsonb_build_array(public || '{"use": "enc"}', public)),
+FROM (SELECT jwk FROM regress_rfc WHERE name = '7515 A.2') AS r (rsa), LATERAL (SELECT auth.public_jwk(rsa) || '{"kid": "same"}') AS p (public), (SELECT auth.public_jwk(jwk) || '{"kid": "same"}' FROM regress_rfc WHERE name = '7520 4.1') AS o (other),
+    LATERAL (VALUES (1, 'RS256 and RS512', jsonb_build_array(public || '{"alg": "RS256"}', public || '{"alg": "RS512"}')), (2, 'RS256 twice', jsonb_build_array(public || '{"alg": "RS256"}', public)), (5, 'two of RS256', jsonb_build_array(public, other)), (6, 'one too short', jsonb_build_array(public || '{"n": "r7Hl"}', public)), (3, 'sig and enc', jsonb_build_array(public || '{"use": "enc"}', public)),
         (4, 'a secret of that kid', jsonb_build_array(public, '{"kty": "oct", "kid": "same", "k": "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcywgYXQgbGVhc3Q"}'))) AS s (n, what, keys), LATERAL (SELECT jsonb_build_object('keys', keys || :'good_public'::jsonb)) AS j (k) ORDER BY n;
 -- Wycheproof's sets of mixed keys and of one kid twice
 SELECT regress_jwt(auth.jwt_sign('{}', oct), jsonb_build_object('keys', jsonb_build_array(oct, :'good_public'::jsonb))) AS mixed, regress_jwt(auth.jwt_sign('{}', oct), jsonb_build_object('keys', jsonb_build_array(oct, oct || '{"k": "-xxuDNsVZ2iJtos-akfXTSCt4UO2cruLCsbWlBingge"}'))) AS twice,

@@ -84,11 +84,15 @@ TEST(JwkSet, ASharedKidIsAmbiguousForItsTokensAlone) {
         {oct('a', kid("x") + ",\"alg\":\"HS256\""), oct('b', kid("x") + ",\"alg\":\"HS512\"")}));
     for (std::size_t i : {0u, 1u})
         EXPECT_EQ(verified(jws_sign("x", *both.usable(i)), both), TokenFault::none);
-    // nor is one beside it that is not to verify with; one that is unsound is
+    // nor is one beside it that is not to verify with, or the same again; a secret that is unsound is
     const KeySet one = parse_jwk_set(
         set({oct('b', kid("x")), oct('b', kid("x") + ",\"use\":\"enc\""), oct('b', kid("y")),
-             "{\"kty\":\"oct\",\"k\":\"AAAA\"" + kid("y") + "}"}));
-    EXPECT_EQ(verified(jws_sign("x", *one.usable(0)), one), TokenFault::none);
+             "{\"kty\":\"oct\",\"k\":\"AAAA\"" + kid("y") + "}", oct('c', kid("z")),
+             oct('c', kid("z") + ",\"x\":1"), oct('c', kid("z"))}));
+    for (std::size_t i : {0u, 4u, 6u})
+        EXPECT_EQ(verified(jws_sign("x", *one.usable(i)), one), TokenFault::none);
+    EXPECT_EQ(one.candidates(Alg::HS256, "z").count, 1u);
+    EXPECT_EQ(one.problem(4), "");
     EXPECT_EQ(one.candidates(Alg::HS256, "y").lack, KeySet::Lack::ambiguous);
     EXPECT_EQ(parse_jwk_set(set({oct('a', kid("x")), oct('b', kid("X"))}))
                   .candidates(Alg::HS256, "x")

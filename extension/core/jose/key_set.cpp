@@ -83,11 +83,15 @@ std::string KeySet::problem(std::size_t index) const {
     const Member &member = members_[index];
     if (read(members_[index]) == nullptr)
         return member.fault;
-    if (!member.kid.empty())
-        for (std::size_t other = 0; other < members_.size(); ++other)
-            if (other != index && members_[other].is_outlined &&
-                members_[other].kid == member.kid && overlap(members_[other], member))
-                return "another key of the set has this kid and serves the same algorithm";
+    if (member.kid.empty())
+        return {};
+    for (Member &other : members_) {
+        if (&other == &member || !other.is_outlined || other.kid != member.kid ||
+            !overlap(other, member) || read(other) == nullptr)
+            continue;
+        if (thumbprint(*other.key) != thumbprint(*member.key))
+            return "another key of the set has this kid and serves the same algorithm";
+    }
     return {};
 }
 
@@ -96,7 +100,6 @@ bool KeySet::names(std::string_view kid) const noexcept {
                                        [&](const Member &member) { return member.kid == kid; });
 }
 
-// Unsound ones, too: which of two keys was meant is not guessed.
 KeySet::Serving KeySet::serving(Alg alg, std::string_view kid) const noexcept {
     Serving found;
     for (const Member &member : members_) {
@@ -108,6 +111,30 @@ KeySet::Serving KeySet::serving(Alg alg, std::string_view kid) const noexcept {
     if (found.by_name > 0) // of a key that is published under both names the one that was meant
         found.count = found.by_name;
     return found;
+}
+
+// Which of two keys was meant is not guessed. One that is published twice is one, and a public key
+// that cannot be used was not meant; of two secrets with one name it could have been.
+bool KeySet::is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
+                          Checkpoint checkpoint) const {
+    std::string first;
+    for (Member &member : members_) {
+        if (!member.is_outlined || member.kid != kid ||
+            !(meant.by_name > 0 ? member.serves_by_name(alg) : member.may_serve(alg)))
+            continue;
+        checkpoint();
+        const Key *key = read(member);
+        if (key == nullptr || !key->allows(alg, KeyOperation::verify)) {
+            if (member.kty == Kty::oct)
+                return true;
+            continue;
+        }
+        std::string print = thumbprint(*key);
+        if (!first.empty() && print != first)
+            return true;
+        first = std::move(print);
+    }
+    return false;
 }
 
 bool KeySet::has_usable_kid(Checkpoint checkpoint) const {
@@ -130,7 +157,7 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
         return found;
     }
     const Serving meant = named ? serving(alg, *kid) : Serving{};
-    if (meant.count > 1) {
+    if (meant.count > 1 && is_ambiguous(alg, *kid, meant, checkpoint)) {
         found.lack = Lack::ambiguous;
         return found;
     }
@@ -147,7 +174,7 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
         }
         all_faulty &= !member.fault.empty();
         if (key && key->allows(alg, KeyOperation::verify)) {
-            if (found.count == max_candidates)
+            if (found.count == max_candidates || (found.count == 1 && meant.count > 1))
                 break;
             found.keys[found.count++] = key;
         } else if (found.reason.empty() && !member.fault.empty() &&

@@ -49,7 +49,7 @@ class KeySet {
     std::string problem(std::size_t index) const;
 
     // A token with a kid is checked with the key of that kid and of its algorithm, and with none
-    // when there are two of them; when no usable key of the set has a kid, or the token has none,
+    // when two different ones could be meant; when no usable key of the set has a kid, or the token has none,
     // with those whose type and alg fit, in the order of the set.
     Candidates candidates(Alg alg, std::optional<std::string_view> kid,
                           Checkpoint checkpoint = no_checkpoint) const;
@@ -76,6 +76,8 @@ class KeySet {
         std::size_t count = 0, by_name = 0;
     };
     Serving serving(Alg alg, std::string_view kid) const noexcept;
+    bool is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
+                      Checkpoint checkpoint) const;
     bool has_usable_kid(Checkpoint checkpoint) const;
 
     mutable std::vector<Member> members_;
