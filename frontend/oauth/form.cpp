@@ -39,18 +39,25 @@ void challenge(const Request &request, Response &response) {
                                                               : "Bearer error=\"invalid_token\"");
 }
 
-[[noreturn]] void malformed(const Request &request, const char *what) {
+[[noreturn]] void malformed(const Request &request, std::string_view what) {
     throw api::Answer{refuse(request, 400, "invalid_request", what)};
 }
 
 // Sorted: a stranger's form has thousands of them.
-bool repeats_any(const http::Form &form) {
+std::optional<std::string_view> repeated(const http::Form &form) {
     std::vector<std::string_view> names;
     for (const auto &[name, value] : form.fields())
         if (!may_repeat(name))
             names.push_back(name);
     std::sort(names.begin(), names.end());
-    return std::adjacent_find(names.begin(), names.end()) != names.end();
+    const auto found = std::adjacent_find(names.begin(), names.end());
+    return found == names.end() ? std::nullopt : std::optional(*found);
+}
+
+// As our own are; what else a stranger writes is not repeated to anybody.
+bool is_plain_name(std::string_view name) {
+    return !name.empty() && name.size() <= 40 &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == name.npos;
 }
 
 std::vector<std::string_view> all_of(const http::Form &form, std::string_view wanted) {
@@ -69,8 +76,9 @@ std::vector<db::Param> parameters_of(const Request &request) {
     const auto form = form_of(request);
     if (!form)
         malformed(request, "The body has bad percent-encoding, a control character or no UTF-8");
-    if (repeats_any(*form))
-        malformed(request, "A parameter is given more than once");
+    if (const auto name = repeated(*form))
+        malformed(request, (is_plain_name(*name) ? std::string(*name) : "A parameter") +
+                               " is given more than once");
     JsonObject object;
     for (const auto &[name, value] : form->fields())
         if (!value.empty() && !may_repeat(name))
@@ -92,7 +100,8 @@ std::vector<db::Param> parameters_of(const Request &request) {
     }
     if (!client_id || !secret)
         throw api::Answer{
-            refuse(request, 401, "invalid_client", "The Authorization header is malformed")};
+            refuse(request, 401, "invalid_client",
+                   "The Authorization header is not Basic and base64 of client_id:client_secret")};
     const bool proves = !form->get("client_secret").value_or("").empty() ||
                         !form->get("client_assertion").value_or("").empty();
     if (secret->empty() && !proves) { // RFC 6749, section 2.3.1: a public client names itself
@@ -100,7 +109,7 @@ std::vector<db::Param> parameters_of(const Request &request) {
         if (named.empty())
             object.text("client_id", *client_id);
         else if (named != *client_id)
-            malformed(request, "The client is named in two ways");
+            malformed(request, "client_id is another than that of the Authorization header");
         return {object.done(), db::Param(), db::Param()};
     }
     return {object.done(), client_id, secret};

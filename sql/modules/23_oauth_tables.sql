@@ -42,8 +42,8 @@ CREATE TABLE auth.client_keys (
     PRIMARY KEY (user_id, id)
 );
 COMMENT ON TABLE auth.client_keys IS
-'Public keys of clients that sign for themselves (private_key_jwt). id is made of the RFC 7638 '
-'thumbprint.';
+'Public keys of clients that sign for themselves (private_key_jwt). One that is taken away and '
+'registered again has another id.';
 
 CREATE TABLE auth.used_assertions (
     hash bytea PRIMARY KEY,

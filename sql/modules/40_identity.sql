@@ -125,6 +125,22 @@ COMMENT ON FUNCTION auth.known_email(text) IS
 'Internal: the email of a principal or of a row of the roster, however it is spelt, to find either '
 'by. NULL for NULL; 22023 when nobody has it and it is not an email address.';
 
+CREATE OR REPLACE FUNCTION auth.principal_of(email text) RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_id uuid;
+BEGIN
+    SELECT u.id INTO found_id FROM auth.users u WHERE u.email = auth.fold_email(principal_of.email);
+    IF found_id IS NULL AND email IS NOT NULL THEN
+        PERFORM auth.raise_error('user_missing', auth.known_email(email));
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION auth.principal_of(text) IS
+'Internal: whose email it is, to list what is theirs; NULL for NULL. 42704 when nobody has it, '
+'22023 when it is not an email address.';
+
 CREATE OR REPLACE FUNCTION auth.require_role(VARIADIC roles text[] DEFAULT '{}') RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -80,10 +80,7 @@ BEGIN ATOMIC
     WITH owner AS MATERIALIZED (
         SELECT u FROM auth.users p CROSS JOIN LATERAL auth.standing(p) AS u
         WHERE p.email = auth.fold_email(list_sessions.email)
-        UNION ALL SELECT NULL::auth.users WHERE CASE WHEN list_sessions.email IS NULL THEN true
-            WHEN EXISTS (SELECT FROM auth.users p
-                WHERE p.email = auth.fold_email(list_sessions.email)) THEN false
-            ELSE auth.raise_error('user_missing', auth.known_email(list_sessions.email)) IS NULL END
+        UNION ALL SELECT NULL::auth.users WHERE auth.principal_of(list_sessions.email) IS NULL
     )
     SELECT (o.s).id, (o.s).label, (o.s).scopes, (o.s).role, (o.s).created_at,
         least((o.s).expires_at, r.expires_at,

@@ -29,7 +29,8 @@ BEGIN ATOMIC
         key_id.jwk->>'use'))::uuid;
 END;
 COMMENT ON FUNCTION auth.key_id(jsonb) IS
-'Internal: what a client''s public key is called: one that is published for two algorithms is two.';
+'Internal: what tells the public keys of a client apart: one that is published for two algorithms '
+'is two.';
 
 CREATE OR REPLACE FUNCTION auth.register_client_keys(email text, jwks jsonb) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -55,15 +56,20 @@ BEGIN
     principal := auth.hold_client(register_client_keys.email);
     FOR gone IN
         DELETE FROM auth.client_keys c WHERE c.user_id = principal.id
-            AND c.id NOT IN (SELECT auth.key_id(k) FROM jsonb_array_elements(keys) AS k)
+            AND auth.key_id(c.jwk) NOT IN (SELECT auth.key_id(k)
+                FROM jsonb_array_elements(keys) AS k)
         RETURNING c.id
     LOOP
         PERFORM auth.end_credential(principal.id, gone.id, 'client key removed');
     END LOOP;
-    INSERT INTO auth.client_keys AS c (user_id, id, jwk, created_at)
-    SELECT DISTINCT ON (auth.key_id(k)) principal.id, auth.key_id(k), k, clock_timestamp()
+    UPDATE auth.client_keys c SET jwk = k FROM jsonb_array_elements(keys) AS k
+    WHERE c.user_id = principal.id AND auth.key_id(c.jwk) = auth.key_id(k) AND c.jwk <> k;
+    -- one that comes back has another id: what was got with it before stays dead
+    INSERT INTO auth.client_keys (user_id, id, jwk, created_at)
+    SELECT DISTINCT ON (auth.key_id(k)) principal.id, gen_random_uuid(), k, clock_timestamp()
     FROM jsonb_array_elements(keys) AS k
-    ON CONFLICT (user_id, id) DO UPDATE SET jwk = excluded.jwk WHERE c.jwk <> excluded.jwk;
+    WHERE auth.key_id(k) NOT IN (SELECT auth.key_id(c.jwk) FROM auth.client_keys c
+        WHERE c.user_id = principal.id);
     SELECT count(*) INTO n FROM auth.client_keys c WHERE c.user_id = principal.id;
     PERFORM auth.audit(principal.id, principal.email,
         '{"clientKeys": {"previous": null, "current": "registered"}}', NULL,
@@ -81,20 +87,22 @@ COMMENT ON FUNCTION auth.register_client_keys(text, jsonb) IS
 CREATE OR REPLACE FUNCTION auth.list_client_keys(
     email text DEFAULT NULL, OUT client_id uuid, OUT client_email text, OUT thumbprint text,
     OUT kid text, OUT kty text, OUT created_at timestamptz) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT u.id, u.email, auth.jwk_thumbprint(k.jwk), k.jwk->>'kid', k.jwk->>'kty', k.created_at
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose constant uuid := auth.principal_of(email);
+BEGIN
+    RETURN QUERY SELECT u.id, u.email, auth.jwk_thumbprint(k.jwk), k.jwk->>'kid',
+        k.jwk->>'kty', k.created_at
     FROM auth.client_keys k JOIN auth.clients c ON c.user_id = k.user_id
         JOIN auth.users h ON h.id = c.user_id
         JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
     WHERE k.user_id = ANY (ARRAY(
-        SELECT o.user_id FROM auth.clients o WHERE list_client_keys.email IS NULL
-        UNION ALL SELECT o.id FROM auth.users o
-        WHERE o.email = auth.fold_email(list_client_keys.email)))
+        SELECT o.user_id FROM auth.clients o WHERE whose IS NULL UNION ALL SELECT whose))
     ORDER BY u.email, k.created_at, k.id;
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.list_client_keys(text) IS
-'The registered keys of a client, or with NULL of all.';
+'The registered keys of a client (42704 when nobody has that email), or with NULL of all.';
 
 CREATE OR REPLACE FUNCTION auth.use_assertion(issuer text, jti text, expires_at timestamptz)
     RETURNS boolean

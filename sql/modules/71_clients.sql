@@ -74,7 +74,8 @@ BEGIN
     ELSIF principal.kind <> 'service_account' THEN
         PERFORM auth.raise_error('client_not_a_service_account', principal.email);
     END IF;
-    PERFORM FROM auth.clients c WHERE c.user_id = principal.id FOR NO KEY UPDATE;
+    -- written, not only locked: who began with an older snapshot would not see what is made here
+    UPDATE auth.clients c SET created_at = c.created_at WHERE c.user_id = principal.id;
     DELETE FROM auth.client_keys k USING auth.clients c
     WHERE k.user_id = principal.id AND c.user_id = principal.id
         AND c.owner_generation <> principal.owner_generation;
@@ -167,8 +168,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT u.id, u.email, c.scopes, s.alive, s.next_end,
         (SELECT count(*) FROM auth.sessions o WHERE o.user_id = u.id AND o.origin = 'oauth'
-            AND o.revoked_at IS NULL AND o.generation = u.session_generation
-            AND o.expires_at > clock_timestamp()),
+            AND auth.session_state(o, u.session_generation, u.banned_until, NULL) = 'live'),
         auth.is_banned(u)
     FROM auth.clients c JOIN auth.users r ON r.id = c.user_id
         JOIN LATERAL auth.standing(r) AS u ON u.owner_generation = c.owner_generation
@@ -185,21 +185,23 @@ CREATE OR REPLACE FUNCTION auth.list_client_secrets(
     email text DEFAULT NULL, OUT secret_id uuid, OUT client_id uuid, OUT client_email text,
     OUT label text, OUT created_at timestamptz, OUT expires_at timestamptz, OUT state text)
     RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT s.id, u.id, u.email, s.label, s.created_at, s.expires_at,
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose constant uuid := auth.principal_of(email);
+BEGIN
+    RETURN QUERY SELECT s.id, u.id, u.email, s.label, s.created_at, s.expires_at,
         CASE WHEN s.expires_at > clock_timestamp() THEN 'live' ELSE 'expired' END
     FROM auth.client_secrets s JOIN auth.clients c ON c.user_id = s.user_id
         JOIN auth.users h ON h.id = c.user_id
         JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = c.owner_generation
     WHERE s.user_id = ANY (ARRAY(
-        SELECT o.user_id FROM auth.clients o WHERE list_client_secrets.email IS NULL
-        UNION ALL SELECT o.id FROM auth.users o
-        WHERE o.email = auth.fold_email(list_client_secrets.email)))
+        SELECT o.user_id FROM auth.clients o WHERE whose IS NULL UNION ALL SELECT whose))
     ORDER BY u.email, s.created_at, s.id;
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.list_client_secrets(text) IS
-'The secrets of a client, or with NULL of all, oldest first, without the secrets themselves.';
+'The secrets of a client (42704 when nobody has that email), or with NULL of all, oldest first, '
+'without the secrets themselves.';
 
 CREATE OR REPLACE FUNCTION auth.end_credential(user_id uuid, credential_id uuid, reason text)
     RETURNS void

@@ -145,9 +145,11 @@ COMMENT ON FUNCTION auth.settle_grants() IS
 CREATE OR REPLACE FUNCTION auth.list_delegations(email text DEFAULT NULL, OUT id uuid,
     OUT person text, OUT agent text, OUT scopes text[], OUT created_at timestamptz,
     OUT expires_at timestamptz, OUT state text, OUT granted_by text) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT d.id, p.email, a.email, d.scopes, d.created_at, d.expires_at,
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whose constant uuid := auth.principal_of(email);
+BEGIN
+    RETURN QUERY SELECT d.id, p.email, a.email, d.scopes, d.created_at, d.expires_at,
         CASE WHEN d.expires_at <= clock_timestamp() THEN 'expired'
             WHEN p.owner_generation <> d.person_generation
                 OR a.owner_generation <> d.agent_generation THEN 'void' ELSE 'live' END,
@@ -157,16 +159,16 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL auth.standing(b) AS a
     WHERE (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = d.id LIMIT 1) IS NULL
         AND d.id = ANY (ARRAY(
-        SELECT i.id FROM auth.delegations i WHERE list_delegations.email IS NULL
-        UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.person_id = u.id
-        WHERE u.email = auth.fold_email(list_delegations.email)
-        UNION ALL SELECT i.id FROM auth.users u JOIN auth.delegations i ON i.agent_id = u.id
-        WHERE u.email = auth.fold_email(list_delegations.email)))
+        SELECT i.id FROM auth.delegations i WHERE whose IS NULL
+        UNION ALL SELECT i.id FROM auth.delegations i WHERE i.person_id = whose
+        UNION ALL SELECT i.id FROM auth.delegations i WHERE i.agent_id = whose))
     ORDER BY p.email, a.email;
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.list_delegations(text) IS
-'For operators: which agents may act for a person, or for whom an agent may act; with NULL all. '
-'state: live, expired, or void: one of the two addresses has a new owner.';
+'For operators: which agents may act for a person, or for whom an agent may act (42704 when nobody '
+'has that email); with NULL all. state: live, expired, or void: one of the two addresses has a new '
+'owner.';
 
 CREATE OR REPLACE FUNCTION auth.my_delegations() RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -187,6 +189,25 @@ COMMENT ON FUNCTION auth.my_delegations() IS
 'The grants of delegation of the caller: 200 {delegations: [...]} with those where it is the '
 'person or the agent; 401.';
 
+CREATE OR REPLACE FUNCTION auth.read_terms(problem text, agent text, ttl text, scopes text[],
+    OUT the_agent auth.users, OUT life bigint, OUT refused auth.auth_result) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    refused := auth.bad_terms(problem, ttl, scopes);
+    IF refused.ok IS NOT NULL THEN
+        RETURN;
+    END IF;
+    life := auth.parse_ttl(ttl);
+    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
+    WHERE u.email = auth.fold_email(read_terms.agent) AND s.kind = 'service_account';
+    IF the_agent.id IS NULL THEN
+        refused := auth.bad_field(problem, 'agent', 'must be the email of a service account');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.read_terms(text, text, text, text[]) IS
+'Internal: which agent a person lets act, and for how many seconds, or what is wrong with that.';
+
 CREATE OR REPLACE FUNCTION auth.delegate_to(agent text, ttl text DEFAULT '30d',
     scopes text[] DEFAULT '{}', person uuid DEFAULT NULL, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result
@@ -197,32 +218,26 @@ DECLARE
     refused auth.auth_result := CASE WHEN whose IS DISTINCT FROM auth.uid()
         THEN auth.refusal_of_caller('ADMIN') ELSE auth.refusal_of_caller() END;
     problem constant text := 'The delegation was refused';
-    ttl_seconds bigint;
-    the_agent auth.users;
+    terms record;
     the_person auth.users;
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
     END IF;
     PERFORM auth.set_request_context(context);
-    refused := auth.bad_terms(problem, ttl, scopes);
-    IF refused.ok IS NOT NULL THEN
-        RETURN refused;
+    terms := auth.read_terms(problem, agent, ttl, scopes);
+    IF (terms.refused).ok IS NOT NULL THEN
+        RETURN terms.refused;
     END IF;
-    ttl_seconds := auth.parse_ttl(ttl);
-    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
-    WHERE u.email = auth.fold_email(delegate_to.agent) AND s.kind = 'service_account';
     SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s WHERE u.id = whose;
-    IF the_agent.id IS NULL THEN
-        RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
-    ELSIF the_person.id IS NULL THEN
+    IF the_person.id IS NULL THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
     ELSIF the_person.kind <> 'person' THEN
         RETURN auth.bad_field(problem, 'userId', 'must be that of a person');
     END IF;
     RETURN ROW(true, 201, NULL, jsonb_build_object('id', auth.store_delegation(the_person,
-        the_agent, coalesce(scopes, '{}'), clock_timestamp() + ttl_seconds * interval '1 second',
-        auth.uid())))::auth.auth_result;
+        terms.the_agent, coalesce(scopes, '{}'),
+        clock_timestamp() + terms.life * interval '1 second', auth.uid())))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.delegate_to(text, text, text[], uuid, jsonb) IS

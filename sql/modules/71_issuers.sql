@@ -77,7 +77,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rule record;
 BEGIN
-    DELETE FROM auth.trusted_issuers t WHERE t.issuer = distrust_issuer.issuer;
+    PERFORM FROM auth.trusted_issuers t WHERE t.issuer = distrust_issuer.issuer FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -86,6 +86,7 @@ BEGIN
     LOOP
         PERFORM auth.end_credential(rule.user_id, rule.id, 'issuer no longer trusted');
     END LOOP;
+    DELETE FROM auth.trusted_issuers t WHERE t.issuer = distrust_issuer.issuer;
     PERFORM auth.audit_later('{"trustedIssuer": {"previous": "trusted", "current": "removed"}}',
         jsonb_build_object('issuer', issuer));
     RETURN true;
@@ -94,6 +95,26 @@ $$;
 COMMENT ON FUNCTION auth.distrust_issuer(text) IS
 'Trusts an issuer no more: its rules go, and every token that was got with one of its tokens ends. '
 'False when it is not trusted.';
+
+CREATE OR REPLACE FUNCTION auth.delete_issuer_rules() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM auth.issuer_rules;
+    ELSE
+        DELETE FROM auth.issuer_rules r USING gone g WHERE r.issuer = g.issuer;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.delete_issuer_rules() IS
+'Internal: trigger that deletes the rules of issuers that are deleted, and so ends what was got by '
+'them.';
+CREATE OR REPLACE TRIGGER delete_rules AFTER DELETE ON auth.trusted_issuers
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
+CREATE OR REPLACE TRIGGER delete_all_rules AFTER TRUNCATE ON auth.trusted_issuers
+    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
 
 CREATE OR REPLACE FUNCTION auth.claim_leaves(claims jsonb, OUT path text[], OUT value jsonb)
     RETURNS SETOF record
@@ -162,17 +183,19 @@ DECLARE
 BEGIN
     PERFORM auth.check_scopes(scopes);
     IF jsonb_typeof(claims) IS DISTINCT FROM 'object' OR claims = '{}' THEN
-        PERFORM auth.raise_error('rule_refused', 'claims are an object that names some');
-    ELSIF EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
-        WHERE jsonb_typeof(l.value) NOT IN ('string', 'number', 'boolean')) THEN
-        PERFORM auth.raise_error('rule_refused',
-            'the value of a claim is a string, number or boolean');
-    ELSIF NOT EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
-        WHERE l.path[1] NOT IN ('iss', 'aud', 'exp', 'iat', 'nbf')) THEN
-        PERFORM auth.raise_error('rule_refused',
-            'it names nothing that tells tokens of the issuer apart');
+        PERFORM auth.raise_error('rule_refused', 'claims are a JSON object that names some');
     END IF;
-    PERFORM FROM auth.trusted_issuers t WHERE t.issuer = map_claims.issuer FOR KEY SHARE;
+    PERFORM auth.raise_error('rule_refused', format('claim %s must be a string, number or '
+        'boolean, not %s', array_to_string(l.path, '.'), left(l.value::text, 100)))
+    FROM auth.claim_leaves(claims) AS l
+    WHERE jsonb_typeof(l.value) NOT IN ('string', 'number', 'boolean') LIMIT 1;
+    IF NOT EXISTS (SELECT FROM auth.claim_leaves(claims) AS l
+        WHERE l.path[1] NOT IN ('iss', 'aud', 'exp', 'iat', 'nbf')) THEN
+        PERFORM auth.raise_error('rule_refused', 'it names nothing that tells tokens of the '
+            'issuer apart, as iss, aud, exp, iat and nbf do not');
+    END IF;
+    -- written, not only locked: who distrusts it by an older snapshot would not see the rule
+    UPDATE auth.trusted_issuers t SET created_at = t.created_at WHERE t.issuer = map_claims.issuer;
     IF NOT FOUND THEN
         PERFORM auth.raise_error('issuer_missing', coalesce(issuer, 'NULL'));
     END IF;
@@ -246,14 +269,19 @@ COMMENT ON FUNCTION auth.list_issuers() IS
 CREATE OR REPLACE FUNCTION auth.list_issuer_rules(issuer text DEFAULT NULL, OUT rule_id uuid,
     OUT rule_issuer text, OUT email text, OUT claims jsonb, OUT scopes text[],
     OUT created_at timestamptz) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER
-BEGIN ATOMIC
-    SELECT r.id, r.issuer, u.email, r.claims, r.scopes, r.created_at
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF issuer IS NOT NULL AND NOT EXISTS (SELECT FROM auth.trusted_issuers t
+        WHERE t.issuer = list_issuer_rules.issuer) THEN
+        PERFORM auth.raise_error('issuer_missing', issuer);
+    END IF;
+    RETURN QUERY SELECT r.id, r.issuer, u.email, r.claims, r.scopes, r.created_at
     FROM auth.issuer_rules r
         JOIN auth.users h ON h.id = r.user_id
         JOIN LATERAL auth.standing(h) AS u ON u.owner_generation = r.owner_generation
     WHERE list_issuer_rules.issuer IS NULL OR r.issuer = list_issuer_rules.issuer
     ORDER BY r.issuer COLLATE "C", u.email;
-END;
+END
+$$;
 COMMENT ON FUNCTION auth.list_issuer_rules(text) IS
-'The rules of a trusted issuer, or with NULL of all.';
+'The rules of a trusted issuer (42704 when it is not trusted), or with NULL of all.';

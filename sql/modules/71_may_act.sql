@@ -22,6 +22,7 @@ DECLARE
     new_id constant uuid := gen_random_uuid();
     issued_at constant bigint := floor(extract(epoch FROM clock_timestamp()));
     request record;
+    terms record;
     own jsonb;
     lent text[] := coalesce(scopes, '{}');
     life bigint;
@@ -35,19 +36,16 @@ BEGIN
     END IF;
     PERFORM auth.set_request_context(context);
     request := auth.request_context();
-    refused := auth.bad_terms(problem, ttl, scopes);
-    IF refused.ok IS NOT NULL THEN
-        RETURN refused;
+    terms := auth.read_terms(problem, agent, ttl, scopes);
+    IF (terms.refused).ok IS NOT NULL THEN
+        RETURN terms.refused;
     END IF;
-    life := auth.parse_ttl(ttl);
-    SELECT s.* INTO the_agent FROM auth.users u, auth.standing(u) AS s
-    WHERE u.email = auth.fold_email(issue_may_act.agent) AND s.kind = 'service_account';
+    life := terms.life;
+    the_agent := terms.the_agent;
     SELECT s.* INTO person FROM auth.users u, auth.standing(u) AS s WHERE u.id = auth.uid();
     own := auth.jwt();
     SELECT * INTO present FROM auth.sessions s WHERE s.id = (own->>'session_id')::uuid;
-    IF the_agent.id IS NULL THEN
-        RETURN auth.bad_field(problem, 'agent', 'must be the email of a service account');
-    ELSIF person.kind <> 'person' THEN
+    IF person.kind <> 'person' THEN
         RETURN auth.refusal(403, 'not-a-person', 'Only a person lets an agent act');
     ELSIF (SELECT count(*) FROM auth.sessions s WHERE s.user_id = person.id
         AND s.label LIKE 'lent to %' AND s.created_at > clock_timestamp() - interval '1 hour')

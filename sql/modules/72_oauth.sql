@@ -86,10 +86,14 @@ DECLARE
         + coalesce((request ? 'client_secret')::integer + (request ? 'client_assertion')::integer,
             0);
 BEGIN
-    IF ways > 1 OR basic_id IS NOT NULL AND request ? 'client_id'
-        AND request->>'client_id' <> basic_id THEN
+    IF ways > 1 THEN
         refused := auth.oauth_error(400, 'invalid_request',
             'The client authenticates itself in more than one way');
+        RETURN;
+    ELSIF basic_id IS NOT NULL AND request ? 'client_id'
+        AND request->>'client_id' <> basic_id THEN
+        refused := auth.oauth_error(400, 'invalid_request',
+            'client_id is another than that of the Authorization header');
         RETURN;
     ELSIF ways = 0 THEN
         RETURN; -- nobody says who they are
@@ -130,6 +134,16 @@ BEGIN ATOMIC -- becomes part of the statement that asks
 END;
 COMMENT ON FUNCTION auth.narrowed_scopes(text, text[]) IS
 'Internal: of the scopes that may be had those that are asked for; all of them when none is.';
+
+CREATE OR REPLACE FUNCTION auth.refuse_scopes(may text[]) RETURNS auth.auth_result
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had: '
+        || coalesce(left('there are ' || nullif(array_to_string(refuse_scopes.may, ' '), ''), 500),
+            'there are none'));
+END;
+COMMENT ON FUNCTION auth.refuse_scopes(text[]) IS
+'Internal: the refusal of scopes none of which is among those that may be had.';
 
 CREATE OR REPLACE FUNCTION auth.open_access(
     principal auth.users, credential_id uuid, scopes text[], ttl_seconds bigint,

@@ -42,6 +42,15 @@ COMMENT ON FUNCTION auth.is_for_us(jsonb) IS
 'Internal: whether every resource (RFC 8707) or audience (RFC 8693) that a token is asked for is '
 'pg_principal.audience, the issuer, or what is below /api of it; NULL when none is named.';
 
+CREATE OR REPLACE FUNCTION auth.refuse_target() RETURNS auth.auth_result
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT auth.oauth_error(400, 'invalid_target', 'Tokens are for the issuer, what is '
+        'below its /api, and their audience alone');
+END;
+COMMENT ON FUNCTION auth.refuse_target() IS
+'Internal: the refusal of what auth.is_for_us() finds to be somebody else''s.';
+
 CREATE OR REPLACE FUNCTION auth.note_device_refusal(principal auth.users, reason text, client text)
     RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -85,13 +94,13 @@ BEGIN
     IF (asker.refused).ok IS NOT NULL THEN
         RETURN asker.refused;
     ELSIF NOT auth.is_for_us(request->'resource') THEN
-        RETURN auth.oauth_error(400, 'invalid_target', 'No token is given for this resource');
+        RETURN auth.refuse_target();
     ELSIF page IS NULL THEN
         RETURN auth.oauth_error(503, 'server_error', 'pg_principal.issuer is not a URL');
     END IF;
     may := auth.narrowed_scopes(request->>'scope', (asker.found_client).scopes);
     IF may = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+        RETURN auth.refuse_scopes((asker.found_client).scopes);
     END IF;
     -- as many as come go, and nobody waits for another's; until then a device that asks late is
     -- told why
@@ -191,7 +200,7 @@ BEGIN
     SELECT * INTO code FROM auth.device_codes d WHERE d.hash = auth.held_secret(held) FOR UPDATE;
     IF code.hash IS NULL OR code.client <> (asker.found_client).id THEN
         PERFORM auth.note_device_refusal(NULL, 'unknown-code', (asker.found_client).client_id);
-        RETURN auth.oauth_error(400, 'invalid_grant', 'The device code is not valid',
+        RETURN auth.oauth_error(400, 'invalid_grant', 'The device code is unknown or used',
             'unknown-code');
     END IF;
     -- now, not when it began to wait for the code

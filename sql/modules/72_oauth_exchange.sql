@@ -24,7 +24,17 @@ BEGIN
         END IF;
     END IF;
     -- RFC 8693, section 2.2.2
-    RETURN auth.oauth_error(400, 'invalid_request', 'The exchange is not allowed', reason);
+    RETURN auth.oauth_error(400, 'invalid_request', CASE reason
+        WHEN 'actor-token-dead' THEN 'The actor_token is not alive'
+        WHEN 'subject-token-dead' THEN 'The subject_token is not alive'
+        WHEN 'actor-not-an-agent' THEN 'The actor_token must be a service account''s own'
+        WHEN 'subject-not-a-person' THEN 'The subject_token must be a person''s'
+        WHEN 'another-client' THEN 'The actor_token must be that of the client that asks'
+        WHEN 'another-actor' THEN 'The subject_token was lent to another agent'
+        WHEN 'not-delegated' THEN 'The person has not let this agent act'
+        WHEN 'chain-too-long' THEN 'No more agents may act one for the other'
+        WHEN 'expired' THEN 'One of the tokens or the grant is about to end'
+        END, reason);
 END
 $$;
 COMMENT ON FUNCTION auth.refuse_delegation(auth.users, auth.users, text) IS
@@ -118,6 +128,7 @@ DECLARE
     act jsonb;
     chain uuid[];
     scopes text[];
+    may text[];
     life bigint;
 BEGIN
     IF NOT request ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
@@ -126,7 +137,8 @@ BEGIN
     ELSIF request->>'subject_token_type' <> ALL (types)
         OR request->>'actor_token_type' <> ALL (types)
         OR coalesce(request->>'requested_token_type', types[1]) <> ALL (types) THEN
-        RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are exchanged');
+        RETURN auth.oauth_error(400, 'invalid_request', 'Only access tokens are '
+            'exchanged: each type is access_token or jwt after urn:ietf:params:oauth:token-type:');
     END IF;
     actor := auth.shown_session(request->>'actor_token', false);
     agent := actor.principal;
@@ -174,9 +186,10 @@ BEGIN
             scopes := auth.common_scopes(scopes, auth.own_scopes(subject.claims));
         END IF;
     END IF;
-    scopes := auth.narrowed_scopes(request->>'scope', scopes);
+    may := scopes;
+    scopes := auth.narrowed_scopes(request->>'scope', may);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+        RETURN auth.refuse_scopes(may);
     END IF;
     life := floor(extract(epoch FROM least(to_timestamp((subject.claims->>'exp')::double precision),
         to_timestamp((actor.claims->>'exp')::double precision), granted.expires_at,

@@ -57,6 +57,8 @@ BEGIN
         -- whatever iss says: a trust domain speaks for its own alone
         WHEN trusted.issuer LIKE 'spiffe:%' AND substring(claims->>'sub' FROM trust_domain)
             IS DISTINCT FROM trusted.issuer THEN 'sub is not of this trust domain'
+        -- within clock_skew it may be alive, but nothing that ends with it
+        WHEN floor((claims->>'exp')::numeric) <= floor(now_s) THEN 'expired'
         WHEN trusted.audiences = '{}' AND claims ? 'aud' THEN 'wrong audience'
         WHEN (claims->>'iat')::numeric > now_s + skew THEN 'iat is in the future'
         WHEN (claims->>'exp')::numeric - (claims->>'iat')::numeric > trusted.max_life
@@ -144,12 +146,12 @@ BEGIN
     END IF;
     scopes := auth.narrowed_scopes(request->>'scope', rule.scopes);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+        RETURN auth.refuse_scopes(rule.scopes);
     END IF;
     ends := to_timestamp((judged.claims->>'exp')::double precision);
     -- nothing is held: a rule that goes meanwhile takes this session along
     IF (judged.trusted).single_use AND NOT auth.use_assertion((judged.trusted).issuer,
-        coalesce('jti ' || (judged.claims->>'jti'), 'token ' || encode(sha256(convert_to(
+        coalesce('jti ' || nullif(judged.claims->>'jti', ''), 'token ' || encode(sha256(convert_to(
             split_part(request->>'assertion', '.', 2), 'UTF8')), 'hex')), ends) THEN
         RETURN auth.refuse_assertion(principal, 'replayed-assertion', judged);
     END IF;
@@ -210,7 +212,9 @@ BEGIN
         RETURN auth.oauth_error(400, 'invalid_request', 'grant_type is missing');
     ELSIF grant_type NOT IN ('client_credentials', 'refresh_token', jwt_bearer,
         token_exchange, device_code) THEN
-        RETURN auth.oauth_error(400, 'unsupported_grant_type', 'This grant_type is not offered');
+        RETURN auth.oauth_error(400, 'unsupported_grant_type', 'grant_type must be '
+            'client_credentials, refresh_token, or jwt-bearer, token-exchange or device_code after '
+            'urn:ietf:params:oauth:grant-type:');
     ELSIF grant_type = jwt_bearer AND NOT request ? 'assertion' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'assertion is missing');
     ELSIF grant_type = 'refresh_token' AND NOT request ? 'refresh_token' THEN
@@ -224,7 +228,7 @@ BEGIN
         RETURN client.refused;
     ELSIF NOT auth.is_for_us(request->'resource')
         OR grant_type = token_exchange AND NOT auth.is_for_us(request->'audience') THEN
-        RETURN auth.oauth_error(400, 'invalid_target', 'No token is given for this resource');
+        RETURN auth.refuse_target();
     ELSIF grant_type = 'refresh_token' THEN
         RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
     ELSIF grant_type = token_exchange THEN
@@ -238,7 +242,7 @@ BEGIN
     END IF;
     scopes := auth.narrowed_scopes(request->>'scope', client.scopes);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.oauth_error(400, 'invalid_scope', 'None of these scopes may be had');
+        RETURN auth.refuse_scopes(client.scopes);
     END IF;
     -- nothing is held: a secret or key that goes meanwhile takes this session along
     RETURN auth.open_access(client.principal, client.credential_id, scopes,

@@ -173,7 +173,7 @@ BEGIN
         'token_endpoint_auth_methods_supported', methods || '["none"]',
         'token_endpoint_auth_signing_alg_values_supported', algs,
         'introspection_endpoint', origin || '/oauth/introspect',
-        'introspection_endpoint_auth_methods_supported', methods,
+        'introspection_endpoint_auth_methods_supported', methods || '["Bearer"]',
         'introspection_endpoint_auth_signing_alg_values_supported', algs,
         'device_authorization_endpoint', origin || '/oauth/device_authorization',
         'revocation_endpoint', origin || '/oauth/revoke',

@@ -90,8 +90,8 @@ signing_keys: column activated_at alg created_at kid material public_jwk retired
   audit_truncate signal_change signal_truncate |
 trusted_issuers: column algorithms audiences created_at fetch_attempt fetch_attempted_at
   fetch_due_at fetch_failures fetch_problem issuer jwks jwks_url keys_read_at max_life
-  required_claims single_use; constraint trusted_issuers_max_life_check trusted_issuers_pkey
-  |
+  required_claims single_use; constraint trusted_issuers_max_life_check trusted_issuers_pkey;
+  trigger delete_all_rules delete_rules |
 used_assertions: column expires_at hash; constraint used_assertions_pkey; index
   used_assertions_expires_at |
 users: column app_role ban_origin ban_reason banned_until created_at email

@@ -18,6 +18,13 @@ like "as text" "$("$PG_PRINCIPAL" clients create-secret --email $agent)" '^clien
 is "no third" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: $agent already has two client secrets"
 "$PG_PRINCIPAL" clients create-secret --email nobody@example.com >"$work/out" 2>"$work/err"
 is "nobody's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no auth.users row for nobody@example.com"
+for of in "clients secrets" "clients keys" "delegations list"; do
+    # shellcheck disable=SC2086
+    "$PG_PRINCIPAL" $of --email nobody@example.com >"$work/out" 2>"$work/err"
+    is "$of of nobody" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: no auth.users row for nobody@example.com"
+done
+"$PG_PRINCIPAL" issuers rules --issuer https://x >"$work/out" 2>"$work/err"
+is "rules of an issuer that is not trusted" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: issuer https://x is not trusted"
 is "scopes" "$("$PG_PRINCIPAL" clients scopes --email $agent --scope read --scope write)" "set the scopes of $agent"
 is "list" "$("$PG_PRINCIPAL" clients list --output json | jq -c '.[] | [.email, .scopes, .secrets, .liveTokens, .banned]')" "[\"$agent\",[\"read\",\"write\"],2,0,false]"
 like "as a table" "$("$PG_PRINCIPAL" clients list)" '^CLIENT +EMAIL +SECRETS +NEXT EXPIRY +LIVE TOKENS +SCOPES\s[0-9a-f-]{36} +kata-agent-team@example.com +2 +[0-9T:Z-]+ +0 +read write$'

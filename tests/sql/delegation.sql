@@ -27,6 +27,7 @@ SELECT regress_try(format('SELECT auth.delegate(%s)', a)) FROM (VALUES (1, '''no
 SELECT auth.delegate('Ann@example.com', 'kata-agent-team@example.com', '1d', '{read,admin}') AS grant_id \gset
 SELECT person, agent, scopes, state, granted_by FROM auth.list_delegations();
 SELECT count(*) FROM auth.list_delegations('boss@example.com'), LATERAL (SELECT 1) AS x;
+SELECT regress_try(format('SELECT count(*) FROM auth.list_delegations(%L)', e)) AS nobodys FROM unnest(ARRAY['nobody@example.com', 'x']) AS e;
 
 -- The token is the person's, the agent visible in it; scopes that all have, and no longer a life than any.
 SELECT pg_temp.token(:'person', :'agent') AS both \gset

@@ -29,6 +29,7 @@ SELECT auth.set_client_scopes('kata-agent-team@example.com', '{read,write,read}'
 SELECT email, scopes, secrets, live_tokens, banned FROM auth.list_clients();
 SELECT client_email, label, state FROM auth.list_client_secrets();
 SELECT count(*) FROM auth.list_client_secrets('boss@example.com');
+SELECT regress_try(format('SELECT count(*) FROM auth.list_client_secrets(%L)', e)) AS nobodys FROM unnest(ARRAY['nobody@example.com', 'x']) AS e;
 
 -- client_credentials, the secret in the header or in the form.
 SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id', :'secret'));

@@ -43,6 +43,7 @@ SELECT regress_try(format('SELECT auth.map_claims(''https://x'', ''ci@example.co
 SELECT auth.map_claims(:'gh', 'ci@example.com', '{"repository_id": "74", "environment": "prod", "ref_protected": "true"}', '{deploy,read}') IS NOT NULL AS mapped;
 SELECT auth.map_claims(:'k8s', 'pod@example.com', '{"kubernetes.io": {"namespace": "prod", "serviceaccount": {"uid": "8a2f"}}}', '{read}') IS NOT NULL AS mapped;
 SELECT rule_issuer, email, claims, scopes FROM auth.list_issuer_rules();
+SELECT regress_try('SELECT count(*) FROM auth.list_issuer_rules(''https://x'')') AS nobodys;
 SELECT issuer, audiences, algorithms, max_life, required_claims, single_use, keys, rules FROM auth.list_issuers();
 
 -- The right token gets the right account, its scopes and no longer a life than its own.
@@ -56,6 +57,14 @@ SELECT pg_temp.exchanged(:'pods_token'), pg_temp.exchanged(:'pods_token') AS aga
 -- a job's once: by its jti, by itself without one
 SELECT auth.jwt_sign(pg_temp.said(:'job', '{"jti": "1"}'), :'github') AS once, auth.jwt_sign(pg_temp.said(:'job', '{"jti": null}'), :'github') AS no_jti \gset
 SELECT pg_temp.exchanged(:'once'), pg_temp.exchanged(:'once') AS again, pg_temp.exchanged(:'no_jti') AS no_jti, pg_temp.exchanged(:'no_jti') AS again;
+-- an empty one names nothing
+SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', jsonb_build_object('jti', '', 'n', n)), :'github')) AS empty_jti FROM generate_series(1, 2) AS n;
+-- what clock_skew alone has alive is worth nothing, and the operator is told so
+SET pg_principal.clock_skew = 60;
+SELECT auth.jwt_sign(pg_temp.said(:'job', jsonb_build_object('exp', floor(extract(epoch FROM clock_timestamp())) - 5)), :'github') AS late,
+       auth.jwt_sign(pg_temp.said(:'job', jsonb_build_object('iat', t, 'nbf', t)), :'github') AS early FROM (SELECT floor(extract(epoch FROM clock_timestamp())) + 30) AS s (t) \gset
+SELECT pg_temp.exchanged(:'late') AS late, faults, pg_temp.exchanged(:'early') AS early FROM auth.test_issuer_token(:'late');
+SET pg_principal.clock_skew = 0;
 
 -- Every wrong one.
 SELECT label, pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', change), :'github')) AS outcome FROM (VALUES

@@ -25,6 +25,7 @@ SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_obje
 SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@example.com'', %L)', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'forged'::jsonb)))) AS one_kid_for_two;
 SELECT count(*) AS private FROM auth.client_keys WHERE jwk ?| '{d,k}';
 SELECT client_email, CASE kty WHEN 'EC' THEN kid END AS kid, kty, thumbprint = ANY (ARRAY[auth.jwk_thumbprint(:'key'), auth.jwk_thumbprint(:'next')]) AS known FROM auth.list_client_keys('Kata-Agent-Team@example.com') ORDER BY kty;
+SELECT regress_try(format('SELECT count(*) FROM auth.list_client_keys(%L)', e)) AS nobodys FROM unnest(ARRAY['nobody@example.com', 'x']) AS e;
 
 -- one key under two names, two keys under one: each assertion tells by its algorithm which is meant
 SELECT auth.generate_jwk('RS256') AS rsa, auth.generate_jwk('PS256') AS pss \gset

@@ -281,7 +281,7 @@ bool credential_stands(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment
                     Rows::many, snapshot);
         };
         look("client_secrets", "id", key);
-        look("client_keys", "user_id", user); // their ids are of the key, and two may have one
+        look("client_keys", "user_id", user); // what their index begins with
         look("issuer_rules", "id", key);
         return found;
     });
