@@ -44,6 +44,10 @@ Failure failure_of(const PGresult *result) {
     std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
     if ((sqlstate == "3F000" || sqlstate == "42883") && message.find("auth") != message.npos)
         hint = "Is the extension in this database? CREATE EXTENSION pg_principal;";
+    if (sqlstate == "25006" && hint.empty())
+        hint =
+            "A standby, or a server whose connections are read-only, takes no writes: connect to "
+            "the primary (target_session_attrs=read-write).";
     // the server's own check of a grant, in whatever language
     if (sqlstate == "42501" && hint.empty() &&
         db::field(result, PG_DIAG_SOURCE_FUNCTION) == "aclcheck_error")

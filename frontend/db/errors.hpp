@@ -20,6 +20,11 @@ struct Broken : Unavailable {
     bool may_have_run;
 };
 
+// The database takes no writes: a standby. Another connection may lead to its successor.
+struct ReadOnly : Broken {
+    ReadOnly() : Broken("the database takes no writes now", false) {}
+};
+
 // The database refused a statement: 503 when it took too long, otherwise 500. Handlers catch those
 // they know a better answer to.
 struct DbError : std::runtime_error {

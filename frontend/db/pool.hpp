@@ -86,6 +86,9 @@ class Pool {
             try {
                 Lease lease = checkout(options_.checkout_time, owner);
                 return lease.run(statement, make_params());
+            } catch (const ReadOnly &) {
+                if (lost > 0)
+                    throw;
             } catch (const Broken &broken) {
                 if (lost > options_.size || (broken.may_have_run && !statement.only_reads))
                     throw;

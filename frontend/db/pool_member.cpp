@@ -19,10 +19,13 @@ std::string chosen(const std::string &dsn, const char *keyword, const char *vari
     return value ? value : "";
 }
 
-// The connection is of no further use: shutdowns, crashes, a server that became a standby.
+// Of a standby, or of one that became it: the next connection may lead elsewhere.
+constexpr std::string_view read_only = "25006";
+
+// The connection is of no further use: shutdowns, crashes.
 bool ends_connection(std::string_view sqlstate) {
     return sqlstate.substr(0, 2) == "08" || sqlstate == "57P01" || sqlstate == "57P02" ||
-           sqlstate == "57P03" || sqlstate == "57P05" || sqlstate == "25006";
+           sqlstate == "57P03" || sqlstate == "57P05";
 }
 
 // The statement was not begun: what it was prepared as is gone or of another shape.
@@ -151,6 +154,10 @@ Pool::Member::Answer Pool::Member::await() {
 
 void Pool::Member::throw_error(const PGresult *result) {
     const std::string sqlstate = field(result, PG_DIAG_SQLSTATE);
+    if (sqlstate == read_only) {
+        broken = true;
+        throw ReadOnly();
+    }
     if (!connection.is_good() || sqlstate.empty() || ends_connection(sqlstate))
         // The announcement of a shutdown instead of the result: the statement was rolled back. An
         // error of a pooler (08...) does not tell.

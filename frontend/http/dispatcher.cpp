@@ -186,6 +186,9 @@ Response Dispatcher::handle(Exchange &exchange) const {
     } catch (const HttpError &error) {
         exchange.failure = error.failure;
         return problem(exchange, error.status, error.code, error.what());
+    } catch (const ReadOnly &error) {
+        exchange.failure = "read_only";
+        return problem(exchange, 503, "unavailable", error.what());
     } catch (const Unavailable &) {
         exchange.failure = "unavailable";
         return problem(exchange, 503, "unavailable", "the database cannot be reached");

@@ -12,6 +12,7 @@
 namespace pg_principal::http {
 
 using db::DbError;
+using db::ReadOnly;
 using db::Unavailable;
 
 // The code of a 503 that passes when an operator has done something: without Retry-After.

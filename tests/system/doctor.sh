@@ -363,6 +363,9 @@ tells "a standby" writing warning 'this server is a standby.*Do: Ask the primary
 serve
 like "/ready of a standby" "$(ready)" '^503 standby Connect to the primary'
 like "for reads" "$(ready '?for=reads')" '^200 reads - 0$'
+is "who signs in is told that it takes no writes" "$(curl -s -w ' %{http_code}' -H 'Content-Type: application/json' \
+    -d '{"email": "ann@example.com", "password": "Th1sIsAStrong!Pass"}' "http://127.0.0.1:$port/api/auth/login")" '{"message":"The database takes no writes now"} 503'
+like "an operator what to connect to" "$("$PG_PRINCIPAL" auth ban --email ann@example.com 2>&1; echo $?)" 'read-only transaction.*hint: A standby, .*connect to the primary.*1$'
 end_serve
 sql shop "SELECT pg_wal_replay_pause()" >/dev/null
 for _ in $(seq 50); do [ "$(sql shop "SELECT pg_get_wal_replay_pause_state()")" != paused ] || break; sleep 0.1; done
