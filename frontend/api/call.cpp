@@ -50,7 +50,9 @@ thread_local std::uint64_t asked = 0;
         throw Answer{authentication_required(request)};
     if (by_caller && state == "42501")
         throw HttpError(403, "forbidden", "Insufficient role", error.sqlstate);
-    if (state == "22023" || state == "22P02" || state == "22P05" || state == "22003" ||
+    if (state == untranslatable)
+        throw HttpError(400, "bad_request", untranslatable_text, error.sqlstate);
+    if (state == "22023" || state == "22P02" || state == "22003" ||
         state == "22007" || state == "22008" || state == "22015" || state == "22021")
         throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
     if (state == "54000") // the token would be longer than any that is taken

@@ -19,6 +19,11 @@ struct Answer {
     http::Response response;
 };
 
+// The database is of an encoding that has no such character.
+inline constexpr std::string_view untranslatable = "22P05";
+inline constexpr const char *untranslatable_text =
+    "The database's encoding lacks a character of this request";
+
 // What no caller can mend: 503 where a later try may do, otherwise the error itself.
 [[noreturn]] void throw_other(const db::DbError &error);
 

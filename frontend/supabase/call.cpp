@@ -83,6 +83,8 @@ Refusal database_refusal(const DbError &error) {
         return {403, "not_admin", "User not allowed"};
     if (state == "42704")
         return {404, "user_not_found", "User not found"};
+    if (state == api::untranslatable)
+        return {400, "validation_failed", api::untranslatable_text};
     if (is_bad_input(error))
         return {400, "validation_failed", "The request was refused"};
     api::throw_other(error);

@@ -72,6 +72,21 @@ def paths():
         equal("HEAD", call(server, "HEAD", "/api/users/me", token=token).status, 200)
 
 
+def encodings():
+    """A database that is not UTF-8, and letters that it has and has not."""
+    sql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    sql("\\connect latin\nCREATE EXTENSION pg_principal;\nSELECT auth.create_signing_key()")
+    with Server("--dsn", "dbname=latin", *FAST) as server:
+        body = {"email": "jürgen@example.com", "password": PASSWORD, "firstName": "Jürgen"}
+        answer = call(server, "POST", "/api/auth/register", body)
+        ok("letters that it has", '"firstName": "Jürgen"' in answer.text.encode("latin-1").decode(), answer.text)
+        equal("and their sign-in", call(server, "POST", "/api/auth/login", {k: body[k] for k in ("email", "password")}).status, 200)
+        for path, wanted in {"/api/auth/login": "message", "/auth/v1/token?grant_type=password": "msg"}.items():
+            answer = call(server, "POST", path, {"email": "łukasz@example.com", "password": PASSWORD})
+            equal(f"{path}: a letter that it has not", (answer.status, answer.json[wanted]), (400, "The database's encoding lacks a character of this request"))
+    sql("DROP DATABASE latin WITH (FORCE)")
+
+
 def rate_limits():
     with Server("--rate-limit", "0.02", "--rate-burst", "3") as server:
         who = account()
@@ -227,4 +242,4 @@ def away():
 
 
 sql("SELECT auth.add_user('{\"email\": \"second@example.com\"}')")  # so that nobody may register
-main(bodies, paths, rate_limits, no_secrets, conflicts, deadlock, away)
+main(bodies, paths, encodings, rate_limits, no_secrets, conflicts, deadlock, away)
