@@ -16,28 +16,12 @@ namespace pg_principal {
 namespace {
 
 // What a transaction of somebody else could wait for.
-constexpr const char *tables[] = {"users",
-                                  "sessions",
-                                  "refresh_tokens",
-                                  "audit_heads",
-                                  "sign_in_attempts",
-                                  "metrics",
-                                  "signing_keys",
-                                  "server_keys",
-                                  "audit_seals",
-                                  "incidents",
-                                  "login_roles",
-                                  "clients",
-                                  "organization_people",
-                                  "client_keys",
-                                  "client_secrets",
-                                  "issuer_rules",
-                                  "delegations",
-                                  "trusted_issuers",
-                                  "device_codes",
-                                  "public_clients",
-                                  "used_assertions",
-                                  "revocation_marker"};
+constexpr const char *tables[] = {
+    "users",          "sessions",     "refresh_tokens",      "audit_heads",  "sign_in_attempts",
+    "metrics",        "signing_keys", "server_keys",         "audit_seals",  "incidents",
+    "login_roles",    "clients",      "organization_people", "client_keys",  "client_secrets",
+    "issuer_rules",   "delegations",  "trusted_issuers",     "device_codes", "public_clients",
+    "used_assertions"};
 
 bool is_held(const LOCKTAG *tag) {
     for (LOCKMODE mode = RowShareLock; mode <= AccessExclusiveLock; ++mode)

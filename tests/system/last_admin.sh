@@ -77,3 +77,30 @@ is "relied on" "$(by "${token[ann]}" "$(role ann ANALYST)")" "done"
 wait "$slow"
 like "its commit fails" "$(cat "$work/admins/slow")" 'the ADMIN who was to stay no longer is one'
 is "and an ADMIN is left" "$(admins)" bob
+
+all_admins() { # none of whose tokens a ban has ended
+    sql "SELECT auth.unban(email) FROM auth.users" "UPDATE auth.users SET app_role = 'ADMIN'" >/dev/null
+    for name in ann bob eve; do
+        token[$name]=$(sql "SELECT auth.issue('$name@example.com')")
+    done
+}
+
+# Whoever has a commit that lasts, for a standby or for a million notifications, keeps nobody from their own demotion.
+all_admins
+slowly "${token[ann]}" "$(role eve ANALYST)"
+is "an ADMIN's long commit does not keep the role from being taken" "$(by "${token[bob]}" "$(role ann ANALYST)")" "done"
+is "nor others from being banned" "$(sql "UPDATE auth.users SET app_role = 'ADMIN' WHERE email LIKE 'ann@%'" >/dev/null; by "${token[bob]}" "$(ban ann)")" "done"
+like "but whom it takes the role from relies on nobody" "$(by "${token[eve]}" "$(role bob ANALYST)")" 'canceling statement due to lock timeout'
+let_go
+is "and an ADMIN is left after all" "$(admins)" bob
+
+# What was only asked for, and taken back or refused, holds up nobody either.
+all_admins
+slowly "${token[ann]}" "BEGIN; SAVEPOINT s; $(role bob ANALYST); ROLLBACK TO s; COMMIT"
+is "whoever gave up taking a role keeps none" "$(by "${token[bob]}" "$(role ann ANALYST)")" "done"
+let_go
+all_admins
+slowly "${token[ann]}" "SELECT coalesce(r.reason, 'done') FROM auth.update_user('${id[bob]}', '{\"role\": \"ANALYST\", \"email\": \"eve@example.com\"}') AS r"
+is "nor whoever was refused it" "$(by "${token[bob]}" "$(role eve ANALYST)")" "done"
+let_go
+is "which was refused" "$(tail -n 1 "$work/admins/slow")" email-taken

@@ -142,7 +142,7 @@ is "an agent that gives up its grant does not prepare that" "$(token=$agent as_m
 is "nor in a backend that has not loaded the library yet" "$(as_mallory -c "BEGIN" -c "SELECT auth.sign_out('others')" -c "PREPARE TRANSACTION 'mallory'" -c "SELECT count(*) FROM pg_prepared_xacts")" 0
 is "what only reads may be prepared" "$(as_mallory -c "BEGIN; SELECT auth.email(); PREPARE TRANSACTION 'reader'" -c "ROLLBACK PREPARED 'reader'" -c "SELECT 'done'")" "done"
 is "and what was rolled back" "$(as_mallory -c "BEGIN; SAVEPOINT s; SELECT auth.sign_out('others'); ROLLBACK TO s; PREPARE TRANSACTION 'back'" -c "ROLLBACK PREPARED 'back'" -c "SELECT 'done'")" "done"
-# but not what is asked for when it is prepared, and would keep all others from taking an ADMIN's role
 boss=$(sql "UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'mallory@example.com'; SELECT payload->'user'->>'id' FROM auth.add_user('{\"email\": \"boss@example.com\", \"role\": \"ADMIN\"}')")
-is "nor who takes an ADMIN's role and takes it back" "$(as_mallory -c "BEGIN; SAVEPOINT s; SELECT auth.ban_user('$boss'); ROLLBACK TO s; PREPARE TRANSACTION 'mallory'")" "ERROR:  0A000"
+is "an ADMIN's role that was taken and given back is one, too" "$(as_mallory -c "BEGIN; SAVEPOINT s; SELECT auth.ban_user('$boss'); ROLLBACK TO s; PREPARE TRANSACTION 'mallory'" -c "ROLLBACK PREPARED 'mallory'" -c "SELECT 'done'")" "done"
+is "but not one that was taken" "$(as_mallory -c "BEGIN; SELECT auth.ban_user('$boss'); PREPARE TRANSACTION 'mallory'")" "ERROR:  0A000"
 is "a superuser is trusted with it" "$(psql -XAtqc "BEGIN; UPDATE auth.users SET first_name = 'z'; PREPARE TRANSACTION 'root'" -c "ROLLBACK PREPARED 'root'" -c "SELECT 'done'")" "done"
