@@ -61,6 +61,17 @@ BEGIN
         becomes.ban_reason := 'not on the roster';
     END IF;
     PERFORM auth.decide(stands, becomes);
+    IF action IN ('decommission', 'hold') THEN
+        -- an ADMIN who deletes the principal holds this row, too
+        WITH free AS MATERIALIZED (
+            SELECT l.user_id FROM auth.roster_leavers l WHERE l.user_id = stands.id
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+        UPDATE auth.roster_leavers l SET held = true FROM free f WHERE l.user_id = f.user_id;
+        INSERT INTO auth.roster_leavers (user_id, held) SELECT stands.id, true
+        WHERE NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = stands.id)
+        ON CONFLICT DO NOTHING;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.decide_plan(auth.users, text, text) IS
@@ -72,7 +83,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it spares, and memory
 AS $$
 DECLARE
-    held uuid[];
+    occupied uuid[];
     actions text[];
     kinds text[];
     returned boolean;
@@ -126,7 +137,7 @@ BEGIN
         -- rows without a principal
         (SELECT count(*) FROM auth.organization_people) - (SELECT count(p.kind) FROM plan p),
         (SELECT count(*) FROM plan p WHERE p.action = 'keep')
-    INTO held, actions, kinds, changes, additions, unchanged FROM busy b;
+    INTO occupied, actions, kinds, changes, additions, unchanged FROM busy b;
     created := 0;
     restored := 0;
     decommissioned := 0;
@@ -158,13 +169,15 @@ BEGIN
                 updated_at = now()
             FROM plan p
             WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-                AND u.id NOT IN (SELECT h FROM unnest(held) AS h)
+                AND u.id NOT IN (SELECT h FROM unnest(occupied) AS h)
         ), left_roster AS (
             UPDATE auth.roster_leavers l SET held = true FROM plan p
             WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
+                AND l.user_id NOT IN (SELECT h FROM unnest(occupied) AS h)
         ), left_before AS (
             INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
                 WHERE p.action IN ('decommission', 'hold')
+                    AND p.id NOT IN (SELECT h FROM unnest(occupied) AS h)
                     AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
             ON CONFLICT (user_id) DO UPDATE SET held = true
         )
@@ -175,7 +188,7 @@ BEGIN
     END IF;
     PERFORM set_config('enable_nestloop', callers_plans, true);
     PERFORM auth.decide_plan(u, h.action, h.kind)
-    FROM unnest(held, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
+    FROM unnest(occupied, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
     PERFORM set_config('enable_nestloop', 'off', true);
     LOOP
         BEGIN

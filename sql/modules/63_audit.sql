@@ -57,11 +57,28 @@ COMMENT ON FUNCTION auth.lock_audit_head(uuid) IS
 'Internal: how far a principal''s chain has got; its other writers wait until this transaction '
 'ends.';
 
-CREATE OR REPLACE FUNCTION auth.free_audit_head(user_id uuid) RETURNS auth.audit_heads
+CREATE OR REPLACE FUNCTION auth.await_audit_head(user_id uuid, patience text)
+    RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head auth.audit_heads;
     callers_timeout constant text := current_setting('lock_timeout');
+BEGIN
+    PERFORM set_config('lock_timeout', patience, true);
+    head := auth.lock_audit_head(user_id);
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN head;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION auth.await_audit_head(uuid, text) IS
+'Internal: as auth.lock_audit_head(), but NULL where somebody holds it for so long.';
+
+CREATE OR REPLACE FUNCTION auth.free_audit_head(user_id uuid) RETURNS auth.audit_heads
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head auth.audit_heads;
 BEGIN
     SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = free_audit_head.user_id
         FOR NO KEY UPDATE SKIP LOCKED;
@@ -69,14 +86,7 @@ BEGIN
         WHERE h.user_id = free_audit_head.user_id) THEN
         RETURN head;
     END IF;
-    BEGIN
-        PERFORM set_config('lock_timeout', '20ms', true); -- somebody may be making it
-        head := auth.lock_audit_head(user_id);
-        PERFORM set_config('lock_timeout', callers_timeout, true);
-    EXCEPTION WHEN lock_not_available THEN
-        RETURN NULL;
-    END;
-    RETURN head;
+    RETURN auth.await_audit_head(user_id, '20ms'); -- somebody may be making it
 END
 $$;
 COMMENT ON FUNCTION auth.free_audit_head(uuid) IS
@@ -215,54 +225,6 @@ $$;
 COMMENT ON FUNCTION auth.audit(uuid, text, jsonb, text, jsonb) IS
 'Internal: the same by the caller: the principal whose token is bound, else the database role and, '
 'where there is one, the project key.';
-
-CREATE OR REPLACE FUNCTION auth.audit_failure(
-    user_id uuid, subject text, changes jsonb, reason text, metadata jsonb,
-        proven boolean DEFAULT false, unbounded boolean DEFAULT false) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    allowed integer := current_setting('pg_principal.max_failure_entries');
-    this_hour timestamptz := date_trunc('hour', clock_timestamp(), 'UTC');
-    head auth.audit_heads;
-BEGIN
-    -- All strangers share one chain: once its hour is full they do not even wait for each other.
-    IF user_id = auth.nobody() AND EXISTS (
-        SELECT FROM auth.audit_heads h WHERE h.user_id = auth.nobody()
-            AND h.failure_hour = this_hour AND h.failures >= allowed) THEN
-        PERFORM auth.count_up('auth.audit.suppressed');
-        RETURN false;
-    END IF;
-    IF unbounded THEN -- it has ended a session: whoever holds the chain does not undo that
-        IF auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata) IS NULL THEN
-            RETURN true;
-        END IF;
-    END IF;
-    head := auth.lock_audit_head(user_id); -- waits for nobody where it was just appended to
-    IF head.failure_hour IS DISTINCT FROM this_hour THEN
-        head.failures := 0;
-        head.proven_failures := 0;
-    END IF;
-    IF NOT unbounded
-        AND (CASE WHEN proven THEN head.proven_failures ELSE head.failures END) >= allowed THEN
-        UPDATE auth.audit_heads h SET suppressed = h.suppressed + 1
-            WHERE h.user_id = audit_failure.user_id;
-        PERFORM auth.count_up('auth.audit.suppressed');
-        RETURN false;
-    END IF;
-    IF NOT unbounded THEN
-        PERFORM auth.audit_as(NULL, NULL, user_id, subject, changes, reason, metadata);
-    END IF;
-    UPDATE auth.audit_heads h SET failure_hour = this_hour,
-        failures = head.failures + CASE WHEN proven THEN 0 ELSE 1 END,
-        proven_failures = head.proven_failures + CASE WHEN proven THEN 1 ELSE 0 END
-    WHERE h.user_id = audit_failure.user_id;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION auth.audit_failure(uuid, text, jsonb, text, jsonb, boolean, boolean) IS
-'Internal: appends the entry of a refusal, or only counts it and returns false when this principal '
-'had pg_principal.max_failure_entries of its sort within the hour. proven: it was refused to the '
-'holder of a real refresh token; unbounded: it ended a session, which none does twice.';
 
 CREATE OR REPLACE FUNCTION auth.keep_audit() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -25,19 +25,13 @@ COMMENT ON FUNCTION auth.read_seal(text) IS
 CREATE OR REPLACE FUNCTION auth.own_audit_head() RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    head auth.audit_heads;
-    callers_timeout constant text := current_setting('lock_timeout');
     has_waited constant boolean := EXISTS (SELECT FROM auth.audit_unlinked w
         WHERE w.user_id = auth.audit_itself()
             AND w.xmin = pg_current_xact_id_if_assigned()::xid);
 BEGIN
-    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), CASE
-        WHEN has_waited THEN '20ms' ELSE '1s' END), true);
-    head := auth.lock_audit_head(auth.audit_itself());
-    PERFORM set_config('lock_timeout', callers_timeout, true);
-    RETURN head;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN NULL;
+    RETURN auth.await_audit_head(auth.audit_itself(), coalesce(
+        nullif(current_setting('lock_timeout'), '0'), CASE WHEN has_waited THEN '20ms'
+            ELSE '1s' END));
 END
 $$;
 COMMENT ON FUNCTION auth.own_audit_head() IS

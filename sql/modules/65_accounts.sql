@@ -71,6 +71,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     checked record;
     made auth.users;
+    callers_timeout text;
 BEGIN
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(profile,
@@ -88,11 +89,17 @@ BEGIN
             'must not be given beside password');
     END IF;
     BEGIN
+        callers_timeout := auth.wait_briefly(); -- for whoever gives the address to somebody
         made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role',
             'ANALYST'), 'created');
         checked.fields := checked.fields - '{password,passwordHash}'::text[];
-    EXCEPTION WHEN unique_violation THEN
-        RETURN auth.refusal(409, 'id-taken', 'A user with that id already exists');
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXCEPTION
+        WHEN unique_violation THEN
+            RETURN auth.refusal(409, 'id-taken', 'A user with that id already exists');
+        WHEN lock_not_available THEN
+            checked.fields := jsonb_build_object('email', checked.fields->'email');
+            PERFORM auth.raise_error('principal_held', checked.fields->>'email');
     END;
     IF made.id IS NULL THEN
         RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
@@ -109,7 +116,7 @@ COMMENT ON FUNCTION auth.add_user(jsonb, jsonb) IS
 'emailConfirmed, id (a UUID), passwordHash (bcrypt or Argon2id, instead of password) and '
 'banDuration (see auth.update_user()); only the email is required. Somebody on the roster gets the '
 'kind that the roster says. 201 with the profile, 400 naming every bad field, 409 when the email '
-'or the id is taken.';
+'or the id is taken, 55P03 when somebody is giving the email to another for three seconds.';
 
 CREATE OR REPLACE FUNCTION auth.create_user(profile jsonb, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result

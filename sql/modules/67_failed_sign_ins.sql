@@ -63,7 +63,8 @@ END;
 COMMENT ON FUNCTION auth.lock_end(integer, timestamptz) IS
 'Internal: until when as many wrong passwords in a row lock; NULL when they do not.';
 
-CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean) RETURNS text
+CREATE OR REPLACE FUNCTION auth.admit_sign_in(target uuid, right_password boolean,
+    forgives boolean DEFAULT true) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     most integer := current_setting('pg_principal.max_failed_sign_ins');
@@ -96,6 +97,9 @@ BEGIN
     locked := coalesce(greatest(attempts.locked_until, auth.lock_end(taken_back.failures,
         taken_back.last_failure_at)) > clock_timestamp(), false);
     right_password := right_password IS TRUE AND NOT locked;
+    IF right_password AND NOT forgives THEN
+        RETURN NULL;
+    END IF;
     PERFORM auth.note_guess(target, counted_under, right_password);
     IF right_password THEN
         UPDATE auth.sign_in_attempts a SET failures = 0, locked_until = NULL
@@ -125,13 +129,13 @@ BEGIN
     RETURN CASE WHEN locked THEN 'locked' ELSE 'wrong-password' END;
 END
 $$;
-COMMENT ON FUNCTION auth.admit_sign_in(uuid, boolean) IS
+COMMENT ON FUNCTION auth.admit_sign_in(uuid, boolean, boolean) IS
 'Internal: counts a sign-in and tells why it may not go on: locked, whatever the password, else '
 'wrong-password; NULL: it may. After pg_principal.max_failed_sign_ins wrong passwords in a row it '
 'locks for pg_principal.lockout_duration, doubled by each try after that, up to 64 times. '
 'Addresses that the principal has signed in from before are counted by themselves, all others '
 'together: strangers can lock out strangers only. Wrong passwords that were counted and rolled '
-'back lock alike.';
+'back lock alike. forgives: a right one makes it forget the wrong ones before it.';
 
 CREATE OR REPLACE FUNCTION auth.confirm_guess(target uuid, right_password boolean) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -22,6 +22,7 @@ DECLARE
     bad bigint;
     held bigint;
     unread text;
+    callers_timeout text;
 BEGIN
     IF rows IS NULL OR jsonb_typeof(rows) <> 'array' THEN
         PERFORM auth.raise_error('import_not_an_array', coalesce(jsonb_typeof(rows), 'NULL'));
@@ -110,6 +111,7 @@ BEGIN
     ELSIF unread IS NOT NULL THEN
         RAISE NOTICE 'imported without a password' USING DETAIL = unread;
     END IF;
+    callers_timeout := auth.wait_briefly();
     WITH made AS (
         INSERT INTO auth.users (id, email, kind, encrypted_password, banned_until,
             raw_user_meta_data, raw_app_meta_data,
@@ -130,6 +132,9 @@ BEGIN
     )
     SELECT count(auth.audit(m.id, m.email,
         '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM auth.raise_error('principal_held', 'an address of these rows');
 END
 $$;
 COMMENT ON FUNCTION auth.import_users(jsonb, boolean) IS
@@ -141,4 +146,5 @@ COMMENT ON FUNCTION auth.import_users(jsonb, boolean) IS
 'kinds and costs that docs/moving-in.md lists; a hash is replaced by our Argon2id at the next '
 'sign-in. A hash that cannot be verified is refused with its kind, or, with without_passwords, '
 'left out with a NOTICE that names it. All or none: 22023 with each bad row''s number and reason '
-'in DETAIL. Returns how many came in.';
+'in DETAIL, 55P03 when somebody is giving one of the addresses to another for three seconds. '
+'Returns how many came in.';

@@ -8,9 +8,10 @@ DECLARE
     held bigint := auth.hold_secret(auth.hash_user_code(user_code));
     admitted text;
 BEGIN
-    -- counted as wrong passwords are, and for each person apart from those
+    -- Counted as wrong passwords are, and for each person apart from those. A right one alone
+    -- forgives none: whoever guesses may have a code of their own to show in between.
     admitted := auth.admit_sign_in(md5('device ' || person.id)::uuid, EXISTS (
-        SELECT FROM auth.device_codes d WHERE d.user_code_hash = auth.held_secret(held)));
+        SELECT FROM auth.device_codes d WHERE d.user_code_hash = auth.held_secret(held)), false);
     IF admitted = 'locked' THEN
         PERFORM auth.note_device_refusal(person, 'locked', NULL);
         refused := auth.refusal(429, 'locked', 'Too many wrong codes: try again later');
@@ -34,7 +35,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.find_device_code(auth.users, text) IS
 'Internal: the code that a person has typed, held as it is, while it waits for a decision; else '
-'the refusal. Wrong ones are counted, and lock.';
+'the refusal. Wrong ones are counted, and lock, until one is approved.';
 
 CREATE OR REPLACE FUNCTION auth.deciding_person(OUT person auth.users, OUT refused
     auth.auth_result) RETURNS record
@@ -128,6 +129,7 @@ BEGIN
             nullif((seen.code).scopes, '{}'), clock_timestamp(), (seen.code).expires_at, c.ip,
             c.user_agent, ARRAY[(seen.client).id]
         FROM auth.request_context() AS c;
+        PERFORM auth.admit_sign_in(md5('device ' || person.id)::uuid, true);
     END IF;
     UPDATE auth.device_codes d SET decision = CASE WHEN approve THEN 'approved' ELSE 'denied' END,
         session_id = CASE WHEN approve THEN new_id END

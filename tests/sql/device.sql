@@ -169,6 +169,8 @@ SELECT pg_temp.who(:'page') AS page;
 SELECT payload->>'user_code' AS shown FROM pg_temp.begun('psql') \gset
 SELECT payload->'tokens'->>'accessToken' AS person FROM auth.sign_in('boss@example.com', 'Th1sIsAStrong!Pass') \gset
 SET pg_principal.token = :'person';
+-- A right one in between, of one's own perhaps, forgives none.
+SELECT pg_temp.told(auth.show_device(CASE n % 4 WHEN 0 THEN :'shown' ELSE 'BCDF-GHJK' END)) AS wrong_or_right, count(*) FROM generate_series(1, 12) AS n GROUP BY 1 ORDER BY 2, 1;
 SELECT pg_temp.told(auth.show_device('BCDF-GHJK')) AS wrong, count(*) FROM generate_series(1, 12) GROUP BY 1 ORDER BY 2;
 SELECT pg_temp.told(auth.decide_device(:'shown', true)) AS the_right_one;
 SELECT payload->'tokens'->>'accessToken' AS person FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
