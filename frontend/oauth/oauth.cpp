@@ -37,7 +37,8 @@ Response post_introspect(const Backend &backend, const Request &request) {
 
 Response post_revoke(const Backend &backend, const Request &request) {
     Response response = as_client(backend, request, revoke);
-    return response.status == 200 ? Response::empty(200) : response;
+    // npm's simple-oauth2 takes no answer that is not JSON
+    return response.status == 200 ? Response::json(200, "{}") : response;
 }
 
 Budget budget_of_grant(const Request &request) {
@@ -91,7 +92,7 @@ constexpr api::Row table[] = {
     {"POST", "/oauth/introspect", Caller::anybody, "Whether a token is alive now (RFC 7662)",
      post_introspect, R"({"active!": "boolean"})", Budget::administration, of_a_token},
     {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
-     "", Budget::administration, of_a_token},
+     "{}", Budget::administration, of_a_token},
 };
 
 // An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID

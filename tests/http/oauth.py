@@ -124,7 +124,7 @@ def raw():
         sql("SELECT auth.unban(:'email')", email=bot["email"])
         token = post(server, "/oauth/token", grant, bot["basic"]).json["access_token"]
         gone = post(server, "/oauth/revoke", {"token": token, "token_type_hint": "access_token"}, bot["basic"])
-        equal("revocation", (gone.status, gone.text), (200, ""))
+        equal("revocation", (gone.status, gone.text, gone.headers["content-type"]), (200, "{}", "application/json"))
         equal("it is dead", api.call(server, "GET", "/api/users/me", token=token).status, 401)
         equal("an unknown token", post(server, "/oauth/revoke", {"token": "x"}).status, 200)
         equal("no key signs", error_without_key(server, grant, bot), (503, "temporarily_unavailable"))
@@ -307,7 +307,7 @@ def clients():
             refused = connection.ask("SELECT auth.email()")
             ok("SQL: revoked by its client, it is refused at the next statement", "token refused" in refused and "session revoked" in refused, refused)
             connection.close()
-        equal("so many were tried", len(bound), 6)
+        equal("so many were tried", len(bound), 8)
     sql("ALTER ROLE web RESET pg_principal.issuer")
     sql("ALTER ROLE postgres RESET pg_principal.issuer")
 

@@ -1,4 +1,4 @@
-// What two OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
+// What three OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
 // OAUTH_PERSON_TOKEN of a person who lets the client act for her, OAUTH_EMAIL and OAUTH_PASSWORD hers. Prints a line for each check. It waits for a line after
 // "bind TOKEN", before it revokes that token, and after "register JWKS" and "trust JWKS" for what it asks for.
 import { createRequire } from 'node:module';
@@ -185,8 +185,22 @@ async function openidClient() {
     await refused('openid-client: a scope that may not be had', () => openid.clientCredentialsGrant(config, { scope: 'admin' }), [400, 'invalid_scope']);
 }
 
+// Which takes no answer that is not JSON, of a revocation either.
+async function simpleOauth2() {
+    const { ClientCredentials } = require('simple-oauth2');
+    for (const authorizationMethod of ['header', 'body']) {
+        const client = new ClientCredentials({ client: { id, secret }, auth: { tokenHost: OAUTH_ISSUER, tokenPath: '/oauth/token', revokePath: '/oauth/revoke' },
+            options: { authorizationMethod } });
+        const got = await client.getToken({ scope: ['read'] });
+        equal(`simple-oauth2: client_credentials, the secret in the ${authorizationMethod}`, [got.token.token_type, got.token.scope, got.expired()], ['Bearer', 'read', false]);
+        await bind(got.token.access_token);
+        await got.revoke('access_token');
+    }
+}
+
 await oauth4webapi();
 await withoutSecrets();
 await openidClient();
+await simpleOauth2();
 await devices();
 process.exit(0);
