@@ -180,6 +180,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM auth.raise_error('clamp_absent', coalesce(tbl::text, 'NULL'));
     END IF;
+    PERFORM auth.clamp_agents(tbl);
     EXECUTE format('DROP POLICY pg_principal_clamp ON %s', table_name);
     EXECUTE format('DROP POLICY IF EXISTS pg_principal_permit ON %s', table_name);
     IF was LIKE '%not forced' THEN
@@ -193,5 +194,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.unclamp(regclass) IS
-'Takes away what auth.clamp() installed and puts row security back as it was; other policies stay '
-'in force. 42704 when the table is not clamped.';
+'Takes away what auth.clamp() and auth.clamp_agents() installed and puts row security back as it '
+'was; other policies stay in force. 42704 when the table is not clamped.';

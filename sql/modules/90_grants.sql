@@ -60,6 +60,7 @@ BEGIN
     auth.jwks_problems(jsonb), auth.generate_jwk(text), auth.public_jwk(jsonb),
     auth.public_pem(jsonb), auth.pem_to_jwk(text),
     auth.clamp(regclass, name, text, boolean, boolean), auth.unclamp(regclass),
+    auth.clamp_agents(regclass, text, text),
     auth.clamp_notices(regclass, boolean),
     auth.create_user(jsonb, jsonb), auth.get_user(uuid), auth.find_user(uuid),
     auth.list_users(integer, integer), auth.search_users(text, integer, integer),

@@ -42,6 +42,50 @@ RESET client_min_messages;
 GRANT SELECT ON owned TO authenticated;
 SET ROLE authenticated;
 SELECT n FROM owned;
+-- of a table it may read and write what its scopes say, of the person's rows
+RESET ROLE;
+SELECT regress_try(format('SELECT auth.clamp_agents(%s)', a)) FROM (VALUES (1, '''auth.users'', ''read'''), (2, 'NULL, ''read'''), (3, '''owned'', ''a b'''), (4, '''owned'', ''read'', ''''')) AS t (n, a) ORDER BY n;
+SET client_min_messages = warning;
+SELECT auth.clamp('owned', 'owner', writes => true), auth.clamp_agents('owned', 'read', 'pay');
+RESET client_min_messages;
+GRANT INSERT, UPDATE, DELETE ON owned TO authenticated;
+CREATE FUNCTION pg_temp.touched() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    updated int;
+    inserted text := left(regress_try('INSERT INTO owned VALUES (auth.email(), 9) RETURNING n'), 60);
+    deleted int;
+BEGIN
+    UPDATE owned SET n = n;
+    GET DIAGNOSTICS updated = ROW_COUNT;
+    DELETE FROM owned WHERE n = 9;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN format('sees %s, inserted %s, updated %s, deleted %s', (SELECT string_agg(n::text, ' ' ORDER BY n) FROM owned), inserted, updated, deleted);
+END $$;
+SET ROLE authenticated;
+SELECT pg_temp.touched() AS "read, not pay";
+RESET ROLE;
+SELECT auth.clamp_agents('owned', 'pay');
+SET ROLE authenticated;
+SELECT pg_temp.touched() AS neither;
+RESET ROLE;
+SELECT auth.clamp_agents('owned', writes => 'read');
+SET ROLE authenticated;
+SELECT pg_temp.touched() AS "both";
+SET pg_principal.token = :'bare';
+RESET ROLE;
+SELECT auth.clamp_agents('owned', 'pay');
+SET ROLE authenticated;
+SELECT pg_temp.touched() AS "for herself";
+SET pg_principal.token = :'both';
+RESET ROLE;
+SET client_min_messages = warning;
+SELECT auth.clamp('owned', 'owner');
+SELECT count(*) AS kept FROM pg_policy WHERE polrelid = 'owned'::regclass AND polname LIKE 'pg_principal_agents%';
+SELECT auth.unclamp('owned'), auth.clamp('owned', 'owner');
+SELECT count(*) AS gone FROM pg_policy WHERE polrelid = 'owned'::regclass AND polname LIKE 'pg_principal_agents%';
+RESET client_min_messages;
+REVOKE INSERT, UPDATE, DELETE ON owned FROM authenticated;
+SET ROLE authenticated;
 -- it reads what the person reads, and touches neither accounts nor grants
 SELECT (auth.get_user()).status, (auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password')).reason, (auth.sign_out('global')).reason, (auth.update_profile('{"firstName": "x"}')).status,
        (auth.delegate_to('sub-agent@example.com')).reason, (auth.revoke_delegation(:'grant_id')).status, (auth.my_delegations()).status;

@@ -131,7 +131,7 @@ reseal_server_key~500~auth.reseal_server_key('x', NULL, 'name')~auth.reseal_serv
 store_signing_key, create_signing_key, import_signing_key~30~auth.lock_signing_key(:kid)~auth.import_signing_key(:material::text)
 activate_signing_key, retire_signing_key, revoke_signing_key~30~auth.activate_signing_key(:kid)~auth.revoke_signing_key('nothing')
 lock_signing_key, seal_signing_keys~30~auth.seal_signing_keys()~auth.lock_signing_key('nothing')
-clamp, unclamp~3~auth.clamp('clamped', 'owner', 'self')~auth.unclamp('bare')
+clamp, unclamp, clamp_agents~3~concat(auth.clamp('clamped', 'owner', 'self'), auth.clamp_agents('clamped', 'a', 'b'), auth.clamp_agents('clamped'))~auth.unclamp('bare')
 a clamped query~100~clamped_rows()~clamped_rows() FROM set_config('pg_principal.token', 'x', true)
 nobody, audit_itself, audit_genesis, audit_hash~300~auth.audit_hash(auth.audit_itself(), 1, now(), NULL, 'a', 'b', '{"a": 1}', 'r', '{}', 'i', 'u', auth.audit_genesis(auth.nobody()))~
 fold_chain_head, fold_chain_heads, seal_digest~300~(SELECT auth.seal_digest('', auth.fold_chain_heads(r.u, 1, 'x'), 1) FROM (SELECT gen_random_uuid() AS u) AS r)~auth.fold_chain_head(NULL, NULL, 1, 'x')
