@@ -34,6 +34,30 @@ class InterruptGuard {
 
 Failure cancelled() { return Failure("cancelled, nothing was written"); }
 
+// What would be right, also where the server does not say or means a query of its user's; in whatever
+// language it speaks.
+std::string hint_of(const PGresult *result, std::string_view sqlstate, std::string_view message) {
+    const auto names = [message](const char *word) { return message.find(word) != message.npos; };
+    if ((sqlstate == "3F000" || sqlstate == "42883") && names("auth"))
+        return "Is the extension in this database? CREATE EXTENSION pg_principal;";
+    if (sqlstate == "22P02" && names("uuid"))
+        return "Write an id as the lists print it: 01234567-89ab-cdef-0123-456789abcdef.";
+    if (sqlstate == "22015" || (sqlstate == "22007" && names("interval")))
+        return "Write an interval: 2h, 90 minutes, 3 days, 100 years.";
+    if (sqlstate == "22008")
+        return "Write a time in UTC that exists: 2026-11-01, 2026-11-01T12:00.";
+    const std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
+    if (!hint.empty())
+        return hint;
+    if (sqlstate == "25006")
+        return "A standby, or a server whose connections are read-only, takes no writes: connect "
+               "to "
+               "the primary (target_session_attrs=read-write).";
+    if (sqlstate == "42501" && db::field(result, PG_DIAG_SOURCE_FUNCTION) == "aclcheck_error")
+        return "Operators may. As a superuser: GRANT auth_operator TO the role that connects.";
+    return {};
+}
+
 Failure failure_of(const PGresult *result) {
     const std::string sqlstate = db::field(result, PG_DIAG_SQLSTATE);
     if (interrupted && sqlstate == "57014")
@@ -41,18 +65,8 @@ Failure failure_of(const PGresult *result) {
     std::string message = db::field(result, PG_DIAG_MESSAGE_PRIMARY);
     if (message.empty()) // libpq's own words, when the connection broke
         message = std::string(trim_ascii(PQresultErrorMessage(result)));
-    std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
-    if ((sqlstate == "3F000" || sqlstate == "42883") && message.find("auth") != message.npos)
-        hint = "Is the extension in this database? CREATE EXTENSION pg_principal;";
-    if (sqlstate == "25006" && hint.empty())
-        hint =
-            "A standby, or a server whose connections are read-only, takes no writes: connect to "
-            "the primary (target_session_attrs=read-write).";
-    // the server's own check of a grant, in whatever language
-    if (sqlstate == "42501" && hint.empty() &&
-        db::field(result, PG_DIAG_SOURCE_FUNCTION) == "aclcheck_error")
-        hint = "Operators may. As a superuser: GRANT auth_operator TO the role that connects.";
-    return Failure(message, db::field(result, PG_DIAG_MESSAGE_DETAIL), hint);
+    return Failure(message, db::field(result, PG_DIAG_MESSAGE_DETAIL),
+                   hint_of(result, sqlstate, message));
 }
 
 void print_warning(void *err, const PGresult *result) {

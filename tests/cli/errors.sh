@@ -69,10 +69,14 @@ refused "sessions of nobody" "pg_principal: no auth.users row for nobody@example
     auth sessions --email " Nobody@example.com"
 refused "revoke of nothing" "pg_principal: no active session 00000000-0000-0000-0000-000000000000
   hint: List them: pg_principal auth sessions --email <email>, or --project-keys." auth revoke --session 00000000-0000-0000-0000-000000000000
-refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"" auth revoke --session x
+refused "revoke of no uuid" "pg_principal: invalid input syntax for type uuid: \"x\"
+  hint: Write an id as the lists print it: 01234567-89ab-cdef-0123-456789abcdef." auth revoke --session x
 refused "a ban beyond all time" "pg_principal: a ban cannot last 1000000 years
   hint: Give an interval greater than zero, of 290000 years at most." auth ban --email $agent --duration '1000000 years'
-refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"" auth ban --email $agent --duration soon
+PGOPTIONS='-c datestyle=sql,dmy' refused "no day" "pg_principal: date/time field value out of range: \"2026-13-01 00:00:00Z\"
+  hint: Write a time in UTC that exists: 2026-11-01, 2026-11-01T12:00." audit list --since 2026-13-01
+refused "no interval" "pg_principal: invalid input syntax for type interval: \"soon\"
+  hint: Write an interval: 2h, 90 minutes, 3 days, 100 years." auth ban --email $agent --duration soon
 refused "remove nobody" "pg_principal: no organization_people row for nobody@example.com" people remove --email nobody@example.com
 refused "SQL in an address is text" "pg_principal: email \"');drop/**/schema/**/auth/**/cascade--@example.com\" contains ')' before the @
   hint: Write it as name@domain." \
