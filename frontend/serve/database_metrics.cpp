@@ -50,6 +50,8 @@ const std::map<std::string, Family, std::less<>> known = {
 
 // agent.refresh.failures, a counter, is agent_refresh_failures_total here.
 std::string exposed_name(std::string_view name, bool counter) {
+    if (name == "agent.count") // the suffix _count is a histogram's
+        return "agents";
     std::string out;
     for (const char c : name)
         out += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';

@@ -47,12 +47,14 @@ def metrics():
         sql("SELECT count(*) FROM auth.scan_agent_health()")
         sql("SELECT count(*) FROM auth.scan_agent_health()")
         equal("reported once", value("agent_refresh_failures_total"), 1)
-        ok("findings, agents, the last scan", value('agent_findings{kind="token_expiring"}') is not None and value("agent_count") >= 1
+        ok("findings, agents, the last scan", value('agent_findings{kind="token_expiring"}') is not None and value("agents") >= 1
            and value("agent_health_last_scan") > 1e9)
         ok("requests by route", value('pg_principal_http_requests_total{method="POST",route="/api/auth/login",status="401"}') == 1)
         text = ask(server.port, "/metrics")[2]
         names = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
         equal("each family once", len(names), len({name for name, _ in names}))
+        equal("suffixes that promtool keeps for others", [name for name, kind in names if re.search("_(count|sum|bucket)$", name)
+                                                          or (kind == "counter") != name.endswith("_total")], [])
         ok("each line is one", all(re.fullmatch(r'(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)', line)
                                    for line in text.strip().split("\n")))
 
