@@ -41,6 +41,22 @@ is "its foreign key, its clamp and the grant too" "$(sql after "SELECT contype F
 sql after "DELETE FROM auth.users WHERE email = 'ann@example.com'" >/dev/null
 is "a deleted principal takes it along" "$(sql after "SELECT count(*) FROM app.profile")" 0
 
+# rows of the roster that come before their manager's
+sql before "SELECT auth.push_people('[{\"email\": \"ben@example.com\", \"name\": \"Ben\", \"manager_email\": \"ann@example.com\"}]')" \
+    "UPDATE auth.organization_people SET name = 'Ann Lee' WHERE email = 'ann@example.com'" >/dev/null
+roster() { sql "$1" "SELECT string_agg(email || coalesce(' of ' || manager_email, ''), ', ' ORDER BY email) FROM auth.organization_people"; }
+pg_dump -d before -f "$dir/copy" 2>/dev/null
+pg_dump --inserts -d before -f "$dir/inserts" 2>/dev/null
+createdb copied
+createdb inserted
+createdb unchecked
+ok "the roster as COPY is restored" psql -Xq -v ON_ERROR_STOP=1 -d copied -f "$dir/copy"
+is "whole" "$(roster copied)" "ann@example.com, ben@example.com of ann@example.com"
+like "as INSERT it is not" "$(psql -Xq -v ON_ERROR_STOP=1 -d inserted -f "$dir/inserts" 2>&1)" 'violates foreign key constraint "organization_people_manager_email_fkey"'
+PGOPTIONS='-c session_replication_role=replica' ok "without the checks it is" psql -Xq -v ON_ERROR_STOP=1 -d unchecked -f "$dir/inserts"
+is "and whole" "$(roster unchecked) $(sql unchecked "SELECT count(*) FROM auth.audit_verify()" "SELECT unchanged FROM auth.provision()" | tr '\n' ' ')" \
+    "ann@example.com, ben@example.com of ann@example.com 0 2 "
+
 # hung on auth.users itself
 sql before "CREATE FUNCTION app.greet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'" \
     "CREATE TRIGGER greet AFTER INSERT ON auth.users FOR EACH ROW EXECUTE FUNCTION app.greet()" \
