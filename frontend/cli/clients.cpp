@@ -1,6 +1,10 @@
 #include "cli/app.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "cli/issuer_keys.hpp"
 #include "cli/read_file.hpp"
+#include "core/base/utf8.hpp"
 
 namespace pg_principal::cli {
 
@@ -17,6 +21,31 @@ void create_secret(const Session &session, const Given &given) {
                       "that: pg_principal clients revoke-secret {secret_id}\n",
                       "client_secret");
         });
+}
+
+// What is there now; the next set is for the next call.
+std::string fetched_keys(const Given &given) {
+    http::Fetcher fetcher(fetch_rules(flags_of(given)));
+    std::string problem = "it is no JSON";
+    try {
+        const std::string keys(without_byte_order_mark(fetcher.get(given["--jwks-url"]).body));
+        if (is_utf8(keys) && nlohmann::json::accept(keys))
+            return keys;
+    } catch (const Failure &failure) {
+        problem = failure.what();
+    }
+    throw Failure("cannot get the keys of " + printable(given["--email"]), problem,
+                  "Those of before stay.");
+}
+
+void register_keys(const Session &session, const Given &given) {
+    if (given["--jwks-file"].empty() == given["--jwks-url"].empty())
+        throw UsageError("exactly one of --jwks-file, --jwks-url is required");
+    const db::Result rows = session.ask(
+        "SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
+        {given["--email"],
+         given["--jwks-url"].empty() ? read_key_set(given["--jwks-file"]) : fetched_keys(given)});
+    print_done(session, "registered keys", std::string(rows.text(0, 0)));
 }
 
 const Option whose{"--email", "Whose", needed};
@@ -59,12 +88,16 @@ const std::vector<Verb> verbs = {
           "set the scopes of")},
     {"register-keys",
      "Say which keys a client signs with, in place of those before (private_key_jwt)",
-     "  pg_principal clients register-keys --email a@example.com --jwks-file keys.json",
+     "  pg_principal clients register-keys --email a@example.com --jwks-file keys.json\n"
+     "  pg_principal clients register-keys --email a@example.com --jwks-url "
+     "https://a.example.com/jwks",
      {whose,
-      {"--jwks-file", "A JWK Set; public halves are kept", needed, "FILE", "", nullptr,
-       read_key_set}},
-     makes("SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-           "registered keys")},
+      {"--jwks-file", "A JWK Set; public halves are kept", maybe, "FILE"},
+      {"--jwks-url", "Where the client publishes it; fetched once, so for cron, too", maybe, "URL"},
+      fetch_ca,
+      fetch_from,
+      fetch_timeout},
+     register_keys},
     {"keys",
      "List the registered keys of clients",
      "  pg_principal clients keys\n"

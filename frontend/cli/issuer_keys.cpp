@@ -50,4 +50,8 @@ http::FetchRules fetch_rules(const FetchFlags &flags) {
     return rules;
 }
 
+FetchFlags flags_of(const Given &given) {
+    return {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])};
+}
+
 } // namespace pg_principal::cli

@@ -1,4 +1,4 @@
-// From where a trusted issuer publishes its keys to the database, which says what is due, what is
+// From where an issuer or a client publishes its keys to the database, which says what is due, what is
 // there next and what becomes of it.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/verb.hpp"
 #include "db/pool.hpp"
 #include "http/fetch.hpp"
 
@@ -26,5 +27,18 @@ struct FetchFlags {
 };
 // Throws UsageError for what cannot be.
 http::FetchRules fetch_rules(const FetchFlags &flags);
+
+// The same of a verb that fetches.
+inline const Option fetch_ca{
+    "--fetch-ca",
+    "Certificates (PEM) of authorities that publishers are known by; the system's unless given",
+    maybe, "FILE"};
+inline const Option fetch_from{
+    "--fetch-from", "Addresses that keys are fetched from beside public ones; may be repeated",
+    several, "CIDR"};
+inline const Option fetch_timeout{
+    "--fetch-timeout", "How long each may take (default 10)", maybe, "SECONDS", "10",
+    between(0.1, 60.0)};
+FetchFlags flags_of(const Given &given);
 
 } // namespace pg_principal::cli

@@ -14,8 +14,7 @@ const db::Statement start_fetch{
 
 void refresh(const Session &session, const Given &given) {
     const std::string &issuer = given["ISSUER"];
-    http::Fetcher fetcher(fetch_rules(
-        {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])}));
+    http::Fetcher fetcher(fetch_rules(flags_of(given)));
     const Ask ask = [&session](const db::Statement &statement,
                                const std::vector<db::Param> &parameters) {
         return session.ask(statement.sql, parameters);
@@ -132,14 +131,7 @@ const std::vector<Verb> verbs = {
      "Fetch the keys that issuers publish now from their URLs",
      "  pg_principal issuers refresh\n"
      "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
-     {{"ISSUER", "Of which issuer; all when not given"},
-      {"--fetch-ca",
-       "Certificates (PEM) of authorities that issuers are known by; the system's unless given",
-       maybe, "FILE"},
-      {"--fetch-from", "Addresses that keys are fetched from beside public ones; may be repeated",
-       several, "CIDR"},
-      {"--fetch-timeout", "How long each may take (default 10)", maybe, "SECONDS", "10",
-       between(0.1, 60.0)}},
+     {{"ISSUER", "Of which issuer; all when not given"}, fetch_ca, fetch_from, fetch_timeout},
      refresh},
     {"map",
      "Say which of its tokens is a service account, in place of what was said",

@@ -132,6 +132,29 @@ def exchange(server, issuer, key):
     return answer[0]
 
 
+def clients(issuer):
+    """The keys of a client, from where it publishes them."""
+    key, other = jwk("mine"), jwk("next")
+    issuer.pages.update({"/mine": (200, {}, b"\xef\xbb\xbf" + keys(key, other)[2]), "/one": keys(other), "/odd": (200, {}, b'{"keys": [{"kty": "x"}]}'), "/page": (200, {}, b"<html>"),
+                         "/away": (302, {"Location": "/mine"}, b"")})
+
+    def register(path, *flags):
+        done = subprocess.run([COMMAND, "clients", "register-keys", "--email", AGENT, *(["--jwks-url", issuer.url(path)] if path else []), *(flags or issuer.flags())],
+                              capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+    kids = lambda: sql("SELECT string_agg(kid, ' ' ORDER BY kid) FROM auth.list_client_keys(:'email')", email=AGENT)
+    equal("a client's keys are fetched", (register("/mine"), kids()), ((0, "registered keys 2", ""), "mine next"))
+    equal("and again, when it has others", (register("/one"), kids()), ((0, "registered keys 1", ""), "next"))
+    for path, problem in {"/away": "it answers 302, which is not followed", "/page": "it is no JSON", "/odd": "its type is not RSA", "/missing": "it answers 404"}.items():
+        status, out, err = register(path)
+        ok(f"{path}: {problem}", (status, out) == (1, "") and problem in err, (status, out, err))
+    ok("an address that is not public", "is not public" in register("/mine", "--fetch-ca", f"{issuer.folder}/ca.pem")[2])
+    equal("those of before stay", kids(), "next")
+    for flags in (("--fetch-timeout", "1"), ("--jwks-url", "https://x", "--jwks-file", "x")):
+        status, out, err = register("", *flags)
+        ok(f"neither or both: {flags[0]}", status == 2 and "exactly one of --jwks-file, --jwks-url is required" in err, (status, err))
+
+
 def by_hand(issuer):
     """What becomes of each answer, by `issuers refresh`."""
     key, name = jwk("a"), "https://issuer"
@@ -284,7 +307,7 @@ def tests():
     with tempfile.TemporaryDirectory() as folder:
         issuer = Issuer(folder)
         sql("SELECT auth.add_user(jsonb_build_object('email', :'agent'::text, 'password', 'Th1sIsAStrong!Pass', 'role', 'ANALYST', 'kind', 'service_account'))", agent=AGENT)
-        for test in (by_hand, life, discovery, served, slow):
+        for test in (by_hand, clients, life, discovery, served, slow):
             try:
                 test(issuer)
             except Exception as error:
