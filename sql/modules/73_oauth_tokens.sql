@@ -57,7 +57,7 @@ BEGIN
                 caller.refused);
         END IF;
     END IF;
-    IF NOT request ? 'token' THEN
+    IF request->>'token' IS NULL THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'token is missing');
     END IF;
     seen := auth.examine_token(request->>'token');
@@ -112,7 +112,7 @@ BEGIN
     client := auth.authenticate_client(request, basic_id, basic_secret);
     IF (client.refused).ok IS NOT NULL THEN
         RETURN client.refused;
-    ELSIF NOT request ? 'token' THEN
+    ELSIF request->>'token' IS NULL THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'token is missing');
     END IF;
     seen := auth.examine_token(request->>'token');

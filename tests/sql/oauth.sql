@@ -107,6 +107,7 @@ SELECT regress_try('SELECT auth.email()');
 RESET pg_principal.token;
 SELECT pg_temp.active(:'token', :'client_id', :'second'), pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', :'token'), :'client_id', :'secret')) AS again,
        pg_temp.told(auth.oauth_revoke('{"token": "unknown"}')) AS unknown, pg_temp.told(auth.oauth_revoke('{}')) AS nothing;
+SELECT regress_try('SELECT (auth.oauth_revoke(''{"token": null}'')).reason') AS null_token, pg_temp.told(auth.oauth_introspect('{"token": null}', :'client_id', :'second')) AS introspected;
 SELECT pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', :'anon'))) AS anon, auth.is_project_key(:'anon') AS still;
 SELECT pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', :'boss'), :'client_id', :'secret')) AS anothers, auth.authenticate(:'boss')->>'email' AS still;
 SELECT changes, metadata->>'by' AS by FROM auth.audit_log WHERE metadata ? 'by';
