@@ -80,6 +80,23 @@ void test(const Session &session, const Given &given) {
                                     : "more than one rule matches: the token is refused");
 }
 
+void trust(const Session &session, const Given &given) {
+    if (given["--jwks-file"].empty() && given["--jwks-url"].empty())
+        throw UsageError("--jwks-file or --jwks-url is required");
+    does("SELECT auth.trust_issuer($1::pg_catalog.text, $2::pg_catalog.text[], "
+         "$3::pg_catalog.jsonb, $4::pg_catalog.text, coalesce(nullif($5::pg_catalog.text[], '{}'), "
+         "'{RS256,ES256}'), $6::pg_catalog.text, $7::pg_catalog.text[], NOT $8::pg_catalog.bool)",
+         "trusted")(session, given);
+}
+
+std::string claims(const std::string &given) {
+    const nlohmann::json read = nlohmann::json::parse(given, nullptr, false);
+    if (!read.is_object())
+        throw UsageError("--claims is not a JSON object",
+                         R"(As {"repository_id": "74", "environment": "prod"}.)");
+    return given;
+}
+
 const Option issuer{"ISSUER", "The claim iss of its tokens", needed};
 const Option account{"--email", "The service account", needed};
 
@@ -109,11 +126,7 @@ const std::vector<Verb> verbs = {
        "TEXT", "1h"},
       {"--require", "A claim that they have, may be repeated", several},
       {"--reusable", "A token may be exchanged again while it lives, as that of a pod", flag}},
-     does(
-         "SELECT auth.trust_issuer($1::pg_catalog.text, $2::pg_catalog.text[], "
-         "$3::pg_catalog.jsonb, $4::pg_catalog.text, coalesce(nullif($5::pg_catalog.text[], '{}'), "
-         "'{RS256,ES256}'), $6::pg_catalog.text, $7::pg_catalog.text[], NOT $8::pg_catalog.bool)",
-         "trusted")},
+     trust},
     {"distrust",
      "Trust it no more, and end the tokens that were got by its",
      "  pg_principal issuers distrust https://issuer.example.com",
@@ -140,7 +153,8 @@ const std::vector<Verb> verbs = {
      "--scope deploy",
      {issuer,
       account,
-      {"--claims", "Claims and the exact value of each, a JSON object", needed, "JSON"},
+      {"--claims", "Claims and the exact value of each, a JSON object", needed, "JSON", "", nullptr,
+       claims},
       {"--scope", "One that it gets; may be repeated", several}},
      makes("SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.jsonb, "
            "$4::pg_catalog.text[])",

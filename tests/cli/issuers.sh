@@ -17,8 +17,12 @@ token() { sql "SELECT auth.jwt_sign(jsonb_build_object('iss', '$issuer', 'aud', 
 
 is "nothing yet" "$("$PG_PRINCIPAL" issuers list) $("$PG_PRINCIPAL" issuers rules) $("$PG_PRINCIPAL" clients keys)" "no trusted issuers no rules no client keys"
 "$PG_PRINCIPAL" issuers trust $issuer --audience us >"$work/out" 2>"$work/err"
-is "without keys" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1||pg_principal: issuer refused: either jwks or jwks_url is needed"
+is "without keys" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "2||pg_principal: --jwks-file or --jwks-url is required"
 is "trust" "$("$PG_PRINCIPAL" issuers trust $issuer --audience us --jwks-file "$work/keys.json" --max-life 1d)" "trusted $issuer"
+for claims in '{"a":' '["a"]' ''; do
+    "$PG_PRINCIPAL" issuers map $issuer --email $agent --claims "$claims" >"$work/out" 2>"$work/err"
+    is "map: claims '$claims'" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "2||pg_principal: --claims is not a JSON object"
+done
 is "map" "$("$PG_PRINCIPAL" issuers map $issuer --email $agent --claims '{"repository_id": "74"}' --scope deploy | sed -E 's/[0-9a-f-]{36}/ID/')" "added rule ID"
 is "list" "$("$PG_PRINCIPAL" issuers list --output json | jq -c '.[] | [.issuer, .audiences, .algorithms, .maxLifeSeconds, .singleUse, .keys, .rules]')" \
     "[\"$issuer\",[\"us\"],[\"RS256\",\"ES256\"],86400,true,1,1]"
