@@ -33,5 +33,5 @@ int main(int argc, char **argv) {
     pg_principal::cli::Streams streams{std::cin, std::cout, std::cerr};
     streams.styles = takes_escapes(STDOUT_FILENO) && variable("NO_COLOR").empty();
     streams.progress = takes_escapes(STDERR_FILENO);
-    return pg_principal::cli::run(argc, argv, streams, pg_principal::cli::add_serve_command);
+    return pg_principal::cli::run(argc, argv, streams, &pg_principal::cli::serve_verb);
 }

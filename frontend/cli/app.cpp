@@ -1,10 +1,15 @@
 #include "cli/app.hpp"
 
-#include <memory>
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <sstream>
+#include <type_traits>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/command_line.hpp"
+#include "db/array.hpp"
 
 namespace pg_principal::cli {
 
@@ -12,7 +17,38 @@ namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
 
-void build(CLI::App &root, Session &session, AddCommands add_more) {
+// The program itself has its --dsn.
+CLI::App &add_command(CLI::App &above, Session &session, const char *name, const char *description,
+                      const char *examples) {
+    CLI::App &command = *above.add_subcommand(name, description);
+    command.require_subcommand(0, 1);
+    command.footer(std::string("Examples:\n") + examples);
+    command.add_option("--dsn", session.dsn, "Database (see pg_principal --help)")
+        ->type_name("DSN");
+    return command;
+}
+
+void add_verb(CLI::App &above, Session &session, const Verb &verb) {
+    CLI::App &command = add_command(above, session, verb.name, verb.description, verb.examples);
+    const std::vector<std::string> &outputs = verb.outputs;
+    if (!outputs.empty())
+        command
+            .add_option("--output", session.output,
+                        "What to print (default " + outputs.front() + ")")
+            ->check(CLI::IsMember(outputs))
+            ->type_name("FORMAT");
+    const auto given = std::make_shared<Given>();
+    for (const Option &option : verb.options)
+        given->declare(command, option);
+    const Act act = verb.declare ? verb.declare(command) : verb.act;
+    command.callback([&session, given, act, otherwise = outputs.empty() ? "" : outputs.front()] {
+        session.action = [&session, given, act] { act(session, *given); };
+        if (session.output.empty())
+            session.output = otherwise;
+    });
+}
+
+void build(CLI::App &root, Session &session, const Verb *more) {
     root.require_subcommand(0, 1);
 #if CLI11_VERSION_MAJOR > 2 || CLI11_VERSION_MINOR > 5
     root.get_formatter()->enable_footer_formatting(false); // which would lose its indentation
@@ -28,13 +64,17 @@ void build(CLI::App &root, Session &session, AddCommands add_more) {
                 "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d\n"
                 "  pg_principal auth ban --email kata-agent-team@example.com\n\n"
                 "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.");
-    const Group group(root, session);
-    for (const AddCommands add :
-         {add_auth_commands, add_people_commands, add_keys_commands, add_clients_commands,
-          add_issuers_commands, add_delegations_commands, add_health_commands, add_audit_commands,
-          add_doctor_command, add_whoami_command, add_more})
-        if (add)
-            add(group);
+    for (const Family *family :
+         {&auth_family, &people_family, &keys_family, &clients_family, &issuers_family,
+          &delegations_family, &health_family, &audit_family}) {
+        CLI::App &command =
+            add_command(root, session, family->name, family->description, family->examples);
+        for (const Verb &verb : family->verbs)
+            add_verb(command, session, verb);
+    }
+    for (const Verb *verb : {&doctor_verb, &whoami_verb, more})
+        if (verb)
+            add_verb(root, session, *verb);
 }
 
 // False when the arguments asked for no more than what was printed: --help, --version.
@@ -85,49 +125,119 @@ int carry_out(CLI::App &root, Session &session, int argc, const char *const *arg
 
 } // namespace
 
-Group Group::family(const char *name, const char *description, const char *examples,
-                    const std::vector<Verb> &verbs) const {
-    CLI::App &family = *command_.add_subcommand(name, description);
-    family.require_subcommand(0, 1);
-    family.footer(std::string("Examples:\n") + examples);
-    family.add_option("--dsn", session_.dsn, "Database (see pg_principal --help)")
-        ->type_name("DSN");
-    const Group group(family, session_);
-    group.add_all(verbs);
-    return group;
+template <class T>
+Check between(T least, T most) {
+    std::ostringstream bounds;
+    bounds.precision(10); // digits, no exponent
+    bounds << " not in range " << least << " to " << most;
+    const CLI::Range range(least, most);
+    const auto check = [range, refusal = bounds.str()](std::string &value) {
+        const bool is_nan = std::isnan(std::strtod(value.c_str(), nullptr)); // in every range
+        if (!range(value).empty() || is_nan)
+            return "Value " + value + refusal;
+        T number{};
+        if (std::is_integral_v<T> && CLI::detail::lexical_cast(value, number))
+            value = std::to_string(number);
+        return std::string();
+    };
+    return std::make_shared<const CLI::Validator>(check, range.get_description());
 }
 
-void Group::add_all(const std::vector<Verb> &verbs) const {
-    for (const Verb &verb : verbs)
-        add(verb);
+template Check between(int, int);
+template Check between(unsigned, unsigned);
+template Check between(std::uint64_t, std::uint64_t);
+template Check between(double, double);
+
+Check one_of(const std::vector<std::string> &choices) {
+    return std::make_shared<const CLI::Validator>(CLI::IsMember(choices));
 }
 
-CLI::App &Group::add(const Verb &verb) const {
-    CLI::App &command = family(verb.name, verb.description, verb.examples).command_;
-    const std::vector<std::string> &outputs = verb.outputs;
-    if (!outputs.empty())
-        command
-            .add_option("--output", session_.output,
-                        "What to print (default " + outputs.front() + ")")
-            ->check(CLI::IsMember(outputs))
-            ->type_name("FORMAT");
-    const auto given = std::make_shared<Given>();
-    for (const Option &option : verb.options)
-        given->declare(command, option);
-    command.callback([&session = session_, given, act = verb.act,
-                      otherwise = outputs.empty() ? "" : outputs.front()] {
-        session.action = [&session, given, act] { act(session, *given); };
-        if (session.output.empty())
-            session.output = otherwise;
+void Given::declare(CLI::App &verb, const Option &option) {
+    Value &value = values_.emplace_back(Value{option, option.otherwise, {}, false});
+    const bool is_list = option.taken == several || option.taken == each;
+    CLI::Option *const argument = option.taken == flag
+                                      ? verb.add_flag(option.name, value.is_set, option.text)
+                                  : is_list ? verb.add_option(option.name, value.items, option.text)
+                                            : verb.add_option(option.name, value.text, option.text);
+    if (option.taken == needed)
+        argument->required();
+    if (option.taken == each)
+        argument->allow_extra_args(false);
+    const bool by_place = option.name[0] != '-';
+    if (by_place || option.type)
+        argument->type_name(by_place ? "" : option.type);
+    if (option.check)
+        argument->transform(*option.check);
+}
+
+const Given::Value &Given::find(std::string_view name) const {
+    const auto found = std::find_if(values_.begin(), values_.end(),
+                                    [&](const Value &value) { return value.option.name == name; });
+    if (found == values_.end())
+        throw std::logic_error("the verb has no such option");
+    return *found;
+}
+
+std::vector<db::Param> Given::parameters() const {
+    std::vector<db::Param> parameters;
+    for (const Value &value : values_) {
+        const Option &option = value.option;
+        if (option.taken == flag)
+            parameters.emplace_back(value.is_set ? "true" : "false");
+        else if (option.taken == several || option.taken == each)
+            parameters.emplace_back(db::array_param(value.items));
+        else if (value.text.empty() && option.taken == maybe && !*option.otherwise)
+            parameters.emplace_back();
+        else
+            parameters.emplace_back(option.read ? option.read(value.text) : value.text);
+    }
+    return parameters;
+}
+
+Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell) {
+    return
+        [sql = std::move(sql), tell = std::move(tell)](const Session &session, const Given &given) {
+            tell(session, session.ask(sql, given.parameters()));
+        };
+}
+
+Act lists(std::string sql, Listing listing) {
+    return asks(std::move(sql),
+                [listing = std::move(listing)](const Session &session, const db::Result &rows) {
+                    print_rows(session.streams, session.output, rows, listing);
+                });
+}
+
+Act tells(std::string sql, std::string text, const char *token) {
+    return asks(std::move(sql),
+                [text = std::move(text), token](const Session &session, const db::Result &rows) {
+                    print_row(session.streams, session.output, rows, text, token);
+                });
+}
+
+Act makes(std::string sql, const char *done) {
+    return asks(std::move(sql), [done](const Session &session, const db::Result &rows) {
+        print_done(session, done, std::string(rows.text(0, 0)));
     });
-    return command;
 }
 
-int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more) {
+Act does(std::string sql, const char *done, const char *none, const char *hint) {
+    return [sql = std::move(sql), done, none, hint](const Session &session, const Given &given) {
+        const db::Result rows = session.ask(sql, given.parameters());
+        if (none && !rows.boolean(0, 0)) {
+            std::string message = none;
+            throw Failure(message.replace(message.find("{}"), 2, printable(given.first())), {},
+                          hint);
+        }
+        print_done(session, done, given.first());
+    };
+}
+
+int run(int argc, const char *const *argv, Streams &streams, const Verb *more) {
     CLI::App root("Identities for people and service accounts that live in PostgreSQL.",
                   "pg_principal");
     Session session{streams};
-    build(root, session, add_more);
+    build(root, session, more);
     try {
         return carry_out(root, session, argc, argv);
     } catch (const Failure &e) {

@@ -1,40 +1,100 @@
-// The command tree, on CLI11. Each family of verbs adds itself; `run` parses, then carries out the
-// verb chosen.
+// The command tree, on CLI11. A verb is the row of a table: what it takes are the parameters of its
+// statement, in their order.
 #pragma once
 
-#include "cli/verb.hpp"
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/session.hpp"
+
+// CLI11 is compiled in a few files alone: each file that includes it takes ten seconds more.
+namespace CLI {
+class App;
+class Validator;
+} // namespace CLI
 
 namespace pg_principal::cli {
 
-// The program, or a family of verbs of it.
-class Group {
-  public:
-    Group(CLI::App &command, Session &session) : command_(command), session_(session) {}
-    Group family(const char *name, const char *description, const char *examples,
-                 const std::vector<Verb> &verbs = {}) const;
-    CLI::App &add(const Verb &verb) const;
-    void add_all(const std::vector<Verb> &verbs) const;
+// Bounds, with a refusal that is the same in every version of CLI11; what is whole is left in
+// digits. T: int, unsigned, std::uint64_t, double.
+using Check = std::shared_ptr<const CLI::Validator>;
+template <class T>
+Check between(T least, T most);
+Check one_of(const std::vector<std::string> &choices);
 
-  private:
-    CLI::App &command_;
-    Session &session_;
+// `each`: several, but one behind each mention of the name.
+enum Taken { maybe, needed, several, each, flag };
+
+// A name without dashes is given by its place.
+struct Option {
+    const char *name, *text;
+    Taken taken = maybe;
+    const char *type = nullptr; // in the help
+    const char *otherwise = ""; // what is not given; "" is NULL
+    Check check = nullptr;
+    std::string (*read)(const std::string &file) = nullptr; // what the parameter is of a file
 };
 
-using AddCommands = void (*)(const Group &root);
-void add_auth_commands(const Group &root);
-void add_login_verbs(const Group &auth); // of the same family
-void add_people_commands(const Group &root);
-void add_keys_commands(const Group &root);
-void add_clients_commands(const Group &root);
-void add_issuers_commands(const Group &root);
-void add_delegations_commands(const Group &root);
-void add_health_commands(const Group &root);
-void add_audit_commands(const Group &root);
-void add_doctor_command(const Group &root);
-void add_whoami_command(const Group &root);
+class Given {
+  public:
+    void declare(CLI::App &verb, const Option &option);
+    const std::string &operator[](std::string_view name) const { return find(name).text; }
+    bool has(std::string_view name) const { return find(name).is_set; } // a flag
+    const std::vector<std::string> &list(std::string_view name) const { return find(name).items; }
+    const std::string &first() const { return values_.front().text; }
+    std::vector<db::Param> parameters() const;
 
-// The whole program, with one more family of verbs from above; returns its exit code: 0 done, 1
-// refused or failed, 2 wrong usage.
-int run(int argc, const char *const *argv, Streams &streams, AddCommands add_more = nullptr);
+  private:
+    struct Value {
+        Option option;
+        std::string text;
+        std::vector<std::string> items;
+        bool is_set;
+    };
+    const Value &find(std::string_view name) const;
+    std::deque<Value> values_; // whose addresses CLI11 keeps
+};
+
+using Act = std::function<void(const Session &, const Given &)>;
+
+struct Verb {
+    const char *name, *description, *examples;
+    std::vector<Option> options;
+    Act act;
+    std::vector<std::string> outputs = {"text", "json"}; // of --output; the first is the default
+    Act (*declare)(CLI::App &verb) = nullptr; // in place of options and act: flags of its own
+};
+
+// One statement with what was given, and what is said of its result.
+Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell);
+Act lists(std::string sql, Listing listing);
+Act tells(std::string sql, std::string text, const char *token = ""); // as print_row() has it
+// "added ID", which the statement says.
+Act makes(std::string sql, const char *done);
+// "revoked ID", of the first that was given. When the statement says false, there is none: {} in
+// that message is the first, too.
+Act does(std::string sql, const char *done, const char *none = nullptr, const char *hint = "");
+
+struct Family {
+    const char *name, *description, *examples;
+    const std::vector<Verb> &verbs;
+};
+
+extern const Family auth_family, people_family, keys_family, clients_family, issuers_family,
+    delegations_family, health_family, audit_family;
+extern const Verb doctor_verb, whoami_verb;
+
+// What auth.health_schedule() tells, also where pg_cron is in another database, for `health status`
+// and `doctor`; `problem` is null when nothing is wrong, `remedy` what to do. Throws Failure.
+Json read_health_schedule(const Session &session);
+
+// The whole program, with one more verb from above; returns its exit code: 0 done, 1 refused or
+// failed, 2 wrong usage.
+int run(int argc, const char *const *argv, Streams &streams, const Verb *more = nullptr);
 
 } // namespace pg_principal::cli

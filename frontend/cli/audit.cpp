@@ -116,12 +116,10 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_audit_commands(const Group &root) {
-    root.family("audit", "The audit: one hash chain for each principal",
-                "  pg_principal audit list --since 7d\n"
-                "  pg_principal audit verify\n"
-                "  pg_principal audit seal > seal.jws",
-                verbs);
-}
+const Family audit_family{"audit", "The audit: one hash chain for each principal",
+                          "  pg_principal audit list --since 7d\n"
+                          "  pg_principal audit verify\n"
+                          "  pg_principal audit seal > seal.jws",
+                          verbs};
 
 } // namespace pg_principal::cli

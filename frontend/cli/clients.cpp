@@ -143,12 +143,11 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_clients_commands(const Group &root) {
-    root.family("clients", "Service accounts that get tokens at /oauth/token",
-                "  pg_principal clients create-secret --email kata-agent-team@example.com\n"
-                "  pg_principal clients scopes --email kata-agent-team@example.com --scope read\n"
-                "  pg_principal clients list",
-                verbs);
-}
+const Family clients_family{
+    "clients", "Service accounts that get tokens at /oauth/token",
+    "  pg_principal clients create-secret --email kata-agent-team@example.com\n"
+    "  pg_principal clients scopes --email kata-agent-team@example.com --scope read\n"
+    "  pg_principal clients list",
+    verbs};
 
 } // namespace pg_principal::cli

@@ -35,12 +35,11 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_delegations_commands(const Group &root) {
-    root.family("delegations", "Which agents may act for whom",
-                "  pg_principal delegations create --person ann@example.com --agent "
-                "kata-agent-team@example.com --scope read\n"
-                "  pg_principal delegations list",
-                verbs);
-}
+const Family delegations_family{
+    "delegations", "Which agents may act for whom",
+    "  pg_principal delegations create --person ann@example.com --agent "
+    "kata-agent-team@example.com --scope read\n"
+    "  pg_principal delegations list",
+    verbs};
 
 } // namespace pg_principal::cli

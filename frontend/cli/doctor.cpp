@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/health.hpp"
 #include "db/standing.hpp"
 
 namespace pg_principal::cli {
@@ -96,14 +95,13 @@ void doctor(const Session &session, const Given &given) {
 
 } // namespace
 
-void add_doctor_command(const Group &root) {
-    root.add({"doctor",
-              "Look whether the installation is sound, and say what to do; exit 1 when it is not",
-              "  pg_principal doctor\n"
-              "  pg_principal doctor --strict\n"
-              "  pg_principal doctor --output json",
-              {{"--strict", "Exit 1 for warnings and what could not be looked at, too", flag}},
-              doctor});
-}
+const Verb doctor_verb{
+    "doctor",
+    "Look whether the installation is sound, and say what to do; exit 1 when it is not",
+    "  pg_principal doctor\n"
+    "  pg_principal doctor --strict\n"
+    "  pg_principal doctor --output json",
+    {{"--strict", "Exit 1 for warnings and what could not be looked at, too", flag}},
+    doctor};
 
 } // namespace pg_principal::cli

@@ -2,8 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/health.hpp"
-
 namespace pg_principal::cli {
 
 namespace {
@@ -166,12 +164,10 @@ Json read_health_schedule(const Session &session) {
     return told;
 }
 
-void add_health_commands(const Group &root) {
-    root.family("health", "Agents: refused refreshes, tokens about to expire or unused",
-                "  pg_principal health scan\n"
-                "  pg_principal health report\n"
-                "  pg_principal health schedule",
-                verbs);
-}
+const Family health_family{"health", "Agents: refused refreshes, tokens about to expire or unused",
+                           "  pg_principal health scan\n"
+                           "  pg_principal health report\n"
+                           "  pg_principal health schedule",
+                           verbs};
 
 } // namespace pg_principal::cli

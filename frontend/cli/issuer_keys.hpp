@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/verb.hpp"
+#include "cli/app.hpp"
 #include "db/pool.hpp"
 #include "http/fetch.hpp"
 

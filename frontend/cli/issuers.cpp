@@ -183,12 +183,11 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_issuers_commands(const Group &root) {
-    root.family("issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
-                "  pg_principal issuers trust https://token.actions.githubusercontent.com "
-                "--audience https://id.example.com --jwks-file github.json\n"
-                "  pg_principal issuers test --token-file token.jwt",
-                verbs);
-}
+const Family issuers_family{
+    "issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
+    "  pg_principal issuers trust https://token.actions.githubusercontent.com "
+    "--audience https://id.example.com --jwks-file github.json\n"
+    "  pg_principal issuers test --token-file token.jwt",
+    verbs};
 
 } // namespace pg_principal::cli

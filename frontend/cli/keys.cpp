@@ -90,12 +90,10 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_keys_commands(const Group &root) {
-    root.family("keys", "Signing keys",
-                "  pg_principal keys create\n"
-                "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-                "  pg_principal keys list",
-                verbs);
-}
+const Family keys_family{"keys", "Signing keys",
+                         "  pg_principal keys create\n"
+                         "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
+                         "  pg_principal keys list",
+                         verbs};
 
 } // namespace pg_principal::cli

@@ -188,12 +188,10 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-void add_people_commands(const Group &root) {
-    root.family("people", "The roster and the accounts made from it",
-                "  pg_principal people validate roster.yaml\n"
-                "  pg_principal people push roster.yaml\n"
-                "  pg_principal people provision",
-                verbs);
-}
+const Family people_family{"people", "The roster and the accounts made from it",
+                           "  pg_principal people validate roster.yaml\n"
+                           "  pg_principal people push roster.yaml\n"
+                           "  pg_principal people provision",
+                           verbs};
 
 } // namespace pg_principal::cli

@@ -7,7 +7,7 @@
 
 #include "api/api.hpp"
 #include "cli/issuer_keys.hpp"
-#include "cli/verb.hpp"
+#include "cli/app.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"
 #include "http/server.hpp"

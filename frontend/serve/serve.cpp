@@ -152,33 +152,32 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     attend(server, options.tls.get(), log, err);
 }
 
-void add_serve_command(const Group &root) {
-    const auto flags = std::make_shared<ServeFlags>();
-    const auto itself = std::make_shared<const CLI::App *>();
-    CLI::App &verb = root.add(
-        {"serve",
-         "Serve HTTP",
-         "  pg_principal serve\n"
-         "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
-         "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
-         "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads the\n"
-         "certificate again.",
-         {},
-         [flags, itself](const Session &session, const Given &) {
-             warn_of_unknown_variables(**itself, session.streams.err);
-             serve(*flags, session.dsn, session.streams.err,
-                   [&flags, &session](http::RouteTable &routes, db::Pool &pool) {
-                       api::add_routes(routes, pool, lifetimes(*flags));
-                       const supabase::Options theirs = supabase_options(*flags);
-                       oauth::add_routes(routes, pool, lifetimes(*flags),
-                                         !theirs.offered || !theirs.prefix.empty());
-                       supabase::add_routes(routes, pool, lifetimes(*flags), theirs);
-                       add_console(routes, flags->console, session.streams.err);
-                   });
-         },
-         {}});
-    add_serve_flags(verb, *flags);
-    *itself = &verb;
-}
+const Verb serve_verb{
+    "serve",
+    "Serve HTTP",
+    "  pg_principal serve\n"
+    "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
+    "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
+    "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads the\n"
+    "certificate again.",
+    {},
+    nullptr,
+    {},
+    [](CLI::App &verb) -> Act {
+        const auto flags = std::make_shared<ServeFlags>();
+        add_serve_flags(verb, *flags);
+        return [flags, &verb](const Session &session, const Given &) {
+            std::ostream &err = session.streams.err;
+            warn_of_unknown_variables(verb, err);
+            serve(*flags, session.dsn, err, [&](http::RouteTable &routes, db::Pool &pool) {
+                api::add_routes(routes, pool, lifetimes(*flags));
+                const supabase::Options theirs = supabase_options(*flags);
+                oauth::add_routes(routes, pool, lifetimes(*flags),
+                                  !theirs.offered || !theirs.prefix.empty());
+                supabase::add_routes(routes, pool, lifetimes(*flags), theirs);
+                add_console(routes, flags->console, err);
+            });
+        };
+    }};
 
 } // namespace pg_principal::cli

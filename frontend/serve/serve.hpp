@@ -17,7 +17,7 @@ using RouteSource = std::function<void(http::RouteTable &, db::Pool &)>;
 void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
            const RouteSource &add_routes);
 
-// The same with all routes, as a verb.
-void add_serve_command(const Group &root);
+// The same with all routes.
+extern const Verb serve_verb;
 
 } // namespace pg_principal::cli
