@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/read_file.hpp"
+#include "cli/values.hpp"
 #include "cli/time_argument.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/issuer_keys.hpp"
-#include "cli/read_file.hpp"
+#include "cli/values.hpp"
 
 namespace pg_principal::cli {
 

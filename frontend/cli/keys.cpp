@@ -1,6 +1,6 @@
 #include "cli/app.hpp"
 
-#include "cli/read_file.hpp"
+#include "cli/values.hpp"
 #include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/read_file.hpp"
+#include "cli/values.hpp"
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "roster/file.hpp"

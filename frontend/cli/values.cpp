@@ -1,4 +1,4 @@
-#include "cli/read_file.hpp"
+#include "cli/values.hpp"
 
 #include <algorithm>
 #include <cerrno>
