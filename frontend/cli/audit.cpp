@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/values.hpp"
-#include "cli/time_argument.hpp"
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"
 #include "core/base/text.hpp"

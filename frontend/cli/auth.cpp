@@ -1,7 +1,6 @@
 #include "cli/app.hpp"
 
 #include "cli/values.hpp"
-#include "cli/time_argument.hpp"
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 

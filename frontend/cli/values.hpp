@@ -1,13 +1,14 @@
-// Whole files in memory, up to a limit.
+// What operators give besides words: files, secrets, times.
 #pragma once
 
 #include <cstddef>
 #include <istream>
+#include <optional>
 #include <string>
 
 namespace pg_principal::cli {
 
-// One byte more than the limit is returned when there is more, so that the caller sees it.
+// Whole files in memory. One byte more than the limit is returned when there is more, so that the caller sees it.
 std::string read_file(const std::string &path, std::size_t limit);
 std::string read_stream(std::istream &in, std::size_t limit);
 
@@ -17,5 +18,9 @@ std::string read_secret(const std::string &variable, const std::string &file);
 
 // A JWK Set, without the byte order mark that some publish it with.
 std::string read_key_set(const std::string &file);
+
+// A date, or a time as RFC 3339 has it, in UTC unless it names its zone: it means the same whatever
+// the connection's settings are. nullopt: it is none.
+std::optional<std::string> utc_time(const std::string &given);
 
 } // namespace pg_principal::cli
