@@ -70,17 +70,21 @@ Param read(const Query &query, const Part &part) {
                                      : query.text(part.name);
 }
 
+bool reads(const Row &row) { return row.method == std::string_view("GET"); }
+
+const char *query_of(const Row &row) { return reads(row) ? row.request : row.query; }
+
 // By one call.
 Handler carrier(const Row &row, const SharedBackend &backend) {
+    const bool only_reads = reads(row);
     const bool is_whole = *row.request && *row.request != '{';
-    const bool only_reads = row.method == std::string_view("GET");
-    std::vector<Part> body = parts_of(is_whole ? "" : row.request);
+    std::vector<Part> body = parts_of(only_reads || is_whole ? "" : row.request);
     const auto is_needed = [](const Part &part) { return part.is_needed; };
     const Need need = is_whole || std::any_of(body.begin(), body.end(), is_needed) ? Need::required
                                                                                    : Need::optional;
     const auto statement =
         std::make_shared<const Statement>(Statement{sql_of(row.act.by, row.act.call), only_reads});
-    return [=, body = std::move(body), query = parts_of(row.query), refusal = row.act.refusal,
+    return [=, body = std::move(body), query = parts_of(query_of(row)), refusal = row.act.refusal,
             caller = row.caller](const Request &request) {
         std::vector<Param> parameters;
         if (!request.params.empty())
@@ -145,31 +149,6 @@ Response pointed(Response response, const Backend &backend) {
     return response;
 }
 
-Route strict(Route route, const SharedBackend &backend) {
-    route.is_closed = true;
-    route.handler = [act = std::move(route.handler), caller = route.caller, backend,
-                     known = documented_names(route)](const Request &request) {
-        const std::uint64_t before = statements_asked();
-        const bool has_token = !request.bearer().empty();
-        const auto answer = [&] {
-            try {
-                if (caller == Caller::anybody || has_token)
-                    Query(request).check(known);
-                return act(request);
-            } catch (Answer &refusal) {
-                return std::move(refusal.response);
-            }
-        };
-        Response response = answer();
-        const bool judged = caller == Caller::anybody || !has_token || statements_asked() > before;
-        if (response.status >= 400 && !judged)
-            if (std::optional<Response> first = refusal_of_caller(*backend, request, caller))
-                return pointed(std::move(*first), *backend);
-        return pointed(std::move(response), *backend);
-    };
-    return route;
-}
-
 } // namespace
 
 Route described(const Row &row) {
@@ -181,9 +160,9 @@ Route described(const Row &row) {
     made.response_schema = schema_of(row.response);
     made.budget = row.budget;
     made.budget_of = row.budget_of;
-    made.request_schema = schema_of(row.request);
+    made.request_schema = reads(row) ? "" : schema_of(row.request);
     made.success = row.success;
-    made.query = row.query;
+    made.query = query_of(row);
     for (const int status : row.refusals)
         if (status)
             made.refusals.push_back(status);
@@ -212,16 +191,30 @@ Route route(const Row &row, const SharedBackend &backend) {
                             });
 }
 
-void add_route(RouteTable &routes, const Row &row, const SharedBackend &backend) {
-    routes.add(strict(route(row, backend), backend));
-}
-
-void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
-    const auto backend = std::make_shared<const Backend>(pool, lifetimes);
-    add_user_routes(routes, backend);
-    add_admin_routes(routes, backend);
-    add_delegation_routes(routes, backend);
-    routes.add(key_route(backend));
+Route strict_route(const Row &row, const SharedBackend &backend) {
+    Route made = route(row, backend);
+    made.is_closed = true;
+    made.handler = [act = std::move(made.handler), caller = made.caller, backend,
+                    known = documented_names(made)](const Request &request) {
+        const std::uint64_t before = statements_asked();
+        const bool has_token = !request.bearer().empty();
+        const auto answer = [&] {
+            try {
+                if (caller == Caller::anybody || has_token)
+                    Query(request).check(known);
+                return act(request);
+            } catch (Answer &refusal) {
+                return std::move(refusal.response);
+            }
+        };
+        Response response = answer();
+        const bool judged = caller == Caller::anybody || !has_token || statements_asked() > before;
+        if (response.status >= 400 && !judged)
+            if (std::optional<Response> first = refusal_of_caller(*backend, request, caller))
+                return pointed(std::move(*first), *backend);
+        return pointed(std::move(response), *backend);
+    };
+    return made;
 }
 
 Response problem_body(const Problem &problem) {

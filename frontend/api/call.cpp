@@ -113,6 +113,22 @@ Owner read_owner(std::string_view token) {
 
 } // namespace
 
+// OFFSET 0 keeps the planner from merging the steps.
+std::string sql_of(By by, const std::string &call, const Dialect &dialect) {
+    const std::string columns = std::string("SELECT (r).status, (r).payload, ") + dialect.columns;
+    const std::string patience =
+        by == By::caller ? "'its own'"
+                         : "pg_catalog.set_config('lock_timeout', coalesce(nullif("
+                           "pg_catalog.current_setting('lock_timeout'), '0'), '100ms'), true)";
+    const std::string rest = patience + " AS patience" + dialect.source +
+                             " OFFSET 0) c WHERE patience IS NOT NULL OFFSET 0) s";
+    if (by == By::stranger)
+        return columns + "NULL FROM (SELECT " + call + " AS r FROM (SELECT " + rest;
+    return columns + "refused FROM (SELECT refused, CASE WHEN refused IS NULL THEN " + call +
+           " END AS r FROM (SELECT auth.try_authenticate(" + dialect.token + ") AS refused, " +
+           rest;
+}
+
 void throw_other(const DbError &error) {
     if (error.sqlstate == "55000" || error.sqlstate == "58P01" || error.sqlstate == "F0000")
         throw operator_has_to_act(error);

@@ -7,12 +7,29 @@
 #include <vector>
 
 #include "api/api.hpp"
-#include "api/statement.hpp"
 #include "core/principals/profile.hpp"
 
 namespace pg_principal::api {
 
 using namespace db;
+
+// On whose behalf: nobody's in particular, or that of whoever the token belongs to, which is bound
+// first. A call for callers about themselves, and of strangers, waits a tenth of a second for each
+// lock, unless the role has a lock_timeout of its own: what somebody holds in a transaction of
+// their own is no reason to hold a connection that others wait for. What an administrator does, by
+// `caller`, waits: it knows what to do about who is in its way.
+enum class By { stranger, self, caller };
+
+// What the statements of a dialect have besides: columns, where the token is, and what must have a
+// row.
+struct Dialect {
+    const char *columns, *token, *source;
+};
+inline constexpr Dialect plain{"", "$1", ""};
+
+// One call of an SQL function. Columns: status, payload, the dialect's own, and why the token is
+// dead; nothing is called then.
+std::string sql_of(By by, const std::string &call, const Dialect &dialect = plain);
 
 // Thrown where a request needs no further look; the response is the whole answer.
 struct Answer {

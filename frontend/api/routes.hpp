@@ -1,4 +1,4 @@
-// The groups of routes, each in a file of its own with a table of them.
+// What a row of the tables of routes says, and the route that it is.
 #pragma once
 
 #include <array>
@@ -42,10 +42,10 @@ struct Row {
     Act act;
     const char *response = ""; // as serve/openapi.hpp reads it, or a name in component_schemas()
     std::optional<http::Budget> budget = {};
-    const char *request = ""; // the same
+    const char *request = ""; // the same; of GET the query, of each of its names the schema
     int success = 200;
     std::array<int, 2> refusals = {}; // besides those that follow from the rest of it
-    const char *query = "";           // of each of its names the schema, one JSON object
+    const char *query = "";           // of what is no GET
     http::Budget (*budget_of)(const http::Request &) = nullptr;
 };
 
@@ -59,18 +59,13 @@ inline constexpr std::array<int, 2> no_other = {}, conflict = {409}, missing = {
 // Everything of it but the handler.
 http::Route described(const Row &row);
 
-// A route that is not for anybody is refused without a token, before its body is looked at, and
-// below /api, where a query has no names but those documented, with a dead token or too small a
-// role before the body or the query are.
-http::Route route(const Row &row, http::Handler act);
 using SharedBackend = std::shared_ptr<const Backend>;
+// A route that is not for anybody is refused without a token, before its body is looked at.
+http::Route route(const Row &row, http::Handler act);
 http::Route route(const Row &row, const SharedBackend &backend); // by the row's own act
-
-void add_user_routes(http::RouteTable &routes, const SharedBackend &backend);
-void add_delegation_routes(http::RouteTable &routes, const SharedBackend &backend);
-void add_admin_routes(http::RouteTable &routes, const SharedBackend &backend);
-// Of the API itself: strict about the query.
-void add_route(http::RouteTable &routes, const Row &row, const SharedBackend &backend);
+// The same below /api, where a query has no names but those documented: with a dead token or too
+// small a role it is refused before the body or the query are.
+http::Route strict_route(const Row &row, const SharedBackend &backend);
 http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});
 
 } // namespace pg_principal::api

@@ -83,7 +83,7 @@ constexpr api::Row endpoint = {
 
 constexpr api::Row pages[] = {
     {"GET", "/oauth/device", Caller::anybody, "The page where a person lets a device in", get_page,
-     "", api::unlimited, api::no_body, 200, api::no_other, R"({"user_code": "string"})"},
+     "", api::unlimited, R"({"user_code": "string"})"},
     {"POST", "/oauth/device", Caller::anybody, "Sign in on that page", post_page, "",
      Budget::costly,
      R"({"user_code!": "string", "email!": "string",

@@ -140,7 +140,7 @@ Response get_factors(const api::Backend &backend, const Request &request) {
 
 constexpr api::Row table[] = {
     {"GET", "/admin/users", Caller::auditor, "Users, newest first, a page at a time", get_users,
-     "SupabaseUsers", api::unlimited, api::no_body, 200, api::no_other,
+     "SupabaseUsers", api::unlimited,
      R"({"page": {"type": "integer", "minimum": 0, "default": 1}, "per_page": {"type": "integer",
          "minimum": 0, "default": 50, "description": "at most 1000"},
          "filter": {"type": "string", "maxLength": 254}})"},
