@@ -30,6 +30,7 @@ class Fields {
     void check();
     // The whole object, for functions that judge each field by themselves.
     const std::string &whole() const { return text_; }
+    json::Value root() const { return document_.root(); }
 
   private:
     json::Value take(std::string_view name, Need need);

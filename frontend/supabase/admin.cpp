@@ -125,7 +125,7 @@ Response put_user(const api::Backend &backend, const Request &request) {
 
 Response remove_user(const api::Backend &backend, const Request &request) {
     const std::string id = user_id(request);
-    if (Body(request, Body::May::be_empty).flag("should_soft_delete"))
+    if (Body(request, api::Need::optional).flag("should_soft_delete"))
         throw Refusal{422, "feature_disabled",
                       "Soft deletion is disabled: ban the user, or delete it"};
     ask(backend, request, delete_user, {id, backend.context(request)});

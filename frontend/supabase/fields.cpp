@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ctime>
 
-#include "api/fields.hpp"
 #include "base/text_object.hpp"
 #include "supabase/call.hpp"
 
@@ -138,21 +137,18 @@ void tell_weakness(const std::vector<std::string_view> &messages, Problems &prob
 
 } // namespace
 
-Body::Body(const Request &request, May may) {
+Body::Body(const Request &request, api::Need body) {
     try {
-        const api::Fields fields(request, "",
-                                 may == May::be_empty ? api::Need::optional : api::Need::required);
-        text_ = fields.whole();
+        fields_.emplace(request, "", body);
     } catch (const api::Answer &answer) {
         const int status = answer.response.status;
         throw Refusal{status, status == 413 ? "request_entity_too_large" : "bad_json",
                       read_problems(answer.response.body).text};
     }
-    json::parse_into(document_, text_);
 }
 
 json::Value Body::find(std::string_view name) const {
-    const json::Value value = document_.root().find(name);
+    const json::Value value = fields_->root().find(name);
     return value.is_null() ? json::Value() : value;
 }
 

@@ -6,17 +6,16 @@
 #include <string_view>
 #include <vector>
 
+#include "api/fields.hpp"
 #include "core/json/writer.hpp"
-#include "http/message.hpp"
 
 namespace pg_principal::supabase {
 
 // A request's body: one JSON object. Names that nobody asks for are no matter, as in Supabase Auth.
 class Body {
   public:
-    enum class May { be_empty, not_be_empty };
     // Throws Refusal for what is not a JSON object within the limits of size and depth.
-    explicit Body(const http::Request &request, May may = May::not_be_empty);
+    explicit Body(const http::Request &request, api::Need body = api::Need::required);
 
     // "" when it is missing, null or "". Throws Refusal when it is not a text.
     std::string text(std::string_view name) const;
@@ -28,8 +27,7 @@ class Body {
 
   private:
     json::Value find(std::string_view name) const;
-    std::string text_;
-    json::Document document_;
+    std::optional<api::Fields> fields_;
 };
 
 // {"user": ...} or {"user": ..., "tokens": ...} of the database, as Supabase Auth has it.

@@ -112,7 +112,7 @@ void add_refused_routes(Routes &routes) {
     for (const Refused &one : refused) {
         const auto refuse_it = [&one](const api::Backend &, const Request &request) -> Response {
             if (one.judge)
-                one.judge(Body(request, Body::May::be_empty));
+                one.judge(Body(request, api::Need::optional));
             throw Refusal{one.reply.status, one.reply.code, one.reply.message};
         };
         const api::Row row = {"", one.path, one.caller,      "", {}, "SupabaseError",

@@ -184,22 +184,22 @@ TEST(SupabaseProfile, WrongTypes) {
 }
 
 TEST(SupabaseBody, WhatIsNone) {
-    const auto read = [](const char *text, Body::May may) {
+    const auto read = [](const char *text, api::Need may) {
         const Posted posted(text);
         return refusal([&] { Body(posted.request, may).text("x"); });
     };
     const std::string bad = "400 bad_json: The body must be a JSON object";
     for (const char *text : {"[]", "null", "1"})
-        EXPECT_EQ(read(text, Body::May::be_empty), bad) << text;
+        EXPECT_EQ(read(text, api::Need::optional), bad) << text;
     const std::pair<const char *, const char *> defects[] = {
         {"{", "unexpected end at offset 1"},
         {"{} x", "text after the value at offset 3"},
         {"{\"x\":1,\"x\":2}", "repeated name at offset 10"}};
     for (const auto &[text, defect] : defects)
-        EXPECT_EQ(read(text, Body::May::be_empty),
+        EXPECT_EQ(read(text, api::Need::optional),
                   std::string("400 bad_json: The body is not valid JSON: ") + defect);
-    EXPECT_EQ(read("", Body::May::be_empty), "");
-    EXPECT_EQ(read("", Body::May::not_be_empty),
+    EXPECT_EQ(read("", api::Need::optional), "");
+    EXPECT_EQ(read("", api::Need::required),
               "400 bad_json: The body is not valid JSON: unexpected end at offset 0");
 }
 
