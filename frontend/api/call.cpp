@@ -8,7 +8,6 @@
 #include "core/base/error.hpp"
 #include "core/base/utf8.hpp"
 #include "core/json/document.hpp"
-#include "http/errors.hpp"
 
 namespace pg_principal::api {
 

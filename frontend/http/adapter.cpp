@@ -1,8 +1,14 @@
-#include "http/adapter.hpp"
+// Between cpp-httplib and the dispatcher: the library reads requests and writes answers, the
+// dispatcher knows what to say. What the library would do besides (routing by regular expressions,
+// cutting answers by Range, compressing them, taking forms apart) it is kept from doing, and what
+// it reads too leniently is refused, with the end of the connection.
+#include "http/server.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
+
+#include <httplib.h>
 
 #include "base/text.hpp"
 

@@ -9,7 +9,6 @@
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
 #include "core/json/document.hpp"
-#include "http/errors.hpp"
 
 namespace pg_principal::http {
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "http/access_log.hpp"
-#include "http/limits.hpp"
 #include "http/message.hpp"
 #include "http/metrics.hpp"
 #include "http/rate_limit.hpp"

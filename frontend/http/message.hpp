@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "http/address.hpp"
-#include "http/limits.hpp"
 
 namespace pg_principal::http {
 

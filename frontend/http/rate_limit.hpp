@@ -7,8 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "http/address.hpp"
-#include "http/limits.hpp"
 
 namespace pg_principal::http {
 

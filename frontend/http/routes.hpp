@@ -5,10 +5,13 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "db/errors.hpp"
 #include "http/message.hpp"
 #include "http/rate_limit.hpp"
 
@@ -20,7 +23,26 @@ enum class Caller { anybody, api_key, signed_in, auditor, admin, service_role };
 
 const char *caller_name(Caller caller) noexcept;
 
+// May throw what follows. The dispatcher turns each into a response; none of their texts but
+// HttpError's reaches a client.
 using Handler = std::function<Response(const Request &)>;
+
+using db::DbError;
+using db::ReadOnly;
+using db::Unavailable;
+
+// The code of a 503 that passes when an operator has done something: without Retry-After.
+inline constexpr std::string_view operator_needed = "operator_needed";
+
+// A refusal in the handler's own words; `failure` is for the access log alone.
+struct HttpError : std::runtime_error {
+    HttpError(int with_status, std::string with_code, const std::string &message,
+              std::string with_failure = {})
+        : std::runtime_error(message), status(with_status), code(std::move(with_code)),
+          failure(std::move(with_failure)) {}
+    int status;
+    std::string code, failure;
+};
 
 struct Route {
     std::string method;  // HEAD is answered through GET, OPTIONS by the dispatcher

@@ -7,9 +7,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <httplib.h>
+
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
-#include "http/adapter.hpp"
 
 namespace pg_principal::http {
 

@@ -21,6 +21,20 @@ class Server;
 
 namespace pg_principal::http {
 
+// Every bound of the server, in one place.
+struct Limits {
+    std::size_t headers = 100;         // lines; each, and the request line, has at most 8 KiB
+    std::size_t body = 64 << 10;       // bytes after the chunks are joined; 413 beyond
+    milliseconds request_time{15'000}; // between two pieces of a request
+    milliseconds idle_time{2'000};     // between two requests, in whole seconds
+    milliseconds write_time{30'000};   // between two pieces of a response
+    std::uint32_t requests_per_connection = 10'000;
+    std::uint32_t connections = 256; // at once, a thread each; others wait
+};
+
+// Every request that `server` gets goes to the dispatcher, which must outlive it.
+void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits);
+
 // host:port, [::1]:port; throws UsageError.
 struct Endpoint {
     std::string host, port;

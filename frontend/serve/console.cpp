@@ -9,7 +9,6 @@
 #include "base/terminal.hpp"
 #include "core/base/bytes.hpp"
 #include "core/crypto/crypto.hpp"
-#include "http/errors.hpp"
 
 namespace pg_principal::cli {
 

@@ -2,7 +2,6 @@
 
 #include "base/text_object.hpp"
 #include "cli/session.hpp"
-#include "http/errors.hpp"
 
 namespace pg_principal::cli {
 

@@ -1,5 +1,4 @@
 #include "http/dispatcher.hpp"
-#include "http/errors.hpp"
 #include "http/routes.hpp"
 
 #include <gtest/gtest.h>
