@@ -40,7 +40,7 @@ struct Row {
     http::Caller caller;
     const char *summary;
     Act act;
-    const char *response = ""; // as serve/openapi.hpp reads it, or a name in component_schemas()
+    const char *response = ""; // as serve/routes.hpp reads it, or a name in component_schemas()
     std::optional<http::Budget> budget = {};
     const char *request = ""; // the same; of GET the query, of each of its names the schema
     int success = 200;

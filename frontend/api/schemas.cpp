@@ -2,7 +2,7 @@
 
 namespace pg_principal::api {
 
-// By example, as openapi.hpp has it.
+// By example, as serve/routes.hpp has it.
 const char *component_schemas() noexcept {
     return R"json({
 "OAuthError": {"error!": "string", "error_description": "string"},

@@ -55,7 +55,7 @@ struct Route {
     std::optional<Budget> budget = {};
     Budget (*budget_of)(const Request &) = nullptr; // where that depends on the request
     int success = 200;
-    std::string request_schema = {}, response_schema = {}; // as serve/openapi.hpp reads them
+    std::string request_schema = {}, response_schema = {}; // as serve/routes.hpp reads them
     bool is_closed = false;         // refuses what its request's schema does not name
     std::string query = {};         // of each of its names the schema, one JSON object
     std::vector<int> refusals = {}; // besides those that follow from the rest of it

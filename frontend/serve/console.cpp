@@ -1,4 +1,4 @@
-#include "serve/console.hpp"
+#include "serve/routes.hpp"
 
 #include <filesystem>
 #include <fstream>

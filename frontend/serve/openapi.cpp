@@ -1,8 +1,8 @@
-#include "serve/openapi.hpp"
+#include "serve/routes.hpp"
 
 #include <nlohmann/json.hpp>
 
-namespace pg_principal::api {
+namespace pg_principal::cli {
 
 using namespace http;
 
@@ -35,7 +35,7 @@ Json named_schema(std::string name) {
     return {{"type", {name, "null"}}};
 }
 
-// JSON Schema, of what openapi.hpp says.
+// JSON Schema, of what routes.hpp says.
 Json schema_of(const Json &text, bool is_closed = false) {
     if (text.is_string())
         return named_schema(text);
@@ -173,4 +173,4 @@ std::string openapi_document(const RouteTable &routes, const char *version, cons
     return document.dump();
 }
 
-} // namespace pg_principal::api
+} // namespace pg_principal::cli

@@ -1,4 +1,4 @@
-#include "serve/options.hpp"
+#include "serve/serve.hpp"
 
 #include <algorithm>
 
@@ -136,11 +136,11 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
              "Header that pages may send beside those of the client libraries; may be repeated");
     add.list("--metrics-from", flags.metrics_from, "CIDR",
              "Clients that may read /metrics; may be repeated");
-    add("--rate-limit", flags.rate_limit, "N",
+    add("--rate-limit", flags.rate.per_second, "N",
         "Costly requests per second of one client; as many refreshes, as many changes of one's own "
         "account, ten times as much administration; 0 is no limit",
         between(0.0, 1e6));
-    add("--rate-burst", flags.rate_burst, "N", "As many of them at once", between(1.0, 1e6));
+    add("--rate-burst", flags.rate.burst, "N", "As many of them at once", between(1.0, 1e6));
 
     add("--supabase-prefix", flags.supabase_prefix, "PATH",
         "Where Supabase Auth's wire shapes are served; \"\" is the root, \"off\" nowhere");
@@ -168,9 +168,9 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
             ->envname(variable)
             ->transform(*between(1U, 1'000'000'000U));
     };
-    add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.access_token_ttl,
+    add_lifetime("--access-token-ttl", "AUTH_ACCESS_TOKEN_TTL", flags.lifetimes.access_token,
                  "Life of an access token, no more than pg_principal.access_token_ttl");
-    add_lifetime("--refresh-token-ttl", "AUTH_REFRESH_TOKEN_TTL", flags.refresh_token_ttl,
+    add_lifetime("--refresh-token-ttl", "AUTH_REFRESH_TOKEN_TTL", flags.lifetimes.refresh_token,
                  "Life of a refresh token, no more than pg_principal.refresh_token_ttl");
     // A variable whose value cannot be is no concern of other verbs: CLI11 looks at a verb's early
     // without one of these.
@@ -213,12 +213,6 @@ http::ServerOptions server_options(const ServeFlags &flags) {
     return options;
 }
 
-db::PoolOptions pool_options(const ServeFlags &flags, const std::string &dsn) {
-    db::PoolOptions options = flags.pool;
-    options.dsn = dsn;
-    return options;
-}
-
 supabase::Options supabase_options(const ServeFlags &flags) {
     const std::string &prefix = flags.supabase_prefix;
     if (prefix == "off")
@@ -244,7 +238,7 @@ http::Policy policy(const ServeFlags &flags) {
             throw UsageError("--cors-header: " + printable(name) + " is not a header name");
         policy.cors_headers.push_back(name);
     }
-    policy.rate = {flags.rate_limit, flags.rate_burst};
+    policy.rate = flags.rate;
     policy.problem_body = [options = supabase_options(flags)](const http::Problem &problem) {
         if (oauth::is_ours(problem.request.path))
             return oauth::problem_body(problem);
@@ -252,10 +246,6 @@ http::Policy policy(const ServeFlags &flags) {
                                                                  : api::problem_body(problem);
     };
     return policy;
-}
-
-api::Lifetimes lifetimes(const ServeFlags &flags) {
-    return {flags.access_token_ttl, flags.refresh_token_ttl};
 }
 
 } // namespace pg_principal::cli

@@ -14,10 +14,8 @@
 #include "base/text_object.hpp"
 #include "http/tls.hpp"
 #include "oauth/oauth.hpp"
-#include "serve/console.hpp"
 #include "serve/key_fetcher.hpp"
-#include "serve/openapi.hpp"
-#include "serve/status.hpp"
+#include "serve/routes.hpp"
 
 namespace pg_principal::cli {
 
@@ -108,7 +106,7 @@ void add_documentation(http::RouteTable &routes) {
     routes.add({"GET", "/openapi.json",
                 [document](const http::Request &) { return http::Response::json(200, *document); },
                 "This document", http::Caller::anybody, false});
-    *document = api::openapi_document(routes, version, api::component_schemas());
+    *document = openapi_document(routes, version, api::component_schemas());
 }
 
 } // namespace
@@ -124,19 +122,20 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
     http::LineLog log(flags.access_log);
-    db::Pool pool(pool_options(flags, dsn));
+    db::PoolOptions pooling = flags.pool;
+    pooling.dsn = dsn;
+    db::Pool pool(std::move(pooling));
     options.interrupt = [&pool] { pool.cancel_all(); };
 
     http::RouteTable routes;
     const http::Dispatcher *dispatching = nullptr;
-    DatabaseMetrics counted(pool);
     const supabase::Options theirs = supabase_options(flags);
     add_status_routes(
         routes, pool,
         theirs.offered && theirs.prefix.empty()
             ? supabase::health_body()
             : text_object({{"status", "ok"}, {"name", "pg_principal"}}),
-        [&dispatching, &counted] { return dispatching->metrics().text() + counted.text(); },
+        [&dispatching] { return dispatching->metrics().text(); },
         http::address_ranges(flags.metrics_from, "--metrics-from"));
     add_routes(routes, pool);
     add_documentation(routes);
@@ -170,11 +169,11 @@ const Verb serve_verb{
             std::ostream &err = session.streams.err;
             warn_of_unknown_variables(verb, err);
             serve(*flags, session.dsn, err, [&](http::RouteTable &routes, db::Pool &pool) {
-                api::add_routes(routes, pool, lifetimes(*flags));
+                api::add_routes(routes, pool, flags->lifetimes);
                 const supabase::Options theirs = supabase_options(*flags);
-                oauth::add_routes(routes, pool, lifetimes(*flags),
+                oauth::add_routes(routes, pool, flags->lifetimes,
                                   !theirs.offered || !theirs.prefix.empty());
-                supabase::add_routes(routes, pool, lifetimes(*flags), theirs);
+                supabase::add_routes(routes, pool, flags->lifetimes, theirs);
                 add_console(routes, flags->console, err);
             });
         };

@@ -1,6 +1,6 @@
 #include "api/fields.hpp"
 #include "http/dispatcher.hpp"
-#include "serve/openapi.hpp"
+#include "serve/routes.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -164,7 +164,7 @@ TEST(ApiDocument, SaysWhatARouteIs) {
     made.budget = Budget::costly;
     routes.add(std::move(made)).add(route("GET", "/a/:id/b/:other")).add(route("GET", "/plain"));
     const Json document =
-        Json::parse(openapi_document(routes, "1.2.3", R"({"Thing":{},"Error":{}})"));
+        Json::parse(cli::openapi_document(routes, "1.2.3", R"({"Thing":{},"Error":{}})"));
     EXPECT_EQ(document["info"]["version"], "1.2.3");
     EXPECT_EQ(document["paths"].size(), 2u);
     const Json &path = document["paths"]["/a/{id}/b/{other}"];
