@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "core/base/bytes.hpp"
 #include "core/base/uuid.hpp"
-#include "db/array.hpp"
 
 namespace pg_principal::api {
 

@@ -9,7 +9,6 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command_line.hpp"
-#include "db/array.hpp"
 
 namespace pg_principal::cli {
 

@@ -8,7 +8,6 @@
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
 #include "roster/file.hpp"
-#include "roster/write.hpp"
 
 namespace pg_principal::cli {
 

@@ -122,6 +122,20 @@ std::vector<const char *> values_of(const std::vector<Param> &params) {
     return values;
 }
 
+std::string array_param(const std::vector<std::string> &items) {
+    std::string out = "{";
+    for (const std::string &item : items) {
+        out += out.size() > 1 ? ",\"" : "\"";
+        for (const char c : item) {
+            if (c == '"' || c == '\\')
+                out += '\\';
+            out += c;
+        }
+        out += '"';
+    }
+    return out += '}';
+}
+
 std::string field(const PGresult *result, int code) {
     const char *value = PQresultErrorField(result, code);
     return value ? value : "";

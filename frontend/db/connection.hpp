@@ -77,6 +77,9 @@ class Connection {
 // As libpq takes them. Throws DbError for a NUL, where it would cut them.
 std::vector<const char *> values_of(const std::vector<Param> &params);
 
+// {"a","b"}: a parameter's value, never part of a statement.
+std::string array_param(const std::vector<std::string> &items);
+
 // A field of an error, "" when it has none.
 std::string field(const PGresult *result, int code);
 

@@ -88,4 +88,12 @@ Roster parse_csv_roster(std::string_view text, RosterOptions options);
 Roster parse_json_roster(std::string_view text, RosterOptions options);
 Roster parse_terrain_roster(std::string_view text);
 
+// As text again: absent fields are left out, and what is written reads back as the same rows.
+std::string write_yaml_roster(const std::vector<RosterRow> &rows);
+std::string write_csv_roster(const std::vector<RosterRow> &rows);
+std::string write_json_roster(const std::vector<RosterRow> &rows);
+
+// A bare array without blanks, for auth.push_people.
+std::string write_push_roster(const std::vector<RosterRow> &rows);
+
 } // namespace pg_principal::cli

@@ -1,4 +1,4 @@
-#include "roster/write.hpp"
+#include "roster/file.hpp"
 
 #include <algorithm>
 #include <string_view>

@@ -1,9 +1,10 @@
 #include "terrain/names.hpp"
 
-#include <array>
 #include <numeric>
 #include <string_view>
 
+#include "base/text.hpp"
+#include "core/base/text.hpp"
 #include "terrain/random.hpp"
 
 namespace pg_principal::cli {
@@ -11,50 +12,38 @@ namespace pg_principal::cli {
 namespace {
 
 // Plain ASCII, so that the address is the name in lower case.
-constexpr std::array<std::string_view, 112> given_names = {
-    "Ada",    "Adele",  "Ahmed",  "Aiko",    "Alan",   "Alba",   "Amara",    "Amir",    "Anders",
-    "Anika",  "Anton",  "Asha",   "Astrid",  "Aurora", "Bella",  "Benedict", "Bjorn",   "Bruno",
-    "Camila", "Carlos", "Carmen", "Cecilia", "Chen",   "Chloe",  "Clara",    "Daniel",  "Daria",
-    "David",  "Diego",  "Dora",   "Edith",   "Elena",  "Elias",  "Emeka",    "Emil",    "Erik",
-    "Esther", "Eva",    "Farah",  "Fatima",  "Felix",  "Fiona",  "Frida",    "Gabriel", "Grace",
-    "Greta",  "Hana",   "Hassan", "Hedy",    "Helena", "Hugo",   "Ida",      "Idris",   "Imani",
-    "Ines",   "Ingrid", "Irene",  "Isaac",   "Ivan",   "Jamila", "Jan",      "Jasper",  "Joan",
-    "Jonas",  "Julia",  "Kaito",  "Karim",   "Katya",  "Keiko",  "Kofi",     "Lars",    "Layla",
-    "Leila",  "Leo",    "Lin",    "Lucia",   "Magnus", "Malik",  "Marco",    "Maria",   "Marta",
-    "Mateo",  "Mei",    "Mila",   "Mina",    "Nadia",  "Nia",    "Nils",     "Noor",    "Olga",
-    "Omar",   "Oscar",  "Paula",  "Petra",   "Priya",  "Rafael", "Rania",    "Ravi",    "Rosa",
-    "Ruth",   "Samir",  "Sara",   "Sofia",   "Stefan", "Sven",   "Tara",     "Tomas",   "Uma",
-    "Vera",   "Viktor", "Yara",   "Zoe"};
+const std::vector<std::string_view> given_names = split(
+    "Ada Adele Ahmed Aiko Alan Alba Amara Amir Anders Anika Anton Asha Astrid Aurora Bella "
+    "Benedict Bjorn Bruno Camila Carlos Carmen Cecilia Chen Chloe Clara Daniel Daria David Diego "
+    "Dora Edith Elena Elias Emeka Emil Erik Esther Eva Farah Fatima Felix Fiona Frida Gabriel "
+    "Grace Greta Hana Hassan Hedy Helena Hugo Ida Idris Imani Ines Ingrid Irene Isaac Ivan Jamila "
+    "Jan Jasper Joan Jonas Julia Kaito Karim Katya Keiko Kofi Lars Layla Leila Leo Lin Lucia "
+    "Magnus Malik Marco Maria Marta Mateo Mei Mila Mina Nadia Nia Nils Noor Olga Omar Oscar Paula "
+    "Petra Priya Rafael Rania Ravi Rosa Ruth Samir Sara Sofia Stefan Sven Tara Tomas Uma Vera "
+    "Viktor Yara Zoe",
+    ' ');
 
-constexpr std::array<std::string_view, 160> family_names = {
-    "Abadi",    "Abe",      "Acosta",   "Adeyemi", "Ahlberg",  "Alvarez",  "Amari",    "Andersen",
-    "Aoki",     "Arden",    "Arslan",   "Asante",  "Baker",    "Banerjee", "Barros",   "Bauer",
-    "Becker",   "Bell",     "Berg",     "Bianchi", "Blanc",    "Bloom",    "Borg",     "Bose",
-    "Brandt",   "Bravo",    "Brooks",   "Campos",  "Cardoso",  "Carter",   "Castro",   "Chandra",
-    "Cheng",    "Cole",     "Conti",    "Cooper",  "Costa",    "Cruz",     "Dahl",     "Dalton",
-    "Das",      "Delgado",  "Desai",    "Diallo",  "Diaz",     "Dietrich", "Duarte",   "Dumont",
-    "Ek",       "Ellis",    "Engel",    "Eriksen", "Esposito", "Falk",     "Farouk",   "Fischer",
-    "Fleming",  "Fontaine", "Foster",   "Franco",  "Frost",    "Fujita",   "Gallo",    "Garcia",
-    "Gauthier", "Ghosh",    "Gibson",   "Gomes",   "Graf",     "Grant",    "Gupta",    "Haddad",
-    "Hagen",    "Hansen",   "Hart",     "Hayashi", "Heller",   "Herrera",  "Hoffman",  "Holm",
-    "Huang",    "Ibarra",   "Ito",      "Iyer",    "Jansen",   "Jensen",   "Joshi",    "Kamau",
-    "Kang",     "Kapoor",   "Karlsson", "Kato",    "Keller",   "Khan",     "Kim",      "Klein",
-    "Koch",     "Kovac",    "Kruger",   "Kumar",   "Lam",      "Larsen",   "Laurent",  "Lee",
-    "Leone",    "Lind",     "Lopez",    "Lund",    "Maier",    "Malik",    "Marin",    "Martel",
-    "Mehta",    "Mendes",   "Meyer",    "Mori",    "Moreau",   "Mwangi",   "Nakamura", "Navarro",
-    "Nguyen",   "Nilsen",   "Novak",    "Nunez",   "Okafor",   "Olsen",    "Ono",      "Ortiz",
-    "Park",     "Patel",    "Pereira",  "Popov",   "Quinn",    "Rao",      "Reyes",    "Ricci",
-    "Rivera",   "Romano",   "Rossi",    "Roy",     "Sato",     "Schmidt",  "Sharma",   "Silva",
-    "Singh",    "Sokolov",  "Sorensen", "Suzuki",  "Tanaka",   "Torres",   "Tran",     "Usman",
-    "Vargas",   "Vega",     "Vogel",    "Weber",   "Wong",     "Yamada",   "Yilmaz",   "Zhang"};
+const std::vector<std::string_view> family_names = split(
+    "Abadi Abe Acosta Adeyemi Ahlberg Alvarez Amari Andersen Aoki Arden Arslan Asante Baker "
+    "Banerjee Barros Bauer Becker Bell Berg Bianchi Blanc Bloom Borg Bose Brandt Bravo Brooks "
+    "Campos Cardoso Carter Castro Chandra Cheng Cole Conti Cooper Costa Cruz Dahl Dalton Das "
+    "Delgado Desai Diallo Diaz Dietrich Duarte Dumont Ek Ellis Engel Eriksen Esposito Falk Farouk "
+    "Fischer Fleming Fontaine Foster Franco Frost Fujita Gallo Garcia Gauthier Ghosh Gibson Gomes "
+    "Graf Grant Gupta Haddad Hagen Hansen Hart Hayashi Heller Herrera Hoffman Holm Huang Ibarra "
+    "Ito Iyer Jansen Jensen Joshi Kamau Kang Kapoor Karlsson Kato Keller Khan Kim Klein Koch "
+    "Kovac Kruger Kumar Lam Larsen Laurent Lee Leone Lind Lopez Lund Maier Malik Marin Martel "
+    "Mehta Mendes Meyer Mori Moreau Mwangi Nakamura Navarro Nguyen Nilsen Novak Nunez Okafor "
+    "Olsen Ono Ortiz Park Patel Pereira Popov Quinn Rao Reyes Ricci Rivera Romano Rossi Roy Sato "
+    "Schmidt Sharma Silva Singh Sokolov Sorensen Suzuki Tanaka Torres Tran Usman Vargas Vega "
+    "Vogel Weber Wong Yamada Yilmaz Zhang",
+    ' ');
 
 // Letters and digits in lower case, anything between them as one separator.
 std::string joined(std::string_view name, char separator) {
     std::string out;
-    for (const char c : name) {
-        const bool upper = c >= 'A' && c <= 'Z';
-        if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80))
-            out += upper ? static_cast<char>(c - 'A' + 'a') : c;
+    for (const char c : lower_ascii(name)) {
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80))
+            out += c;
         else if (!out.empty() && out.back() != separator)
             out += separator;
     }
@@ -73,13 +62,10 @@ NameSource::NameSource(std::uint64_t seed, std::string domain)
 }
 
 // The domain's first label keeps two stories in one database apart: the username is unique there.
-PersonName NameSource::person(const std::string &name, const std::string &dotted,
-                              const std::string &dashed) const {
-    return {name, dotted + '@' + domain_, label_.empty() ? dashed : dashed + '-' + label_};
-}
-
 PersonName NameSource::named(const std::string &name) const {
-    return person(name, joined(name, '.'), joined(name, '-'));
+    const std::string username = joined(name, '-');
+    return {name, joined(name, '.') + '@' + domain_,
+            label_.empty() ? username : username + '-' + label_};
 }
 
 PersonName NameSource::next() {

@@ -13,7 +13,7 @@ struct PersonName {
     std::string name, email, github_username;
 };
 
-// The same seed gives the same names for ever: the lists in terrain_names.cpp and their order stay
+// The same seed gives the same names for ever: the lists in names.cpp and their order stay
 // as they are until a new major version.
 class NameSource {
   public:
@@ -27,8 +27,6 @@ class NameSource {
     std::size_t distinct_names() const { return order_.size(); }
 
   private:
-    PersonName person(const std::string &name, const std::string &dotted,
-                      const std::string &dashed) const;
     std::string domain_, label_;
     std::vector<std::uint32_t> order_;
     std::size_t at_ = 0;

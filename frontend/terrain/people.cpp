@@ -1,4 +1,4 @@
-#include "terrain/people.hpp"
+#include "terrain/story.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -24,10 +24,10 @@ std::uint64_t seed_of(std::uint64_t seed, Stream stream) {
 
 struct Person {
     PersonName name;
-    std::optional<std::string> level, discipline;
-    std::string team;
-    std::size_t manager = nobody;
+    std::optional<std::string> level = {}, discipline = {};
     std::size_t line = 0;
+    std::string team = {};
+    std::size_t manager = nobody;
 };
 
 // L10 is above L9 and J090 above J040: numbers at the end of the key decide, else its place.
@@ -110,24 +110,17 @@ class Generator {
         return people_.size() - 1;
     }
 
-    std::size_t add_generated() {
-        Person person;
-        person.name = names_.next();
-        return add(std::move(person));
-    }
+    std::size_t add_generated() { return add({names_.next()}); }
 
     // Once per name: who leads two teams is one person.
     std::size_t add_named(const NamedPerson &named) {
         const auto known = by_name_.find(named.name);
         if (known != by_name_.end())
             return known->second;
-        Person person;
-        person.name = names_.named(named.name);
-        names_.take(person.name.email);
-        person.level = named.level;
-        person.discipline = named.discipline;
-        person.line = named.line;
-        return by_name_[named.name] = add(std::move(person));
+        PersonName name = names_.named(named.name);
+        names_.take(name.email);
+        return by_name_[named.name] =
+                   add({std::move(name), named.level, named.discipline, named.line});
     }
 
     void name_people() {
@@ -182,13 +175,12 @@ class Generator {
         if (std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}) == 0)
             std::fill(sizes.begin(), sizes.end(), 1);
         const std::vector<std::uint64_t> members = apportion(count_ - people_.size(), sizes);
-        for (std::size_t i = 0; i < members.size(); ++i) {
+        for (std::size_t i = 0; i < members.size(); ++i)
             for (std::uint64_t n = 0; n < members[i]; ++n) {
                 const std::size_t person = add_generated();
                 people_[person].team = story_.teams[i].id;
                 report(person, leads_[i]);
             }
-        }
     }
 
     // No team in the story: everybody leads the next few, and those are a team.
@@ -221,11 +213,10 @@ class Generator {
         std::vector<std::string> levels = deal(count_, shares);
         std::vector<std::size_t> seniors;
         for (std::size_t i = 0; i < people_.size(); ++i) {
-            if (people_[i].level) {
+            if (people_[i].level)
                 take_out(levels, *people_[i].level);
-            } else if (i < first_member_ && i != head_) {
+            else if (i < first_member_ && i != head_)
                 seniors.push_back(i);
-            }
         }
         const auto give_highest = [&](std::size_t person) {
             people_[person].level = levels.back();
@@ -261,12 +252,8 @@ class Generator {
     std::vector<std::size_t> top_down() const {
         std::vector<std::vector<std::size_t>> reports(people_.size());
         std::vector<std::size_t> order;
-        for (std::size_t i = 0; i < people_.size(); ++i) {
-            if (people_[i].manager == nobody)
-                order.push_back(i);
-            else
-                reports[people_[i].manager].push_back(i);
-        }
+        for (std::size_t i = 0; i < people_.size(); ++i)
+            (people_[i].manager == nobody ? order : reports[people_[i].manager]).push_back(i);
         for (std::size_t i = 0; i < order.size(); ++i)
             order.insert(order.end(), reports[order[i]].begin(), reports[order[i]].end());
         return order;

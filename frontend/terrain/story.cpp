@@ -5,7 +5,6 @@
 
 #include "core/base/text.hpp"
 #include "core/principals/email.hpp"
-#include "roster/file.hpp"
 #include "terrain/tokens.hpp"
 
 namespace pg_principal::cli {
@@ -234,13 +233,11 @@ class StoryParser {
         account.line = take().line;
         account.id = name("the id of the service account");
         block("service_account", [&] {
-            const Token keyword = take();
-            std::optional<std::string> *value = nullptr;
-            if (keyword.type == TokenType::word && keyword.text == "name")
-                value = &account.name;
-            else if (keyword.type == TokenType::word && keyword.text == "email")
-                value = &account.email;
-            else
+            const Token keyword = peek();
+            std::optional<std::string> *const value = took("name")    ? &account.name
+                                                      : took("email") ? &account.email
+                                                                      : nullptr;
+            if (!value)
                 fail(keyword,
                      "unknown keyword " + quote_for_message(keyword.text) + " in service_account");
             if (*value)

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "roster/file.hpp"
+
 namespace pg_principal::cli {
 
 inline constexpr std::uint64_t max_story_people = 1'000'000;
@@ -57,5 +59,13 @@ struct Story {
 
 // Throws RosterFileError. Blocks that have nothing to do with people are passed over.
 Story parse_story(std::string_view text);
+
+// The people of a story: the same seed gives the same people, everywhere and in every release. Rows
+// in an order in which every manager comes before their reports; service accounts come last.
+Roster generate_people(const Story &story);
+
+// `total` things shared out by weight, exactly: largest remainder, ties to the earlier one.
+std::vector<std::uint64_t> apportion(std::uint64_t total,
+                                     const std::vector<std::uint64_t> &weights);
 
 } // namespace pg_principal::cli

@@ -1,7 +1,7 @@
 // The command tree without a server: streams, exit codes, and the small things the verbs print
 // with.
 #include "cli/app.hpp"
-#include "db/array.hpp"
+#include "db/connection.hpp"
 
 #include <sstream>
 

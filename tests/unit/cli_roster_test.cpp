@@ -1,6 +1,5 @@
 // The YAML, CSV and JSON parsers, and what they have in common.
 #include "roster/file.hpp"
-#include "roster/write.hpp"
 #include "roster_support.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "terrain/random.hpp"
 #include "terrain/names.hpp"
-#include "terrain/people.hpp"
+#include "terrain/story.hpp"
 #include "terrain/tokens.hpp"
 #include "roster_support.hpp"
 
