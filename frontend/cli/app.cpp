@@ -214,6 +214,17 @@ Act tells(std::string sql, std::string text, const char *token) {
                 });
 }
 
+Act mints(std::string sql, std::string text, const char *token) {
+    return [sql = std::move(sql), text = std::move(text), token](const Session &session,
+                                                                 const Given &given) {
+        session.ask_and_tell(sql, given.parameters(), [&](const db::Result &rows) {
+            if (rows.rows() != 1)
+                throw Failure("the server issued nothing");
+            print_row(session.streams, session.output, rows, text, token);
+        });
+    };
+}
+
 Act makes(std::string sql, const char *done) {
     return asks(std::move(sql), [done](const Session &session, const db::Result &rows) {
         print_done(session, done, std::string(rows.text(0, 0)));

@@ -74,6 +74,8 @@ struct Verb {
 Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell);
 Act lists(std::string sql, Listing listing);
 Act tells(std::string sql, std::string text, const char *token = ""); // as print_row() has it
+// The same of a token or secret, told this once: what could not be printed was never made.
+Act mints(std::string sql, std::string text, const char *token);
 // "added ID", which the statement says.
 Act makes(std::string sql, const char *done);
 // "revoked ID", of the first that was given. When the statement says false, there is none: {} in

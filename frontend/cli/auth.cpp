@@ -8,21 +8,17 @@ namespace pg_principal::cli {
 
 namespace {
 
-std::string issue_sql(const char *call) {
-    return std::string(
-               "SELECT email, kind, ttl_seconds, utc(expires_at), session_id, token FROM ") +
-           call;
-}
-
 // These lines are an interface: byte for byte what operators' scripts already read.
-void print_issued(const Session &session, const db::Result &rows, const std::string &title,
-                  const std::string &variable) {
-    if (rows.rows() != 1)
-        throw Failure("the server issued nothing");
-    print_row(session.streams, session.output, rows,
-              title + "\n\n{token}\n\n  Export: " + variable +
-                  "=<jwt above>; never commit or echo it.\n\n  Done.\n",
-              "token");
+Act issues(const char *call, const char *title, const char *variable) {
+    return mints(
+        std::string("SELECT email, kind, ttl_seconds, utc(expires_at), session_id, token, "
+                    "$1::pg_catalog.text AS \"ROLE\", $2::pg_catalog.text AS \"TTL\", "
+                    "CASE $1::pg_catalog.text WHEN 'anon' THEN 'ANON' ELSE 'SERVICE_ROLE' END AS "
+                    "\"KEY\" FROM ") +
+            call,
+        std::string(title) + "\n\n{token}\n\n  Export: " + variable +
+            "=<jwt above>; never commit or echo it.\n\n  Done.\n",
+        "token");
 }
 
 void issue(const Session &session, const Given &given) {
@@ -30,25 +26,9 @@ void issue(const Session &session, const Given &given) {
     // that is a refusal (exit 1), not wrong usage.
     if (given["--email"].empty())
         throw Failure("--email is required");
-    session.ask_and_tell(issue_sql("auth.issue_token($1::pg_catalog.text, $2::pg_catalog.text, "
-                                   "$3::pg_catalog.text, nullif($4::pg_catalog.text[], '{}'))"),
-                         given.parameters(), [&](const db::Result &rows) {
-                             print_issued(session, rows,
-                                          "Issued JWT for {email} ({kind}, ttl=" + given["--ttl"] +
-                                              ")",
-                                          "LANDMARK_AUTH_TOKEN");
-                         });
-}
-
-void issue_key(const Session &session, const Given &given) {
-    const std::string &role = given["--role"];
-    session.ask_and_tell(
-        issue_sql("auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, "
-                  "$3::pg_catalog.text)"),
-        given.parameters(), [&](const db::Result &rows) {
-            print_issued(session, rows, "Issued key for " + role + " (ttl=" + given["--ttl"] + ")",
-                         role == "anon" ? "SUPABASE_ANON_KEY" : "SUPABASE_SERVICE_ROLE_KEY");
-        });
+    issues("auth.issue_token($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, "
+           "nullif($4::pg_catalog.text[], '{}'))",
+           "Issued JWT for {email} ({kind}, ttl={TTL})", "LANDMARK_AUTH_TOKEN")(session, given);
 }
 
 void adopt_key(const Session &session, const Given &given) {
@@ -155,7 +135,8 @@ const std::vector<Verb> verbs = {
      {{"--role", "anon or service_role", needed, "ROLE", "", one_of({"anon", "service_role"})},
       ttl,
       label},
-     issue_key,
+     issues("auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)",
+            "Issued key for {ROLE} (ttl={TTL})", "SUPABASE_{KEY}_KEY"),
      {"text", "json", "token"}},
     {"adopt-key",
      "Keep an anon or service_role key from Supabase in use, until it is revoked; its secret must "

@@ -10,19 +10,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-void create_secret(const Session &session, const Given &given) {
-    session.ask_and_tell(
-        "SELECT client_id, secret_id, utc(expires_at), secret AS client_secret FROM "
-        "auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)",
-        given.parameters(), [&](const db::Result &rows) {
-            print_row(session.streams, session.output, rows,
-                      "client_id:     {client_id}\nclient_secret: {client_secret}\n\n"
-                      "The secret is told this once. It ends {expires_at}; before "
-                      "that: pg_principal clients revoke-secret {secret_id}\n",
-                      "client_secret");
-        });
-}
-
 // What is there now; the next set is for the next call.
 std::string fetched_keys(const Given &given) {
     http::Fetcher fetcher(fetch_rules(flags_of(given)));
@@ -68,7 +55,13 @@ const std::vector<Verb> verbs = {
       {"--ttl", "Time to live: hours, days or years, as 24h, 90d, 1y (default 90d)", maybe, "TEXT",
        "90d"},
       {"--label", "A name for the secret, to recognise it later"}},
-     create_secret,
+     mints("SELECT client_id, secret_id, utc(expires_at), secret AS client_secret FROM "
+           "auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
+           "$3::pg_catalog.text)",
+           "client_id:     {client_id}\nclient_secret: {client_secret}\n\n"
+           "The secret is told this once. It ends {expires_at}; before "
+           "that: pg_principal clients revoke-secret {secret_id}\n",
+           "client_secret"),
      {"text", "json", "token"}},
     {"secrets",
      "List client secrets, without the secrets themselves",
