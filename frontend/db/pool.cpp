@@ -110,7 +110,7 @@ Pool::Lease Pool::checkout(milliseconds patience, Owner owner) {
         if (member->alive())
             return lease;
         member->broken = true; // the lease's end hands it to the keeper
-        { const Lease ended = std::move(lease); }
+        lease.member_.reset();
         lock.lock();
     }
 }
@@ -121,17 +121,13 @@ void Pool::give_up_waiting() noexcept {
     connected_.notify_all();
 }
 
-Pool::Lease::~Lease() {
-    if (member_)
-        pool_->give_back(*member_, owner_);
-}
-
 Result Pool::Lease::run(const Statement &statement, const std::vector<Param> &params,
                         std::optional<milliseconds> within) {
     // The server gives up first; when nothing comes at all, we do.
     constexpr milliseconds grace{1000};
-    member_->answer_time = within.value_or(pool_->options_.statement_time + grace);
-    return member_->run(pool_->options_, statement, params);
+    const PoolOptions &options = member_.get_deleter().pool->options_;
+    member_->answer_time = within.value_or(options.statement_time + grace);
+    return member_->run(options, statement, params);
 }
 
 void Pool::give_back(Member &member, Owner owner) noexcept {

@@ -55,12 +55,6 @@ class Pool {
     // A connection for as long as this lives.
     class Lease {
       public:
-        Lease(Lease &&other) noexcept
-            : pool_(other.pool_), member_(other.member_), owner_(other.owner_) {
-            other.member_ = nullptr;
-        }
-        Lease &operator=(Lease &&) = delete;
-        ~Lease();
         // Throws DbError, and Broken when the connection is lost. `within` is for those that wait
         // for less than statement_time; the connection is of no use after that.
         Result run(const Statement &statement, const std::vector<Param> &params = {},
@@ -68,11 +62,13 @@ class Pool {
 
       private:
         friend class Pool;
-        Lease(Pool &pool, Member *member, Owner owner)
-            : pool_(&pool), member_(member), owner_(owner) {}
-        Pool *pool_;
-        Member *member_;
-        Owner owner_;
+        struct GiveBack {
+            Pool *pool;
+            Owner owner;
+            void operator()(Member *member) const noexcept { pool->give_back(*member, owner); }
+        };
+        Lease(Pool &pool, Member *member, Owner owner) : member_(member, {&pool, owner}) {}
+        std::unique_ptr<Member, GiveBack> member_;
     };
 
     // Throws Unavailable: at once while the database is away, otherwise after that time.

@@ -46,12 +46,8 @@ class RosterEvents {
     void text(std::size_t line, const std::optional<std::string> &value, const char *called) {
         if (!is(In::row))
             return other(line, called);
-        if (is_key_refused_)
-            return;
-        if (value)
-            builder_.set(key_, *value);
-        else
-            builder_.set_absent(key_);
+        if (!is_key_refused_)
+            builder_.set(key_, value);
     }
     // Neither a text nor what people are written as.
     void other(std::size_t line, const char *called) {

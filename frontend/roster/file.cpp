@@ -166,16 +166,11 @@ Roster RosterBuilder::finish() {
     return std::move(roster_);
 }
 
-void RosterBuilder::set(std::string_view field, std::string_view value) {
-    if (keep(field, value))
+void RosterBuilder::set(std::string_view field, const std::optional<std::string> &value) {
+    if (keep(field, value.value_or("")))
         return;
     if (const RosterField *known = claim(field))
-        roster_.rows.back().*known->member = std::string(value);
-}
-
-void RosterBuilder::set_absent(std::string_view field) {
-    if (!keep(field, {}))
-        claim(field);
+        roster_.rows.back().*known->member = value;
 }
 
 void RosterBuilder::refuse(std::string_view field, std::string_view found) {

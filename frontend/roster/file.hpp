@@ -51,8 +51,7 @@ class RosterBuilder {
     explicit RosterBuilder(RosterOptions options) : options_(std::move(options)) {}
     void begin_row(std::size_t line);
     // A nested value, or one of the wrong type, is named in `found` ("a number").
-    void set(std::string_view field, std::string_view value);
-    void set_absent(std::string_view field);
+    void set(std::string_view field, const std::optional<std::string> &value); // nothing: absent
     void refuse(std::string_view field, std::string_view found);
     void problem(std::string reason);
     Roster finish();
