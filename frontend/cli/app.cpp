@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/text.hpp"
 #include "cli/command_line.hpp"
 
 namespace pg_principal::cli {
@@ -16,19 +17,29 @@ namespace {
 
 constexpr int done = 0, failed = 1, wrong_usage = 2;
 
-// The program itself has its --dsn.
-CLI::App &add_command(CLI::App &above, Session &session, const char *name, const char *description,
-                      const char *examples) {
-    CLI::App &command = *above.add_subcommand(name, description);
+std::string examples_of(const std::string &command, std::string_view examples) {
+    std::string text = "Examples:";
+    for (const std::string_view line : split(examples, '\n'))
+        if (line.substr(0, 2) == "  ")
+            text.append("\n").append(line);
+        else
+            text.append("\n  ").append(command).append(line.empty() ? "" : " ").append(line);
+    return text;
+}
+
+// A verb or a family of them. The program itself has its --dsn.
+template <class Row>
+CLI::App &add_command(CLI::App &above, Session &session, const std::string &path, const Row &row) {
+    CLI::App &command = *above.add_subcommand(row.name, row.description);
     command.require_subcommand(0, 1);
-    command.footer(std::string("Examples:\n") + examples);
+    command.footer(examples_of(path + ' ' + row.name, row.examples));
     command.add_option("--dsn", session.dsn, "Database (see pg_principal --help)")
         ->type_name("DSN");
     return command;
 }
 
-void add_verb(CLI::App &above, Session &session, const Verb &verb) {
-    CLI::App &command = add_command(above, session, verb.name, verb.description, verb.examples);
+void add_verb(CLI::App &above, Session &session, const std::string &path, const Verb &verb) {
+    CLI::App &command = add_command(above, session, path, verb);
     const std::vector<std::string> &outputs = verb.outputs;
     if (!outputs.empty())
         command
@@ -66,14 +77,13 @@ void build(CLI::App &root, Session &session, const Verb *more) {
     for (const Family *family :
          {&auth_family, &people_family, &keys_family, &clients_family, &issuers_family,
           &delegations_family, &health_family, &audit_family}) {
-        CLI::App &command =
-            add_command(root, session, family->name, family->description, family->examples);
+        CLI::App &command = add_command(root, session, root.get_name(), *family);
         for (const Verb &verb : family->verbs)
-            add_verb(command, session, verb);
+            add_verb(command, session, root.get_name() + ' ' + family->name, verb);
     }
     for (const Verb *verb : {&doctor_verb, &whoami_verb, more})
         if (verb)
-            add_verb(root, session, *verb);
+            add_verb(root, session, root.get_name(), *verb);
 }
 
 // False when the arguments asked for no more than what was printed: --help, --version.

@@ -62,6 +62,7 @@ class Given {
 
 using Act = std::function<void(const Session &, const Given &)>;
 
+// Examples: a line each, what follows the verb's name, or with two spaces before it the whole line.
 struct Verb {
     const char *name, *description, *examples;
     std::vector<Option> options;
@@ -82,6 +83,7 @@ Act makes(std::string sql, const char *done);
 // that message is the first, too.
 Act does(std::string sql, const char *done, const char *none = nullptr, const char *hint = "");
 
+// Examples: what follows the family's name.
 struct Family {
     const char *name, *description, *examples;
     const std::vector<Verb> &verbs;

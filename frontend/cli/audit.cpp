@@ -87,8 +87,8 @@ void list(const Session &session, const Given &given) {
 const std::vector<Verb> verbs = {
     {"list",
      "Show audit entries, newest first",
-     "  pg_principal audit list --email kata-agent-team@example.com --since 7d\n"
-     "  pg_principal audit list --since 2026-11-01 --limit 500 --output json",
+     "--email kata-agent-team@example.com --since 7d\n"
+     "--since 2026-11-01 --limit 500 --output json",
      {{"--email", "Entries of this principal; if no principal has the email, entries that name it"},
       {"--principal",
        "Entries of the principal with this id; keys, the roster, seals and prunings are under "
@@ -100,15 +100,14 @@ const std::vector<Verb> verbs = {
      list},
     {"verify",
      "Check every audit chain and seal; exit 1 when one is broken",
-     "  pg_principal audit verify\n"
-     "  pg_principal audit verify --seal-file seal-2026-11.jws",
+     "\n--seal-file seal-2026-11.jws",
      {{"--seal-file", "A seal stored elsewhere: also shows whether the seals here were replaced",
        maybe, "FILE", "", nullptr, read_seal}},
      asks("SELECT user_id, seq AS entry, fault FROM auth.audit_verify($1::pg_catalog.text)",
           print_faults)},
     {"seal",
      "Sign a digest over every audit chain and print it",
-     "  pg_principal audit seal > seal-2026-11.jws",
+     "> seal-2026-11.jws",
      {},
      tells("SELECT auth.audit_seal() AS seal", "{seal}\n")},
 };
@@ -116,9 +115,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family audit_family{"audit", "The audit: one hash chain for each principal",
-                          "  pg_principal audit list --since 7d\n"
-                          "  pg_principal audit verify\n"
-                          "  pg_principal audit seal > seal.jws",
-                          verbs};
+                          "list --since 7d\nverify\nseal > seal.jws", verbs};
 
 } // namespace pg_principal::cli

@@ -119,8 +119,8 @@ const Option label{"--label", "A name for the session, to recognise it later"};
 const std::vector<Verb> verbs = {
     {"issue",
      "Mint a token for a person or a service account on the roster",
-     "  pg_principal auth issue --email kata-agent-team@example.com\n"
-     "  pg_principal auth issue --email kata-agent-team@example.com --ttl 90d --label ci\n"
+     "--email kata-agent-team@example.com\n"
+     "--email kata-agent-team@example.com --ttl 90d --label ci\n"
      "  TOKEN=$(pg_principal auth issue --email a@example.com --output token)",
      {{"--email", "The principal"},
       ttl,
@@ -130,8 +130,7 @@ const std::vector<Verb> verbs = {
      {"text", "json", "token"}},
     {"key",
      "Mint a project key for the role anon or service_role",
-     "  pg_principal auth key --role anon\n"
-     "  pg_principal auth key --role service_role --ttl 30d --label backup",
+     "--role anon\n--role service_role --ttl 30d --label backup",
      {{"--role", "anon or service_role", needed, "ROLE", "", one_of({"anon", "service_role"})},
       ttl,
       label},
@@ -141,8 +140,8 @@ const std::vector<Verb> verbs = {
     {"adopt-key",
      "Keep an anon or service_role key from Supabase in use, until it is revoked; its secret must "
      "have been imported",
-     "  pg_principal auth adopt-key --token-env SUPABASE_ANON_KEY\n"
-     "  pg_principal auth adopt-key --token-file anon.jwt --until 2027-01-01 --label mobile-app",
+     "--token-env SUPABASE_ANON_KEY\n"
+     "--token-file anon.jwt --until 2027-01-01 --label mobile-app",
      {{"--token-env", "The environment variable that holds the key", maybe, "VAR"},
       {"--token-file", "The file that holds the key", maybe, "FILE"},
       {"--until", "When it ends, in UTC, if earlier than the key itself", maybe, "TIME"},
@@ -150,15 +149,15 @@ const std::vector<Verb> verbs = {
      adopt_key},
     {"sessions",
      "List the sessions behind somebody's tokens, or behind the project keys",
-     "  pg_principal auth sessions --email kata-agent-team@example.com\n"
-     "  pg_principal auth sessions --email kata-agent-team@example.com --output json\n"
-     "  pg_principal auth sessions --project-keys",
+     "--email kata-agent-team@example.com\n"
+     "--email kata-agent-team@example.com --output json\n"
+     "--project-keys",
      {{"--email", "The principal"},
       {"--project-keys", "Of the project keys instead, which belong to no principal", flag}},
      sessions},
     {"revoke",
      "End one session and its tokens",
-     "  pg_principal auth revoke --session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason rotated",
+     "--session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason rotated",
      {{"--session", "Its id, as auth sessions shows it", needed, "UUID"},
       {"--reason", "Stored with the session"}},
      does("SELECT auth.revoke_session($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
@@ -166,8 +165,8 @@ const std::vector<Verb> verbs = {
           "List them: pg_principal auth sessions --email <email>, or --project-keys.")},
     {"ban",
      "Ban a principal: each of its tokens is refused from its next statement on",
-     "  pg_principal auth ban --email kata-agent-team@example.com --reason 'token leaked'\n"
-     "  pg_principal auth ban --email kata-agent-team@example.com --duration '7 days'",
+     "--email kata-agent-team@example.com --reason 'token leaked'\n"
+     "--email kata-agent-team@example.com --duration '7 days'",
      {principal,
       {"--duration", "An interval; a day has 24 hours (default \"100 years\")", maybe, "TEXT",
        "100 years"},
@@ -175,13 +174,12 @@ const std::vector<Verb> verbs = {
      ban},
     {"unban",
      "Lift a ban; tokens issued before it stay refused",
-     "  pg_principal auth unban --email kata-agent-team@example.com",
+     "--email kata-agent-team@example.com",
      {principal},
      unban},
     {"logins",
      "List who may log in with a token, as which database roles",
-     "  pg_principal auth logins\n"
-     "  pg_principal auth logins --output json",
+     "\n--output json",
      {},
      lists("SELECT database_role, kind, app_role, email, utc(created_at) FROM "
            "auth.list_login_roles()",
@@ -190,16 +188,15 @@ const std::vector<Verb> verbs = {
     {"allow-login",
      "Let principals log in with a token as a database role; what is given of kind, role and email "
      "must all be theirs",
-     "  pg_principal auth allow-login --role app --kind service_account\n"
-     "  pg_principal auth allow-login --role reporting --app-role AUDITOR\n"
-     "  pg_principal auth allow-login --role app --email ann@example.com",
+     "--role app --kind service_account\n"
+     "--role reporting --app-role AUDITOR\n"
+     "--role app --email ann@example.com",
      grant, allow},
     {"disallow-login", "Take that back; connections that nothing else allows end within a second",
-     "  pg_principal auth disallow-login --role app --kind service_account", grant, disallow},
+     "--role app --kind service_account", grant, disallow},
     {"connections",
      "List who is connected to this database by a token",
-     "  pg_principal auth connections\n"
-     "  pg_principal auth connections --email kata-agent-team@example.com --output json",
+     "\n--email kata-agent-team@example.com --output json",
      {{"--email", "The principal"}},
      lists("SELECT pid, database, role, user_id, email, kind, session_id, utc(since), "
            "utc(expires_at), door, actor FROM auth.connections WHERE $1::pg_catalog.text IS NULL "
@@ -208,7 +205,7 @@ const std::vector<Verb> verbs = {
             "nobody is connected by a token"})},
     {"disconnect",
      "End one connection; its token stays valid (auth revoke ends it)",
-     "  pg_principal auth disconnect --pid 12700",
+     "--pid 12700",
      {{"--pid", "Its process ID, as auth connections shows it", needed, "PID", "",
        between(1, 2147483647)}},
      does("SELECT auth.end_connection($1::pg_catalog.int4)", "disconnected",
@@ -219,9 +216,9 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family auth_family{"auth", "Tokens, sessions and bans",
-                         "  pg_principal auth issue --email kata-agent-team@example.com\n"
-                         "  pg_principal auth sessions --email kata-agent-team@example.com\n"
-                         "  pg_principal auth ban --email kata-agent-team@example.com",
+                         "issue --email kata-agent-team@example.com\n"
+                         "sessions --email kata-agent-team@example.com\n"
+                         "ban --email kata-agent-team@example.com",
                          verbs};
 
 } // namespace pg_principal::cli

@@ -41,15 +41,14 @@ const Option of_whom{"--email", "Whose; everybody's when not given"};
 const std::vector<Verb> verbs = {
     {"list",
      "List the clients",
-     "  pg_principal clients list\n"
-     "  pg_principal clients list --output json",
+     "\n--output json",
      {},
      lists("SELECT client_id, email, json(scopes), secrets, utc(next_expiry), live_tokens, "
            "json(banned) FROM auth.list_clients()",
            {"CLIENT client_id, EMAIL, SECRETS, NEXT EXPIRY, LIVE TOKENS, SCOPES", "no clients"})},
     {"create-secret",
      "Give a service account a client secret, told this once",
-     "  pg_principal clients create-secret --email kata-agent-team@example.com --ttl 30d\n"
+     "--email kata-agent-team@example.com --ttl 30d\n"
      "  SECRET=$(pg_principal clients create-secret --email a@example.com --output token)",
      {{"--email", "Whose secret", needed},
       {"--ttl", "Time to live: hours, days or years, as 24h, 90d, 1y (default 90d)", maybe, "TEXT",
@@ -65,8 +64,7 @@ const std::vector<Verb> verbs = {
      {"text", "json", "token"}},
     {"secrets",
      "List client secrets, without the secrets themselves",
-     "  pg_principal clients secrets\n"
-     "  pg_principal clients secrets --email kata-agent-team@example.com",
+     "\n--email kata-agent-team@example.com",
      {of_whom},
      lists("SELECT secret_id, client_email AS email, label, state, utc(created_at), "
            "utc(expires_at) FROM auth.list_client_secrets($1::pg_catalog.text)",
@@ -74,16 +72,14 @@ const std::vector<Verb> verbs = {
             "no client secrets"})},
     {"scopes",
      "Say what a client may ask for, in place of what it might before",
-     "  pg_principal clients scopes --email a@example.com --scope read --scope write\n"
-     "  pg_principal clients scopes --email a@example.com",
+     "--email a@example.com --scope read --scope write\n--email a@example.com",
      {whose, {"--scope", "One that it may have; may be repeated", several}},
      does("SELECT auth.set_client_scopes($1::pg_catalog.text, $2::pg_catalog.text[])",
           "set the scopes of")},
     {"register-keys",
      "Say which keys a client signs with, in place of those before (private_key_jwt)",
-     "  pg_principal clients register-keys --email a@example.com --jwks-file keys.json\n"
-     "  pg_principal clients register-keys --email a@example.com --jwks-url "
-     "https://a.example.com/jwks",
+     "--email a@example.com --jwks-file keys.json\n"
+     "--email a@example.com --jwks-url https://a.example.com/jwks",
      {whose,
       {"--jwks-file", "A JWK Set; public halves are kept", maybe, "FILE"},
       {"--jwks-url", "Where the client publishes it; fetched once, so for cron, too", maybe, "URL"},
@@ -93,22 +89,21 @@ const std::vector<Verb> verbs = {
      register_keys},
     {"keys",
      "List the registered keys of clients",
-     "  pg_principal clients keys\n"
-     "  pg_principal clients keys --email kata-agent-team@example.com",
+     "\n--email kata-agent-team@example.com",
      {of_whom},
      lists("SELECT thumbprint, client_email AS email, kid, kty, utc(created_at) FROM "
            "auth.list_client_keys($1::pg_catalog.text)",
            {"THUMBPRINT, EMAIL, KID, TYPE kty, CREATED created_at", "no client keys"})},
     {"revoke-secret",
      "End a client secret and every token that was got with it",
-     "  pg_principal clients revoke-secret 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason leaked",
+     "0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason leaked",
      {{"SECRET", "Its id, as clients secrets shows it", needed}, {"--reason", "Kept in the audit"}},
      does("SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
           "no client secret {}", "List them: pg_principal clients secrets.")},
     {"register",
      "Let people sign in to an application without a secret, by a device code",
-     "  pg_principal clients register psql --scope database --ttl 8h\n"
-     "  pg_principal clients register tv --name 'The screen in the hall' --scope read",
+     "psql --scope database --ttl 8h\n"
+     "tv --name 'The screen in the hall' --scope read",
      {{"CLIENT", "What it calls itself: its client_id", needed},
       {"--name", "What people are told that it is"},
       {"--scope", "One that it may ask for; may be repeated", several},
@@ -119,8 +114,7 @@ const std::vector<Verb> verbs = {
           "registered")},
     {"registered",
      "List the applications without a secret",
-     "  pg_principal clients registered\n"
-     "  pg_principal clients registered --output json",
+     "\n--output json",
      {},
      lists("SELECT client_id, name, json(scopes), token_ttl, live_tokens, utc(created_at) FROM "
            "auth.list_public_clients()",
@@ -128,7 +122,7 @@ const std::vector<Verb> verbs = {
             "no applications"})},
     {"unregister",
      "Refuse an application from now on, and end every token that it got",
-     "  pg_principal clients unregister psql",
+     "psql",
      {{"CLIENT", "Its client_id", needed}},
      does("SELECT auth.unregister_client($1::pg_catalog.text)", "unregistered", "no application {}",
           "List them: pg_principal clients registered.")},
@@ -136,11 +130,10 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-const Family clients_family{
-    "clients", "Service accounts that get tokens at /oauth/token",
-    "  pg_principal clients create-secret --email kata-agent-team@example.com\n"
-    "  pg_principal clients scopes --email kata-agent-team@example.com --scope read\n"
-    "  pg_principal clients list",
-    verbs};
+const Family clients_family{"clients", "Service accounts that get tokens at /oauth/token",
+                            "create-secret --email kata-agent-team@example.com\n"
+                            "scopes --email kata-agent-team@example.com --scope read\n"
+                            "list",
+                            verbs};
 
 } // namespace pg_principal::cli

@@ -7,8 +7,7 @@ namespace {
 const std::vector<Verb> verbs = {
     {"create",
      "Let an agent act for a person",
-     "  pg_principal delegations create --person ann@example.com --agent "
-     "kata-agent-team@example.com --ttl 30d --scope read",
+     "--person ann@example.com --agent kata-agent-team@example.com --ttl 30d --scope read",
      {{"--person", "For whom", needed},
       {"--agent", "The service account that acts", needed},
       {"--ttl", "Time to live: hours, days or years, as 24h, 90d, 1y (default 30d)", maybe, "TEXT",
@@ -19,15 +18,14 @@ const std::vector<Verb> verbs = {
            "granted")},
     {"list",
      "List the grants",
-     "  pg_principal delegations list\n"
-     "  pg_principal delegations list --email ann@example.com",
+     "\n--email ann@example.com",
      {{"--email", "Of which person or agent; all when not given"}},
      lists("SELECT id, person, agent, json(scopes), utc(created_at), utc(expires_at), state, "
            "granted_by FROM auth.list_delegations($1::pg_catalog.text)",
            {"DELEGATION id, PERSON, AGENT, STATE, EXPIRES expires_at, SCOPES", "no delegations"})},
     {"end",
      "End a grant, and the tokens that were got by it",
-     "  pg_principal delegations end 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d",
+     "0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d",
      {{"DELEGATION", "Its id, as delegations list shows it", needed}},
      does("SELECT auth.end_delegation($1::pg_catalog.uuid)", "ended", "no delegation {}",
           "List them: pg_principal delegations list.")},
@@ -37,9 +35,8 @@ const std::vector<Verb> verbs = {
 
 const Family delegations_family{
     "delegations", "Which agents may act for whom",
-    "  pg_principal delegations create --person ann@example.com --agent "
-    "kata-agent-team@example.com --scope read\n"
-    "  pg_principal delegations list",
+    "create --person ann@example.com --agent kata-agent-team@example.com --scope read\n"
+    "list",
     verbs};
 
 } // namespace pg_principal::cli

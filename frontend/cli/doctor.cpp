@@ -98,9 +98,7 @@ void doctor(const Session &session, const Given &given) {
 const Verb doctor_verb{
     "doctor",
     "Look whether the installation is sound, and say what to do; exit 1 when it is not",
-    "  pg_principal doctor\n"
-    "  pg_principal doctor --strict\n"
-    "  pg_principal doctor --output json",
+    "\n--strict\n--output json",
     {{"--strict", "Exit 1 for warnings and what could not be looked at, too", flag}},
     doctor};
 

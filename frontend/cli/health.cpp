@@ -94,15 +94,13 @@ void schedule(const Session &session, const Given &given) {
 const std::vector<Verb> verbs = {
     {"scan",
      "Report what happened to agents since the last scan",
-     "  pg_principal health scan\n"
-     "  pg_principal health scan --output json",
+     "\n--output json",
      {},
      lists("SELECT kind, email, reason, metadata, utc(created_at) FROM auth.scan_agent_health()",
            {"TIME created_at, EMAIL, KIND, REASON", "nothing new"})},
     {"report",
      "Show every agent: its tokens, its last use, what is wrong",
-     "  pg_principal health report\n"
-     "  pg_principal health report --output json",
+     "\n--output json",
      {},
      lists("SELECT email, app_role AS role, json(banned), issued_tokens, signed_in_sessions, "
            "utc(next_expiry), utc(last_used_at), utc(last_refresh_at), utc(password_changed_at), "
@@ -115,15 +113,12 @@ const std::vector<Verb> verbs = {
             "last_failure_reason, FINDINGS"})},
     {"status",
      "Show who runs the scan and whether it runs; exit 1 when something is wrong",
-     "  pg_principal health status\n"
-     "  pg_principal health status --output json",
+     "\n--output json",
      {},
      status},
     {"schedule",
      "Have pg_cron run the scan, also where pg_cron is in another database",
-     "  pg_principal health schedule\n"
-     "  pg_principal health schedule --at '*/15 * * * *'\n"
-     "  pg_principal health schedule --remove",
+     "\n--at '*/15 * * * *'\n--remove",
      {{"--at", "When, as cron has it (default 0 * * * *)", maybe, "CRON", "0 * * * *"},
       {"--remove", "Take the job out again", flag}},
      schedule},
@@ -165,9 +160,6 @@ Json read_health_schedule(const Session &session) {
 }
 
 const Family health_family{"health", "Agents: refused refreshes, tokens about to expire or unused",
-                           "  pg_principal health scan\n"
-                           "  pg_principal health report\n"
-                           "  pg_principal health schedule",
-                           verbs};
+                           "scan\nreport\nschedule", verbs};
 
 } // namespace pg_principal::cli

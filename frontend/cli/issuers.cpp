@@ -103,8 +103,7 @@ const Option account{"--email", "The service account", needed};
 const std::vector<Verb> verbs = {
     {"list",
      "List the trusted issuers",
-     "  pg_principal issuers list\n"
-     "  pg_principal issuers list --output json",
+     "\n--output json",
      {},
      lists("SELECT issuer, json(audiences), json(algorithms), max_life AS max_life_seconds, "
            "json(required_claims), json(single_use), jwks_url, keys, utc(keys_read_at), rules, "
@@ -114,8 +113,8 @@ const std::vector<Verb> verbs = {
             "no trusted issuers"})},
     {"trust",
      "Trust an issuer, or change how",
-     "  pg_principal issuers trust https://issuer.example.com --audience https://id.example.com "
-     "--jwks-file keys.json --max-life 1h",
+     "https://issuer.example.com --audience https://id.example.com --jwks-file keys.json "
+     "--max-life 1h",
      {issuer,
       {"--audience", "One that may be in aud, may be repeated; none: the token has no aud",
        several},
@@ -129,28 +128,26 @@ const std::vector<Verb> verbs = {
      trust},
     {"distrust",
      "Trust it no more, and end the tokens that were got by its",
-     "  pg_principal issuers distrust https://issuer.example.com",
+     "https://issuer.example.com",
      {issuer},
      does("SELECT auth.distrust_issuer($1::pg_catalog.text)", "no longer trusted",
           "issuer {} is not trusted")},
     {"keys",
      "Store the keys that it publishes now",
-     "  pg_principal issuers keys https://issuer.example.com --jwks-file keys.json",
+     "https://issuer.example.com --jwks-file keys.json",
      {issuer,
       {"--jwks-file", "Its public keys, a JWK Set", needed, "FILE", "", nullptr, read_key_set}},
      does("SELECT auth.store_issuer_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
           "stored the keys of", "issuer {} is not trusted")},
     {"refresh",
      "Fetch the keys that issuers publish now from their URLs",
-     "  pg_principal issuers refresh\n"
-     "  pg_principal issuers refresh https://issuer.example.com --fetch-from 10.0.0.0/8",
+     "\nhttps://issuer.example.com --fetch-from 10.0.0.0/8",
      {{"ISSUER", "Of which issuer; all when not given"}, fetch_ca, fetch_from, fetch_timeout},
      refresh},
     {"map",
      "Say which of its tokens is a service account, in place of what was said",
-     "  pg_principal issuers map https://token.actions.githubusercontent.com --email "
-     "ci@example.com --claims '{\"repository_id\": \"74\", \"environment\": \"prod\"}' "
-     "--scope deploy",
+     "https://token.actions.githubusercontent.com --email ci@example.com --claims "
+     "'{\"repository_id\": \"74\", \"environment\": \"prod\"}' --scope deploy",
      {issuer,
       account,
       {"--claims", "Claims and the exact value of each, a JSON object", needed, "JSON", "", nullptr,
@@ -161,21 +158,19 @@ const std::vector<Verb> verbs = {
            "added rule")},
     {"unmap",
      "Take a service account's rule away, and end the tokens got by it",
-     "  pg_principal issuers unmap https://issuer.example.com --email ci@example.com",
+     "https://issuer.example.com --email ci@example.com",
      {issuer, account},
      unmap},
     {"rules",
      "List the rules",
-     "  pg_principal issuers rules\n"
-     "  pg_principal issuers rules --issuer https://issuer.example.com",
+     "\n--issuer https://issuer.example.com",
      {{"--issuer", "Of which issuer; all when not given"}},
      lists("SELECT rule_id, rule_issuer AS issuer, email, claims, json(scopes), utc(created_at) "
            "FROM auth.list_issuer_rules($1::pg_catalog.text)",
            {"ISSUER, EMAIL, CLAIMS, SCOPES", "no rules"})},
     {"test",
      "Say which rule a token matches, and why the others do not",
-     "  pg_principal issuers test --token-file token.jwt\n"
-     "  pg_principal issuers test --token-env CI_JOB_JWT --output json",
+     "--token-file token.jwt\n--token-env CI_JOB_JWT --output json",
      {{"--token-env", "The environment variable that holds the token", maybe, "VAR"},
       {"--token-file", "The file that holds the token", maybe, "FILE"}},
      test},
@@ -183,11 +178,11 @@ const std::vector<Verb> verbs = {
 
 } // namespace
 
-const Family issuers_family{
-    "issuers", "Trusted issuers, whose tokens are exchanged at /oauth/token",
-    "  pg_principal issuers trust https://token.actions.githubusercontent.com "
-    "--audience https://id.example.com --jwks-file github.json\n"
-    "  pg_principal issuers test --token-file token.jwt",
-    verbs};
+const Family issuers_family{"issuers",
+                            "Trusted issuers, whose tokens are exchanged at /oauth/token",
+                            "trust https://token.actions.githubusercontent.com --audience "
+                            "https://id.example.com --jwks-file github.json\n"
+                            "test --token-file token.jwt",
+                            verbs};
 
 } // namespace pg_principal::cli

@@ -41,16 +41,14 @@ const Option kid{"KID", "The key's id, as keys list shows it", needed};
 const std::vector<Verb> verbs = {
     {"list",
      "List the signing keys and their states",
-     "  pg_principal keys list\n"
-     "  pg_principal keys list --output json",
+     "\n--output json",
      {},
      lists("SELECT kid, alg, state, json(sealed), utc(created_at), utc(activated_at), CASE WHEN "
            "sealed THEN 'yes' ELSE 'no' END AS \"SEALED\" FROM auth.list_signing_keys()",
            {"KID, ALG, STATE, SEALED, CREATED created_at, ACTIVATED activated_at"})},
     {"create",
      "Create a signing key inside the database",
-     "  pg_principal keys create\n"
-     "  pg_principal keys create --alg ES256 --standby",
+     "\n--alg ES256 --standby",
      {{"--alg", "Signature algorithm (default HS256)", maybe, "ALG", "HS256",
        one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
                "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"})},
@@ -61,8 +59,7 @@ const std::vector<Verb> verbs = {
      {"text", "json", "token"}},
     {"import",
      "Import a signing key from a file or the environment",
-     "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-     "  pg_principal keys import --jwk-file key.json --standby",
+     "--secret-env SUPABASE_JWT_SECRET\n--jwk-file key.json --standby",
      {{"--secret-env", "The environment variable that holds an HS256 secret", maybe, "VAR"},
       {"--secret-file", "The file that holds an HS256 secret", maybe, "FILE"},
       {"--jwk-file",
@@ -73,17 +70,17 @@ const std::vector<Verb> verbs = {
      {"text", "json", "token"}},
     {"activate",
      "Sign with this key from now on",
-     "  pg_principal keys activate nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
+     "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
      does("SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated")},
     {"retire",
      "Stop signing with it; tokens it signed stay valid",
-     "  pg_principal keys retire nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
+     "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
      does("SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired")},
     {"revoke",
      "Revoke it: every token it signed is refused",
-     "  pg_principal keys revoke nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
+     "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
      does("SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked")},
 };
@@ -91,9 +88,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family keys_family{"keys", "Signing keys",
-                         "  pg_principal keys create\n"
-                         "  pg_principal keys import --secret-env SUPABASE_JWT_SECRET\n"
-                         "  pg_principal keys list",
-                         verbs};
+                         "create\nimport --secret-env SUPABASE_JWT_SECRET\nlist", verbs};
 
 } // namespace pg_principal::cli

@@ -145,27 +145,22 @@ const std::vector<Option> input = {
 
 const std::vector<Verb> verbs = {
     {"validate", "Check a roster without touching the database",
-     "  pg_principal people validate roster.csv\n"
-     "  pg_principal people validate --format yaml - < people",
-     input, validate},
+     "roster.csv\n--format yaml - < people", input, validate},
     {"push", "Add or update the rows of a roster, all or none; removes nobody",
-     "  pg_principal people push roster.yaml\n"
-     "  pg_principal people push story.terrain\n"
-     "  pg_principal people push entra.csv --map mail=email --map "
-     "givenName+surname=name --ignore-unknown-fields\n"
+     "roster.yaml\n"
+     "story.terrain\n"
+     "entra.csv --map mail=email --map givenName+surname=name --ignore-unknown-fields\n"
      "  export-people | pg_principal people push --format csv -",
      input, push},
     {"render",
      "Print the roster that a story or another roster describes",
-     "  pg_principal people render story.terrain > roster.yaml\n"
-     "  pg_principal people render story.terrain --output csv",
+     "story.terrain > roster.yaml\nstory.terrain --output csv",
      input,
      render,
      {"yaml", "csv", "json"}},
     {"provision",
      "Create, restore and ban accounts as the roster says",
-     "  pg_principal people provision --dry-run\n"
-     "  pg_principal people provision",
+     "--dry-run\n",
      {{"--dry-run", "Show the counts without changing anything", flag}},
      tells("SELECT created, restored, decommissioned, unchanged, "
            "pg_catalog.to_json($1::pg_catalog.bool) AS dry_run FROM "
@@ -174,12 +169,12 @@ const std::vector<Verb> verbs = {
            "{unchanged}\n")},
     {"remove",
      "Remove a row from the roster; provision then bans the account",
-     "  pg_principal people remove --email ada@example.com && pg_principal people provision",
+     "--email ada@example.com && pg_principal people provision",
      {{"--email", "The email of the row", needed}},
      remove},
     {"rename",
      "Change an email; account, tokens and reports stay the same",
-     "  pg_principal people rename --from ada@old.example --to ada@new.example",
+     "--from ada@old.example --to ada@new.example",
      {{"--from", "The current email", needed},
       {"--to", "The new email; nobody else may have it", needed}},
      rename},
@@ -188,9 +183,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family people_family{"people", "The roster and the accounts made from it",
-                           "  pg_principal people validate roster.yaml\n"
-                           "  pg_principal people push roster.yaml\n"
-                           "  pg_principal people provision",
-                           verbs};
+                           "validate roster.yaml\npush roster.yaml\nprovision", verbs};
 
 } // namespace pg_principal::cli

@@ -46,7 +46,7 @@ const Verb whoami_verb{
     "whoami",
     "Show whose token is in the environment",
     "  LANDMARK_AUTH_TOKEN=$JWT pg_principal whoami\n"
-    "  pg_principal whoami --token-env CI_TOKEN --output json",
+    "--token-env CI_TOKEN --output json",
     {{"--token-env", "The environment variable that holds the token (default LANDMARK_AUTH_TOKEN)",
       maybe, "VAR", "LANDMARK_AUTH_TOKEN"}},
     whoami};

@@ -95,6 +95,9 @@ std::vector<std::string> origins(const std::vector<std::string> &texts) {
 } // namespace
 
 void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
+    verb.footer(verb.get_footer() +
+                "\n\nSIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads "
+                "the\ncertificate again.");
     const Declare add{verb};
     add.list("--listen", flags.listen, "HOST:PORT", "Where to listen; may be repeated");
     add("--tls-cert", flags.tls_certificate, "FILE",

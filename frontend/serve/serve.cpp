@@ -154,11 +154,9 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
 const Verb serve_verb{
     "serve",
     "Serve HTTP",
-    "  pg_principal serve\n"
-    "  pg_principal serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
-    "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1\n\n"
-    "SIGTERM and SIGINT stop it when requests underway are answered, SIGHUP reads the\n"
-    "certificate again.",
+    "\n"
+    "--listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
+    "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1",
     {},
     nullptr,
     {},
