@@ -2,7 +2,8 @@
 // and what that answers goes back. Nothing is decided here.
 #pragma once
 
-#include "db/pool.hpp"
+#include <memory>
+
 #include "http/routes.hpp"
 
 namespace pg_principal::http {
@@ -16,8 +17,10 @@ struct Lifetimes {
     unsigned access_token = 0, refresh_token = 0;
 };
 
-// The pool must outlive the table.
-void add_routes(http::RouteTable &routes, db::Pool &pool, const Lifetimes &lifetimes);
+class Backend;
+using SharedBackend = std::shared_ptr<const Backend>;
+
+void add_routes(http::RouteTable &routes, const SharedBackend &backend);
 
 // The schemas that those of the routes refer to, for the OpenAPI document.
 const char *component_schemas() noexcept;

@@ -8,6 +8,7 @@
 
 #include "api/api.hpp"
 #include "core/principals/profile.hpp"
+#include "db/pool.hpp"
 
 namespace pg_principal::api {
 
@@ -55,6 +56,7 @@ db::Owner owner_of(std::string_view token);
 // How many statements this thread has asked for: whether a refusal came before them.
 std::uint64_t statements_asked() noexcept;
 
+// How every dialect asks; the pool must outlive it.
 class Backend {
   public:
     Backend(db::Pool &pool, const Lifetimes &lifetimes) : pool_(pool), lifetimes_(lifetimes) {}

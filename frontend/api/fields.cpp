@@ -107,16 +107,14 @@ Param Fields::texts(std::string_view name) {
     const json::Value value = take(name, Need::optional);
     if (!value)
         return std::nullopt;
-    std::vector<std::string> items;
-    bool good = value.is_array();
-    if (good)
-        for (const json::Value element : value.elements()) {
-            good = good && element.is_string();
-            if (good)
+    if (value.is_array()) {
+        std::vector<std::string> items;
+        for (const json::Value element : value.elements())
+            if (element.is_string())
                 items.emplace_back(element.as_string());
-        }
-    if (good)
-        return db::array_param(items);
+        if (items.size() == value.size())
+            return db::array_param(items);
+    }
     refuse(name, "must be an array of strings");
     return std::nullopt;
 }

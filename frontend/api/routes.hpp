@@ -59,7 +59,6 @@ inline constexpr std::array<int, 2> no_other = {}, conflict = {409}, missing = {
 // Everything of it but the handler.
 http::Route described(const Row &row);
 
-using SharedBackend = std::shared_ptr<const Backend>;
 // A route that is not for anybody is refused without a token, before its body is looked at.
 http::Route route(const Row &row, http::Handler act);
 http::Route route(const Row &row, const SharedBackend &backend); // by the row's own act

@@ -179,8 +179,7 @@ constexpr Row table[] = {
 
 } // namespace
 
-void add_routes(RouteTable &routes, Pool &pool, const Lifetimes &lifetimes) {
-    const auto backend = std::make_shared<const Backend>(pool, lifetimes);
+void add_routes(RouteTable &routes, const SharedBackend &backend) {
     for (const Row &row : table)
         routes.add(strict_route(row, backend));
     routes.add(key_route(backend));

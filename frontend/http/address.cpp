@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,13 +16,6 @@ namespace pg_principal::http {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> v4_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-Address from_v4(const void *address) {
-    Address::Bytes bytes = {};
-    std::copy(v4_prefix.begin(), v4_prefix.end(), bytes.begin());
-    std::memcpy(bytes.data() + 12, address, 4);
-    return Address(bytes);
-}
 
 Address::Bytes masked(Address::Bytes bytes, unsigned bits) {
     for (unsigned i = 0; i < bytes.size(); ++i) {
@@ -78,18 +70,13 @@ bool is_port(std::string_view text) {
 }
 
 std::optional<Address> Address::parse(std::string_view text) {
-    char buffer[INET6_ADDRSTRLEN + 1] = {};
-    if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos)
+    const bool is_v6 = text.find(':') != text.npos;
+    if (text.find('\0') != text.npos || (!is_v6 && text.find('.') == text.npos))
         return std::nullopt;
-    text.copy(buffer, text.size());
-    std::uint8_t bytes[16];
-    if (inet_pton(AF_INET, buffer, bytes) == 1)
-        return from_v4(bytes);
-    if (inet_pton(AF_INET6, buffer, bytes) != 1)
-        return std::nullopt;
+    const std::string whole = (is_v6 ? "" : "::ffff:") + std::string(text);
     Address address;
-    std::memcpy(address.bytes_.data(), bytes, 16);
-    return address;
+    return inet_pton(AF_INET6, whole.c_str(), address.bytes_.data()) == 1 ? std::optional(address)
+                                                                          : std::nullopt;
 }
 
 bool Address::is_v4() const {

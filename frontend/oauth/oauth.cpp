@@ -117,8 +117,7 @@ constexpr api::Row documents[] = {
 
 } // namespace
 
-void add_routes(RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes, bool at_root) {
-    const auto backend = std::make_shared<const Backend>(pool, lifetimes);
+void add_routes(RouteTable &routes, const api::SharedBackend &backend, bool at_root) {
     for (const api::Row &row : table) {
         Route route = api::route(row, backend);
         route.error_schema = "OAuthError";

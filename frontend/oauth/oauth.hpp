@@ -6,9 +6,8 @@
 
 namespace pg_principal::oauth {
 
-// The pool must outlive the table. at_root: /.well-known/openid-configuration is ours to serve.
-void add_routes(http::RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes,
-                bool at_root);
+// at_root: /.well-known/openid-configuration is ours to serve.
+void add_routes(http::RouteTable &routes, const api::SharedBackend &backend, bool at_root);
 
 bool is_ours(std::string_view path);
 // What the server refuses by itself below /oauth.

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "api/api.hpp"
+#include "api/call.hpp"
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
@@ -167,11 +167,11 @@ const Verb serve_verb{
             std::ostream &err = session.streams.err;
             warn_of_unknown_variables(verb, err);
             serve(*flags, session.dsn, err, [&](http::RouteTable &routes, db::Pool &pool) {
-                api::add_routes(routes, pool, flags->lifetimes);
+                const auto backend = std::make_shared<const api::Backend>(pool, flags->lifetimes);
                 const supabase::Options theirs = supabase_options(*flags);
-                oauth::add_routes(routes, pool, flags->lifetimes,
-                                  !theirs.offered || !theirs.prefix.empty());
-                supabase::add_routes(routes, pool, flags->lifetimes, theirs);
+                api::add_routes(routes, backend);
+                oauth::add_routes(routes, backend, !theirs.offered || !theirs.prefix.empty());
+                supabase::add_routes(routes, backend, theirs);
                 add_console(routes, flags->console, err);
             });
         };

@@ -135,11 +135,9 @@ void add_status_routes(Routes &routes) {
     routes.add(settings);
 }
 
-void add_routes(RouteTable &table, Pool &pool, const api::Lifetimes &lifetimes,
-                const Options &options) {
+void add_routes(RouteTable &table, const api::SharedBackend &backend, const Options &options) {
     if (!options.offered)
         return;
-    const auto backend = std::make_shared<const api::Backend>(pool, lifetimes);
     Routes routes{table, options.prefix, options.key_required, backend};
     add_session_routes(routes);
     add_admin_routes(routes);

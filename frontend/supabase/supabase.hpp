@@ -14,8 +14,7 @@ struct Options {
     bool key_required = false;       // refuse requests without an apikey header
 };
 
-// The pool must outlive the table.
-void add_routes(http::RouteTable &routes, db::Pool &pool, const api::Lifetimes &lifetimes,
+void add_routes(http::RouteTable &routes, const api::SharedBackend &backend,
                 const Options &options);
 
 // What a probe of Supabase Auth reads.
