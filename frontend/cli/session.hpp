@@ -11,11 +11,7 @@
 
 namespace pg_principal::cli {
 
-#ifdef PG_PRINCIPAL_VERSION
 inline constexpr const char *version = PG_PRINCIPAL_VERSION;
-#else
-inline constexpr const char *version = "dev";
-#endif
 
 // What is asked: utc(expires_at) in a statement is that time as ISO 8601 in UTC, json(scopes) that
 // value as JSON, each under the same name or under one that follows.

@@ -56,8 +56,7 @@ void check(const Route &route) {
 } // namespace
 
 const char *caller_name(Caller caller) noexcept {
-    constexpr const char *names[] = {"anybody", "api_key", "signed_in",
-                                     "auditor", "admin",   "service_role"};
+    constexpr const char *names[] = {"anybody", "signed_in", "auditor", "admin"};
     return names[static_cast<std::size_t>(caller)];
 }
 

@@ -19,7 +19,7 @@ namespace pg_principal::http {
 
 // What a caller must bring. The database judges it; this is for the documentation and for the test
 // that tries every route with every kind of caller.
-enum class Caller { anybody, api_key, signed_in, auditor, admin, service_role };
+enum class Caller { anybody, signed_in, auditor, admin };
 
 const char *caller_name(Caller caller) noexcept;
 
