@@ -1,10 +1,9 @@
-#include "api/api.hpp"
+#include "api/routes.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
 #include "api/fields.hpp"
-#include "api/routes.hpp"
 #include "base/text_object.hpp"
 #include "core/json/document.hpp"
 #include "http/dispatcher.hpp"

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "api/api.hpp"
 #include "core/principals/profile.hpp"
 #include "db/pool.hpp"
+#include "http/routes.hpp"
 
 namespace pg_principal::api {
 
@@ -56,6 +57,11 @@ db::Owner owner_of(std::string_view token);
 // How many statements this thread has asked for: whether a refusal came before them.
 std::uint64_t statements_asked() noexcept;
 
+// Seconds to ask for; 0 leaves it to the database's settings, which are also the ceiling.
+struct Lifetimes {
+    unsigned access_token = 0, refresh_token = 0;
+};
+
 // How every dialect asks; the pool must outlive it.
 class Backend {
   public:
@@ -87,5 +93,6 @@ class Backend {
     mutable std::string metadata_url_;
     mutable Clock::time_point metadata_until_ = {};
 };
+using SharedBackend = std::shared_ptr<const Backend>;
 
 } // namespace pg_principal::api

@@ -1,11 +1,16 @@
-// What a row of the tables of routes says, and the route that it is.
+// The routes under /api and /.well-known/jwks.json: what a request says goes to one SQL function,
+// and what that answers goes back. Nothing is decided here. What a row of a table of routes says,
+// and the route that it is.
 #pragma once
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "api/call.hpp"
+
+namespace pg_principal::http {
+struct Problem;
+}
 
 namespace pg_principal::api {
 
@@ -65,6 +70,15 @@ http::Route route(const Row &row, const SharedBackend &backend); // by the row's
 // The same below /api, where a query has no names but those documented: with a dead token or too
 // small a role it is refused before the body or the query are.
 http::Route strict_route(const Row &row, const SharedBackend &backend);
+// The public keys, for whoever verifies tokens by themselves.
 http::Route key_route(const SharedBackend &backend, const std::string &prefix = {});
+
+void add_routes(http::RouteTable &routes, const SharedBackend &backend);
+
+// The schemas that those of the routes refer to, for the OpenAPI document.
+const char *component_schemas() noexcept;
+
+// What the server refuses by itself, in the words of the API when the path is one of its own.
+http::Response problem_body(const http::Problem &problem);
 
 } // namespace pg_principal::api

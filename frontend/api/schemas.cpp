@@ -1,4 +1,4 @@
-#include "api/api.hpp"
+#include "api/routes.hpp"
 
 namespace pg_principal::api {
 

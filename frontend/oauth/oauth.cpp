@@ -1,6 +1,5 @@
 #include "oauth/oauth.hpp"
 
-#include "api/routes.hpp"
 #include "http/dispatcher.hpp"
 #include "oauth/device.hpp"
 #include "oauth/form.hpp"

@@ -2,7 +2,7 @@
 // form says goes to one SQL function, and what that answers goes back. Nothing is decided here.
 #pragma once
 
-#include "api/api.hpp"
+#include "api/routes.hpp"
 
 namespace pg_principal::oauth {
 

@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 
-#include "api/call.hpp"
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"

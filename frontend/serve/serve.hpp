@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "api/api.hpp"
+#include "api/routes.hpp"
 #include "cli/issuer_keys.hpp"
 #include "cli/app.hpp"
 #include "db/pool.hpp"

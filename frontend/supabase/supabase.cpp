@@ -1,6 +1,5 @@
 #include "supabase/supabase.hpp"
 
-#include "api/routes.hpp"
 #include "base/text_object.hpp"
 #include "http/dispatcher.hpp"
 #include "supabase/fields.hpp"

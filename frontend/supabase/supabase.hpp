@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/api.hpp"
+#include "api/routes.hpp"
 
 namespace pg_principal::supabase {
 

@@ -1,4 +1,5 @@
 #include "api/fields.hpp"
+#include "api/routes.hpp"
 #include "http/dispatcher.hpp"
 #include "serve/routes.hpp"
 
