@@ -33,10 +33,7 @@ inline constexpr Dialect plain{"", "$1", ""};
 // dead; nothing is called then.
 std::string sql_of(By by, const std::string &call, const Dialect &dialect = plain);
 
-// Thrown where a request needs no further look; the response is the whole answer.
-struct Answer {
-    http::Response response;
-};
+using http::Answer;
 
 // The database is of an encoding that has no such character.
 inline constexpr std::string_view untranslatable = "22P05";

@@ -171,13 +171,9 @@ Route described(const Row &row) {
 Route route(const Row &row, Handler act) {
     Route made = described(row);
     made.handler = [act = std::move(act), caller = row.caller](const Request &request) {
-        try {
-            if (caller != Caller::anybody && request.bearer().empty())
-                return authentication_required(request);
-            return act(request);
-        } catch (Answer &answer) {
-            return std::move(answer.response);
-        }
+        if (caller != Caller::anybody && request.bearer().empty())
+            return authentication_required(request);
+        return act(request);
     };
     return made;
 }

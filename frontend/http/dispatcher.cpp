@@ -182,6 +182,8 @@ void Dispatcher::add_cors(const Request &request, Response &response) const {
 Response Dispatcher::handle(Exchange &exchange) const {
     try {
         return exchange.match.route->handler(exchange.request);
+    } catch (Answer &answer) {
+        return std::move(answer.response);
     } catch (const HttpError &error) {
         exchange.failure = error.failure;
         return problem(exchange, error.status, error.code, error.what());

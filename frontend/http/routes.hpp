@@ -24,7 +24,7 @@ enum class Caller { anybody, signed_in, auditor, admin };
 const char *caller_name(Caller caller) noexcept;
 
 // May throw what follows. The dispatcher turns each into a response; none of their texts but
-// HttpError's reaches a client.
+// HttpError's and what an Answer says reaches a client.
 using Handler = std::function<Response(const Request &)>;
 
 using db::DbError;
@@ -42,6 +42,11 @@ struct HttpError : std::runtime_error {
           failure(std::move(with_failure)) {}
     int status;
     std::string code, failure;
+};
+
+// Where a request needs no further look: the whole answer.
+struct Answer {
+    Response response;
 };
 
 struct Route {

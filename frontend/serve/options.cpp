@@ -117,19 +117,19 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add("--statement-timeout", flags.pool.statement_time, "How long a statement may take");
     add("--connect-timeout", flags.pool.connect_time, "How long to try each host of the DSN");
 
-    add("--request-timeout", flags.limits.request_time, "Between two pieces of a request");
-    add("--idle-timeout", flags.limits.idle_time,
+    add("--request-timeout", flags.server.limits.request_time, "Between two pieces of a request");
+    add("--idle-timeout", flags.server.limits.idle_time,
         "Between two requests of a connection, in whole seconds");
-    add("--write-timeout", flags.limits.write_time, "For a client that is slow to read");
-    add("--stop-timeout", flags.stop_time, "For requests underway after SIGTERM or SIGINT");
-    add("--max-body", flags.limits.body, "BYTES", "Largest body of a request",
+    add("--write-timeout", flags.server.limits.write_time, "For a client that is slow to read");
+    add("--stop-timeout", flags.server.stop_time, "For requests underway after SIGTERM or SIGINT");
+    add("--max-body", flags.server.limits.body, "BYTES", "Largest body of a request",
         between(std::uint64_t{1}, std::uint64_t{1} << 30));
-    add("--max-headers", flags.limits.headers, "N", "Header lines of a request",
+    add("--max-headers", flags.server.limits.headers, "N", "Header lines of a request",
         between(4U, 10'000U));
-    add("--max-connections", flags.limits.connections, "N",
+    add("--max-connections", flags.server.limits.connections, "N",
         "Connections served at once, a thread each", between(1U, 10'000U));
-    add("--max-requests", flags.limits.requests_per_connection, "N", "Requests of one connection",
-        between(1U, 1'000'000'000U));
+    add("--max-requests", flags.server.limits.requests_per_connection, "N",
+        "Requests of one connection", between(1U, 1'000'000'000U));
 
     add.list("--trusted-proxy", flags.trusted_proxies, "CIDR",
              "Whose X-Forwarded-For is believed; may be repeated");
@@ -196,7 +196,7 @@ void warn_of_unknown_variables(const CLI::App &verb, std::ostream &err) {
 }
 
 http::ServerOptions server_options(const ServeFlags &flags) {
-    http::ServerOptions options;
+    http::ServerOptions options = flags.server;
     const bool is_covered = !flags.tls_certificate.empty() || !flags.trusted_proxies.empty();
     for (const std::string &text : flags.listen) {
         options.listen.push_back(http::Endpoint::parse(text));
@@ -210,8 +210,6 @@ http::ServerOptions server_options(const ServeFlags &flags) {
         throw UsageError("--tls-cert and --tls-key belong together");
     if (!flags.tls_certificate.empty())
         options.tls = std::make_shared<http::Tls>(flags.tls_certificate, flags.tls_key);
-    options.limits = flags.limits;
-    options.stop_time = flags.stop_time;
     options.behind_proxy = !flags.trusted_proxies.empty();
     return options;
 }

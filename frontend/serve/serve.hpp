@@ -22,8 +22,7 @@ struct ServeFlags {
     std::string tls_certificate, tls_key;
     std::string access_log = "-";
     db::PoolOptions pool = {{}, 4, milliseconds(2000)}; // without the DSN
-    http::Limits limits;
-    milliseconds stop_time{10'000};
+    http::ServerOptions server;                         // without what other flags say
     std::vector<std::string> trusted_proxies, cors_origins, cors_headers;
     std::vector<std::string> metrics_from = {"127.0.0.0/8", "::1"};
     http::RateLimit rate = {5, 30};
