@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/issuer_keys.hpp"
+#include "issuers/keys.hpp"
 #include "cli/values.hpp"
 
 namespace pg_principal::cli {

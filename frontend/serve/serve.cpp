@@ -13,7 +13,7 @@
 #include "base/text_object.hpp"
 #include "http/tls.hpp"
 #include "oauth/oauth.hpp"
-#include "serve/key_fetcher.hpp"
+#include "issuers/key_fetcher.hpp"
 #include "serve/routes.hpp"
 
 namespace pg_principal::cli {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "api/routes.hpp"
-#include "cli/issuer_keys.hpp"
+#include "issuers/keys.hpp"
 #include "cli/app.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"

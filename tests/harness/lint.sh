@@ -57,7 +57,7 @@ includes_integers() {
         xargs grep -L '#include <cstdint>' | grep .
 }
 
-frontend_folders=(base db roster terrain http cli api supabase oauth serve console)
+frontend_folders=(base db roster terrain http issuers cli api supabase oauth serve console)
 folders_point_down() {
     local folder above=() i bad=0
     for ((i = ${#frontend_folders[@]} - 1; i >= 0; i--)); do

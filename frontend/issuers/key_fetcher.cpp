@@ -1,4 +1,4 @@
-#include "serve/key_fetcher.hpp"
+#include "issuers/key_fetcher.hpp"
 
 #include "base/terminal.hpp"
 

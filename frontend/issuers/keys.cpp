@@ -1,9 +1,8 @@
-#include "cli/issuer_keys.hpp"
+#include "issuers/keys.hpp"
 
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
-#include "cli/session.hpp"
 #include "core/base/utf8.hpp"
 
 namespace pg_principal::cli {
@@ -45,7 +44,7 @@ http::FetchRules fetch_rules(const FetchFlags &flags) {
     http::FetchRules rules;
     rules.time = milliseconds(static_cast<std::int64_t>(flags.seconds * 1000));
     rules.authorities = flags.authorities;
-    rules.user_agent = std::string("pg_principal/") + version;
+    rules.user_agent = "pg_principal/" PG_PRINCIPAL_VERSION;
     rules.allowed = http::address_ranges(flags.allowed, "--fetch-from");
     return rules;
 }

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "cli/issuer_keys.hpp"
+#include "issuers/keys.hpp"
 
 namespace pg_principal::cli {
 

@@ -8,7 +8,7 @@
 
 #include "cli/app.hpp"
 #include "db/pool.hpp"
-#include "http/fetch.hpp"
+#include "issuers/fetch.hpp"
 
 namespace pg_principal::cli {
 

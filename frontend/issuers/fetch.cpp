@@ -1,4 +1,4 @@
-#include "http/fetch.hpp"
+#include "issuers/fetch.hpp"
 
 #include <algorithm>
 #include <cstdint>
