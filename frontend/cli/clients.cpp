@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "issuers/keys.hpp"
 #include "cli/values.hpp"
 #include "core/base/utf8.hpp"
 
@@ -12,7 +11,7 @@ namespace {
 
 // What is there now; the next set is for the next call.
 std::string fetched_keys(const Given &given) {
-    http::Fetcher fetcher(fetch_rules(flags_of(given)));
+    issuers::Fetcher fetcher(fetch_rules(given));
     std::string problem = "it is no JSON";
     try {
         const std::string keys(without_byte_order_mark(fetcher.get(given["--jwks-url"]).body));

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "issuers/keys.hpp"
 #include "cli/values.hpp"
+#include "issuers/keys.hpp"
 
 namespace pg_principal::cli {
 
@@ -14,25 +14,25 @@ const db::Statement start_fetch{
 
 void refresh(const Session &session, const Given &given) {
     const std::string &issuer = given["ISSUER"];
-    http::Fetcher fetcher(fetch_rules(flags_of(given)));
-    const Ask ask = [&session](const db::Statement &statement,
-                               const std::vector<db::Param> &parameters) {
+    issuers::Fetcher fetcher(fetch_rules(given));
+    const issuers::Ask ask = [&session](const db::Statement &statement,
+                                        const std::vector<db::Param> &parameters) {
         return session.ask(statement.sql, parameters);
     };
-    const db::Result issuers =
+    const db::Result known =
         session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND issuer "
                     "= coalesce($1::pg_catalog.text, issuer)",
                     {given_or_null(issuer)});
-    if (issuers.rows() == 0)
+    if (known.rows() == 0)
         throw Failure(issuer.empty() ? "no issuer is trusted by a URL"
                                      : "issuer " + printable(issuer) + " is not trusted by a URL");
     int failed = 0;
-    for (int i = 0; i < issuers.rows(); ++i) {
-        const std::string name(issuers.text(i, 0));
+    for (int i = 0; i < known.rows(); ++i) {
+        const std::string name(known.text(i, 0));
         const db::Result fetch = ask(start_fetch, {name});
-        if (!is_due(fetch)) // distrusted since
+        if (!issuers::is_due(fetch)) // distrusted since
             continue;
-        const db::Result end = carry_keys(fetcher, ask, fetch);
+        const db::Result end = issuers::carry_keys(fetcher, ask, fetch);
         const std::string outcome(end.text(0, 0));
         failed += outcome == "failed";
         if (outcome == "failed")

@@ -89,4 +89,9 @@ std::optional<std::string> utc_time(const std::string &given) {
     return given + (parts[1].matched ? "" : " 00:00:00") + (parts[4].matched ? "" : "Z");
 }
 
+issuers::FetchRules fetch_rules(const Given &given) {
+    return issuers::fetch_rules(
+        {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])});
+}
+
 } // namespace pg_principal::cli

@@ -1,4 +1,4 @@
-// What operators give besides words: files, secrets, times.
+// What operators give besides words: files, secrets, times, how keys are fetched.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +6,13 @@
 #include <optional>
 #include <string>
 
+#include "cli/app.hpp"
+#include "issuers/keys.hpp"
+
 namespace pg_principal::cli {
 
-// Whole files in memory. One byte more than the limit is returned when there is more, so that the caller sees it.
+// Whole files in memory. One byte more than the limit is returned when there is more, so that the
+// caller sees it.
 std::string read_file(const std::string &path, std::size_t limit);
 std::string read_stream(std::istream &in, std::size_t limit);
 
@@ -22,5 +26,18 @@ std::string read_key_set(const std::string &file);
 // A date, or a time as RFC 3339 has it, in UTC unless it names its zone: it means the same whatever
 // the connection's settings are. nullopt: it is none.
 std::optional<std::string> utc_time(const std::string &given);
+
+// Of a verb that fetches keys.
+inline const Option fetch_ca{
+    "--fetch-ca",
+    "Certificates (PEM) of authorities that publishers are known by; the system's unless given",
+    maybe, "FILE"};
+inline const Option fetch_from{
+    "--fetch-from", "Addresses that keys are fetched from beside public ones; may be repeated",
+    several, "CIDR"};
+inline const Option fetch_timeout{
+    "--fetch-timeout", "How long each may take (default 10)", maybe, "SECONDS", "10",
+    between(0.1, 60.0)};
+issuers::FetchRules fetch_rules(const Given &given);
 
 } // namespace pg_principal::cli

@@ -20,7 +20,9 @@
 #include "http/message.hpp"
 #include "http/tls.hpp"
 
-namespace pg_principal::http {
+namespace pg_principal::issuers {
+
+using namespace http;
 
 namespace {
 
@@ -291,4 +293,4 @@ void Fetcher::stop() noexcept {
     changed_.notify_all();
 }
 
-} // namespace pg_principal::http
+} // namespace pg_principal::issuers

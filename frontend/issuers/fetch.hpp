@@ -11,13 +11,13 @@
 #include "base/clock.hpp"
 #include "http/address.hpp"
 
-namespace pg_principal::http {
+namespace pg_principal::issuers {
 
 struct FetchRules {
     milliseconds time{10'000}; // from the look-up of the name to the last byte
     std::size_t bytes = std::size_t{256} << 10;
-    std::string authorities;   // a file of certificates (PEM); "" is the system's
-    std::vector<Cidr> allowed; // addresses beside the public ones
+    std::string authorities;         // a file of certificates (PEM); "" is the system's
+    std::vector<http::Cidr> allowed; // addresses beside the public ones
     std::string user_agent = "pg_principal";
 };
 
@@ -35,7 +35,7 @@ class Fetcher {
 
   private:
     class Watch;
-    std::vector<Address> look_up(const std::string &host, Clock::time_point until);
+    std::vector<http::Address> look_up(const std::string &host, Clock::time_point until);
 
     const FetchRules rules_;
     std::mutex mutex_;
@@ -43,4 +43,4 @@ class Fetcher {
     bool stopped_ = false;
 };
 
-} // namespace pg_principal::http
+} // namespace pg_principal::issuers

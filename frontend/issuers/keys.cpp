@@ -5,7 +5,7 @@
 #include "base/text_object.hpp"
 #include "core/base/utf8.hpp"
 
-namespace pg_principal::cli {
+namespace pg_principal::issuers {
 
 namespace {
 
@@ -13,15 +13,18 @@ const db::Statement end_fetch{
     "SELECT outcome, url, problem FROM auth.end_key_fetch($1::pg_catalog.uuid, "
     "$2::pg_catalog.text, $3::pg_catalog.jsonb)"};
 
+const db::Statement next_fetch{"SELECT issuer, attempt, url FROM auth.next_key_fetch()"};
+constexpr milliseconds between_questions{5000};
+
 } // namespace
 
-db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &fetch) {
+db::Result carry_keys(Fetcher &fetcher, const Ask &ask, const db::Result &fetch) {
     std::string url(fetch.text(0, 2));
     for (bool is_second = false;; is_second = true) {
         db::Param body;
         std::string answer;
         try {
-            http::Fetched fetched = fetcher.get(url);
+            Fetched fetched = fetcher.get(url);
             if (!is_utf8(fetched.body) || fetched.body.find('\0') != std::string::npos)
                 throw Failure("it is no JSON");
             body = std::move(fetched.body);
@@ -40,8 +43,8 @@ db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &
     }
 }
 
-http::FetchRules fetch_rules(const FetchFlags &flags) {
-    http::FetchRules rules;
+FetchRules fetch_rules(const FetchFlags &flags) {
+    FetchRules rules;
     rules.time = milliseconds(static_cast<std::int64_t>(flags.seconds * 1000));
     rules.authorities = flags.authorities;
     rules.user_agent = "pg_principal/" PG_PRINCIPAL_VERSION;
@@ -49,8 +52,63 @@ http::FetchRules fetch_rules(const FetchFlags &flags) {
     return rules;
 }
 
-FetchFlags flags_of(const Given &given) {
-    return {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])};
+KeyFetcher::KeyFetcher(db::Pool &pool, FetchRules rules, std::ostream &err)
+    : pool_(pool), fetcher_(std::move(rules)), err_(err), thread_([this] { run(); }) {}
+
+KeyFetcher::~KeyFetcher() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopping_ = true;
+    }
+    fetcher_.stop();
+    pool_.cancel_all();
+    changed_.notify_all();
+    thread_.join();
 }
 
-} // namespace pg_principal::cli
+void KeyFetcher::run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stopping_) {
+        lock.unlock();
+        bool may_be_more = false;
+        try {
+            may_be_more = fetch_next();
+            tell({}, {});
+        } catch (const db::Unavailable &) { // the pool tells
+        } catch (const std::exception &error) {
+            tell({}, error.what());
+        }
+        lock.lock();
+        if (!may_be_more)
+            changed_.wait_for(lock, between_questions, [this] { return stopping_; });
+    }
+}
+
+bool KeyFetcher::fetch_next() {
+    const db::Result fetch = pool_.run(next_fetch);
+    if (!is_due(fetch))
+        return false;
+    const db::Result end = carry_keys(
+        fetcher_,
+        [this](const db::Statement &statement, const std::vector<db::Param> &parameters) {
+            return pool_.run(statement, parameters);
+        },
+        fetch);
+    tell(std::string(fetch.text(0, 0)), std::string(end.text(0, 2)));
+    return true;
+}
+
+// What changed since the last time; of the database's own trouble with an issuer of "".
+void KeyFetcher::tell(const std::string &issuer, const std::string &problem) {
+    if (told_[issuer] == problem)
+        return;
+    told_[issuer] = problem;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!problem.empty() && !stopping_)
+        print_error(err_,
+                    issuer.empty() ? "warning: the keys of trusted issuers are not looked after"
+                                   : "warning: cannot get the keys of issuer " + printable(issuer),
+                    problem);
+}
+
+} // namespace pg_principal::issuers

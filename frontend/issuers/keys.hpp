@@ -1,16 +1,20 @@
-// From where an issuer or a client publishes its keys to the database, which says what is due, what is
-// there next and what becomes of it.
+// From where an issuer or a client publishes its keys to the database, which says what is due, what
+// is there next and what becomes of it.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
+#include <iosfwd>
+#include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "cli/app.hpp"
 #include "db/pool.hpp"
 #include "issuers/fetch.hpp"
 
-namespace pg_principal::cli {
+namespace pg_principal::issuers {
 
 using Ask = std::function<db::Result(const db::Statement &, const std::vector<db::Param> &)>;
 
@@ -18,7 +22,7 @@ using Ask = std::function<db::Result(const db::Statement &, const std::vector<db
 // due without an attempt.
 inline bool is_due(const db::Result &fetch) { return !fetch.text(0, 1).empty(); }
 // To the end, as auth.end_key_fetch() has it: outcome, URL, problem. Throws what `ask` throws.
-db::Result carry_keys(http::Fetcher &fetcher, const Ask &ask, const db::Result &fetch);
+db::Result carry_keys(Fetcher &fetcher, const Ask &ask, const db::Result &fetch);
 
 struct FetchFlags {
     std::string authorities;
@@ -26,19 +30,30 @@ struct FetchFlags {
     double seconds = 10;
 };
 // Throws UsageError for what cannot be.
-http::FetchRules fetch_rules(const FetchFlags &flags);
+FetchRules fetch_rules(const FetchFlags &flags);
 
-// The same of a verb that fetches.
-inline const Option fetch_ca{
-    "--fetch-ca",
-    "Certificates (PEM) of authorities that publishers are known by; the system's unless given",
-    maybe, "FILE"};
-inline const Option fetch_from{
-    "--fetch-from", "Addresses that keys are fetched from beside public ones; may be repeated",
-    several, "CIDR"};
-inline const Option fetch_timeout{
-    "--fetch-timeout", "How long each may take (default 10)", maybe, "SECONDS", "10",
-    between(0.1, 60.0)};
-FetchFlags flags_of(const Given &given);
+// Beside the requests of a server, whenever the database says so. Of several servers on one database
+// one does.
+class KeyFetcher {
+  public:
+    KeyFetcher(db::Pool &pool, FetchRules rules, std::ostream &err);
+    ~KeyFetcher(); // waits for no issuer
+    KeyFetcher(const KeyFetcher &) = delete;
+    KeyFetcher &operator=(const KeyFetcher &) = delete;
 
-} // namespace pg_principal::cli
+  private:
+    void run();
+    bool fetch_next();
+    void tell(const std::string &issuer, const std::string &problem);
+
+    db::Pool &pool_;
+    Fetcher fetcher_;
+    std::ostream &err_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    std::map<std::string, std::string> told_; // by issuer, so that each problem is told once
+    std::thread thread_;
+};
+
+} // namespace pg_principal::issuers

@@ -13,7 +13,6 @@
 #include "base/text_object.hpp"
 #include "http/tls.hpp"
 #include "oauth/oauth.hpp"
-#include "issuers/key_fetcher.hpp"
 #include "serve/routes.hpp"
 
 namespace pg_principal::cli {
@@ -114,7 +113,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
            const RouteSource &add_routes) {
     http::ServerOptions options = server_options(flags);
     http::Policy rules = policy(flags);
-    http::FetchRules fetching = fetch_rules(flags.fetch);
+    issuers::FetchRules fetching = issuers::fetch_rules(flags.fetch);
     if (!flags.no_fetch && !fetching.authorities.empty())
         http::check_authorities(fetching.authorities);
     const sigset_t signals = server_signals(); // before the first thread, which inherits this
@@ -144,7 +143,7 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
 
     http::Server server(options, dispatcher);
     announce(server, options, pool, err);
-    std::optional<KeyFetcher> fetcher;
+    std::optional<issuers::KeyFetcher> fetcher;
     if (!flags.no_fetch)
         fetcher.emplace(pool, std::move(fetching), err);
     attend(server, options.tls.get(), log, err);

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "api/routes.hpp"
-#include "issuers/keys.hpp"
 #include "cli/app.hpp"
 #include "db/pool.hpp"
 #include "http/dispatcher.hpp"
 #include "http/server.hpp"
+#include "issuers/keys.hpp"
 #include "supabase/supabase.hpp"
 
 namespace pg_principal::cli {
@@ -31,7 +31,7 @@ struct ServeFlags {
     std::string console;           // a folder; "" is where it was installed, "off" none
     bool allow_plain_http = false; // beyond this machine
     bool no_fetch = false;         // of issuers' keys
-    FetchFlags fetch;
+    issuers::FetchFlags fetch;
     api::Lifetimes lifetimes;
 };
 
