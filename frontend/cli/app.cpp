@@ -204,33 +204,29 @@ std::vector<db::Param> Given::parameters() const {
 }
 
 Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell) {
-    return
-        [sql = std::move(sql), tell = std::move(tell)](const Session &session, const Given &given) {
-            tell(session, session.ask(sql, given.parameters()));
-        };
+    return [=](const Session &session, const Given &given) {
+        tell(session, session.ask(sql, given.parameters()));
+    };
 }
 
 Act lists(std::string sql, Listing listing) {
-    return asks(std::move(sql),
-                [listing = std::move(listing)](const Session &session, const db::Result &rows) {
-                    print_rows(session.streams, session.output, rows, listing);
-                });
+    return asks(std::move(sql), [=](const Session &session, const db::Result &rows) {
+        print_rows(session, rows, listing);
+    });
 }
 
 Act tells(std::string sql, std::string text, const char *token) {
-    return asks(std::move(sql),
-                [text = std::move(text), token](const Session &session, const db::Result &rows) {
-                    print_row(session.streams, session.output, rows, text, token);
-                });
+    return asks(std::move(sql), [=](const Session &session, const db::Result &rows) {
+        print_row(session, rows, text, token);
+    });
 }
 
 Act mints(std::string sql, std::string text, const char *token) {
-    return [sql = std::move(sql), text = std::move(text), token](const Session &session,
-                                                                 const Given &given) {
+    return [=](const Session &session, const Given &given) {
         session.ask_and_tell(sql, given.parameters(), [&](const db::Result &rows) {
             if (rows.rows() != 1)
                 throw Failure("the server issued nothing");
-            print_row(session.streams, session.output, rows, text, token);
+            print_row(session, rows, text, token);
         });
     };
 }
@@ -242,7 +238,7 @@ Act makes(std::string sql, const char *done) {
 }
 
 Act does(std::string sql, const char *done, const char *none, const char *hint) {
-    return [sql = std::move(sql), done, none, hint](const Session &session, const Given &given) {
+    return [=](const Session &session, const Given &given) {
         const db::Result rows = session.ask(sql, given.parameters());
         if (none && !rows.boolean(0, 0)) {
             std::string message = none;

@@ -23,8 +23,7 @@ std::string read_seal(const std::string &file) {
 }
 
 void print_faults(const Session &session, const db::Result &rows) {
-    print_rows(session.streams, session.output, rows,
-               {"PRINCIPAL user_id, ENTRY, FAULT", "the audit is intact"});
+    print_rows(session, rows, {"PRINCIPAL user_id, ENTRY, FAULT", "the audit is intact"});
     if (rows.rows() > 0)
         throw Failure("the audit is broken: " + std::to_string(rows.rows()) +
                       (rows.rows() == 1 ? " fault" : " faults"));

@@ -44,7 +44,7 @@ void adopt_key(const Session &session, const Given &given) {
         "$2::pg_catalog.timestamptz, $3::pg_catalog.text)",
         {read_secret(given["--token-env"], given["--token-file"]), ends,
          given_or_null(given["--label"])});
-    print_row(session.streams, session.output, rows,
+    print_row(session, rows,
               "adopted a key for {role} until {expires_at}; to end it: pg_principal auth revoke "
               "--session {session_id}\n");
 }
@@ -57,7 +57,7 @@ void sessions(const Session &session, const Given &given) {
         "revoke_reason, state, json(scopes), origin, utc(last_used_at), ip, user_agent FROM "
         "auth.list_sessions($1::pg_catalog.text)",
         {given_or_null(given["--email"])});
-    print_rows(session.streams, session.output, rows,
+    print_rows(session, rows,
                {"SESSION id, STATE, LABEL, ROLE, ORIGIN, CREATED created_at, EXPIRES expires_at, "
                 "LAST USED last_used_at, SCOPES"});
 }
@@ -67,10 +67,8 @@ void ban(const Session &session, const Given &given) {
         "SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, $3::pg_catalog.text)",
         given.parameters());
     const std::string email = printable(normalise_email(given["--email"]));
-    if (session.wants("json"))
-        print_object(session.streams.out, {{"banned", email}, {"duration", given["--duration"]}});
-    else
-        session.streams.out << "banned " << email << " (" << given["--duration"] << ")\n";
+    print_told(session, {{"banned", email}, {"duration", given["--duration"]}},
+               "banned " + email + " (" + given["--duration"] + ")\n");
 }
 
 void unban(const Session &session, const Given &given) {

@@ -27,7 +27,7 @@ void import_key(const Session &session, const Given &given) {
         "SELECT auth.import_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool) AS kid, CASE "
         "WHEN $2::pg_catalog.bool THEN 'standby' ELSE 'in_use' END AS state",
         {material, given.has("--standby") ? "true" : "false"});
-    print_row(session.streams, session.output, rows, "imported {kid} ({state})\n", "kid");
+    print_row(session, rows, "imported {kid} ({state})\n", "kid");
     if (jwk_file.empty() && session.wants("text"))
         session.streams.out
             << "It signs and verifies here. What it signed elsewhere stays refused: no\n"

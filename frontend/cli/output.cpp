@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "cli/session.hpp"
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
 
@@ -96,12 +97,21 @@ void print_json(std::ostream &out, const Json &value) {
     out << '\n';
 }
 
-void print_object(std::ostream &out,
-                  const std::vector<std::pair<const char *, std::string_view>> &members) {
+void print_told(const Session &session,
+                const std::vector<std::pair<const char *, std::string_view>> &members,
+                const std::string &text) {
+    if (!session.wants("json")) {
+        session.streams.out << text;
+        return;
+    }
     Json object;
     for (const auto &[name, value] : members)
         object[name] = value;
-    print_json(out, object);
+    print_json(session.streams.out, object);
+}
+
+void print_done(const Session &session, const char *done, const std::string &what) {
+    print_told(session, {{done, what}}, std::string(done) + ' ' + printable(what) + '\n');
 }
 
 Json object_of(const db::Result &rows, int row) {
@@ -156,28 +166,28 @@ void print_table(const Streams &streams, const db::Result &rows, const Listing &
     }
 }
 
-void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
-                const Listing &listing) {
-    if (output == "json")
-        print_json(streams.out, list_of(rows));
+void print_rows(const Session &session, const db::Result &rows, const Listing &listing) {
+    if (session.wants("json"))
+        print_json(session.streams.out, list_of(rows));
     else
-        print_table(streams, rows, listing);
+        print_table(session.streams, rows, listing);
 }
 
-void print_row(const Streams &streams, const std::string &output, const db::Result &rows,
-               const std::string &text, const char *token) {
-    if (output == "json")
-        return print_json(streams.out, object_of(rows));
-    if (output == "token") {
-        streams.out << rows.text(token) << '\n';
+void print_row(const Session &session, const db::Result &rows, const std::string &text,
+               const char *token) {
+    std::ostream &out = session.streams.out;
+    if (session.wants("json"))
+        return print_json(out, object_of(rows));
+    if (session.wants("token")) {
+        out << rows.text(token) << '\n';
         return;
     }
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t brace = std::min(text.find('{', at), text.size()),
                           end = std::min(text.find('}', brace), text.size());
-        streams.out << text.substr(at, brace - at);
+        out << text.substr(at, brace - at);
         if (brace < text.size())
-            streams.out << printable(rows.text(text.substr(brace + 1, end - brace - 1)));
+            out << printable(rows.text(text.substr(brace + 1, end - brace - 1)));
         at = end + 1;
     }
 }

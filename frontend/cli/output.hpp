@@ -25,12 +25,17 @@ struct Streams {
     bool progress = false; // a line on err that is written again and again
 };
 
+struct Session;
+
 // As the database writes it; "" for null.
 std::string text_of(const Json &value);
 void print_json(std::ostream &out, const Json &value);
-// An object of texts.
-void print_object(std::ostream &out,
-                  const std::vector<std::pair<const char *, std::string_view>> &members);
+// As --output says: an object of texts, or the text.
+void print_told(const Session &session,
+                const std::vector<std::pair<const char *, std::string_view>> &members,
+                const std::string &text);
+// "revoked 0c6f...", or an object of the two.
+void print_done(const Session &session, const char *done, const std::string &what);
 
 // How a list is printed: the columns of its table, headings that say with their own words which
 // column they are of, or with its name behind them: "STATE, NEXT EXPIRY, CREATED created_at". A
@@ -47,11 +52,10 @@ Json list_of(const db::Result &rows);
 // Columns as wide as their content, heading in bold on a terminal.
 void print_table(const Streams &streams, const db::Result &rows, const Listing &listing);
 // As --output says: json or text.
-void print_rows(const Streams &streams, const std::string &output, const db::Result &rows,
-                const Listing &listing);
+void print_rows(const Session &session, const db::Result &rows, const Listing &listing);
 // The first row as --output says: an object, the column that is the token alone, or the text, in
 // which {expires_at} is that column.
-void print_row(const Streams &streams, const std::string &output, const db::Result &rows,
-               const std::string &text, const char *token = "");
+void print_row(const Session &session, const db::Result &rows, const std::string &text,
+               const char *token = "");
 
 } // namespace pg_principal::cli

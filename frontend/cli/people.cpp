@@ -97,7 +97,7 @@ void push(const Session &session, const Given &given) {
     const db::Result result =
         session.ask("SELECT auth.push_people($1::pg_catalog.jsonb) AS imported",
                     {write_push_roster(load(session, given).rows)}, "people push");
-    print_row(session.streams, session.output, result, "imported {imported}\n");
+    print_row(session, result, "imported {imported}\n");
 }
 
 void render(const Session &session, const Given &given) {
@@ -125,7 +125,7 @@ void rename(const Session &session, const Given &given) {
                     "AS to, auth.rename_person($1::pg_catalog.text, "
                     "$2::pg_catalog.text) AS id", // none before provision
                     parameters);
-    print_row(session.streams, session.output, rows, "renamed {renamed} to {to}\n");
+    print_row(session, rows, "renamed {renamed} to {to}\n");
 }
 
 // Of a verb that reads a roster.

@@ -170,13 +170,6 @@ void Session::ask_and_tell(const std::string &sql, const std::vector<db::Param> 
     }
 }
 
-void print_done(const Session &session, const char *done, const std::string &what) {
-    if (session.wants("json"))
-        print_object(session.streams.out, {{done, what}});
-    else
-        session.streams.out << done << ' ' << printable(what) << '\n';
-}
-
 Progress::~Progress() {
     if (!shown_.empty())
         err_ << "\r\033[K" << std::flush;

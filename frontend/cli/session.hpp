@@ -34,9 +34,6 @@ struct Session {
                       const std::function<void(const db::Result &)> &tell) const;
 };
 
-// "revoked 0c6f...", or an object of the two.
-void print_done(const Session &session, const char *done, const std::string &what);
-
 // What was not given is SQL's NULL.
 inline db::Param given_or_null(const std::string &text) {
     return text.empty() ? db::Param() : db::Param(text);

@@ -140,8 +140,9 @@ TEST(Tables, AlignByCharacters) {
                          "    \"nextX\": null\n  },\n  {\n    \"name\": \"a\",\n"
                          "    \"nextX\": \"b\"\n  }\n]\n");
     out.str("");
-    print_row(Streams{in, out, err}, "text", rows, "{name}: {next_x}.\n");
-    print_row(Streams{in, out, err}, "token", rows, "", "name");
+    Streams streams{in, out, err};
+    print_row(Session{streams, "", "text"}, rows, "{name}: {next_x}.\n");
+    print_row(Session{streams, "", "token"}, rows, "", "name");
     EXPECT_EQ(out.str(), "\xc3\xa9t\xc3\xa9 ?: .\n\xc3\xa9t\xc3\xa9 \033\n");
 }
 
