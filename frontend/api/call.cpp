@@ -51,8 +51,8 @@ thread_local std::uint64_t asked = 0;
         throw HttpError(403, "forbidden", "Insufficient role", error.sqlstate);
     if (state == untranslatable)
         throw HttpError(400, "bad_request", untranslatable_text, error.sqlstate);
-    if (state == "22023" || state == "22P02" || state == "22003" ||
-        state == "22007" || state == "22008" || state == "22015" || state == "22021")
+    if (state == "22023" || state == "22P02" || state == "22003" || state == "22007" ||
+        state == "22008" || state == "22015" || state == "22021")
         throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
     if (state == "54000") // the token would be longer than any that is taken
         throw HttpError(400, "bad_request", "What was asked for is too long", error.sqlstate);
