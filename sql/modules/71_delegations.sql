@@ -232,6 +232,8 @@ BEGIN
     SELECT s.* INTO the_person FROM auth.users u, auth.standing(u) AS s WHERE u.id = whose;
     IF the_person.id IS NULL THEN
         RETURN auth.refusal(404, 'unknown-user', 'User not found');
+    ELSIF the_person.kind <> 'person' AND person IS NULL THEN
+        RETURN auth.refusal(403, 'not-a-person', 'Only a person lets an agent act');
     ELSIF the_person.kind <> 'person' THEN
         RETURN auth.bad_field(problem, 'userId', 'must be that of a person');
     END IF;

@@ -196,6 +196,9 @@ SELECT auth.authenticate(:'person', false)->>'email' AS email;
 SELECT (auth.delegate_to('third-agent@example.com', person => (SELECT id FROM auth.users WHERE email = 'boss@example.com'))).status AS for_another;
 RESET pg_principal.token;
 SELECT (auth.my_delegations()).status AS nobody, (auth.delegate_to('third-agent@example.com')).status AS nobody;
+SET pg_principal.token = :'agent';
+SELECT r.status, r.reason, o.payload->'errors'->0->>'field' AS of_itself_by_id FROM auth.delegate_to('third-agent@example.com') AS r, auth.delegate_to('third-agent@example.com', person => auth.uid()) AS o;
+RESET pg_principal.token;
 
 -- Both are named: in the audit, in refusals, and in what the agent does through an operator's role.
 SELECT subject, actor_email, changes->'token'->>'current' AS token, metadata->>'onBehalfOf' AS on_behalf_of, metadata->>'actor' AS actor, metadata->'scopes' AS scopes FROM auth.audit_log WHERE metadata->>'grant' = 'token-exchange' ORDER BY created_at LIMIT 1;
