@@ -168,6 +168,8 @@ LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT u.id, u.email, c.scopes, s.alive, s.next_end,
         (SELECT count(*) FROM auth.sessions o WHERE o.user_id = u.id AND o.origin = 'oauth'
+            -- most have ended: of these nothing more is asked
+            AND o.revoked_at IS NULL AND o.expires_at > clock_timestamp()
             AND auth.session_state(o, u.session_generation, u.banned_until, NULL) = 'live'),
         auth.is_banned(u)
     FROM auth.clients c JOIN auth.users r ON r.id = c.user_id
