@@ -38,8 +38,9 @@ BEGIN
             FROM jsonb_array_elements(jwks->'keys') WITH ORDINALITY AS e (jwk, n)));
     ELSIF jsonb_typeof(jwks) = 'object' AND NOT jwks ?| '{keys,kty}' AND EXISTS (
         SELECT FROM jsonb_each_text(jwks) AS e WHERE e.value LIKE '%-----BEGIN CERTIFICATE%') THEN
-        SELECT jsonb_object_agg(e.key, CASE WHEN e.value->>0 LIKE '%PRIVATE KEY%' THEN 'null'
-            ELSE e.value END) INTO kept FROM jsonb_each(jwks) AS e;
+        SELECT jsonb_object_agg(e.key, CASE WHEN e.value->>0 LIKE '%PRIVATE KEY%'
+            THEN '"published with its private half"' ELSE e.value END) INTO kept
+        FROM jsonb_each(jwks) AS e;
     ELSE
         PERFORM auth.raise_error('key_set_refused', 'it is not a JWK Set, {"keys": [...]}');
     END IF;
@@ -66,7 +67,8 @@ BEGIN ATOMIC
     SELECT ARRAY(
         SELECT coalesce(to_json(left(p.kid, 100))::text, 'number ' || p.index + 1) || ': '
             || CASE WHEN k.jwk->>'kty' = 'oct' THEN 'a secret is no public key'
-                WHEN k.jwk->>'use' = 'published with its private half' THEN k.jwk->>'use'
+                WHEN 'published with its private half' IN (k.jwk->>'use',
+                    unusable_keys.jwks->>p.kid) THEN 'published with its private half'
                 ELSE left(p.problem, 200) END
         FROM auth.jwks_problems(unusable_keys.jwks) AS p,
             LATERAL (SELECT unusable_keys.jwks->'keys'->p.index AS jwk) AS k ORDER BY p.index);

@@ -58,7 +58,8 @@ SELECT auth.store_issuer_keys('https://i', jsonb_build_object('keys', (SELECT js
 SELECT changes->'issuerKeys'->'current' AS current, jsonb_array_length(changes->'issuerKeys'->'previous') AS before, metadata->>'issuer' AS issuer FROM auth.audit_log WHERE changes ? 'issuerKeys' AND metadata->>'issuer' = 'https://i' ORDER BY seq;
 -- certificates by kid, as Google publishes them
 \set certificate `cat "$PG_ABS_SRCDIR/samples/keys/rsa-certificate.pem"`
-SELECT auth.store_issuer_keys('https://i', jsonb_build_object('a', :'certificate'::text, 'b', 'no certificate', 'c', 1));
+SELECT auth.store_issuer_keys('https://i', jsonb_build_object('a', :'certificate'::text, 'b', 'no certificate', 'c', 1, 'd', E'-----BEGIN ' || E'PRIVATE KEY-----\nMC4=\n-----END ' || E'PRIVATE KEY-----'));
+SELECT jwks->>'d' AS kept_of_a_private_one FROM auth.trusted_issuers WHERE issuer = 'https://i';
 SELECT keys, array_to_string(unusable_keys, E'\n') AS unusable FROM auth.list_issuers() WHERE issuer = 'https://i';
 SELECT n, regress_try(format('SELECT auth.store_issuer_keys(''https://i'', %L)', jwks)) FROM (VALUES (1, '{}'::jsonb), (2, '[]'), (3, '{"keys": {}}'), (4, '{"kty": "RSA"}'), (5, '"x"'), (6, '{"a": "b"}'),
     (7, jsonb_build_object('keys', (SELECT jsonb_agg(i) FROM generate_series(1, 257) AS i)))) AS v (n, jwks) ORDER BY n;
