@@ -176,7 +176,8 @@ void Dispatcher::add_cors(const Request &request, Response &response) const {
         return;
     response.set("Access-Control-Allow-Origin", any ? "*" : origin);
     response.set("Access-Control-Expose-Headers",
-                 "link, x-total-count, x-supabase-api-version, x-request-id, retry-after");
+                 "link, x-total-count, x-supabase-api-version, x-request-id, retry-after, "
+                 "www-authenticate");
 }
 
 Response Dispatcher::handle(Exchange &exchange) const {

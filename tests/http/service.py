@@ -133,6 +133,7 @@ def cross_origin():
               (204, "https://a.example", "POST, OPTIONS", True, "Origin"))
         given = ask(server.port, headers=["Origin: https://a.example"])[1]
         equal("the request itself", given.get("access-control-allow-origin"), "https://a.example")
+        ok("a page may read where tokens come from (RFC 9728)", "www-authenticate" in given.get("access-control-expose-headers", ""), given)
         for origin in ["https://b.example", "https://a.example.evil", "null", "HTTPS://A.EXAMPLE"]:
             given = ask(server.port, headers=[f"Origin: {origin}"])[1]
             equal(f"{origin} is not allowed", (given.get("access-control-allow-origin"), given["vary"]),
