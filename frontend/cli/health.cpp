@@ -63,8 +63,10 @@ void status(const Session &session, const Given &) {
 }
 
 void schedule(const Session &session, const Given &given) {
-    const std::string &when = given["--at"];
     const bool remove = given.has("--remove");
+    if (remove && !given["--at"].empty())
+        throw UsageError("only one of --at, --remove may be given");
+    const std::string when = given["--at"].empty() ? "0 * * * *" : given["--at"];
     const db::Result rows = session.ask(schedule_sql);
     const std::string job(rows.text("JOB")), home(rows.text("cron_database"));
     const bool is_here = !is_elsewhere(rows); // or the error tells what is missing
@@ -119,7 +121,7 @@ const std::vector<Verb> verbs = {
     {"schedule",
      "Have pg_cron run the scan, also where pg_cron is in another database",
      "\n--at '*/15 * * * *'\n--remove",
-     {{"--at", "When, as cron has it (default 0 * * * *)", maybe, "CRON", "0 * * * *"},
+     {{"--at", "When, as cron has it (default 0 * * * *)", maybe, "CRON"},
       {"--remove", "Take the job out again", flag}},
      schedule},
 };

@@ -60,6 +60,7 @@ refused "import from two sources" 2 "exactly one of --secret-env, --secret-file,
 refused "sessions of nobody" 2 "exactly one of --email, --project-keys is required" auth sessions
 refused "sessions of two" 2 "exactly one of --email, --project-keys is required" auth sessions --email a@example.com --project-keys
 refused "an audit of two" 2 "only one of --email, --principal may be given" audit list --email a@example.com --principal 00000000-0000-0000-0000-000000000000
+refused "a schedule that goes and comes" 2 "only one of --at, --remove may be given" health schedule --remove --at "5 * * * *"
 refused "a key until no time" 2 '--until: "yesterday" is not a time' auth adopt-key --token-env A --until yesterday
 
 export PG_PRINCIPAL_SERVE_TYPO=1

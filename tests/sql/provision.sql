@@ -290,5 +290,20 @@ SELECT pg_temp.nested_loops();
 RESET enable_nestloop;
 DROP FUNCTION public.regress_hands();
 DROP FUNCTION public.regress_live(text);
+-- With a project key bound the audit names it, for each as for many at once.
+SELECT token AS service, session_id AS key FROM auth.issue_key('service_role') \gset
+SELECT auth.push_people(jsonb_agg(jsonb_build_object('email', 'keyed' || n || '@example.com', 'name', 'K'))) FROM generate_series(1, 12) AS n;
+SELECT set_config('pg_principal.token', :'service', false) <> '' AS bound;
+SELECT created FROM auth.provision();
+SELECT count(auth.remove_person('keyed' || n || '@example.com')) FROM generate_series(1, 12) AS n;
+SELECT decommissioned FROM auth.provision();
+SELECT auth.push_people('[{"email": "keyed1@example.com", "name": "K"}]');
+SELECT restored FROM auth.provision();
+RESET pg_principal.token;
+SELECT l.actor_id, l.metadata->>'projectKey' = :'key' AS by_the_key, l.metadata->>'databaseRole' = session_user AS as_whom, count(*) FILTER (WHERE l.changes ? 'created') AS created,
+    count(*) FILTER (WHERE l.changes->'bannedUntil'->>'current' IS NOT NULL) AS banned, count(*) FILTER (WHERE l.changes->'bannedUntil'->>'previous' IS NOT NULL) AS restored
+FROM auth.audit_log l WHERE l.subject LIKE 'keyed%' GROUP BY 1, 2, 3;
+SELECT count(*) FROM auth.audit_verify();
+
 DROP FUNCTION public.regress_provision();
 \i :teardown
