@@ -60,11 +60,10 @@ $$;
 COMMENT ON FUNCTION auth.start_session(auth.users, jsonb) IS
 'Internal: a session of a principal that has just proven who it is.';
 
-CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION auth.judge_sign_in(given_email text, password text, context jsonb)
     RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    given_email text := coalesce(auth.fold_email(sign_in.email), '');
     principal auth.users;
     verified auth.users;
     checked record;
@@ -74,7 +73,7 @@ BEGIN
     PERFORM auth.set_request_context(context);
     LOOP
         SELECT * INTO principal FROM auth.users u WHERE u.email = given_email;
-        checked := auth.check_password(principal.id, sign_in.password);
+        checked := auth.check_password(principal.id, judge_sign_in.password);
         -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same
         -- work, and no table to fill.
         refused_as := auth.admit_sign_in(coalesce(principal.id,
@@ -85,7 +84,7 @@ BEGIN
                 'Invalid credentials');
         END IF;
         new_scheme := CASE WHEN checked.needs_upgrade
-            THEN auth.hold_password(principal.id, sign_in.password) END;
+            THEN auth.hold_password(principal.id, judge_sign_in.password) END;
         -- From here on the row is locked: what was verified is what stands, and a ban or a new
         -- password either came before or waits.
         UPDATE auth.users u SET
@@ -112,13 +111,29 @@ BEGIN
     RETURN auth.start_session(verified, context);
 END
 $$;
+COMMENT ON FUNCTION auth.judge_sign_in(text, text, jsonb) IS
+'Internal: auth.sign_in(), which may wait for whoever holds the principal.';
+
+CREATE OR REPLACE FUNCTION auth.sign_in(email text, password text, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := auth.wait_briefly();
+    result auth.auth_result;
+BEGIN
+    result := auth.judge_sign_in(coalesce(auth.fold_email(sign_in.email), ''), password, context);
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN result;
+END
+$$;
 COMMENT ON FUNCTION auth.sign_in(text, text, jsonb) IS
 'Signs a person or agent in: 200 with {user, tokens: {accessToken, accessTokenExpiresIn, '
 'refreshToken, refreshTokenExpiresIn}} (seconds); 401 Invalid credentials, the same after the same '
 'work for an unknown email, a wrong password and a locked sign-in; 403 when banned, told only to '
 'who knows the password. context: ip and userAgent for the audit and the lock, accessTokenTtl and '
 'refreshTokenTtl to ask for less than the settings. Call it in a transaction of its own: a '
-'rollback takes back its audit entry and its counter, not the guess.';
+'rollback takes back its audit entry and its counter, not the guess. 55P03 when somebody holds the '
+'principal for three seconds.';
 
 CREATE OR REPLACE FUNCTION auth.sign_up(profile jsonb, context jsonb DEFAULT NULL)
     RETURNS auth.auth_result

@@ -123,9 +123,9 @@ COMMENT ON FUNCTION auth.repeat_successor(auth.users, uuid, integer) IS
 'this is a copy. Then two hold the successor, and meet: once used, it is not given for again. '
 'False when it has been used by now.';
 
-CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL)
+CREATE OR REPLACE FUNCTION auth.exchange_refresh_token(refresh_token text, context jsonb)
     RETURNS auth.auth_result
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     given constant record := auth.read_refresh_token(refresh_token);
     held_hash constant bigint := auth.hold_secret(given.hash);
@@ -187,6 +187,21 @@ BEGIN
             'access_token_ttl') END))::auth.auth_result;
 END
 $$;
+COMMENT ON FUNCTION auth.exchange_refresh_token(text, jsonb) IS
+'Internal: auth.refresh(), which may wait for whoever holds the session.';
+
+CREATE OR REPLACE FUNCTION auth.refresh(refresh_token text, context jsonb DEFAULT NULL)
+    RETURNS auth.auth_result
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := auth.wait_briefly();
+    result auth.auth_result;
+BEGIN
+    result := auth.exchange_refresh_token(refresh_token, context);
+    PERFORM set_config('lock_timeout', callers_timeout, true);
+    RETURN result;
+END
+$$;
 COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
 'Exchanges a refresh token for a new one and an access token: what auth.sign_in() answers. Shown '
 'again within pg_principal.refresh_reuse_interval, the used token gives the same successor; later '
@@ -196,4 +211,5 @@ COMMENT ON FUNCTION auth.refresh(text, jsonb) IS
 'missing-refresh-state (signed out), token-invalidated, password-rotated, refresh-id-mismatch, '
 'hash-mismatch, expired, banned as reason, which is for the operator: audited, counted, logged. '
 'context: as for auth.sign_in(), and waitedMs, for how long the request has waited (0 to 60000): '
-'one that came before the last exchange ends no session. Call it in a transaction of its own.';
+'one that came before the last exchange ends no session. Call it in a transaction of its own. '
+'55P03 when somebody holds the session for three seconds.';

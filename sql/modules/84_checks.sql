@@ -138,8 +138,8 @@ AS $$
 DECLARE
     checks text;
 BEGIN
-    FOREACH checks IN ARRAY '{versions,keys,roles,grants,doors,logs,tables,clamps,health,clocks,'
-        'writing}'::text[]
+    FOREACH checks IN ARRAY '{versions,keys,roles,grants,doors,logs,tables,functions,clamps,'
+        'health,clocks,writing}'::text[]
     LOOP
         BEGIN -- what one of them stumbles over keeps nobody from the others
             RETURN QUERY EXECUTE format('SELECT c.item, c.state, c.detail, c.remedy FROM '

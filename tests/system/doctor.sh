@@ -243,6 +243,23 @@ is "whose grants are its own" "$(of_check grants | grep -c heir)" 0
 sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd shop
 sound "mended by what it says" "own objects"
 
+# functions
+sound "functions" "own functions"
+sql shop "ALTER FUNCTION auth.sign_in(text, text, jsonb) RESET search_path" "ALTER FUNCTION auth.jwks() VOLATILE" \
+    "CREATE OR REPLACE FUNCTION auth.is_held_off(user_id uuid) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN false; END'" \
+    "CREATE OR REPLACE FUNCTION auth.is_banned(principal auth.users) RETURNS boolean LANGUAGE sql BEGIN ATOMIC SELECT false; END" "ALTER EXTENSION pg_principal DROP FUNCTION auth.is_agent(text, text)" >/dev/null
+doctor
+is "each that is not as it was made" "$(of_check "own functions" | sed -E 's/ is (not as|gone).*//' | paste -sd ' ' | tr -s ' ')" \
+    "$(for f in is_agent\(text,\ text\) is_banned\(users\) is_held_off\(uuid\) jwks\(\) sign_in\(text,\ text,\ jsonb\); do echo "error own functions: auth.$f"; done | paste -sd ' ')"
+like "is told with its script" "$(of_check "own functions")" 'Do: Find out who changed it, .* extension/pg_principal--[0-9.]+[.]sql'
+script=$HARNESS_ROOT$("$pg_config" --sharedir)/extension/pg_principal--$(sql shop "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'").sql
+for f in is_held_off is_banned; do # as it stands there, in a session that quotes every name
+    sed -nE "/^CREATE OR REPLACE FUNCTION auth.${f}[(]/,/^([$][$]|END);/p" "$script" | PGOPTIONS="-c quote_all_identifiers=on" psql -Xqd shop
+done
+sql shop "ALTER FUNCTION auth.sign_in(text, text, jsonb) SET search_path = pg_catalog, pg_temp" "ALTER FUNCTION auth.jwks() STABLE" "ALTER EXTENSION pg_principal ADD FUNCTION auth.is_agent(text, text)" >/dev/null
+sound "mended by its statements" "own functions"
+PGOPTIONS="-c quote_all_identifiers=on -c search_path=auth" sound "however names are written" "own functions"
+
 # what goes past a clamp
 sql shop "GRANT CREATE ON SCHEMA public TO owner" "SET ROLE owner" "CREATE TABLE activity (id int PRIMARY KEY, owner text)" "CREATE INDEX ON activity (owner)" "SELECT auth.clamp('activity', 'owner')" >/dev/null
 sound "a clamp" clamps

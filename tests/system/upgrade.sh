@@ -60,6 +60,7 @@ update_from() { # VERSION
     sql "$db" "DROP FUNCTION auth.email(uuid)" >/dev/null
     catalog "$db" >"$dir/$db.txt"
     is "$old: the catalog is that of a new install" "$(diff "$dir/new.txt" "$dir/$db.txt" | head -n 40)" ""
+    is "$old: the doctor knows every function" "$(sql "$db" "SELECT state, detail FROM auth.check_functions()")" "ok as the extension made them"
     is "$old: every row is as it was" "$(fixture_rows "$db" "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
     is "$old: the open connection goes on" "$(ask "SELECT auth.email()") $(ask "EXECUTE visible")" "agent@example.com 1"
     fixture_check "$db" "$old"
@@ -72,6 +73,7 @@ update_from() { # VERSION
     createdb "$db"_restored
     ok "$old: its dump is restored" psql -Xq -v ON_ERROR_STOP=1 -1 -d "$db"_restored -f "$dir/$db.sql"
     is "$old: as the present version" "$(catalog "$db"_restored | diff "$dir/new.txt" - | head -n 20)" ""
+    is "$old: whose functions are its own" "$(sql "$db"_restored "SELECT state, detail FROM auth.check_functions()")" "ok as the extension made them"
     is "$old: row for row" "$(fixture_rows "$db"_restored "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
     like "$old: with passwords, apart from the principals" "$(sign_in "$db"_restored etl@example.com) $(sql "$db"_restored "SELECT count(encrypted_password), count(password_scheme) = (SELECT count(*) FROM auth.password_hashes) FROM auth.users")" '^eyJ.* 0 t$'
     is "$old: with tokens alive and chains that hold" "$(who "$db"_restored "$agent") $(sql "$db"_restored "SELECT count(*) FROM auth.audit_verify('$seal')")" "agent@example.com 0"

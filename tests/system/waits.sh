@@ -85,4 +85,17 @@ released
 is "who is not ended" "$last" committed
 sql "SELECT auth.unban('mallory@example.com')" >/dev/null
 
+# Sign-ins and refreshes by SQL, from a pool that is everybody's, do not wait for good for whoever holds the principal.
+sql "SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass'); CREATE ROLE web LOGIN IN ROLE authenticator" >/dev/null
+refresh=$(sql "SELECT payload->'tokens'->>'refreshToken' FROM auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')")
+as_web() { PGUSER=web psql -XAtq -v VERBOSITY=sqlstate -c "SELECT ($1).status" -c "SHOW lock_timeout" 2>&1; }
+hold postgres "SELECT FROM auth.users FOR UPDATE; SELECT FROM auth.refresh_tokens FOR UPDATE" 15
+for way in "auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')" "auth.refresh('$refresh')"; do
+    took=$(milliseconds as_web "$way")
+    is "${way%%(*} is told so" "$(paste -sd ' ' "$dir/said")" "ERROR:  55P03 0"
+    like "after three seconds ($took ms)" "$((took > 2500 && took < 6000))" 1
+done
+released
+is "and goes on then" "$(as_web "auth.refresh('$refresh')" | paste -sd ' ')" "200 0"
+
 is "the audit is intact" "$(sql "SELECT count(*) FROM auth.audit_verify()")" 0

@@ -12,7 +12,7 @@ $$ SELECT 'by the extension ' || pg_temp.acl((SELECT i.initprivs FROM pg_init_pr
 SELECT concat_ws(E'\n    ', 'function ' || p.oid::regprocedure, p.proowner::regrole, pg_temp.acl(p.proacl),
     pg_temp.initially('pg_proc', p.oid), obj_description(p.oid, 'pg_proc'),
     CASE WHEN p.prokind = 'a' THEN (SELECT format('%s %s %s', a.aggkind, a.aggtransfn, a.aggtranstype::regtype) FROM pg_aggregate a WHERE a.aggfnoid = p.oid)
-        ELSE pg_get_functiondef(p.oid) END)
+        WHEN p.proname <> 'own_functions' THEN pg_get_functiondef(p.oid) END) -- digests of what this server has parsed
 FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 SELECT concat_ws(E'\n    ', 'relation ' || c.oid::regclass, c.relkind, c.relpersistence, c.relowner::regrole, c.reloptions, c.relreplident,
