@@ -68,7 +68,7 @@ std::vector<std::string_view> all_of(const http::Form &form, std::string_view wa
     return values;
 }
 
-std::vector<db::Param> parameters_of(const Request &request) {
+std::vector<Param> parameters_of(const Request &request) {
     if (!request.query.empty()) // where logs and histories keep it
         malformed(request, "Parameters belong into the body");
     if (!is_form(request.header("Content-Type")))
@@ -86,7 +86,7 @@ std::vector<db::Param> parameters_of(const Request &request) {
     for (const char *name : {"resource", "audience"})
         if (const auto list = all_of(*form, name); !list.empty())
             object.raw(name, text_list(list));
-    db::Param client_id, secret;
+    Param client_id, secret;
     const std::optional<std::string_view> credentials = basic_credentials(request);
     if (!credentials)
         return {object.done(), client_id, secret};
@@ -110,7 +110,7 @@ std::vector<db::Param> parameters_of(const Request &request) {
             object.text("client_id", *client_id);
         else if (named != *client_id)
             malformed(request, "client_id is another than that of the Authorization header");
-        return {object.done(), db::Param(), db::Param()};
+        return {object.done(), Param(), Param()};
     }
     return {object.done(), client_id, secret};
 }
@@ -126,9 +126,9 @@ Response refuse(const Request &request, int status, std::string_view code,
     return response;
 }
 
-Response as_client(const api::Backend &backend, const Request &request,
-                   const db::Statement &statement, std::vector<db::Param> more) {
-    std::vector<db::Param> parameters = parameters_of(request);
+Response as_client(const Backend &backend, const Request &request, const Statement &statement,
+                   std::vector<Param> more) {
+    std::vector<Param> parameters = parameters_of(request);
     parameters.insert(parameters.end(), more.begin(), more.end());
     Response response = backend.as_stranger(request, statement, std::move(parameters));
     if (response.status == 401)

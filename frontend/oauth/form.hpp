@@ -9,6 +9,11 @@
 
 namespace pg_principal::oauth {
 
+using api::Backend;
+using api::By;
+using db::Param;
+using db::Statement;
+
 // {"error", "error_description"}, and for 401 the challenge of the scheme that was used.
 http::Response refuse(const http::Request &request, int status, std::string_view code,
                       std::string_view description);
@@ -17,8 +22,8 @@ http::Response refuse(const http::Request &request, int status, std::string_view
 // lists of them, the client's id and secret of Authorization: Basic, `more`, and the context. RFC
 // 6749, section 3.2: a form in the body and nothing in the query, each parameter once but for
 // resource and audience, and one without a value as if it were not there. Throws api::Answer.
-http::Response as_client(const api::Backend &backend, const http::Request &request,
-                         const db::Statement &statement, std::vector<db::Param> more = {});
+http::Response as_client(const Backend &backend, const http::Request &request,
+                         const Statement &statement, std::vector<Param> more = {});
 
 // Of the form, where it can be read at all.
 std::string grant_type_of(const http::Request &request);

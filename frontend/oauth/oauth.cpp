@@ -7,10 +7,6 @@
 namespace pg_principal::oauth {
 
 using namespace http;
-using api::Backend;
-using api::By;
-using db::Param;
-using db::Statement;
 
 namespace {
 

@@ -94,15 +94,11 @@ struct Sheet {
     char separator = 0; // 0: not told yet
 };
 
-std::string_view first_line(std::string_view text) {
-    return trim_ascii(text.substr(0, text.find('\n')));
-}
-
 // Excel's `sep=;`, and `version:v1.0` of Microsoft's templates, which stand above the header.
 Sheet without_preamble(std::string_view text) {
     Sheet sheet{text};
     for (;;) {
-        std::string line = lower_ascii(first_line(sheet.text));
+        std::string line = lower_ascii(trim_ascii(sheet.text.substr(0, sheet.text.find('\n'))));
         line.erase(std::remove(line.begin(), line.end(), '"'), line.end());
         if (line.substr(0, 4) == "sep=" && line.size() <= 5)
             sheet.separator = line.size() == 5 ? line[4] : '\t'; // trimmed away

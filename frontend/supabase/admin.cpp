@@ -103,24 +103,24 @@ Response get_users(const api::Backend &backend, const Request &request) {
     return response;
 }
 
+Response user(const std::string &payload) { return Response::json(200, user_body(payload)); }
+
 Response post_user(const api::Backend &backend, const Request &request) {
     const Body body(request);
     if (body.text("email").empty())
         throw Refusal{400, "validation_failed", "Cannot create a user without an email"};
-    return Response::json(200, user_body(ask(backend, request, create_user,
-                                             {profile_of(body), backend.context(request)})));
+    return user(ask(backend, request, create_user, {profile_of(body), backend.context(request)}));
 }
 
 Response get_user(const api::Backend &backend, const Request &request) {
-    return Response::json(200, user_body(ask(backend, request, find_user, {user_id(request)})));
+    return user(ask(backend, request, find_user, {user_id(request)}));
 }
 
 Response put_user(const api::Backend &backend, const Request &request) {
     const std::string id = user_id(request);
     const Body body(request);
-    return Response::json(200,
-                          user_body(ask(backend, request, update_user,
-                                        {id, profile_of(body, id), backend.context(request)})));
+    return user(
+        ask(backend, request, update_user, {id, profile_of(body, id), backend.context(request)}));
 }
 
 Response remove_user(const api::Backend &backend, const Request &request) {
