@@ -43,6 +43,9 @@ Response get_sessions(const Backend &backend, const Request &request) {
 
 constexpr const char *page =
     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    "cursor": "string"})";
+constexpr const char *page_of_one =
+    R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     "cursor": "string", "userId": "uuid"})";
 
 constexpr Row table[] = {
@@ -75,9 +78,7 @@ constexpr Row table[] = {
      Budget::costly, R"({"currentPassword!": "string", "newPassword!": "string"})", 200, conflict},
     {"GET", "/api/users/me/audits", Caller::signed_in,
      "What happened to the caller's account, newest first",
-     as_self("auth.audit_feed($2::integer, $3)"), "Audits", unlimited,
-     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-         "cursor": "string"})"},
+     as_self("auth.audit_feed($2::integer, $3)"), "Audits", unlimited, page},
     {"GET", "/api/users", Caller::auditor,
      "Profiles, oldest first; with a filter those whose email or name has it, newest first",
      as_caller("CASE WHEN $4::text IS NULL THEN auth.list_users($2::integer, $3::integer) ELSE "
@@ -121,13 +122,12 @@ constexpr Row table[] = {
      201, missing_or_conflict},
     {"GET", "/api/audits", Caller::auditor, "The audit of all, or of one (userId)",
      as_caller("auth.audit_feed($2::integer, $3, $4::uuid, $4 IS NULL)"), "Audits", unlimited,
-     page},
+     page_of_one},
     {"GET", "/api/health/incidents", Caller::auditor, "What is wrong with agents, newest first",
-     as_caller("auth.incidents_feed($2::integer, $3, $4::uuid)"), "Incidents", unlimited, page},
+     as_caller("auth.incidents_feed($2::integer, $3, $4::uuid)"), "Incidents", unlimited,
+     page_of_one},
     {"GET", "/api/agents", Caller::auditor, "Agents, those about to fall silent first",
-     as_caller("auth.agents_feed($2::integer, $3)"), "Agents", unlimited,
-     R"({"limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-         "cursor": "string"})"},
+     as_caller("auth.agents_feed($2::integer, $3)"), "Agents", unlimited, page},
     {"GET", "/api/tokens/expiries", Caller::auditor,
      "How many issued tokens end on each of the next days",
      as_caller("auth.token_expiries($2::integer)"), "Expiries", unlimited,
