@@ -168,10 +168,10 @@ first_refresh_token, read_refresh_token, equal_secrets~300~auth.equal_secrets('a
 judge_refresh, repeat_successor~200~concat(auth.judge_refresh(NULL, gen_random_uuid(), 1, true, NULL), auth.repeat_successor(NULL, gen_random_uuid(), 1))~
 note_guess, forget_guesses, forget_sign_ins, guesses_taken_back, lock_end~500~(SELECT concat(auth.lock_end(5, now()), auth.forget_guesses(auth.uid()), auth.forget_sign_ins(ARRAY[auth.uid()])) FROM auth.guesses_taken_back(auth.uid(), '')) FROM auth.note_guess(auth.uid(), '', false)~1 / (SELECT failures - failures FROM auth.note_guess(gen_random_uuid(), '', false), auth.guesses_taken_back(gen_random_uuid(), ''))
 admit_sign_in~10~auth.admit_sign_in(auth.uid(), true)~auth.admit_sign_in(NULL, false)
-sign_in, start_session, session_payload, mint_token~1~auth.sign_in(:other, 'Th1sIsAStrong!Pass')~auth.sign_in(:other, 'x', '[]')
+sign_in, judge_sign_in, start_session, session_payload, mint_token~1~auth.sign_in(:other, 'Th1sIsAStrong!Pass')~auth.sign_in(:other, 'x', '[]')
 sign_in, refused~1~auth.sign_in('nobody@example.com', 'x')~
 sign_up~50~auth.sign_up('{}')~auth.sign_up('{}', '[]')
-refresh~50~auth.refresh(:refresh)~auth.refresh(:refresh, '[]')
+refresh, exchange_refresh_token~50~auth.refresh(:refresh)~auth.refresh(:refresh, '[]')
 refresh, rotating~5~refreshed(:me)~
 refresh, refuse_refresh~10~auth.refresh('ppr_' || random())~
 sign_out, leave_sessions~10~auth.sign_out('others') FROM set_config('pg_principal.token', :elsewhere, true)~auth.sign_out('x')
@@ -180,7 +180,7 @@ prune_sessions, session_state~5~(SELECT auth.prune_sessions('1 year') + count(*)
 drain_token_use, token_use_is_known~10~auth.token_use_is_known() FROM (SELECT count(*) FROM auth.drain_token_use()) AS d~
 scan_agent_health, collect_incidents, agent_findings~10~(SELECT count(*) FROM auth.scan_agent_health('memory'))~
 agent_health, list_incidents, incident_line~50~(SELECT count(auth.incident_line('x', NULL)) FROM auth.agent_health(), auth.list_incidents())~
-check_installation, check_versions, check_keys, check_roles, check_grants, check_doors, check_logs, check_tables, check_clamps, check_health, check_clocks, check_writing~1~count(*) FROM auth.check_installation('0.3.0', '1 s')~
+check_installation, check_versions, check_keys, check_roles, check_grants, check_doors, check_logs, check_tables, check_functions, function_digests, own_functions, this_server, check_clamps, check_health, check_clocks, check_writing~1~count(*) FROM auth.check_installation('0.3.0', '1 s')~
 changed_grants, changed_parts, own_parts, weakened_objects, logged_roles, setting_of, is_on, is_zero, clamp_findings~1~concat(auth.is_on('on'), auth.is_zero('0'), auth.setting_of(0, 'log_statement'), (SELECT count(*) FROM auth.logged_roles()), (SELECT count(*) FROM auth.own_parts()), (SELECT count(*) FROM auth.changed_parts()), (SELECT count(*) FROM auth.weakened_objects()), (SELECT count(*) FROM auth.changed_grants()), (SELECT count(*) FROM auth.clamp_findings('clamped', true)))~
 readiness, key_fault, library_version, version_parts~300~auth.readiness('0.3.0') FROM auth.key_fault('refresh') AS k, auth.key_fault('verifying', 'x') AS l, auth.library_version(), auth.version_parts('1.2')~auth.readiness((1 / 0)::text)
 require_cron, cron_is_here, health_scan_call, health_job, health_schedule, schedule_health_scan~100~1~auth.schedule_health_scan()
