@@ -51,6 +51,30 @@ int bind(Library &library, const Endpoint &endpoint) {
                                       : "");
 }
 
+// The library makes all its threads at once, where nobody could catch that there are too many.
+void try_threads(std::size_t count) {
+    std::vector<std::thread> threads;
+    std::string failure;
+    std::mutex hold; // until all are there
+    {
+        const std::lock_guard<std::mutex> lock(hold);
+        try {
+            while (threads.size() < count)
+                threads.emplace_back([&hold] { const std::lock_guard<std::mutex> wait(hold); });
+        } catch (const std::exception &error) {
+            failure = error.what();
+        }
+    }
+    for (std::thread &thread : threads)
+        thread.join();
+    if (!failure.empty())
+        throw Failure("cannot start " + std::to_string(count) +
+                          " threads, one for a connection: " + failure,
+                      {},
+                      "Give a smaller --max-connections, or raise the limit (ulimit -u and -v, "
+                      "TasksMax of the service, pids of the container).");
+}
+
 double number(std::uint64_t count) { return static_cast<double>(count); }
 
 } // namespace
@@ -81,6 +105,7 @@ Server::Server(ServerOptions options, Dispatcher &dispatcher)
     : options_(std::move(options)), dispatcher_(dispatcher) {
     for (const Endpoint &endpoint : options_.listen)
         servers_.push_back(listen(endpoint));
+    try_threads(options_.limits.connections * servers_.size());
     publish_metrics();
 }
 

@@ -121,3 +121,5 @@ done
 is "nor the version" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
 "$PG_PRINCIPAL" serve --listen 127.0.0.1:0 >&- 2>"$work/err"
 is "serve asks for another access log" "$? $(cat "$work/err")" "1 pg_principal: cannot open the access log -: Bad file descriptor"
+(ulimit -v 600000 && timeout 20 "$PG_PRINCIPAL" serve --listen 127.0.0.1:0 --max-connections 5000 --access-log off >"$work/out" 2>"$work/err")
+like "serve without room for its threads" "$?|$(cat "$work/out")|$(cat "$work/err")" '^1\|\|pg_principal: cannot start 5000 threads, one for a connection: .*hint: Give a smaller --max-connections'
