@@ -16,15 +16,18 @@ inline constexpr const char *readiness_sql =
 
 // The same where there is no auth.readiness().
 inline constexpr const char *no_readiness_sql =
-    "SELECT CASE WHEN e.extversion IS NULL THEN 'extension_missing' ELSE 'extension_outdated' END, "
-    "CASE WHEN e.extversion IS NULL THEN 'the extension is not in this database' ELSE "
-    "pg_catalog.format('the extension in this database has version %s, this program %s', "
-    "e.extversion, $1::pg_catalog.text) END, "
-    "CASE WHEN e.extversion IS NULL THEN 'As a superuser, in this database: CREATE EXTENSION "
-    "pg_principal' ELSE 'As a superuser, in this database: ALTER EXTENSION pg_principal UPDATE' "
-    "END, e.extversion "
-    "FROM (SELECT (SELECT x.extversion FROM pg_catalog.pg_extension x "
-    "WHERE x.extname = 'pg_principal') AS extversion) AS e";
+    "SELECT CASE WHEN e.schema = 'auth' THEN 'extension_outdated' ELSE 'extension_missing' END, "
+    "CASE WHEN e.schema IS NULL THEN 'the extension is not in this database' "
+    "WHEN e.schema <> 'auth' THEN pg_catalog.format('the schema of the extension is %I, not auth', "
+    "e.schema) ELSE pg_catalog.format('the extension in this database has version %s, this "
+    "program %s', e.extversion, $1::pg_catalog.text) END, "
+    "'As a superuser, in this database: ' || "
+    "CASE WHEN e.schema IS NULL THEN 'CREATE EXTENSION pg_principal' "
+    "WHEN e.schema <> 'auth' THEN pg_catalog.format('ALTER SCHEMA %I RENAME TO auth', e.schema) "
+    "ELSE 'ALTER EXTENSION pg_principal UPDATE' END, e.extversion "
+    "FROM (SELECT 1) AS one LEFT JOIN (SELECT x.extversion, n.nspname AS schema "
+    "FROM pg_catalog.pg_extension x JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace "
+    "WHERE x.extname = 'pg_principal') AS e ON true";
 
 // The schema or the function is not there.
 inline bool is_missing(std::string_view sqlstate) {

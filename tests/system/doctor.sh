@@ -65,7 +65,9 @@ if [ -f "$HARNESS_ROOT$("$pg_config" --sharedir)/extension/pg_principal--0.2.0.s
     tells "an older one that knows no checks" extension error '.*version 0[.]2[.]0.*ALTER EXTENSION pg_principal UPDATE'
     sql shop "DROP EXTENSION pg_principal" >/dev/null
 fi
-sql shop "CREATE EXTENSION pg_principal" "GRANT auth_operator TO oscar" >/dev/null
+sql shop "CREATE EXTENSION pg_principal" "GRANT auth_operator TO oscar" "ALTER SCHEMA auth RENAME TO \"other auth\"" >/dev/null
+tells "its schema has another name" extension error 'the schema of the extension is "other auth", not auth[.] Do: As a superuser, in this database: ALTER SCHEMA "other auth" RENAME TO auth'
+sql shop "ALTER SCHEMA \"other auth\" RENAME TO auth" >/dev/null
 parts=$(sql shop "SELECT tbl || ' ' || part || CASE WHEN is_there THEN ', which 84_check_parts.sql does not name' ELSE ', which is not there' END FROM auth.changed_parts()")
 is "84_check_parts.sql names what the extension has" "$parts" ""
 [ -z "$parts" ] || sql shop "WITH p AS (SELECT d.tbl, split_part(d.part, ' ', 1) AS kind, d.part FROM auth.changed_parts() AS d WHERE d.is_there
