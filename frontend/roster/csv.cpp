@@ -148,11 +148,14 @@ void check_header_field(const std::string &name, const std::vector<std::string> 
     if (!mapped && !known) {
         if (const auto misspelt = misspelt_field_problem(name))
             throw RosterFileError(line, *misspelt + " in the header");
+        const bool is_several = name.find_first_of(",;\t|") != name.npos;
         if (!options.ignore_unknown_fields)
             throw RosterFileError(line, unknown_field_problem(name) + " in the header",
-                                  "Map it (--map \"" + name +
-                                      "=email\") or drop what is unknown "
-                                      "(--ignore-unknown-fields).");
+                                  is_several ? "Separate the columns by commas, semicolons or "
+                                               "tabs, all of them alike."
+                                             : "Map it (--map \"" + name +
+                                                   "=email\") or drop what is unknown "
+                                                   "(--ignore-unknown-fields).");
     } else if (std::count(before.begin(), before.end(), name) > 0) {
         throw RosterFileError(line, "field \"" + name + "\" is given twice in the header");
     }
@@ -195,6 +198,12 @@ std::string fields(std::size_t count) {
 } // namespace
 
 Roster parse_csv_roster(std::string_view text, RosterOptions options) {
+    std::string lines; // of Excel's "CSV (Macintosh)", which ends them with CR alone
+    if (text.find('\n') == text.npos && text.find('\r') != text.npos) {
+        lines = text;
+        std::replace(lines.begin(), lines.end(), '\r', '\n');
+        text = lines;
+    }
     const Sheet sheet = without_preamble(text);
     CsvReader reader(sheet.text, separator_of(sheet, options), sheet.line);
     const std::vector<std::string> header = read_header(reader, options);

@@ -36,6 +36,10 @@ for format in yaml csv json; do
     is "$format from standard input" "$("$PG_PRINCIPAL" people validate --format $format - <"$work/story.$format")" \
         "standard input: 54 rows, all valid (50 persons, 4 service accounts)"
 done
+for end in '\r' '\r\n'; do # Excel's two for CSV
+    sed -z "s/\n/$end/g" $samples/roster.csv >"$work/ends.csv"
+    is "lines that end with $end" "$("$PG_PRINCIPAL" people render "$work/ends.csv")" "$("$PG_PRINCIPAL" people render $samples/roster.yaml)"
+done
 is "service accounts have no level, manager, team" "$("$PG_PRINCIPAL" people render $samples/story.terrain | tail -n 12 | head -n 3)" \
     "  - email: kata-agent-team@example.com
     name: Kata Agent Team
@@ -133,6 +137,12 @@ bad "trailing text" json '[] x' "line 1: malformed JSON: syntax error while pars
 bad "not a list" json '{"people": 7}' "a list of people is expected here, not a number"
 bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
   hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'
+bad "another separator" csv 'email|name\na@example.com|A\n' 'line 1: unknown field "email|name" in the header
+  hint: Separate the columns by commas, semicolons or tabs, all of them alike.'
+bad "two separators" csv 'email;name,team\na@example.com;A,x\n' 'line 1: unknown field "email;name" in the header
+  hint: Separate the columns by commas, semicolons or tabs, all of them alike.'
+bad "lines that end in two ways" csv 'email,name\na@example.com,A\rb@example.com,B\n' 'row 1: has 3 fields, the header 2 (line 2)
+1 problem in 1 row, nothing was written'
 bad "no email column" csv 'name\nA\n' 'line 1: the header has no column "email"'
 bad "a column twice" csv 'email,name,email\n' 'line 1: field "email" is given twice in the header'
 bad "ragged rows" csv 'email,name\na@example.com\nb@example.com,B\nc@example.com,C,c\n' 'row 1: has 1 field, the header 2 (line 2)
