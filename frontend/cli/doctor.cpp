@@ -89,8 +89,9 @@ void doctor(const Session &session, const Given &given) {
     for (const Json &finding : findings)
         wrong += finding["state"] == "error" || (strict && finding["state"] != "ok");
     if (wrong > 0)
-        throw Failure(std::to_string(wrong) + " of " + std::to_string(findings.size()) +
-                      " findings want something done");
+        throw Failure(
+            std::to_string(wrong) + " of " + std::to_string(findings.size()) +
+            (wrong == 1 ? " findings wants something done" : " findings want something done"));
 }
 
 } // namespace

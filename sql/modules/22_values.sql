@@ -18,6 +18,14 @@ COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
 'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a '
 'day has 86,400 seconds.';
 
+CREATE OR REPLACE FUNCTION auth.counted(n bigint, noun text) RETURNS text
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT counted.n || ' ' || counted.noun || CASE WHEN counted.n = 1 THEN '' ELSE 's' END;
+END;
+COMMENT ON FUNCTION auth.counted(bigint, text) IS
+'Internal: so many of something: 1 row, 2 rows.';
+
 CREATE OR REPLACE FUNCTION auth.uuid_of(written text) RETURNS uuid
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_uuid_of';
 COMMENT ON FUNCTION auth.uuid_of(text) IS

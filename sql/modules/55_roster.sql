@@ -77,8 +77,8 @@ BEGIN
         || CASE WHEN max(total) > 20 THEN format(E'\nand %s more', max(total) - 20) ELSE '' END
     INTO bad, problems FROM numbered;
     IF bad > 0 THEN
-        PERFORM auth.raise_error('roster_refused', bad::text, jsonb_array_length(rows)::text,
-            problems);
+        PERFORM auth.raise_error('roster_refused', auth.counted(bad, 'problem'),
+            auth.counted(jsonb_array_length(rows), 'row'), problems);
     END IF;
 
     callers_timeout := auth.wait_briefly();

@@ -106,8 +106,8 @@ BEGIN
         max(l.text) FILTER (WHERE NOT l.stops)
     INTO bad, problems, unread FROM lines l;
     IF bad > 0 THEN
-        PERFORM auth.raise_error('import_refused', bad::text,
-            jsonb_array_length(auth.held_document(held))::text, problems);
+        PERFORM auth.raise_error('import_refused', auth.counted(bad, 'problem'),
+            auth.counted(jsonb_array_length(auth.held_document(held)), 'user'), problems);
     ELSIF unread IS NOT NULL THEN
         RAISE NOTICE 'imported without a password' USING DETAIL = unread;
     END IF;

@@ -174,7 +174,8 @@ BEGIN
     END LOOP;
     IF NOT found_any THEN
         state := 'ok';
-        detail := format('%s tables, and nothing that goes past them', clamped);
+        detail := format('%s, and nothing that goes past them',
+            auth.counted(clamped, 'table'));
         remedy := NULL;
         RETURN NEXT;
     END IF;

@@ -204,8 +204,8 @@ BEGIN
         detail := 'none is set, and no key is stored that it would seal';
         remedy := NULL;
     ELSIF file = '' THEN
-        detail := format('none is set: %s private keys are stored in the clear, and whoever reads '
-            'a backup signs tokens', in_the_clear);
+        detail := format('none is set: %s stored in the clear, and whoever reads a backup signs '
+            'tokens', auth.counted(in_the_clear, 'private key'));
         remedy := 'pg_principal.master_key_file, then SELECT auth.seal_signing_keys() '
                   '(docs/keys.md)';
     ELSE
@@ -213,7 +213,7 @@ BEGIN
             PERFORM auth.reseal_server_key('nothing', NULL, 'check');
             state := CASE WHEN in_the_clear = 0 THEN 'ok' ELSE 'warning' END;
             detail := CASE WHEN in_the_clear = 0 THEN format('%s is readable', file)
-                ELSE format('%s keys are stored in the clear still', in_the_clear) END;
+                ELSE format('%s still stored in the clear', auth.counted(in_the_clear, 'key')) END;
             remedy := CASE WHEN in_the_clear > 0 THEN 'SELECT auth.seal_signing_keys()' END;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS detail = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;

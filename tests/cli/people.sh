@@ -44,7 +44,7 @@ is "not to somebody else's" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1|
 # What only the database can refuse.
 printf 'email,name,manager_email\nnew@example.com,New,\nlost@example.com,Lost,nobody@example.com\n' >"$work/lost.csv"
 "$PG_PRINCIPAL" people push "$work/lost.csv" >"$work/out" 2>"$work/err"
-is "an unknown manager is refused by the server" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: 1 problems in a roster of 2 rows; nothing was written
+is "an unknown manager is refused by the server" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: 1 problem in a roster of 2 rows; nothing was written
   detail: row 2: manager_email \"nobody@example.com\" is neither on the roster nor among these rows"
 is "and nothing was written" "$(rows)" 3
 for n in $(seq 1000); do echo "- {email: u$n@example.com, name: U$n}"; done >"$work/good.yaml"

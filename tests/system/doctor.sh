@@ -101,10 +101,10 @@ if [ -n "$(sql shop "SHOW extension_destdir" | grep -v ERROR)" ]; then
 fi
 
 # keys
-tells "private keys in the clear" "master key" warning '.*1 private keys are stored in the clear.*auth.seal_signing_keys'
+tells "private keys in the clear" "master key" warning '.*1 private key stored in the clear.*auth.seal_signing_keys'
 master_key "$dir/master"
 reload pg_principal.master_key_file="$dir/master"
-tells "a master key that seals nothing yet" "master key" warning '1 keys are stored in the clear still[.] Do: SELECT auth.seal_signing_keys'
+tells "a master key that seals nothing yet" "master key" warning '1 key still stored in the clear[.] Do: SELECT auth.seal_signing_keys'
 sql shop "SELECT auth.seal_signing_keys()" >/dev/null
 sound "sealed" "(master key|signing key)"
 chmod 644 "$dir/master"
