@@ -93,6 +93,7 @@ TEST(JwkSet, ASharedKidIsAmbiguousForItsTokensAlone) {
         EXPECT_EQ(verified(jws_sign("x", *one.usable(i)), one), TokenFault::none);
     EXPECT_EQ(one.candidates(Alg::HS256, "z").count, 1u);
     EXPECT_EQ(one.problem(4), "");
+    EXPECT_EQ(one.problem(2), "another key of the set has this kid and serves the same algorithm");
     EXPECT_EQ(one.candidates(Alg::HS256, "y").lack, KeySet::Lack::ambiguous);
     EXPECT_EQ(parse_jwk_set(set({oct('a', kid("x")), oct('b', kid("X"))}))
                   .candidates(Alg::HS256, "x")

@@ -48,11 +48,6 @@ KeySet::KeySet(std::vector<Key> keys) {
     }
 }
 
-bool KeySet::overlap(const Member &a, const Member &b) noexcept {
-    return std::any_of(all_algs.begin(), all_algs.end(),
-                       [&](Alg alg) { return a.serves_by_name(alg) && b.serves_by_name(alg); });
-}
-
 // As far as the key itself says: a secret may still be too short.
 bool KeySet::Member::may_serve(Alg wanted) const noexcept {
     return alg_kty(wanted) == kty && fits_curve(wanted, curve) &&
@@ -79,17 +74,15 @@ const Key *KeySet::read(Member &member) {
     return member.key ? &*member.key : nullptr;
 }
 
-std::string KeySet::problem(std::size_t index) const {
+std::string KeySet::problem(std::size_t index, Checkpoint checkpoint) const {
     const Member &member = members_[index];
     if (read(members_[index]) == nullptr)
         return member.fault;
-    if (member.kid.empty())
-        return {};
-    for (Member &other : members_) {
-        if (&other == &member || !other.is_outlined || other.kid != member.kid ||
-            !overlap(other, member) || read(other) == nullptr)
+    for (const Alg alg : all_algs) {
+        if (member.kid.empty() || !member.serves_by_name(alg))
             continue;
-        if (thumbprint(*other.key) != thumbprint(*member.key))
+        const Serving meant = serving(alg, member.kid);
+        if (meant.count > 1 && is_ambiguous(alg, member.kid, meant, checkpoint))
             return "another key of the set has this kid and serves the same algorithm";
     }
     return {};
@@ -117,7 +110,7 @@ KeySet::Serving KeySet::serving(Alg alg, std::string_view kid) const noexcept {
 // that cannot be used was not meant; of two secrets with one name it could have been.
 bool KeySet::is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
                           Checkpoint checkpoint) const {
-    std::string first;
+    const Member *first = nullptr;
     for (Member &member : members_) {
         if (!member.is_outlined || member.kid != kid ||
             !(meant.by_name > 0 ? member.serves_by_name(alg) : member.may_serve(alg)))
@@ -129,10 +122,11 @@ bool KeySet::is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
                 return true;
             continue;
         }
-        std::string print = thumbprint(*key);
-        if (!first.empty() && print != first)
+        if (member.print.empty())
+            member.print = thumbprint(*key);
+        if (first != nullptr && first->print != member.print)
             return true;
-        first = std::move(print);
+        first = &member;
     }
     return false;
 }

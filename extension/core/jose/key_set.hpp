@@ -46,11 +46,11 @@ class KeySet {
 
     // What keeps the key at the index from verifying a token, as far as this is not the token's
     // fault; empty: nothing. Reads its numbers.
-    std::string problem(std::size_t index) const;
+    std::string problem(std::size_t index, Checkpoint checkpoint = no_checkpoint) const;
 
     // A token with a kid is checked with the key of that kid and of its algorithm, and with none
-    // when two different ones could be meant; when no usable key of the set has a kid, or the token has none,
-    // with those whose type and alg fit, in the order of the set.
+    // when two different ones could be meant; when no usable key of the set has a kid, or the token
+    // has none, with those whose type and alg fit, in the order of the set.
     Candidates candidates(Alg alg, std::optional<std::string_view> kid,
                           Checkpoint checkpoint = no_checkpoint) const;
 
@@ -65,11 +65,11 @@ class KeySet {
         std::string fault;       // once one is known
         Secret source;           // the JWK, until it is read
         std::optional<Key> key;  // its public half, once it is read
+        std::string print;       // its thumbprint, once another key has its kid
         bool may_serve(Alg wanted) const noexcept;
         // Not under another name: Ed25519 where EdDSA is asked for.
         bool serves_by_name(Alg wanted) const noexcept;
     };
-    static bool overlap(const Member &a, const Member &b) noexcept;
     static const Key *read(Member &member);
     bool names(std::string_view kid) const noexcept;
     struct Serving {

@@ -124,7 +124,7 @@ SQL_FUNCTION(jwks_problems) {
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     for (std::size_t i = 0; i < keys.size(); ++i) {
         check_interrupts();
-        const std::string problem = keys.problem(i);
+        const std::string problem = keys.problem(i, check_interrupts);
         if (problem.empty())
             continue;
         const std::string_view kid = keys.kid(i);
