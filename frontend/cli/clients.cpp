@@ -15,7 +15,8 @@ std::string fetched_keys(const Given &given) {
     std::string problem = "it is no JSON";
     try {
         const std::string keys(without_byte_order_mark(fetcher.get(given["--jwks-url"]).body));
-        if (is_utf8(keys) && nlohmann::json::accept(keys))
+        // to nlohmann::json a NUL is the end
+        if (is_utf8(keys) && keys.find('\0') == keys.npos && nlohmann::json::accept(keys))
             return keys;
     } catch (const Failure &failure) {
         problem = failure.what();

@@ -136,6 +136,7 @@ def clients(issuer):
     """The keys of a client, from where it publishes them."""
     key, other = jwk("mine"), jwk("next")
     issuer.pages.update({"/mine": (200, {}, b"\xef\xbb\xbf" + keys(key, other)[2]), "/one": keys(other), "/odd": (200, {}, b'{"keys": [{"kty": "x"}]}'), "/page": (200, {}, b"<html>"),
+                         "/cut": (200, {}, b'{"keys": []}\0'),
                          "/away": (302, {"Location": "/mine"}, b"")})
 
     def register(path, *flags):
@@ -145,7 +146,7 @@ def clients(issuer):
     kids = lambda: sql("SELECT string_agg(kid, ' ' ORDER BY kid) FROM auth.list_client_keys(:'email')", email=AGENT)
     equal("a client's keys are fetched", (register("/mine"), kids()), ((0, "registered keys 2", ""), "mine next"))
     equal("and again, when it has others", (register("/one"), kids()), ((0, "registered keys 1", ""), "next"))
-    for path, problem in {"/away": "it answers 302, which is not followed", "/page": "it is no JSON", "/odd": "its type is not RSA", "/missing": "it answers 404"}.items():
+    for path, problem in {"/away": "it answers 302, which is not followed", "/page": "it is no JSON", "/cut": "it is no JSON", "/odd": "its type is not RSA", "/missing": "it answers 404"}.items():
         status, out, err = register(path)
         ok(f"{path}: {problem}", (status, out) == (1, "") and problem in err, (status, out, err))
     ok("an address that is not public", "is not public" in register("/mine", "--fetch-ca", f"{issuer.folder}/ca.pem")[2])
