@@ -64,12 +64,20 @@ DECLARE
     head auth.audit_heads;
     callers_timeout constant text := current_setting('lock_timeout');
 BEGIN
-    PERFORM set_config('lock_timeout', patience, true);
-    head := auth.lock_audit_head(user_id);
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    -- not in a block with EXCEPTION: what that locks and we then write takes a MultiXact each time
+    SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = await_audit_head.user_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        RETURN head;
+    END IF;
+    BEGIN
+        PERFORM set_config('lock_timeout', patience, true);
+        head := auth.lock_audit_head(user_id);
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN NULL;
+    END;
     RETURN head;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION auth.await_audit_head(uuid, text) IS

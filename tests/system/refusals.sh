@@ -150,6 +150,10 @@ kill -9 $! 2>/dev/null
 wait $! 2>/dev/null
 ok "a killed client leaves all of it or nothing" wait_for "SELECT count(*) = (SELECT sum(value) FROM auth.read_metrics() WHERE name = 'auth.refresh.failures')
     FROM auth.audit_log WHERE changes ? 'refreshToken'"
+multixacts() { sql "CHECKPOINT" "SELECT next_multixact_id FROM pg_control_checkpoint()"; }
+before=$(multixacts)
+sql "SELECT auth.refresh('garbage')" "SELECT auth.sign_in('$agent', 'a-wrong-Passw0rd!')" >/dev/null
+is "no MultiXact is taken by a refusal, of which strangers make as many as they like" "$(multixacts)" "$before"
 is "no chain is broken" "$(sql "SELECT * FROM auth.audit_verify()")" ""
 
 cluster_stop "$dir" fast
