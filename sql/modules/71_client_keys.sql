@@ -62,14 +62,17 @@ BEGIN
     LOOP
         PERFORM auth.end_credential(principal.id, gone.id, 'client key removed');
     END LOOP;
+    -- of one that is published under two names the one that is known stays
     UPDATE auth.client_keys c SET jwk = k FROM jsonb_array_elements(keys) AS k
-    WHERE c.user_id = principal.id AND auth.key_id(c.jwk) = auth.key_id(k) AND c.jwk <> k;
+    WHERE c.user_id = principal.id AND auth.key_id(c.jwk) = auth.key_id(k)
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements(keys) AS s WHERE s = c.jwk);
     -- one that comes back has another id: what was got with it before stays dead
     INSERT INTO auth.client_keys (user_id, id, jwk, created_at)
     SELECT DISTINCT ON (auth.key_id(k)) principal.id, gen_random_uuid(), k, clock_timestamp()
     FROM jsonb_array_elements(keys) AS k
     WHERE auth.key_id(k) NOT IN (SELECT auth.key_id(c.jwk) FROM auth.client_keys c
-        WHERE c.user_id = principal.id);
+        WHERE c.user_id = principal.id)
+    ORDER BY auth.key_id(k), k;
     SELECT count(*) INTO n FROM auth.client_keys c WHERE c.user_id = principal.id;
     PERFORM auth.audit(principal.id, principal.email,
         '{"clientKeys": {"previous": null, "current": "registered"}}', NULL,

@@ -39,6 +39,12 @@ SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || 
        pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'pss'::jsonb || '{"kid": "r", "alg": "PS256"}')) AS ps256,
        pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'rsa'::jsonb || '{"kid": "r", "alg": "PS256"}')) AS the_other;
 SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'key'::jsonb)));
+-- the same key under another name, too: the one that is known stays, however often they are registered
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'key'::jsonb || '{"kid": "two"}'))) FROM generate_series(1, 3);
+SELECT kid AS known FROM auth.list_client_keys('kata-agent-team@example.com') WHERE kty = 'EC';
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'next'::jsonb, :'key'::jsonb || '{"kid": "two"}')));
+SELECT kid AS renamed FROM auth.list_client_keys('kata-agent-team@example.com') WHERE kty = 'EC';
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb)));
 
 -- An assertion is a client's.
 SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'key')) AS es256, pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'next')) AS eddsa,
