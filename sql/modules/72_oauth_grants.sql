@@ -206,6 +206,8 @@ DECLARE
     grant_type text := request->>'grant_type';
     client record;
     scopes text[];
+    callers_timeout text;
+    result auth.auth_result;
 BEGIN
     PERFORM auth.set_request_context(context);
     IF grant_type IS NULL THEN
@@ -234,7 +236,11 @@ BEGIN
     ELSIF grant_type = token_exchange THEN
         RETURN auth.grant_token_exchange(request, (client.principal).id, context);
     ELSIF grant_type = device_code THEN
-        RETURN auth.grant_device_code(request, (client.principal).id, context);
+        -- whoever has typed the code may leave that transaction open
+        callers_timeout := auth.wait_briefly();
+        result := auth.grant_device_code(request, (client.principal).id, context);
+        PERFORM set_config('lock_timeout', callers_timeout, true);
+        RETURN result;
     ELSIF grant_type = jwt_bearer THEN
         RETURN auth.grant_jwt_bearer(request, (client.principal).id, context);
     ELSIF (client.principal).id IS NULL THEN
@@ -259,4 +265,5 @@ COMMENT ON FUNCTION auth.oauth_token(jsonb, text, text, jsonb) IS
 'that act for a person, auth.delegate()), or device_code of RFC 8628 (for applications that a '
 'person lets in, auth.register_client()). 200 with access_token, token_type, expires_in, scope, '
 'refresh_token; else 400 or 401 with error and error_description (RFC 6749, section 5.2). Call it '
-'in a transaction of its own: a rollback takes back the audit entry and the counter of a refusal.';
+'in a transaction of its own: a rollback takes back the audit entry and the counter of a refusal. '
+'55P03 when somebody holds the device code, or the session of a refresh token, for three seconds.';

@@ -85,12 +85,15 @@ released
 is "who is not ended" "$last" committed
 sql "SELECT auth.unban('mallory@example.com')" >/dev/null
 
-# Sign-ins and refreshes by SQL, from a pool that is everybody's, do not wait for good for whoever holds the principal.
+# Sign-ins, refreshes and what devices ask by SQL, from a pool that is everybody's, do not wait for good for whoever holds the
+# principal, or the code that they have typed.
 sql "SELECT auth.set_password('mallory@example.com', 'Th1sIsAStrong!Pass'); CREATE ROLE web LOGIN IN ROLE authenticator" >/dev/null
 refresh=$(sql "SELECT payload->'tokens'->>'refreshToken' FROM auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')")
 as_web() { PGUSER=web psql -XAtq -v VERBOSITY=sqlstate -c "SELECT ($1).status" -c "SHOW lock_timeout" 2>&1; }
-hold postgres "SELECT FROM auth.users FOR UPDATE; SELECT FROM auth.refresh_tokens FOR UPDATE" 15
-for way in "auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')" "auth.refresh('$refresh')"; do
+code=$(sql "SET pg_principal.issuer = 'https://id.example.com'; SELECT auth.register_client('tv'); SELECT payload->>'device_code' FROM auth.oauth_device_authorization('{\"client_id\": \"tv\"}')" | tail -n 1)
+device="'grant_type', 'urn:ietf:params:oauth:grant-type:device_code', 'client_id', 'tv', 'device_code', '$code'"
+hold postgres "SELECT FROM auth.users FOR UPDATE; SELECT FROM auth.refresh_tokens FOR UPDATE; SELECT FROM auth.device_codes FOR UPDATE" 20
+for way in "auth.sign_in('mallory@example.com', 'Th1sIsAStrong!Pass')" "auth.refresh('$refresh')" "auth.oauth_token(jsonb_build_object($device))"; do
     took=$(milliseconds as_web "$way")
     is "${way%%(*} is told so" "$(paste -sd ' ' "$dir/said")" "ERROR:  55P03 0"
     like "after three seconds ($took ms)" "$((took > 2500 && took < 6000))" 1
