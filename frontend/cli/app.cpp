@@ -15,7 +15,7 @@ namespace pg_principal::cli {
 
 namespace {
 
-constexpr int done = 0, failed = 1, wrong_usage = 2;
+constexpr int is_done = 0, has_failed = 1, wrong_usage = 2; // exit codes
 
 std::string examples_of(const std::string &command, std::string_view examples) {
     std::string text = "Examples:";
@@ -124,7 +124,7 @@ int carry_out(CLI::App &root, Session &session, int argc, const char *const *arg
         streams.out.flush();
         if (!streams.out)
             throw Failure("could not write the result");
-        return done;
+        return is_done;
     } catch (const UsageError &e) {
         print_error(streams.err, e.what(), {},
                     e.hint.empty() ? "See " + chosen(root) + " --help." : e.hint);
@@ -264,7 +264,7 @@ int run(int argc, const char *const *argv, Streams &streams, const Verb *more) {
     } catch (const std::exception &) { // its text may quote what it was working on
         print_error(streams.err, "internal error");
     }
-    return failed;
+    return has_failed;
 }
 
 } // namespace pg_principal::cli
