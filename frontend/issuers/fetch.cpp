@@ -9,6 +9,7 @@
 
 #include <netdb.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
+#include "core/base/text.hpp"
 #include "http/message.hpp"
 #include "http/tls.hpp"
 
@@ -46,7 +48,8 @@ Url parse_url(const std::string &text) {
     const std::string port(parts ? parts->port.value_or("443") : "");
     if (!is_port(port) || std::stoi(port) == 0 || !is_host(parts->host))
         throw Failure("it is not an https:// URL");
-    Url url{std::string(parts->host), port, text.substr(end, text.find('#') - end)};
+    // in small letters, as the library compares it with the names of a certificate
+    Url url{lower_ascii(parts->host), port, text.substr(end, text.find('#') - end)};
     if (url.target.empty() || url.target.front() != '/')
         url.target.insert(0, "/");
     return url;
@@ -78,6 +81,16 @@ auto keep_path(Client &client, int) -> decltype(client.set_path_encode(false)) {
 template <class Client> // older versions have it under another name
 auto keep_path(Client &client, long) -> decltype(client.set_url_encode(false)) {
     client.set_url_encode(false);
+}
+
+// The library believes a subject's common name, too, where the certificate has other names (RFC
+// 9525, section 6.3): OpenSSL, which looks first, does not.
+void demand_name(SSL_CTX *context, const std::string &host) {
+    X509_VERIFY_PARAM *rules = SSL_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (!(Address::parse(host) ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str())
+                               : X509_VERIFY_PARAM_set1_host(rules, host.data(), host.size())))
+        throw Failure("its name cannot be looked for in a certificate");
 }
 
 bool is_plain(const std::string &value) {
@@ -244,6 +257,7 @@ Fetched Fetcher::get(const std::string &text) {
         client.set_socket_options([&watch](int socket) { watch.take(socket); });
         SSL_CTX *context = context_of(client, 0);
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+        demand_name(context, url.host);
         SSL_CTX_set_msg_callback(context, Watch::at_message);
         SSL_CTX_set_msg_callback_arg(context, &watch);
 

@@ -32,14 +32,19 @@ class Issuer:
         self.pages, self.asked, self.folder, self.dripping = {}, [], folder, threading.Event()
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem", "-subj", "/CN=test authority")
+        self.server, self.port = None, 0
+        self.certify("issuer", "DNS:localhost,IP:127.0.0.1")
+        self.start()
+
+    def certify(self, subject, names):
+        """From the next start on it has a certificate for these names."""
+        folder = self.folder
         run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{folder}/key.pem",
-            "-out", f"{folder}/csr.pem", "-subj", "/CN=issuer")
+            "-out", f"{folder}/csr.pem", "-subj", f"/CN={subject}")
         with open(f"{folder}/san", "w") as file:
-            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+            file.write(f"subjectAltName={names}\n")
         run("openssl", "x509", "-req", "-in", f"{folder}/csr.pem", "-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key", "-days", "2",
             "-extfile", f"{folder}/san", "-out", f"{folder}/cert.pem")
-        self.server, self.port = None, 0
-        self.start()
 
     def start(self):
         issuer = self
@@ -178,8 +183,9 @@ def by_hand(issuer):
     for path in ("/bom", "/nul"):
         trust(name, issuer.url(path))
         equal(f"{path}: read", refresh(name, *issuer.flags())[0], 0)
-    trust(name, issuer.url("/keys", "127.0.0.1"))
-    equal("an address that the certificate has", refresh(name, *issuer.flags())[0], 0)
+    for host in ("127.0.0.1", "LocalHost"):
+        trust(name, issuer.url("/keys", host))
+        equal(f"{host}, which the certificate has", refresh(name, *issuer.flags())[0], 0)
 
     def refused(path, *problems, flags=None, url=None):
         trust(name, url or issuer.url(path), json.dumps({"keys": [key]}))
@@ -206,6 +212,14 @@ def by_hand(issuer):
     refused("/nosuch", "it is not a JWK Set")
     refused("/keys", "certificate", flags=["--fetch-from", "127.0.0.1"])
     refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from", "127.0.0.1"])
+    for subject, names in (("localhost", "DNS:elsewhere.example.com"), ("localhost", "IP:10.0.0.1,DNS:*.localhost"), ("issuer", "DNS:l*")):
+        issuer.stop()
+        issuer.certify(subject, names)
+        issuer.start()
+        refused("/keys", "not one for its name")
+    issuer.stop()
+    issuer.certify("issuer", "DNS:localhost,IP:127.0.0.1")
+    issuer.start()
     before = len(issuer.asked)
     ca = issuer.flags()[:2]
     for host in ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"):
