@@ -56,8 +56,7 @@ BEGIN
         FROM unnest(pushed) AS r
         WHERE r.manager_email IS NOT NULL
           AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = r.manager_email)
-          AND r.manager_email NOT IN (SELECT p.email FROM unnest(pushed) AS p
-              WHERE p.email IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM unnest(pushed) AS p WHERE p.email = r.manager_email)
           AND position('@' IN r.manager_email) > 0
         UNION ALL
         SELECT r.row_number, format('github_username "%s" belongs to %s; if that is the same '
@@ -67,7 +66,7 @@ BEGIN
         FROM unnest(pushed) AS r JOIN auth.organization_people o
             ON lower(o.github_username COLLATE "C") = lower(r.github_username COLLATE "C")
         WHERE o.email <> r.email
-          AND o.email NOT IN (SELECT p.email FROM unnest(pushed) AS p WHERE p.email IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM unnest(pushed) AS p WHERE p.email = o.email)
     ), numbered AS (
         SELECT format('row %s: %s', p.row_number, p.reason) AS line,
                row_number() OVER (ORDER BY p.row_number, p.reason) AS n, count(*) OVER () AS total
