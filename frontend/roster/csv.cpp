@@ -223,7 +223,7 @@ Roster parse_csv_roster(std::string_view text, RosterOptions options) {
         }
         for (std::size_t i = 0; i < header.size(); ++i)
             if (!header[i].empty())
-                builder.set(header[i], record.fields[i]);
+                builder.field(header[i], record.fields[i]);
             else if (!trim_ascii(record.fields[i]).empty() && !options.ignore_unknown_fields)
                 builder.problem("a value in column " + std::to_string(i + 1) +
                                 ", which has no name in the header");

@@ -166,16 +166,14 @@ Roster RosterBuilder::finish() {
     return std::move(roster_);
 }
 
-void RosterBuilder::set(std::string_view field, const std::optional<std::string> &value) {
-    if (keep(field, value.value_or("")))
-        return;
-    if (const RosterField *known = claim(field))
+void RosterBuilder::field(std::string_view name, const std::optional<std::string> &value,
+                          const char *found) {
+    const bool is_kept = keep(name, value.value_or(""));
+    const RosterField *const known = is_kept ? nullptr : claim(name);
+    if (found && (is_kept || known))
+        problem(wrong_type_problem(name, found));
+    else if (known)
         roster_.rows.back().*known->member = value;
-}
-
-void RosterBuilder::refuse(std::string_view field, std::string_view found) {
-    if (keep(field, {}) || claim(field))
-        problem(wrong_type_problem(field, found));
 }
 
 void RosterBuilder::problem(std::string reason) {

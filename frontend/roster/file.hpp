@@ -50,9 +50,9 @@ class RosterBuilder {
   public:
     explicit RosterBuilder(RosterOptions options) : options_(std::move(options)) {}
     void begin_row(std::size_t line);
-    // A nested value, or one of the wrong type, is named in `found` ("a number").
-    void set(std::string_view field, const std::optional<std::string> &value); // nothing: absent
-    void refuse(std::string_view field, std::string_view found);
+    // `value` is nothing when it is absent; `found` names what is no text ("a number").
+    void field(std::string_view name, const std::optional<std::string> &value,
+               const char *found = nullptr);
     void problem(std::string reason);
     Roster finish();
 

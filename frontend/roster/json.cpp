@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "roster/events.hpp"
+#include "roster/reader.hpp"
 
 namespace pg_principal::cli {
 
@@ -10,36 +10,35 @@ namespace {
 
 using nlohmann::json;
 
+using Node = RosterNode;
+
 class JsonRoster : public nlohmann::json_sax<json> {
   public:
-    JsonRoster(std::string_view text, RosterOptions options)
-        : text_(text),
-          events_(std::move(options), "no list of people: expected a list, or people or roster") {}
+    JsonRoster(std::string_view text, RosterReader &reader) : text_(text), reader_(reader) {}
 
-    Roster finish() { return events_.finish(); }
-
-    bool null() override { return text(std::nullopt, "null"); }
-    bool boolean(bool) override { return other("a boolean"); }
-    bool number_integer(number_integer_t) override { return other("a number"); }
-    bool number_unsigned(number_unsigned_t) override { return other("a number"); }
-    bool number_float(number_float_t, const string_t &) override { return other("a number"); }
-    bool binary(binary_t &) override { return other("binary data"); }
-    bool string(string_t &value) override { return text(value, "a string"); }
-    bool key(string_t &name) override {
-        events_.key(0, name);
-        return true;
+    bool null() override { return add({Node::nothing, "null"}); }
+    bool boolean(bool) override { return add({Node::other, "a boolean"}); }
+    bool number_integer(number_integer_t) override { return add({Node::other, "a number"}); }
+    bool number_unsigned(number_unsigned_t) override { return add({Node::other, "a number"}); }
+    bool number_float(number_float_t, const string_t &) override {
+        return add({Node::other, "a number"});
     }
+    bool binary(binary_t &) override { return add({Node::other, "binary data"}); }
+    bool string(string_t &value) override {
+        return add({Node::text, "a string", 0, std::move(value)});
+    }
+    bool key(string_t &name) override { return string(name); }
     bool start_object(std::size_t) override {
-        events_.begin_object(0, "an object");
+        reader_.begin({Node::object, "an object"});
         return true;
     }
     bool start_array(std::size_t) override {
-        events_.begin_list(0);
+        reader_.begin({Node::list, "a list"});
         return true;
     }
     bool end_object() override { return end_array(); }
     bool end_array() override {
-        events_.end();
+        reader_.end();
         return true;
     }
 
@@ -57,25 +56,23 @@ class JsonRoster : public nlohmann::json_sax<json> {
     }
 
   private:
-    bool text(const std::optional<std::string> &value, const char *called) {
-        events_.text(0, value, called);
-        return true;
-    }
-    bool other(const char *called) {
-        events_.other(0, called);
+    bool add(Node node) {
+        reader_.add(std::move(node));
         return true;
     }
 
     std::string_view text_;
-    RosterEvents events_;
+    RosterReader &reader_;
 };
 
 } // namespace
 
 Roster parse_json_roster(std::string_view text, RosterOptions options) {
-    JsonRoster roster(text, options);
-    json::sax_parse(text, &roster);
-    return roster.finish();
+    RosterReader reader(std::move(options),
+                        "no list of people: expected a list, or people or roster");
+    JsonRoster events(text, reader);
+    json::sax_parse(text, &events);
+    return reader.finish();
 }
 
 } // namespace pg_principal::cli
