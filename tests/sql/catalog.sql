@@ -9,7 +9,7 @@ SELECT format('%s(%s) %s', p.proname, pg_get_function_arguments(p.oid), pg_get_f
     concat_ws(' ', CASE WHEN has_function_privilege('anon', p.oid, 'EXECUTE') THEN 'all' WHEN has_function_privilege('auth_operator', p.oid, 'EXECUTE') THEN 'op' ELSE 'own' END,
         l.lanname, CASE WHEN l.lanname = 'c' THEN p.prosrc END, CASE WHEN p.prosecdef THEN 'definer' END, CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END,
         CASE p.proparallel WHEN 's' THEN 'parallel-safe' WHEN 'r' THEN 'parallel-restricted' END, CASE WHEN p.proisstrict THEN 'strict' END, CASE WHEN p.proretset THEN 'set' END,
-        (SELECT string_agg(c, ' ') FROM unnest(p.proconfig) AS c WHERE c NOT IN ('debug_print_plan=off', 'search_path=pg_catalog, pg_temp') OR l.lanname = 'sql')) AS what
+        (SELECT string_agg(c, ' ') FROM unnest(p.proconfig) AS c WHERE c <> 'debug_print_plan=off' AND (c <> 'search_path=pg_catalog, pg_temp' OR l.lanname = 'sql'))) AS what
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- nobody else is granted anything
@@ -32,8 +32,8 @@ SELECT p.oid::regprocedure AS plpgsql_without_fixed_path FROM pg_proc p JOIN pg_
 WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'plpgsql' AND (p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']) IS NOT TRUE;
 SELECT p.oid::regprocedure AS sql_bound_late FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace AND l.lanname = 'sql' AND p.prosqlbody IS NULL;
-SELECT p.oid::regprocedure AS definer_whose_plans_show FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'auth'::regnamespace AND (p.prosecdef OR p.proname = 'store_signing_key') AND l.lanname <> 'sql' AND (p.proconfig @> ARRAY['debug_print_plan=off']) IS NOT TRUE;
+SELECT p.oid::regprocedure AS definer_whose_plans_show FROM pg_proc p
+WHERE p.pronamespace = 'auth'::regnamespace AND (p.prosecdef OR p.proname = 'store_signing_key') AND (p.proconfig @> ARRAY['debug_print_plan=off']) IS NOT TRUE;
 -- these judge the caller by themselves: accounts, sessions, audit, admin and login.sh show that; clamp_notices reads what
 -- pg_class and its like show anybody
 SELECT p.oid::regprocedure AS public_definer FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace AND p.prosecdef AND has_function_privilege('anon', p.oid, 'EXECUTE')
