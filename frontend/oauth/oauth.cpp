@@ -56,6 +56,12 @@ Response get_metadata(const Backend &backend, const Request &request) {
     return response;
 }
 
+// Metadata without such an endpoint many clients refuse. Nobody has a redirect URI that this could
+// be told to.
+Response get_authorize(const Backend &, const Request &) {
+    return last_page(400, "No application gets an authorization code here.");
+}
+
 constexpr char server_document[] = "oauth-authorization-server",
                openid_document[] = "openid-configuration",
                resource_document[] = "oauth-protected-resource";
@@ -90,6 +96,17 @@ constexpr api::Row table[] = {
      "{}", Budget::administration, of_a_token},
 };
 
+constexpr api::Row authorize = {
+    "GET",
+    "/oauth/authorize",
+    Caller::anybody,
+    "Refuse an authorization code (RFC 6749, section 4.1.2.1): there are none",
+    get_authorize,
+    "",
+    api::unlimited,
+    R"({"response_type": "string", "client_id": "string", "redirect_uri": "string"})",
+    400};
+
 // An issuer with a path has its document below the document's name (RFC 8414, section 3.1), OpenID
 // Connect's and libpq's below the path.
 constexpr api::Row documents[] = {
@@ -119,6 +136,10 @@ void add_routes(RouteTable &routes, const api::SharedBackend &backend, bool at_r
         route.request_type = "application/x-www-form-urlencoded";
         routes.add(std::move(route));
     }
+    Route refused = api::route(authorize, backend);
+    refused.response_type = "text/html";
+    refused.asks_database = false;
+    routes.add(std::move(refused));
     add_device_routes(routes, backend);
     for (const api::Row &row : documents)
         if (at_root || row.act.function != get_metadata<openid_document> || row.path[1] == ':')

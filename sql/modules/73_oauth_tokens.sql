@@ -169,7 +169,10 @@ BEGIN
             'jwks_uri', origin || '/.well-known/jwks.json',
             'bearer_methods_supported', '["header"]'::jsonb))::auth.auth_result;
     END IF;
-    told := jsonb_build_object('issuer', issuer, 'token_endpoint', origin || '/oauth/token',
+    told := jsonb_build_object('issuer', issuer,
+        -- some clients believe no document without it; there it is told that there are no codes
+        'authorization_endpoint', origin || '/oauth/authorize',
+        'token_endpoint', origin || '/oauth/token',
         'token_endpoint_auth_methods_supported', methods || '["none"]',
         'token_endpoint_auth_signing_alg_values_supported', algs,
         'introspection_endpoint', origin || '/oauth/introspect',

@@ -103,7 +103,9 @@ def raw():
         equal("another grant", error(post(server, "/oauth/token", {"grant_type": "password"}, bot["basic"])), (400, "unsupported_grant_type"))
         equal("another scope", error(post(server, "/oauth/token", {**grant, "scope": "admin"}, bot["basic"])), (400, "invalid_scope"))
         equal("GET", ask(server.port, "/oauth/token")[0], 405)
-        equal("no such endpoint", ask(server.port, "/oauth/authorize")[0], 404)
+        equal("no such endpoint", ask(server.port, "/oauth/nothing")[0], 404)
+        refusal = get(server, "/oauth/authorize?response_type=code&client_id=x&state=y&redirect_uri=https%3A%2F%2Fevil.example.com")
+        equal("no codes, and nobody is sent away for that", (refusal.status, "location" in refusal.headers, refusal.text[:15], "evil" in refusal.text), (400, False, "<!doctype html>", False))
         big = post(server, "/oauth/token", b"grant_type=" + b"x" * 300000, bot["basic"])
         ok("a long body", big.status in (400, 413) and big.json["error"] in ("invalid_request", "unsupported_grant_type"), big.text[:200])
 
@@ -152,6 +154,8 @@ def metadata():
             told = get(server, f"/.well-known/oauth-authorization-server{at}")
             equal(f"{issuer}: its document", (told.status, told.json["issuer"], told.json["token_endpoint"]),
                   (200, issuer, f"http://127.0.0.1:{port}/oauth/token"))
+            endpoints = [url.removeprefix(f"http://127.0.0.1:{port}") for name, url in told.json.items() if name.endswith("_endpoint") or name == "jwks_uri"]
+            ok("each endpoint is there", len(endpoints) == 6 and all(get(server, path).status in (200, 400, 405) for path in endpoints), endpoints)
             equal("another's has none", get(server, "/.well-known/oauth-authorization-server/x").status, 404)
             equal("who issues tokens for /api", get(server, "/.well-known/oauth-protected-resource/api").json["authorization_servers"], [issuer])
             url = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/api"

@@ -1,4 +1,4 @@
-// What three OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
+// What OAuth clients make of our server: OAUTH_ISSUER, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_REFRESH_TOKEN,
 // OAUTH_PERSON_TOKEN of a person who lets the client act for her, OAUTH_EMAIL and OAUTH_PASSWORD hers. Prints a line for each check. It waits for a line after
 // "bind TOKEN", before it revokes that token, and after "register JWKS" and "trust JWKS" for what it asks for.
 import { createRequire } from 'node:module';
@@ -198,8 +198,25 @@ async function simpleOauth2() {
     }
 }
 
+// The client of the Model Context Protocol, which starts from the resource.
+async function modelContextProtocol() {
+    const from = (name) => import(pathToFileURL(`${folder}@modelcontextprotocol/sdk/dist/esm/client/${name}.js`));
+    const { auth, extractWWWAuthenticateParams } = await from('auth'), { ClientCredentialsProvider, PrivateKeyJwtProvider } = await from('auth-extensions');
+    const key = await oauth.generateKeyPair('ES256', { extractable: true }), common = { clientId: id, scope: 'read', expectedIssuer: OAUTH_ISSUER };
+    await tell('register', await publicKeys([key]));
+    const refusal = extractWWWAuthenticateParams(await fetch(`${OAUTH_ISSUER}/api/users/me`));
+    for (const provider of [new ClientCredentialsProvider({ ...common, clientSecret: secret }),
+        new PrivateKeyJwtProvider({ ...common, privateKey: await jose.exportJWK(key.privateKey), algorithm: 'ES256' })]) {
+        const outcome = await auth(provider, { serverUrl: `${OAUTH_ISSUER}/api`, ...refusal });
+        const { access_token, scope } = provider.tokens();
+        const { status } = await fetch(`${OAUTH_ISSUER}/api/users/me`, { headers: { Authorization: `Bearer ${access_token}` } });
+        equal(`Model Context Protocol: ${provider.constructor.name}`, [outcome, scope, status], ['AUTHORIZED', 'read', 200]);
+    }
+}
+
 await oauth4webapi();
 await withoutSecrets();
+await modelContextProtocol();
 await openidClient();
 await simpleOauth2();
 await devices();
