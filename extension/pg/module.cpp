@@ -2,6 +2,7 @@
 #include "core/crypto/crypto.hpp"
 #include "pg/bridge/bridge.hpp"
 #include "pg/identity/identity.hpp"
+#include "pg/dependents.hpp"
 #include "pg/last_admin.hpp"
 #include "pg/login/connections.hpp"
 #include "pg/login/pam_modules.hpp"
@@ -27,6 +28,7 @@ void _PG_init(void) {
     pg_principal::settings::define();
     pg_principal::watch_revocations();
     pg_principal::refuse_prepared_transactions();
+    pg_principal::watch_dependents();
     pg_principal::watch_last_admin(); // the server asks the last one first, and this one locks
     pg_principal::watch_failed_sign_ins();
     pg_principal::run_or_exit(pg_principal::watch_held_secrets);

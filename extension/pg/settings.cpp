@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "access/parallel.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 }
 
@@ -19,6 +20,8 @@ char *token_value = nullptr;
 char *login_token_value = nullptr;
 bool binds_login = false;
 bool has_refused_token = false;
+bool withhold_identity_value = false;
+bool may_withhold = false;
 bool end_session_with_token_value = false;
 char *issuer_value = nullptr;
 char *audience_value = nullptr;
@@ -60,6 +63,13 @@ const char *show_login_token() { return view(login_token_value).empty() ? "" : "
 // A login stays who it is. What a client or a role brought along as a setting before the login was
 // bound has no effect; a parallel worker is given both.
 bool check_token(char **value, void **, GucSource) {
+    if (!InitializingParallelWorker && identity_is_withheld()) {
+        has_refused_token = true;
+        GUC_check_errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+        GUC_check_errmsg("a trigger cannot bind a token in a transaction that has deleted a "
+                         "principal or its sessions");
+        return false;
+    }
     const std::string_view wanted = view(*value);
     if (wanted.empty() || view(login_token_value).empty() || wanted == login_token_value ||
         InitializingParallelWorker)
@@ -78,6 +88,10 @@ bool check_login_token(char **value, void **, GucSource) {
     GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
     GUC_check_errmsg("only a login sets pg_principal.login_token");
     return false;
+}
+
+bool check_withhold_identity(bool *value, void **, GucSource) {
+    return !*value || may_withhold || InitializingParallelWorker;
 }
 
 // A setting that only a superuser changes.
@@ -179,6 +193,13 @@ void define() {
         "Set by the login, and by nothing else.", &login_token_value, "", PGC_BACKEND,
         GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, check_login_token,
         assign_string, show_login_token);
+    DefineCustomBoolVariable("pg_principal.withhold_identity",
+                             "No trigger is told who the caller is.",
+                             "Set for the rest of a transaction that has deleted a principal whom "
+                             "tables of others reference, and by nothing else.",
+                             &withhold_identity_value, false, PGC_BACKEND,
+                             GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+                             check_withhold_identity, look_again_on_assign, nullptr);
     DefineCustomBoolVariable("pg_principal.end_session_with_token",
                              "A connection ends when the token that is bound in it dies.",
                              "As one that a token has opened always does. Needs pg_principal in "
@@ -260,6 +281,28 @@ void set(const char *name, const char *value, GucAction action) {
 
 void bind_token(const char *token, bool local) {
     set("pg_principal.token", token, local ? GUC_ACTION_LOCAL : GUC_ACTION_SET);
+}
+
+bool withholds_identity() noexcept { return withhold_identity_value; }
+
+bool identity_is_withheld() noexcept {
+    if (!withhold_identity_value)
+        return false;
+    LOCAL_FCINFO(call, 0);
+    InitFunctionCallInfoData(*call, nullptr, 0, InvalidOid, nullptr, nullptr);
+    return IsParallelWorker() || DatumGetInt32(pg_trigger_depth(call)) > 0;
+}
+
+void withhold_identity() {
+    if (withhold_identity_value)
+        return;
+    may_withhold = true;
+    (void)set_config_option("pg_principal.withhold_identity", "on", PGC_BACKEND, PGC_S_SESSION,
+                            GUC_ACTION_LOCAL, true, 0, false);
+    may_withhold = false;
+    // a worker does not know whether a trigger has started it
+    (void)set_config_option("max_parallel_workers", "0", PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_LOCAL, true, 0, false);
 }
 
 void bind_request_context(const char *json) {

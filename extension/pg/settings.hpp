@@ -33,6 +33,12 @@ PasswordPolicy password_policy();
 
 // Binds the token for the rest of the transaction (local) or of the session. Throws PgError.
 void bind_token(const char *token, bool local);
+// Whether what runs now is a trigger, in a transaction that withholds the caller's identity from them.
+bool identity_is_withheld() noexcept;
+// Whether the transaction does.
+bool withholds_identity() noexcept;
+// For the rest of the transaction, and for its parallel workers. Not guarded: may end by a longjmp.
+void withhold_identity();
 // For the rest of the transaction. Throws PgError.
 void bind_request_context(const char *json);
 

@@ -81,7 +81,7 @@ COMMENT ON FUNCTION auth.mark_ban() IS
 'written.';
 
 CREATE OR REPLACE FUNCTION auth.forget_predecessor() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.forget_guesses(NEW.id);
     -- of many at once few have any
@@ -111,7 +111,7 @@ CREATE OR REPLACE TRIGGER mark_ban BEFORE UPDATE ON auth.users
     EXECUTE FUNCTION auth.mark_ban();
 
 CREATE OR REPLACE FUNCTION auth.delete_sessions() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.sessions s WHERE s.user_id IS NOT NULL;
@@ -138,7 +138,7 @@ CREATE OR REPLACE TRIGGER delete_all_sessions AFTER TRUNCATE ON auth.users
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_sessions();
 
 CREATE OR REPLACE FUNCTION auth.delete_refresh_tokens() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.refresh_tokens;

@@ -143,7 +143,7 @@ COMMENT ON FUNCTION auth.remove_person(text) IS
 -- A changed kind, or another name together with another github_username, is another owner: either
 -- alone is a marriage or a renamed account.
 CREATE OR REPLACE FUNCTION auth.follow_kind() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target constant uuid := (SELECT u.id FROM auth.users u WHERE u.email = NEW.email);
     stands auth.users;

@@ -31,11 +31,12 @@ COMMENT ON FUNCTION auth.audit_hash(uuid, bigint, timestamptz, uuid, text, text,
     text, text, bytea) IS
 'Internal: SHA-256 of an entry and the hash before it. NULL where an entry cannot have one.';
 
-CREATE OR REPLACE FUNCTION auth.audit_actor(OUT id uuid, OUT email text, OUT project_key uuid)
-    RETURNS record
+CREATE OR REPLACE FUNCTION auth.audit_actor(OUT id uuid, OUT email text, OUT project_key uuid,
+    OUT agent_id uuid) RETURNS record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pg_principal_audit_actor';
 COMMENT ON FUNCTION auth.audit_actor() IS
-'Internal: the caller where a live token is bound, or the session of a project key, else NULLs.';
+'Internal: the caller where a live token is bound, and the agent that acts on its behalf, or the '
+'session of a project key, else NULLs. Also in triggers from which auth.uid() is withheld.';
 
 CREATE OR REPLACE FUNCTION auth.lock_audit_head(user_id uuid) RETURNS auth.audit_heads
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -172,14 +173,13 @@ DECLARE
     head auth.audit_heads;
     entry auth.audit_unlinked;
     number bigint;
+    caller record := auth.audit_actor();
 BEGIN
     -- an agent that acts for somebody did it, on that one's behalf
-    IF actor_id = (auth.audit_actor()).id THEN -- else the caller's token may be dead by now
-        IF auth.is_delegated() THEN
-            metadata := coalesce(metadata, '{}') || jsonb_build_object('onBehalfOf', actor_email);
-            actor_id := auth.actor();
-            actor_email := auth.actor_email();
-        END IF;
+    IF actor_id = caller.id AND caller.agent_id IS NOT NULL THEN
+        metadata := coalesce(metadata, '{}') || jsonb_build_object('onBehalfOf', actor_email);
+        actor_id := caller.agent_id;
+        actor_email := (SELECT u.email FROM auth.users u WHERE u.id = caller.agent_id);
     END IF;
     -- the audit's own chain tells of all the others: in its order
     IF user_id = auth.audit_itself() THEN

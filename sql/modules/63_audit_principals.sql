@@ -55,10 +55,10 @@ BEGIN
     IF actor.id IS NULL THEN
         metadata := jsonb_strip_nulls(jsonb_build_object('databaseRole', session_user,
             'projectKey', actor.project_key));
-    ELSIF auth.is_delegated() THEN
+    ELSIF actor.agent_id IS NOT NULL THEN
         metadata := jsonb_build_object('onBehalfOf', actor.email);
-        actor_id := auth.actor();
-        actor_email := auth.actor_email();
+        actor_id := actor.agent_id;
+        actor_email := (SELECT u.email FROM auth.users u WHERE u.id = actor.agent_id);
     END IF;
 END
 $$;

@@ -241,7 +241,7 @@ COMMENT ON FUNCTION auth.revoke_client_secret(uuid, text) IS
 'everywhere. False when there is none.';
 
 CREATE OR REPLACE FUNCTION auth.delete_clients() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.client_secrets;

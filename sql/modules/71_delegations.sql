@@ -270,7 +270,7 @@ COMMENT ON FUNCTION auth.revoke_delegation(uuid, jsonb) IS
 'that was got by it. 200 {success: true}; 401; 404 when there is none, or it is somebody else''s.';
 
 CREATE OR REPLACE FUNCTION auth.delete_delegations() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         DELETE FROM auth.delegations;

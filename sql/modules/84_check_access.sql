@@ -94,7 +94,7 @@ BEGIN ATOMIC
         SELECT format('TABLE %s (%I)', a.attrelid::regclass, a.attname), x.grantee,
             x.privilege_type, true
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS x
-        WHERE c.relnamespace = 'auth'::regnamespace AND x.privilege_type <> 'REFERENCES'
+        WHERE c.relnamespace = 'auth'::regnamespace
     )
     SELECT r.what, CASE r.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END,
         r.privilege_type, r.given
@@ -123,10 +123,13 @@ BEGIN
     LOOP
         CONTINUE WHEN changed.n > 3; -- the first ones tell what was done
         found_any := true;
-        state := CASE WHEN changed.given AND changed.grantee = ANY (strangers) THEN 'error'
-            ELSE 'warning' END;
+        state := CASE WHEN changed.given AND (changed.grantee = ANY (strangers)
+            OR changed.privilege IN ('REFERENCES', 'TRIGGER')) THEN 'error' ELSE 'warning' END;
         IF changed.given THEN
             detail := format('%s has %s on %s', changed.grantee, changed.privilege, changed.what);
+            IF changed.privilege IN ('REFERENCES', 'TRIGGER') THEN
+                detail := detail || ', with which it can run code as that table''s owner';
+            END IF;
             remedy := format('REVOKE %s ON %s FROM %s', changed.privilege, changed.what,
                 changed.grantee);
         ELSE

@@ -95,6 +95,7 @@ DROP FUNCTION IF EXISTS auth.lock_holders(uuid, boolean, timestamptz);
 DROP FUNCTION IF EXISTS auth.row_holders(regclass, tid);
 DROP FUNCTION auth.is_password_hash(text); -- auth.password_hash_problem() tells more
 DROP FUNCTION auth.import_users(jsonb);
+DROP FUNCTION auth.audit_actor(); -- names the agent, too
 
 CREATE FUNCTION auth.check_session(
     role text, user_id uuid, origin text, label text, revoked_as text, agents uuid[],

@@ -146,7 +146,9 @@ sound "each remedy mends it" grants
 sql shop "GRANT SELECT (email) ON auth.users TO app" >/dev/null
 tells "a column's" grants warning 'app has SELECT on TABLE auth.users [(]email[)]'
 sql shop "REVOKE SELECT (email) ON auth.users FROM app" "GRANT REFERENCES (id) ON auth.users TO owner" >/dev/null
-sound "what docs/own-data.md grants is none" grants
+tells "what lets its owner be used" grants error 'owner has REFERENCES on TABLE auth.users [(]id[)], with which it can run code.*Do: REVOKE REFERENCES'
+sql shop "REVOKE REFERENCES (id) ON auth.users FROM owner" >/dev/null
+sound "without it" grants
 
 # doors
 hba=$dir/data/pg_hba.conf

@@ -25,10 +25,12 @@ ann=$(sql before "SELECT auth.issue('ann@example.com')")
 as_ann() { PGOPTIONS="-c pg_principal.token=$ann" sql "$1" "SET ROLE app" "$2"; }
 
 # the recipe
-profile="CREATE TABLE app.profile (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE CASCADE, nickname text)"
-like "without the grant no foreign key" "$(sql before "SET ROLE owner" "$profile")" "permission denied for table users"
-sql before "GRANT REFERENCES (id) ON auth.users TO owner" >/dev/null
-is "with it the profile is the application's" "$(sql before "SET ROLE owner" "$profile" "SELECT auth.clamp('app.profile', 'id', 'self', true)" 2>&1 | grep ERROR)" ""
+sql before "SET ROLE owner" "CREATE TABLE app.profile (id uuid PRIMARY KEY, nickname text)" >/dev/null
+reference="ALTER TABLE app.profile ADD CONSTRAINT principal FOREIGN KEY (id) REFERENCES auth.users ON DELETE CASCADE"
+like "the owner adds no foreign key" "$(sql before "SET ROLE owner" "$reference")" "permission denied for table users"
+is "a superuser does" "$(sql before "$reference")" ""
+like "whose type is not the owner's to change" "$(sql before "SET ROLE owner" "ALTER TABLE app.profile ALTER id TYPE uuid USING gen_random_uuid()")" "permission denied for table users"
+sql before "SET ROLE owner" "SELECT auth.clamp('app.profile', 'id', 'self', true)" >/dev/null 2>&1
 sql before "GRANT SELECT, INSERT, UPDATE ON app.profile TO app" >/dev/null
 is "made at first use, by its principal" "$(as_ann before "INSERT INTO app.profile VALUES (auth.uid(), 'annie') ON CONFLICT (id) DO UPDATE SET nickname = excluded.nickname RETURNING nickname")" annie
 like "for nobody else" "$(as_ann before "INSERT INTO app.profile SELECT gen_random_uuid()")" "violates row-level security policy"
@@ -36,8 +38,8 @@ pg_dump -Fc -d before -f "$dir/dump" 2>/dev/null
 createdb after
 ok "dumped and restored" pg_restore --exit-on-error -d after "$dir/dump"
 is "the profile is there, and whose it is" "$(as_ann after "SELECT nickname FROM app.profile") $(sql after "SELECT u.email FROM app.profile JOIN auth.users u USING (id)")" "annie ann@example.com"
-is "its foreign key, its clamp and the grant too" "$(sql after "SELECT contype FROM pg_constraint WHERE conrelid = 'app.profile'::regclass AND contype = 'f'" \
-    "SELECT count(*) FROM pg_policy WHERE polrelid = 'app.profile'::regclass" "SELECT has_column_privilege('owner', 'auth.users', 'id', 'REFERENCES')" | tr '\n' ' ')" "f 2 t "
+is "its foreign key and its clamp too, and no grant" "$(sql after "SELECT contype FROM pg_constraint WHERE conrelid = 'app.profile'::regclass AND contype = 'f'" \
+    "SELECT count(*) FROM pg_policy WHERE polrelid = 'app.profile'::regclass" "SELECT has_any_column_privilege('owner', 'auth.users', 'REFERENCES')" | tr '\n' ' ')" "f 2 f "
 sql after "DELETE FROM auth.users WHERE email = 'ann@example.com'" >/dev/null
 is "a deleted principal takes it along" "$(sql after "SELECT count(*) FROM app.profile")" 0
 

@@ -213,14 +213,15 @@ SQL_FUNCTION(request_context) {
     return record_result(fcinfo, values, nulls);
 }
 
-// id, email of the caller, or project_key, its session, where a live token is bound. A dead one
-// names nobody; it is refused where it is used, not where something is written down.
+// id, email of the caller, or project_key, its session, where a live token is bound, and the agent
+// that acts on the caller's behalf. A dead one names nobody; it is refused where it is used, not
+// where something is written down.
 SQL_FUNCTION(audit_actor) {
-    Datum values[3] = {};
-    bool nulls[3] = {true, true, true};
+    Datum values[4] = {};
+    bool nulls[4] = {true, true, true, true};
     const Identity *caller = nullptr;
     try {
-        caller = current_identity();
+        caller = bound_identity();
     } catch (const Error &error) {
         if (error.code() == Errc::crypto_failed)
             throw; // that says nothing of the token, and the audit must not name nobody for it
@@ -229,6 +230,10 @@ SQL_FUNCTION(audit_actor) {
         values[0] = uuid_datum(caller->uid.data);
         values[1] = PointerGetDatum(to_text(caller->email));
         nulls[0] = nulls[1] = false;
+        if (const auto agent = parse_uuid(caller->actor)) {
+            values[3] = uuid_datum(agent->data);
+            nulls[3] = false;
+        }
     } else if (caller != nullptr && caller->has_session) {
         values[2] = uuid_datum(caller->session_id.data);
         nulls[2] = false;

@@ -81,13 +81,24 @@ std::shared_ptr<const Identity> identity_of(Known &state, std::string_view token
     }
 }
 
+bool claims_are_believed() noexcept {
+    return settings::token().empty() && settings::trust_request_claims();
+}
+
 } // namespace
 
 const Identity *current_identity() {
+    if (!settings::identity_is_withheld())
+        return bound_identity();
+    known().current_epoch = known().current_binding = 0;
+    return nullptr;
+}
+
+const Identity *bound_identity() {
     Known &state = known();
     accept_revocations();
     const std::string_view token = settings::token();
-    if (identity_is_unwatched()) {
+    if (claims_are_believed()) {
         const char *claims =
             guard([] { return GetConfigOption("request.jwt.claims", true, false); });
         state.current_epoch = state.current_binding = 0;
@@ -122,9 +133,9 @@ void bind_early() {
         sample->role == sample->source.c_str() && cache.find(sample->source) == sample;
 }
 
-// request.jwt.claims is not our setting, so nothing tells when it changes.
+// request.jwt.claims is not our setting, so nothing tells when it changes; nor where a trigger begins.
 bool identity_is_unwatched() noexcept {
-    return settings::token().empty() && settings::trust_request_claims();
+    return claims_are_believed() || settings::withholds_identity();
 }
 
 const Identity &verify_identity(std::string_view token) {

@@ -25,6 +25,7 @@ struct Claims {
     std::string role;
     std::string scope; // space-separated
     std::string subject;
+    std::string actor;                        // of a delegated token: the agent's id
     std::optional<std::string> claimed_email; // empty: not a text
     bool names_session = false;
     pg_uuid_t session_id{};
@@ -64,6 +65,8 @@ struct Identity : Claims, Standing {
 // nullptr without a token. Throws Error(token_refused) with the reason as detail. Valid until the
 // next call of this or of verify_identity().
 const Identity *current_identity();
+// The same, for the audit alone: also where it is withheld from triggers.
+const Identity *bound_identity();
 // What current_identity() last returned: only while identity_epoch has not changed since.
 const Identity *known_identity() noexcept;
 // True while it may change without identity_epoch telling: ask at every call.

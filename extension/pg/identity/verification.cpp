@@ -118,6 +118,8 @@ Claims read_claims(json::Value claims, const ClaimRules &rules) {
 
 void read_session_claims(Claims &read, json::Value claims, bool session_required) {
     read.scope = string_claim(claims, "scope");
+    if (const json::Value actor = claims.find("act"); actor.is_object())
+        read.actor = string_claim(actor, "sub");
     const json::Value session_claim = claims.find("session_id");
     if (session_claim && !session_claim.is_string())
         refuse_token(describe(TokenFault::session_id_not_a_string));

@@ -1,0 +1,124 @@
+#!/bin/bash
+# Tables of others that reference ours: what a deletion sets off in them runs as the table's owner, without the
+# identity and the rights of who deletes.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/harness/cluster.sh
+. tests/harness/cluster.sh
+# shellcheck source=tests/harness/tap.sh
+. tests/harness/tap.sh
+
+dir=$work/dependents
+cluster_create "$dir" fsync=off || exit 1
+cluster_start "$dir" || exit 1
+run() { # ROLE STATEMENT..: answers, notices and errors, one line
+    local role=$1 statements=()
+    shift
+    for statement in "$@"; do statements+=(-c "$statement"); done
+    PGUSER=$role PGOPTIONS="${options-}" psql -XqAt -v ON_ERROR_STOP=1 "${statements[@]}" 2>&1 | sed 's/^NOTICE:  //' | paste -sd ' '
+}
+sql() { options='' run postgres "$@"; }
+sql "CREATE EXTENSION pg_principal" "SELECT auth.create_signing_key()" \
+    "CREATE ROLE app LOGIN IN ROLE authenticated" "CREATE ROLE owner LOGIN" "CREATE ROLE other LOGIN" \
+    "CREATE SCHEMA owned AUTHORIZATION owner" "CREATE SCHEMA others AUTHORIZATION other" "CREATE SCHEMA ours" \
+    "GRANT USAGE ON SCHEMA owned, others, ours TO app, authenticated, owner, other" >/dev/null
+sql "CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+    RAISE NOTICE '% as % for %', lower(TG_WHEN), current_user, coalesce(auth.email(), 'nobody'); RETURN coalesce(OLD, NEW); END \$\$" \
+    "SELECT auth.push_people('[{\"email\": \"ann@example.com\", \"name\": \"Ann\"}]')" "SELECT auth.provision()" \
+    "UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'ann@example.com'" >/dev/null
+ann=$(sql "SELECT auth.issue('ann@example.com')")
+options="-c pg_principal.token=$ann"
+table() { # ROLE TABLE REFERENCES TRIGGERS: of all principals there are, but Ann
+    sql "CREATE TABLE $2 (id uuid PRIMARY KEY); ALTER TABLE $2 OWNER TO $1" "ALTER TABLE $2 ADD FOREIGN KEY (id) REFERENCES $3 ON DELETE CASCADE" >/dev/null
+    for when in $4; do
+        case $when in
+        deferred) sql "CREATE CONSTRAINT TRIGGER deferred AFTER DELETE ON $2 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" ;;
+        *) sql "CREATE TRIGGER $when $when DELETE ON $2 FOR EACH ROW EXECUTE FUNCTION tell()" ;;
+        esac >/dev/null
+    done
+}
+someone() { # TABLE..: a new principal with a row in each
+    sql "SELECT auth.add_user('{\"email\": \"gone@example.com\"}')" >/dev/null
+    gone=$(sql "SELECT id FROM auth.users WHERE email = 'gone@example.com'")
+    for table; do sql "INSERT INTO $table VALUES ('$gone')" >/dev/null; done
+}
+deletes="SELECT (auth.delete_user('%s')).status"
+delete() {
+    # shellcheck disable=SC2059 # the statement is ours
+    run app "$(printf "$deletes" "$gone")"
+}
+major=$(sql "SELECT current_setting('server_version_num')::int / 10000")
+since_18() { if [ "$major" -ge 18 ]; then echo "$1"; else echo "$2"; fi; } # as who PostgreSQL itself runs an AFTER trigger
+
+table postgres ours.profile auth.users "BEFORE AFTER"
+someone ours.profile
+is "in a superuser's table a trigger is told who deletes" "$(delete)" "before as postgres for ann@example.com after as postgres for ann@example.com 200"
+table owner owned.profile auth.users "BEFORE AFTER deferred"
+someone owned.profile
+is "in anybody else's it runs as the owner, and for nobody; so does what it puts off" "$(delete)" \
+    "before as owner for nobody after as owner for nobody after as $(since_18 owner app) for nobody 200"
+is "the audit names who has deleted" "$(sql "SELECT actor_email FROM auth.audit_log WHERE subject = 'gone@example.com' ORDER BY created_at DESC LIMIT 1")" ann@example.com
+someone owned.profile
+sql "CREATE TABLE told (n int); CREATE TRIGGER tell AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tell(); GRANT INSERT ON told TO app" >/dev/null
+# shellcheck disable=SC2059
+deletion=$(printf "$deletes" "$gone")
+is "a trigger is told nothing for the rest of the transaction, all else is, and afterwards it is, too" \
+    "$(run app BEGIN "INSERT INTO told VALUES (1)" SAVEPOINT\ s "$deletion" "INSERT INTO told VALUES (1)" "SELECT auth.email()" "ROLLBACK TO s" \
+        "INSERT INTO told VALUES (1)" "$deletion" COMMIT "INSERT INTO told VALUES (1)" | grep -o 'after as app for [a-z@.]*\|ann@example.com$\|200' | paste -sd ' ')" \
+    "after as app for ann@example.com 200 after as app for nobody after as app for ann@example.com 200 $(since_18 "" "after as app for nobody ")after as app for ann@example.com"
+is "two principals go in one statement" "$(sql "SELECT auth.add_user('{\"email\": \"one@example.com\"}')" "SELECT auth.add_user('{\"email\": \"two@example.com\"}')" "INSERT INTO owned.profile SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com')" >/dev/null
+    sql "CREATE FUNCTION public.those() RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com') \$\$" >/dev/null
+    run app "SELECT count(*) FILTER (WHERE r.status = 200) FROM those() AS t (id), auth.delete_user(t.id) AS r" | grep -o ' [0-9]\b')" " 2"
+
+act() { # BODY: what the owner's trigger does
+    sql "CREATE OR REPLACE FUNCTION owned.act() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $1; RETURN OLD; END \$\$" \
+        "DROP TRIGGER IF EXISTS act ON owned.profile" "CREATE TRIGGER act $2 DELETE ON owned.profile FOR EACH ROW EXECUTE FUNCTION owned.act()" >/dev/null
+}
+sql "DROP TRIGGER \"before\" ON owned.profile" "DROP TRIGGER \"after\" ON owned.profile" "DROP TRIGGER deferred ON owned.profile" "GRANT authenticated TO owner" >/dev/null
+someone owned.profile
+for when in BEFORE AFTER; do
+    act "RAISE NOTICE '%', (auth.set_app_role((SELECT id FROM auth.users WHERE email = 'gone@example.com'), 'ADMIN')).status" $when
+    like "$when: it decides nothing as the ADMIN" "$(delete)" "permission denied|401|42501"
+    act "PERFORM auth.authenticate('$ann')" $when
+    like "$when: it binds no token" "$(delete)" "a trigger cannot bind a token in a transaction that has deleted a principal"
+    act "EXECUTE 'DECLARE later CURSOR WITH HOLD FOR SELECT auth.email()'" $when
+    like "$when: it leaves no cursor for the commit" "$(delete)" "a trigger cannot declare a cursor WITH HOLD"
+    act "PERFORM set_config('search_path', 'owned', false)" $when
+    is "$when: what it sets ends with it" "$(run app BEGIN "$(
+        # shellcheck disable=SC2059
+        printf "$deletes" "$gone"
+    )" "SHOW search_path" ROLLBACK)" '200 "$user", public'
+done
+is "none of which has deleted anybody" "$(sql "SELECT count(*) FROM owned.profile")" 1
+act "NULL" AFTER
+
+table other others.profile auth.users "AFTER"
+sql "DELETE FROM owned.profile" "DROP TRIGGER act ON owned.profile" "CREATE TRIGGER \"after\" AFTER DELETE ON owned.profile FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
+sql "INSERT INTO owned.profile VALUES ('$gone')" "INSERT INTO others.profile VALUES ('$gone')" >/dev/null
+is "owners who are several lend each other nothing" "$(delete)" "after as $(since_18 owner authenticated) for nobody after as $(since_18 other authenticated) for nobody 200"
+sql "DROP TABLE others.profile, owned.profile, ours.profile" >/dev/null
+
+table postgres ours.profile auth.users ""
+table owner owned.detail ours.profile "AFTER"
+someone ours.profile owned.detail
+is "a table behind a superuser's is somebody's as well" "$(delete)" "after as owner for nobody 200"
+sql "DROP TABLE owned.detail, ours.profile" "CREATE TABLE ours.profile (id uuid REFERENCES auth.users ON DELETE CASCADE) PARTITION BY HASH (id)" \
+    "CREATE TABLE owned.part PARTITION OF ours.profile FOR VALUES WITH (MODULUS 1, REMAINDER 0)" "ALTER TABLE owned.part OWNER TO owner" \
+    "CREATE TRIGGER \"after\" AFTER DELETE ON owned.part FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
+someone ours.profile
+like "and so is a partition" "$(delete)" "^after as $(since_18 postgres owner) for nobody 200"
+sql "DROP TABLE ours.profile" >/dev/null
+
+someone
+sql "CREATE TABLE owned.address (email text)" "ALTER TABLE owned.address OWNER TO owner" \
+    "ALTER TABLE owned.address ADD FOREIGN KEY (email) REFERENCES auth.users (email) ON UPDATE CASCADE ON DELETE CASCADE" "INSERT INTO owned.address VALUES ('gone@example.com')" \
+    "CREATE TRIGGER \"after\" AFTER UPDATE ON owned.address FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
+is "an address that changes is followed in the same way" "$(run app "SELECT (auth.update_user('$gone', '{\"email\": \"new@example.com\"}')).status")" "after as owner for nobody 200"
+is "another change of that principal concerns nobody" "$(run app BEGIN "SELECT (auth.update_user('$gone', '{\"firstName\": \"New\"}')).status" "INSERT INTO told VALUES (1)" COMMIT)" "200 after as app for ann@example.com"
+sql "DROP TABLE owned.address" >/dev/null
+
+table owner owned.visit auth.sessions "BEFORE AFTER"
+sql "SELECT auth.set_password('new@example.com', 'Th1sIsAStrong!Pass')" "SELECT (auth.sign_in('new@example.com', 'Th1sIsAStrong!Pass')).status" \
+    "INSERT INTO owned.visit SELECT id FROM auth.sessions WHERE user_id = '$gone'" >/dev/null
+is "what hangs on a session goes with its principal" "$(delete)" "before as owner for nobody after as owner for nobody 200"
+is "by which nothing is missing" "$(sql "SELECT count(*) FROM owned.visit" "SELECT count(*) FROM auth.audit_verify()" "SELECT count(*) FROM auth.sessions WHERE user_id = '$gone'")" "0 0 0"
