@@ -31,7 +31,8 @@ void look_elsewhere(const Session &session, Json &finding) {
     try {
         const Json told = read_health_schedule(session);
         const bool is_well = told["problem"].is_null();
-        finding["state"] = is_well ? "ok" : "error";
+        const bool has_failed = told.value("lastStatus", Json()) == "failed";
+        finding["state"] = is_well ? "ok" : has_failed ? "error" : "warning";
         finding["detail"] =
             is_well ? "pg_cron runs it from another database" : text_of(told["problem"]);
         finding["remedy"] = told["remedy"];
@@ -89,9 +90,10 @@ void doctor(const Session &session, const Given &given) {
     for (const Json &finding : findings)
         wrong += finding["state"] == "error" || (strict && finding["state"] != "ok");
     if (wrong > 0)
-        throw Failure(
-            std::to_string(wrong) + " of " + std::to_string(findings.size()) +
-            (wrong == 1 ? " findings wants something done" : " findings want something done"));
+        throw Failure(std::to_string(wrong) + " of " + std::to_string(findings.size()) +
+                      (strict       ? " findings not ok"
+                       : wrong == 1 ? " findings is an error"
+                                    : " findings are errors"));
 }
 
 } // namespace

@@ -49,10 +49,20 @@ std::string hint_of(const PGresult *result, std::string_view sqlstate, std::stri
     const std::string hint = db::field(result, PG_DIAG_MESSAGE_HINT);
     if (!hint.empty())
         return hint;
+    if (sqlstate == "22P05")
+        return "The database's encoding has no such letter; a database in UTF8 has them all.";
+    if (sqlstate == "22023" && names("schedule")) // pg_cron's
+        return "Write minute, hour, day, month, weekday as cron has them: '0 * * * *', "
+               "'*/15 8-18 * * 1-5'.";
     if (sqlstate == "25006")
         return "A standby, or a server whose connections are read-only, takes no writes: connect "
                "to "
                "the primary (target_session_attrs=read-write).";
+    const std::string_view schema = " auth"; // permission denied for schema auth
+    if (sqlstate == "42501" && message.size() > schema.size() &&
+        message.substr(message.size() - schema.size()) == schema)
+        return "Everybody may use it as installed. As a superuser: GRANT USAGE ON SCHEMA auth TO "
+               "PUBLIC, then pg_principal doctor.";
     if (sqlstate == "42501" && db::field(result, PG_DIAG_SOURCE_FUNCTION) == "aclcheck_error")
         return "Operators may. As a superuser: GRANT auth_operator TO the role that connects.";
     return {};

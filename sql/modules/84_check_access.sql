@@ -84,12 +84,20 @@ BEGIN ATOMIC
         SELECT t.what, a.grantee, a.privilege_type, true AS given
         FROM things t, aclexplode(t.now) AS a
         WHERE a.grantee <> t.owner AND NOT EXISTS (SELECT FROM aclexplode(t.was) AS w
-            WHERE w.grantee = a.grantee AND w.privilege_type = a.privilege_type)
+            WHERE w.grantee IN (0, a.grantee) AND w.privilege_type = a.privilege_type)
         UNION ALL
         SELECT t.what, w.grantee, w.privilege_type, false
         FROM things t, aclexplode(t.was) AS w
         WHERE NOT EXISTS (SELECT FROM aclexplode(t.now) AS a WHERE w.grantee = a.grantee
             AND w.privilege_type = a.privilege_type)
+            -- what is everybody's may have been given by name to who needs it
+            AND (w.grantee <> 0 OR EXISTS (SELECT FROM pg_roles n
+                WHERE n.rolname IN ('authenticated', 'authenticator', 'auth_operator')
+                    AND NOT CASE t.class WHEN 'pg_proc'::regclass
+                        THEN has_function_privilege(n.oid, t.oid, w.privilege_type)
+                    WHEN 'pg_class'::regclass
+                        THEN has_table_privilege(n.oid, t.oid, w.privilege_type)
+                    ELSE has_schema_privilege(n.oid, t.oid, w.privilege_type) END))
         UNION ALL
         SELECT format('TABLE %s (%I)', a.attrelid::regclass, a.attname), x.grantee,
             x.privilege_type, true
@@ -119,7 +127,7 @@ BEGIN
         SELECT g.*, count(*) OVER (PARTITION BY g.grantee, g.privilege, g.given) AS alike,
             row_number() OVER (PARTITION BY g.grantee, g.privilege, g.given ORDER BY g.what) AS n
         FROM auth.changed_grants() AS g
-        WHERE g.given OR g.grantee IN ('authenticator', 'auth_operator')
+        WHERE g.given OR g.grantee IN ('PUBLIC', 'authenticator', 'auth_operator')
     LOOP
         CONTINUE WHEN changed.n > 3; -- the first ones tell what was done
         found_any := true;

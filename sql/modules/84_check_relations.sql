@@ -54,14 +54,20 @@ BEGIN ATOMIC
             JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
             JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
         WHERE e.extname = 'pg_principal' AND d.deptype = 'e'
+        UNION ALL -- no part of the extension, but the ground it stands on
+        SELECT 'auth', 'SCHEMA', n.nspowner, true, e.extowner
+        FROM pg_extension e JOIN pg_namespace n ON n.nspname = 'auth'
+        WHERE e.extname = 'pg_principal'
     ), weak AS (
         SELECT format('row security of %s is switched off', t.name) AS told,
             format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) AS mend
         FROM things t WHERE NOT t.is_shielded
         UNION ALL
         -- an update by another superuser leaves things of both
-        SELECT format('%s belongs to %I, who can change it and whom no grant binds', t.name,
-                r.rolname),
+        SELECT format(CASE t.kind WHEN 'SCHEMA' THEN 'the schema %s belongs to %I, who can make '
+                    'functions in it that pass for the extension''s; a dump is not restored'
+                ELSE '%s belongs to %I, who can change it and whom no grant binds' END,
+                t.name, r.rolname),
             format('ALTER %s %s OWNER TO %I', t.kind, t.name, t.extowner::regrole)
         FROM things t JOIN pg_roles r ON r.oid = t.owner
         WHERE t.owner <> t.extowner AND NOT r.rolsuper

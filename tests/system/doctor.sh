@@ -143,6 +143,16 @@ tells "who reads principals" grants warning 'app has SELECT on TABLE auth.users.
 like "who can no longer sign anybody in" "$(of_check grants)" 'authenticator no longer has EXECUTE on FUNCTION auth.sign_in.*Do: GRANT EXECUTE'
 while IFS= read -r remedy; do sql shop "$remedy" >/dev/null; done < <(of_check grants | sed 's/.* Do: //')
 sound "each remedy mends it" grants
+sql shop "REVOKE USAGE ON SCHEMA auth FROM PUBLIC" "REVOKE EXECUTE ON FUNCTION auth.uid() FROM PUBLIC" >/dev/null
+tells "what everybody had" grants warning 'PUBLIC no longer has EXECUTE on FUNCTION auth.uid[(][)].*Do: GRANT EXECUTE'
+like "the schema, too" "$(of_check grants)" 'PUBLIC no longer has USAGE on SCHEMA auth.*Do: GRANT USAGE'
+sql shop "GRANT auth_operator TO oscar" >/dev/null
+PGUSER=oscar doctor
+like "an operator without the schema is told what mends it" "$(<"$dir/err")" 'permission denied for schema auth.*GRANT USAGE ON SCHEMA auth TO PUBLIC'
+sql shop "REVOKE auth_operator FROM oscar" "GRANT USAGE ON SCHEMA auth TO authenticated, authenticator, auth_operator" "GRANT EXECUTE ON FUNCTION auth.uid() TO authenticated, authenticator, auth_operator" >/dev/null
+sound "given by name to who needs it" grants
+sql shop "REVOKE ALL ON SCHEMA auth FROM authenticated, authenticator, auth_operator" "REVOKE ALL ON FUNCTION auth.uid() FROM authenticated, authenticator, auth_operator" "GRANT USAGE ON SCHEMA auth TO PUBLIC" "GRANT EXECUTE ON FUNCTION auth.uid() TO PUBLIC" >/dev/null
+sound "everybody's again" grants
 sql shop "GRANT SELECT (email) ON auth.users TO app" >/dev/null
 tells "a column's" grants warning 'app has SELECT on TABLE auth.users [(]email[)]'
 sql shop "REVOKE SELECT (email) ON auth.users FROM app" "GRANT REFERENCES (id) ON auth.users TO owner" >/dev/null
@@ -238,11 +248,12 @@ sql shop "ALTER TABLE auth.users ENABLE ALWAYS TRIGGER $trigger" "DROP INDEX aut
 tells "one that is gone" "own objects" error 'auth.audit_log lacks the index audit_log_created_at'
 sql shop "CREATE INDEX audit_log_created_at ON auth.audit_log (created_at)" >/dev/null
 sound "there again" "own objects"
-sql shop "CREATE ROLE heir" "ALTER TABLE auth.sessions DISABLE ROW LEVEL SECURITY" "ALTER TABLE auth.client_keys OWNER TO heir" "ALTER FUNCTION auth.is_banned(auth.users) OWNER TO heir" >/dev/null
+sql shop "CREATE ROLE heir" "ALTER TABLE auth.sessions DISABLE ROW LEVEL SECURITY" "ALTER TABLE auth.client_keys OWNER TO heir" "ALTER FUNCTION auth.is_banned(auth.users) OWNER TO heir" "ALTER SCHEMA auth OWNER TO heir" >/dev/null
 doctor
 like "row security that is off" "$(of_check "own objects")" 'error +own objects: row security of auth.sessions is switched off. Do: ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY'
 like "a table of somebody else" "$(of_check "own objects")" 'error +own objects: auth.client_keys belongs to heir, .*Do: ALTER TABLE auth.client_keys OWNER TO postgres'
 like "a function" "$(of_check "own objects")" 'error +own objects: auth.is_banned\(auth.users\) belongs to heir, .*Do: ALTER FUNCTION auth.is_banned\(auth.users\) OWNER TO postgres'
+like "the schema" "$(of_check "own objects")" 'error +own objects: the schema auth belongs to heir, .*a dump is not restored[.] Do: ALTER SCHEMA auth OWNER TO postgres'
 is "whose grants are its own" "$(of_check grants | grep -c heir)" 0
 sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd shop
 sound "mended by what it says" "own objects"
@@ -291,7 +302,8 @@ if [[ $more != *pg_cron* ]]; then
 else
     tells "pg_cron elsewhere, and not created there" "health scan" unknown '.*cron.database_name is "postgres": pg_cron is not in the database "postgres".*Do: pg_principal health status'
     sql postgres "CREATE EXTENSION pg_cron" >/dev/null
-    tells "pg_cron elsewhere, and no job there" "health scan" error 'the health scan is not scheduled[.] Do: pg_principal health schedule'
+    tells "pg_cron elsewhere, and no job there" "health scan" warning 'the health scan is not scheduled[.] Do: pg_principal health schedule'
+    like "a schedule that cron has not is told what would be right" "$("$PG_PRINCIPAL" health schedule --at 'every hour' 2>&1)" 'invalid schedule: every hour.*hint: Write minute, hour'
     "$PG_PRINCIPAL" health schedule >/dev/null
     sql shop "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null
     sound "scheduled there" "health scan"

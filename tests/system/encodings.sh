@@ -69,6 +69,8 @@ database utf8 UTF8 é
 sql utf8 "SELECT auth.add_user(jsonb_build_object('email', 'ann@example.com', 'password', 'é$strong'))" >/dev/null
 database latin1 LATIN1 é
 means_the_same latin1 é
+like "latin1: a roster with one is told where they fit" "$(printf 'email,name\na@example.com,日\n' | "$PG_PRINCIPAL" --dsn dbname=latin1 people push --format csv - 2>&1)" \
+    'has no equivalent.*hint: .*UTF8'
 is "latin1: a character that it lacks is a clean error" "$(sql latin1 "SELECT auth.jwt_verify('$(sql utf8 "SELECT auth.jwt_sign('{\"a\": \"日\", \"exp\": 9999999999}', to_jsonb('a-secret-of-more-than-thirty-two-bytes'::text))")', to_jsonb('a-secret-of-more-than-thirty-two-bytes'::text))" | head -n 2)" \
     $'ERROR:  28000: token refused\nDETAIL:  malformed: a number or character in it that the database cannot hold'
 database euc_jp EUC_JP 日本
