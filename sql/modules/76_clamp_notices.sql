@@ -47,6 +47,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target pg_class;
     names text;
+    -- of the table, unless the subscription says otherwise
+    applies_as_owner constant boolean :=
+        current_setting('server_version_num')::integer >= 160000;
 BEGIN
     SELECT * INTO target FROM pg_class c WHERE c.oid = tbl;
     SELECT string_agg(r.reader::regclass::text, ', ' ORDER BY r.reader::regclass::text) INTO names
@@ -122,11 +125,27 @@ BEGIN
                 'BYPASSRLS copies no rows, in silence.';
         RETURN NEXT;
     END IF;
+    -- PostgreSQL refuses to apply changes as a role whom row security binds
+    EXECUTE format('SELECT string_agg(quote_ident(s.subname), '', '' ORDER BY s.subname) '
+        'FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid '
+        'WHERE r.srrelid = $1 AND NOT auth.bypasses_clamp(%s, $2, $3)',
+        CASE WHEN applies_as_owner THEN 'CASE WHEN s.subrunasowner THEN s.subowner ELSE $2 END'
+            ELSE 's.subowner' END) INTO names USING tbl, target.relowner, forced;
+    IF names IS NOT NULL THEN
+        kind := 'subscription';
+        message := format('what subscription %s brings for %s is refused, and it stops: the clamp '
+            'binds the role that writes it', names, tbl);
+        hint := CASE WHEN applies_as_owner THEN format('ALTER SUBSCRIPTION %s SET (run_as_owner = '
+                'true), where its owner is a superuser or has BYPASSRLS.',
+                split_part(names, ', ', 1))
+            ELSE 'Let a superuser or a role with BYPASSRLS own it.' END;
+        RETURN NEXT;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.clamp_findings(regclass, boolean) IS
 'Internal: auth.clamp_notices() and of which kind each is: view, materialized view, foreign key, '
-'truncate, partition, parent, publication.';
+'truncate, partition, parent, publication, subscription.';
 
 CREATE OR REPLACE FUNCTION auth.clamp_notices(tbl regclass, forced boolean, OUT message text,
     OUT hint text) RETURNS SETOF record
@@ -138,5 +157,5 @@ $$;
 COMMENT ON FUNCTION auth.clamp_notices(regclass, boolean) IS
 'What goes past a clamp of the table or meets it unawares, with what to do about it: materialized '
 'views, views whose owner row security does not bind, foreign keys, TRUNCATE, partitions and '
-'parents, publications. forced: the clamp binds the table''s owner. auth.clamp() raises each as a '
-'NOTICE.';
+'parents, publications, subscriptions. forced: the clamp binds the table''s owner. auth.clamp() '
+'raises each as a NOTICE.';

@@ -172,7 +172,8 @@ BEGIN
         FOR past IN SELECT * FROM auth.clamp_findings(clamps.tbl, clamps.relforcerowsecurity) LOOP
             CONTINUE WHEN clamps.is_own AND past.kind = 'foreign key'; -- the roster's managers
             found_any := true;
-            state := CASE WHEN past.kind IN ('view', 'truncate') THEN 'error' ELSE 'warning' END;
+            state := CASE WHEN past.kind IN ('view', 'truncate', 'subscription') THEN 'error'
+                ELSE 'warning' END;
             detail := past.message;
             remedy := past.hint;
             RETURN NEXT;
@@ -188,5 +189,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.check_clamps() IS
-'Internal: findings about clamped tables, and views, materialized views, foreign keys, partitions '
-'and publications of them.';
+'Internal: findings about clamped tables, and views, materialized views, foreign keys, partitions, '
+'publications and subscriptions of them.';

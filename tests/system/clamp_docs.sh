@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/harness/tap.sh
 
 dir=$work/clamp
-cluster_create "$dir" fsync=off wal_level=logical || exit 1
+cluster_create "$dir" fsync=off wal_level=logical wal_retrieve_retry_interval=200ms || exit 1
 cluster_start "$dir" || exit 1
 as() { # USER DATABASE STATEMENT..: the tags or rows of all, or the error
     local user=$1 database=$2 statements=()
@@ -37,6 +37,7 @@ strict() { PGOPTIONS='-c row_security=off' as "$@"; }
 # the owner
 is "an owner's statements touch no row, in silence" "$(as owner app "SELECT count(*) FROM activity" "UPDATE activity SET done = false" "DELETE FROM activity")" \
     $'0\nUPDATE 0\nDELETE 0'
+like "an owner's COPY is refused, whatever the rows" "$(as owner app "COPY activity FROM STDIN" </dev/null)" "COPY FROM not supported with row-level security"
 like "an owner's INSERT is refused" "$(as owner app "INSERT INTO activity VALUES (3, 'x@example.com')")" "violates row-level security policy"
 like "row_security = off makes it an error" "$(strict owner app "UPDATE activity SET done = false")" 'query would be affected by row-level security policy for table "activity"'
 is "changes of the table itself are the owner's as before" "$(as owner app "ALTER TABLE activity ADD COLUMN note text DEFAULT 'x'" "ALTER TABLE activity ALTER COLUMN id TYPE bigint" "CREATE INDEX ON activity (done)")" \
@@ -129,4 +130,36 @@ as "$super" copy "ALTER SUBSCRIPTION without DISABLE" "DROP SUBSCRIPTION without
 as "$super" app "ALTER ROLE replica BYPASSRLS" >/dev/null
 is "with BYPASSRLS all rows" "$(copied bypass)" 3
 as "$super" copy "DROP SUBSCRIPTION bypass" >/dev/null
+
+# a clamped table that changes are replicated into
+createdb target
+as "$super" app "SELECT pg_create_logical_replication_slot('into', 'pgoutput')" >/dev/null
+as "$super" target "CREATE EXTENSION pg_principal" "GRANT CREATE ON SCHEMA public TO owner" "CREATE ROLE applier LOGIN SUPERUSER" "GRANT owner TO applier" >/dev/null
+as owner target "CREATE TABLE activity (id bigint PRIMARY KEY, owner_email text, done boolean, project int, note text)" "CREATE INDEX ON activity (owner_email)" \
+    "SELECT auth.clamp('activity', 'owner_email')" >/dev/null 2>&1
+as applier target "CREATE SUBSCRIPTION \"into\" CONNECTION 'host=$PGHOST port=$PGPORT dbname=app user=replica' PUBLICATION pub WITH (create_slot = false, slot_name = 'into', enabled = false)" >/dev/null
+# before PostgreSQL 16 it writes as its owner, whom it takes a superuser to be
+since_16=$(as "$super" target "SELECT current_setting('server_version_num')::int >= 160000")
+[ "$since_16" = t ] || as "$super" target "ALTER ROLE applier NOSUPERUSER" >/dev/null
+as "$super" target "ALTER SUBSCRIPTION \"into\" ENABLE" >/dev/null
+for _ in $(seq 300); do
+    grep -q 'cannot replicate into relation with row-level security' "$dir/log" && break
+    sleep 0.1
+done
+is "into a clamped table nothing is replicated" "$(as "$super" target "SELECT count(*) FROM activity")$(grep -c 'cannot replicate into' "$dir/log" | sed 's/[1-9].*/ refused/')" "0 refused"
+is "which the notices of the clamp say" "$(as owner target "SELECT message FROM auth.clamp_notices('activity', true) WHERE message LIKE '%subscription%'")" \
+    "what subscription \"into\" brings for public.activity is refused, and it stops: the clamp binds the role that writes it"
+is "and the doctor" "$(as "$super" target "SELECT state FROM auth.check_installation() WHERE detail LIKE '%subscription \"into\" brings%'")" error
+if [ "$since_16" = t ]; then
+    as "$super" target "ALTER SUBSCRIPTION \"into\" SET (run_as_owner = true)" >/dev/null
+else
+    as "$super" target "ALTER ROLE applier BYPASSRLS" >/dev/null
+fi
+for _ in $(seq 300); do
+    [ "$(as "$super" target "SELECT count(*) FROM activity")" = 3 ] && break
+    sleep 0.1
+done
+is "written by a role that no row security binds all arrives, and nothing is said" \
+    "$(as "$super" target "SELECT count(*) FROM activity" "SELECT count(*) FROM auth.clamp_notices('activity', true)" | paste -sd ' ')" "3 0"
+as "$super" target "ALTER SUBSCRIPTION \"into\" DISABLE" "DROP SUBSCRIPTION \"into\"" >/dev/null
 cluster_stop "$dir" fast
