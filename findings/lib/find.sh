@@ -5,7 +5,8 @@ set -eu
 work=$(mktemp -d)
 export work server_pid=
 clean_up() {
-    [ -z "$server_pid" ] || kill "$server_pid" 2>/dev/null || true
+    # shellcheck disable=SC2086 # several
+    [ -z "$server_pid" ] || kill $server_pid 2>/dev/null || true
     rm -rf "$work"
 }
 trap clean_up EXIT
