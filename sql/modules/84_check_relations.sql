@@ -71,12 +71,22 @@ BEGIN ATOMIC
             format('ALTER %s %s OWNER TO %I', t.kind, t.name, t.extowner::regrole)
         FROM things t JOIN pg_roles r ON r.oid = t.owner
         WHERE t.owner <> t.extowner AND NOT r.rolsuper
+        UNION ALL
+        -- the server compares such keys by a cast of that type, as the owner of what is referenced
+        SELECT format('%s references %s by a column of type %s, whose casts can run code as that '
+                'table''s owner', k.conrelid::regclass, k.confrelid::regclass,
+                format_type(y.oid, NULL)),
+            format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::regclass, k.conname)
+        FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid
+            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+            JOIN pg_type y ON y.oid = a.atttypid JOIN pg_roles r ON r.oid = y.typowner
+        WHERE k.contype = 'f' AND c.relnamespace = 'auth'::regnamespace AND NOT r.rolsuper
     )
     SELECT w.told, w.mend FROM weak w ORDER BY 1 LIMIT 20;
 END;
 COMMENT ON FUNCTION auth.weakened_objects() IS
-'Internal: tables of the extension without row security, and what of it belongs to somebody else '
-'than a superuser, with what mends it.';
+'Internal: tables of the extension without row security, what of it belongs to somebody else than '
+'a superuser, and foreign keys to it by types that do, with what mends it.';
 
 CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record

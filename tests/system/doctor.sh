@@ -159,6 +159,9 @@ sql shop "REVOKE SELECT (email) ON auth.users FROM app" "GRANT REFERENCES (id) O
 tells "what lets its owner be used" grants error 'owner has REFERENCES on TABLE auth.users [(]id[)], with which it can run code.*Do: REVOKE REFERENCES'
 sql shop "REVOKE REFERENCES (id) ON auth.users FROM owner" >/dev/null
 sound "without it" grants
+sql shop "CREATE DOMAIN known AS uuid; ALTER DOMAIN known OWNER TO owner; CREATE TABLE knows (id known REFERENCES auth.users)" >/dev/null
+tells "a key of somebody's type" "own objects" error 'public.knows references auth.users by a column of type public.known.*Do: ALTER TABLE public.knows DROP CONSTRAINT knows_id_fkey'
+sql shop "DROP TABLE knows; DROP DOMAIN known" >/dev/null
 
 # doors
 hba=$dir/data/pg_hba.conf
