@@ -10,6 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 dir=$work/dependents
 cluster_create "$dir" fsync=off || exit 1
+cluster_set "$dir" shared_preload_libraries='' # what is there first is there with it, too
 cluster_start "$dir" || exit 1
 run() { # ROLE STATEMENT..: answers, notices and errors, one line
     local role=$1 statements=()
@@ -121,4 +122,8 @@ table owner owned.visit auth.sessions "BEFORE AFTER"
 sql "SELECT auth.set_password('new@example.com', 'Th1sIsAStrong!Pass')" "SELECT (auth.sign_in('new@example.com', 'Th1sIsAStrong!Pass')).status" \
     "INSERT INTO owned.visit SELECT id FROM auth.sessions WHERE user_id = '$gone'" >/dev/null
 is "what hangs on a session goes with its principal" "$(delete)" "before as owner for nobody after as owner for nobody 200"
+sql "SELECT auth.add_user('{\"email\": \"gone@example.com\"}')" "SELECT auth.set_password('gone@example.com', 'Th1sIsAStrong!Pass')" \
+    "SELECT (auth.sign_in('gone@example.com', 'Th1sIsAStrong!Pass')).status" "UPDATE auth.sessions SET revoked_at = now() - interval '31 days' WHERE user_id <> (SELECT id FROM auth.users WHERE email = 'ann@example.com')" \
+    "INSERT INTO owned.visit SELECT id FROM auth.sessions WHERE revoked_at IS NOT NULL" >/dev/null
+is "and with its pruning" "$(sql "SELECT auth.prune_sessions()")" "before as owner for nobody after as owner for nobody 1"
 is "by which nothing is missing" "$(sql "SELECT count(*) FROM owned.visit" "SELECT count(*) FROM auth.audit_verify()" "SELECT count(*) FROM auth.sessions WHERE user_id = '$gone'")" "0 0 0"
