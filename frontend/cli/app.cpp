@@ -161,6 +161,14 @@ Check one_of(const std::vector<std::string> &choices) {
     return std::make_shared<const CLI::Validator>(CLI::IsMember(choices));
 }
 
+Check read_as(std::string (*meant)(const std::string &given)) {
+    const auto read = [meant](std::string &value) {
+        value = value.empty() ? value : meant(value);
+        return std::string();
+    };
+    return std::make_shared<const CLI::Validator>(read, "");
+}
+
 void Given::declare(CLI::App &verb, const Option &option) {
     Value &value = values_.emplace_back(Value{option, option.otherwise, {}, false});
     const bool is_list = option.taken == several || option.taken == each;
@@ -185,6 +193,11 @@ const Given::Value &Given::find(std::string_view name) const {
     if (found == values_.end())
         throw std::logic_error("the verb has no such option");
     return *found;
+}
+
+bool Given::is_given(std::string_view name) const {
+    const Value &value = find(name);
+    return value.is_set || !value.text.empty() || !value.items.empty();
 }
 
 std::vector<db::Param> Given::parameters() const {
@@ -240,12 +253,28 @@ Act makes(std::string sql, const char *done) {
 Act does(std::string sql, const char *done, const char *none, const char *hint) {
     return [=](const Session &session, const Given &given) {
         const db::Result rows = session.ask(sql, given.parameters());
+        const std::string what = rows.columns() > 1 ? std::string(rows.text(0, 1)) : given.first();
         if (none && !rows.boolean(0, 0)) {
             std::string message = none;
-            throw Failure(message.replace(message.find("{}"), 2, printable(given.first())), {},
-                          hint);
+            throw Failure(message.replace(message.find("{}"), 2, printable(what)), {}, hint);
         }
-        print_done(session, done, given.first());
+        print_done(session, done, what);
+    };
+}
+
+Act with(Count how_many, std::vector<const char *> names, Act act) {
+    std::string rule = how_many == exactly_one    ? "exactly one of "
+                       : how_many == at_least_one ? "at least one of "
+                                                  : "only one of ";
+    for (const char *name : names)
+        rule.append(name == names.front() ? "" : ", ").append(name);
+    rule += how_many == at_most_one ? " may be given" : " is required";
+    return [=](const Session &session, const Given &given) {
+        const auto count = std::count_if(names.begin(), names.end(),
+                                         [&](const char *name) { return given.is_given(name); });
+        if ((count == 0 && how_many != at_most_one) || (count > 1 && how_many != at_least_one))
+            throw UsageError(rule);
+        act(session, given);
     };
 }
 

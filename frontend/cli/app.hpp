@@ -26,6 +26,7 @@ using Check = std::shared_ptr<const CLI::Validator>;
 template <class T>
 Check between(T least, T most);
 Check one_of(const std::vector<std::string> &choices);
+Check read_as(std::string (*meant)(const std::string &given)); // which throws UsageError
 
 // `each`: several, but one behind each mention of the name.
 enum Taken { maybe, needed, several, each, flag };
@@ -45,6 +46,7 @@ class Given {
     void declare(CLI::App &verb, const Option &option);
     const std::string &operator[](std::string_view name) const { return find(name).text; }
     bool has(std::string_view name) const { return find(name).is_set; } // a flag
+    bool is_given(std::string_view name) const;
     const std::vector<std::string> &list(std::string_view name) const { return find(name).items; }
     const std::string &first() const { return values_.front().text; }
     std::vector<db::Param> parameters() const;
@@ -79,9 +81,13 @@ Act tells(std::string sql, std::string text, const char *token = ""); // as prin
 Act mints(std::string sql, std::string text, const char *token);
 // "added ID", which the statement says.
 Act makes(std::string sql, const char *done);
-// "revoked ID", of the first that was given. When the statement says false, there is none: {} in
-// that message is the first, too.
+// "revoked ID", of the first that was given, or of what the statement says behind its truth. When
+// that is false, there is none: {} in that message is the same.
 Act does(std::string sql, const char *done, const char *none = nullptr, const char *hint = "");
+
+// How many of these options must be given: else it is wrong usage.
+enum Count { exactly_one, at_least_one, at_most_one };
+Act with(Count how_many, std::vector<const char *> names, Act act);
 
 // Examples: what follows the family's name.
 struct Family {

@@ -29,20 +29,12 @@ void print_faults(const Session &session, const db::Result &rows) {
                       (rows.rows() == 1 ? " fault" : " faults"));
 }
 
-// A duration back from now (24h, 7d), in seconds, or a time.
-struct Since {
-    std::string sql;
-    db::Param value;
-};
-
-Since read_since(const std::string &given) {
-    const std::optional<std::string> time = utc_time(given);
-    if (given.empty() || time)
-        return {"$3::pg_catalog.timestamptz", time};
+// A time, or how long ago (24h, 7d), in seconds.
+std::string read_since(const std::string &given) {
+    if (const std::optional<std::string> time = utc_time(given))
+        return *time;
     try {
-        return {"pg_catalog.now() OPERATOR(pg_catalog.-) "
-                "pg_catalog.make_interval(secs => $3::pg_catalog.float8)",
-                std::to_string(parse_ttl(given))};
+        return std::to_string(parse_ttl(given)) + " s";
     } catch (const Error &) {
         throw UsageError("--since: " + quote_for_message(given) + " is not a time",
                          "Write 24h, 7d or 1y, or a time in UTC: 2026-11-01, 2026-11-01T12:00.");
@@ -60,17 +52,14 @@ constexpr const char *summary_sql =
     "coalesce(subject, user_id::pg_catalog.text) AS \"PRINCIPAL\", next_cursor AS \"NEXT\" ";
 
 void list(const Session &session, const Given &given) {
-    if (!given["--email"].empty() && !given["--principal"].empty())
-        throw UsageError("only one of --email, --principal may be given");
-    const Since since = read_since(given["--since"]);
-    std::vector<db::Param> parameters = given.parameters();
-    parameters[2] = since.value;
     const db::Result rows = session.ask(
         "SELECT id, user_id, seq AS entry, subject AS email, actor_id, actor_email, changes, "
         "reason, metadata, ip, user_agent, utc(created_at)" +
-            std::string(summary_sql) + "FROM auth.list_audit($1::pg_catalog.text, " + since.sql +
-            ", $4::pg_catalog.int4, $5::pg_catalog.text, $2::pg_catalog.uuid)",
-        parameters);
+            std::string(summary_sql) +
+            "FROM auth.list_audit($1, CASE pg_catalog.right($3, 1) WHEN 's' THEN pg_catalog.now() "
+            "OPERATOR(pg_catalog.-) $3::pg_catalog.text::pg_catalog.interval ELSE "
+            "$3::pg_catalog.text::pg_catalog.timestamptz END, $4, $5, $2)",
+        given.parameters());
     const Listing listing = {"TIME created_at, PRINCIPAL, BY, CHANGES, REASON", "no entries"};
     const bool is_full = rows.rows() > 0 && rows.rows() >= std::stoi(given["--limit"]);
     const std::string next(is_full ? rows.text(rows.rows() - 1, rows.column("NEXT")) : "");
@@ -93,17 +82,18 @@ const std::vector<Verb> verbs = {
        "Entries of the principal with this id; keys, the roster, seals and prunings are under "
        "ffffffff-ffff-ffff-ffff-ffffffffffff",
        maybe, "ID"},
-      {"--since", "Entries since then: 24h, 7d, 1y ago, or a time in UTC", maybe, "TIME"},
+      {"--since", "Entries since then: 24h, 7d, 1y ago, or a time in UTC", maybe, "TIME", "",
+       read_as(read_since)},
       {"--limit", "How many entries (default 50)", maybe, "UINT", "50", between(1U, 1000U)},
       {"--cursor", "The next page, by the cursor that the last one ended with"}},
-     list},
+     with(at_most_one, {"--email", "--principal"}, list)},
     {"verify",
      "Check every audit chain and seal; exit 1 when one is broken",
      "\n--seal-file seal-2026-11.jws",
-     {{"--seal-file", "A seal stored elsewhere: also shows whether the seals here were replaced",
-       maybe, "FILE", "", nullptr, read_seal}},
-     asks("SELECT user_id, seq AS entry, fault FROM auth.audit_verify($1::pg_catalog.text)",
-          print_faults)},
+     {from_file("--seal-file",
+                "A seal stored elsewhere: also shows whether the seals here were replaced",
+                read_seal)},
+     asks("SELECT user_id, seq AS entry, fault FROM auth.audit_verify($1)", print_faults)},
     {"seal",
      "Sign a digest over every audit chain and print it",
      "> seal-2026-11.jws",

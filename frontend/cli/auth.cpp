@@ -2,7 +2,6 @@
 
 #include "cli/values.hpp"
 #include "core/base/text.hpp"
-#include "core/principals/email.hpp"
 
 namespace pg_principal::cli {
 
@@ -26,54 +25,15 @@ void issue(const Session &session, const Given &given) {
     // that is a refusal (exit 1), not wrong usage.
     if (given["--email"].empty())
         throw Failure("--email is required");
-    issues("auth.issue_token($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, "
-           "nullif($4::pg_catalog.text[], '{}'))",
+    issues("auth.issue_token($1, $2, $3, nullif($4::pg_catalog.text[], '{}'))",
            "Issued JWT for {email} ({kind}, ttl={TTL})", "LANDMARK_AUTH_TOKEN")(session, given);
 }
 
-void adopt_key(const Session &session, const Given &given) {
-    if (given["--token-env"].empty() == given["--token-file"].empty())
-        throw UsageError("exactly one of --token-env, --token-file is required");
-    const std::string &until = given["--until"];
-    const db::Param ends = utc_time(until);
-    if (!until.empty() && !ends)
-        throw UsageError("--until: " + quote_for_message(until) + " is not a time",
-                         "Write a time in UTC: 2027-01-01, 2027-01-01T12:00.");
-    const db::Result rows = session.ask(
-        "SELECT role, utc(expires_at), session_id FROM auth.adopt_key($1::pg_catalog.text, "
-        "$2::pg_catalog.timestamptz, $3::pg_catalog.text)",
-        {read_secret(given["--token-env"], given["--token-file"]), ends,
-         given_or_null(given["--label"])});
-    print_row(session, rows,
-              "adopted a key for {role} until {expires_at}; to end it: pg_principal auth revoke "
-              "--session {session_id}\n");
-}
-
-void sessions(const Session &session, const Given &given) {
-    if (given["--email"].empty() != given.has("--project-keys"))
-        throw UsageError("exactly one of --email, --project-keys is required");
-    const db::Result rows = session.ask(
-        "SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
-        "revoke_reason, state, json(scopes), origin, utc(last_used_at), ip, user_agent FROM "
-        "auth.list_sessions($1::pg_catalog.text)",
-        {given_or_null(given["--email"])});
-    print_rows(session, rows,
-               {"SESSION id, STATE, LABEL, ROLE, ORIGIN, CREATED created_at, EXPIRES expires_at, "
-                "LAST USED last_used_at, SCOPES"});
-}
-
-void ban(const Session &session, const Given &given) {
-    session.ask(
-        "SELECT auth.ban($1::pg_catalog.text, $2::pg_catalog.interval, $3::pg_catalog.text)",
-        given.parameters());
-    const std::string email = printable(normalise_email(given["--email"]));
-    print_told(session, {{"banned", email}, {"duration", given["--duration"]}},
-               "banned " + email + " (" + given["--duration"] + ")\n");
-}
-
-void unban(const Session &session, const Given &given) {
-    session.ask("SELECT auth.unban($1::pg_catalog.text)", given.parameters());
-    print_done(session, "unbanned", normalise_email(given["--email"]));
+std::string read_end(const std::string &given) {
+    if (const std::optional<std::string> time = utc_time(given))
+        return *time;
+    throw UsageError("--until: " + quote_for_message(given) + " is not a time",
+                     "Write a time in UTC: 2027-01-01, 2027-01-01T12:00.");
 }
 
 const std::vector<Option> grant = {
@@ -85,28 +45,8 @@ const std::vector<Option> grant = {
     {"--email", "This principal"}};
 
 // One that names nobody would be of everybody.
-void check_grant(const Given &given) {
-    if (given["--kind"].empty() && given["--app-role"].empty() && given["--email"].empty())
-        throw UsageError("at least one of --kind, --app-role, --email is required");
-}
-
-void allow(const Session &session, const Given &given) {
-    check_grant(given);
-    const db::Result rows =
-        session.ask("SELECT auth.allow_login($1::pg_catalog.text, $2::pg_catalog.text, "
-                    "$3::pg_catalog.text, $4::pg_catalog.text)",
-                    given.parameters());
-    const bool is_new = rows.boolean(0, 0);
-    print_done(session, is_new || session.wants("json") ? "allowed" : "already allowed",
-               given["--role"]);
-}
-
-void disallow(const Session &session, const Given &given) {
-    check_grant(given);
-    does("SELECT auth.disallow_login($1::pg_catalog.text, $2::pg_catalog.text, "
-         "$3::pg_catalog.text, $4::pg_catalog.text)",
-         "disallowed", "no such login as {}",
-         "List them: pg_principal auth logins.")(session, given);
+Act grants(Act act) {
+    return with(at_least_one, {"--kind", "--app-role", "--email"}, std::move(act));
 }
 
 const Option principal{"--email", "The principal", needed};
@@ -132,19 +72,24 @@ const std::vector<Verb> verbs = {
      {{"--role", "anon or service_role", needed, "ROLE", "", one_of({"anon", "service_role"})},
       ttl,
       label},
-     issues("auth.issue_key($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text)",
-            "Issued key for {ROLE} (ttl={TTL})", "SUPABASE_{KEY}_KEY"),
+     issues("auth.issue_key($1, $2, $3)", "Issued key for {ROLE} (ttl={TTL})",
+            "SUPABASE_{KEY}_KEY"),
      {"text", "json", "token"}},
     {"adopt-key",
      "Keep an anon or service_role key from Supabase in use, until it is revoked; its secret must "
      "have been imported",
      "--token-env SUPABASE_ANON_KEY\n"
      "--token-file anon.jwt --until 2027-01-01 --label mobile-app",
-     {{"--token-env", "The environment variable that holds the key", maybe, "VAR"},
-      {"--token-file", "The file that holds the key", maybe, "FILE"},
-      {"--until", "When it ends, in UTC, if earlier than the key itself", maybe, "TIME"},
+     {from_variable("--token-env", "The environment variable that holds the key"),
+      from_file("--token-file", "The file that holds the key"),
+      {"--until", "When it ends, in UTC, if earlier than the key itself", maybe, "TIME", "",
+       read_as(read_end)},
       label},
-     adopt_key},
+     with(exactly_one, {"--token-env", "--token-file"},
+          tells("SELECT role, utc(expires_at), session_id FROM auth.adopt_key(coalesce($1, $2), "
+                "$3, $4)",
+                "adopted a key for {role} until {expires_at}; to end it: pg_principal auth revoke "
+                "--session {session_id}\n"))},
     {"sessions",
      "List the sessions behind somebody's tokens, or behind the project keys",
      "--email kata-agent-team@example.com\n"
@@ -152,14 +97,18 @@ const std::vector<Verb> verbs = {
      "--project-keys",
      {{"--email", "The principal"},
       {"--project-keys", "Of the project keys instead, which belong to no principal", flag}},
-     sessions},
+     with(exactly_one, {"--email", "--project-keys"},
+          lists("SELECT id, label, role, utc(created_at), utc(expires_at), utc(revoked_at), "
+                "revoke_reason, state, json(scopes), origin, utc(last_used_at), ip, user_agent "
+                "FROM auth.list_sessions(CASE WHEN NOT $2 THEN $1 END)",
+                {"SESSION id, STATE, LABEL, ROLE, ORIGIN, CREATED created_at, EXPIRES expires_at, "
+                 "LAST USED last_used_at, SCOPES"}))},
     {"revoke",
      "End one session and its tokens",
      "--session 0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason rotated",
      {{"--session", "Its id, as auth sessions shows it", needed, "UUID"},
       {"--reason", "Stored with the session"}},
-     does("SELECT auth.revoke_session($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
-          "no active session {}",
+     does("SELECT auth.revoke_session($1, $2)", "revoked", "no active session {}",
           "List them: pg_principal auth sessions --email <email>, or --project-keys.")},
     {"ban",
      "Ban a principal: each of its tokens is refused from its next statement on",
@@ -169,12 +118,14 @@ const std::vector<Verb> verbs = {
       {"--duration", "An interval; a day has 24 hours (default \"100 years\")", maybe, "TEXT",
        "100 years"},
       {"--reason", "Stored with the ban"}},
-     ban},
+     tells("SELECT auth.normalise_email($1) AS banned, $2::pg_catalog.text AS duration, "
+           "auth.ban($1, $2::pg_catalog.text::pg_catalog.interval, $3) AS \"DONE\"",
+           "banned {banned} ({duration})\n")},
     {"unban",
      "Lift a ban; tokens issued before it stay refused",
      "--email kata-agent-team@example.com",
      {principal},
-     unban},
+     makes("SELECT auth.normalise_email($1), auth.unban($1)", "unbanned")},
     {"logins",
      "List who may log in with a token, as which database roles",
      "\n--output json",
@@ -189,16 +140,21 @@ const std::vector<Verb> verbs = {
      "--role app --kind service_account\n"
      "--role reporting --app-role AUDITOR\n"
      "--role app --email ann@example.com",
-     grant, allow},
+     grant,
+     grants(tells("SELECT $1::pg_catalog.text AS allowed, CASE WHEN auth.allow_login($1, $2, $3, "
+                  "$4) THEN 'allowed' ELSE 'already allowed' END AS \"DONE\"",
+                  "{DONE} {allowed}\n"))},
     {"disallow-login", "Take that back; connections that nothing else allows end within a second",
-     "--role app --kind service_account", grant, disallow},
+     "--role app --kind service_account", grant,
+     grants(does("SELECT auth.disallow_login($1, $2, $3, $4)", "disallowed", "no such login as {}",
+                 "List them: pg_principal auth logins."))},
     {"connections",
      "List who is connected to this database by a token",
      "\n--email kata-agent-team@example.com --output json",
      {{"--email", "The principal"}},
      lists("SELECT pid, database, role, user_id, email, kind, session_id, utc(since), "
            "utc(expires_at), door, actor FROM auth.connections WHERE $1::pg_catalog.text IS NULL "
-           "OR email OPERATOR(pg_catalog.=) auth.normalise_email($1::pg_catalog.text)",
+           "OR email OPERATOR(pg_catalog.=) auth.normalise_email($1)",
            {"PID, EMAIL, ACTOR, KIND, ROLE, DOOR, SINCE, EXPIRES expires_at",
             "nobody is connected by a token"})},
     {"disconnect",
@@ -206,7 +162,7 @@ const std::vector<Verb> verbs = {
      "--pid 12700",
      {{"--pid", "Its process ID, as auth connections shows it", needed, "PID", "",
        between(1, 2147483647)}},
-     does("SELECT auth.end_connection($1::pg_catalog.int4)", "disconnected",
+     does("SELECT auth.end_connection($1)", "disconnected",
           "no connection by a token with process ID {}",
           "List them: pg_principal auth connections.")},
 };

@@ -26,12 +26,10 @@ std::string fetched_keys(const Given &given) {
 }
 
 void register_keys(const Session &session, const Given &given) {
-    if (given["--jwks-file"].empty() == given["--jwks-url"].empty())
-        throw UsageError("exactly one of --jwks-file, --jwks-url is required");
-    const db::Result rows = session.ask(
-        "SELECT auth.register_client_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-        {given["--email"],
-         given["--jwks-url"].empty() ? read_key_set(given["--jwks-file"]) : fetched_keys(given)});
+    const db::Result rows = session.ask("SELECT auth.register_client_keys($1, $2)",
+                                        {given["--email"], given["--jwks-url"].empty()
+                                                               ? read_key_set(given["--jwks-file"])
+                                                               : fetched_keys(given)});
     print_done(session, "registered keys", std::string(rows.text(0, 0)));
 }
 
@@ -55,8 +53,7 @@ const std::vector<Verb> verbs = {
        "90d"},
       {"--label", "A name for the secret, to recognise it later"}},
      mints("SELECT client_id, secret_id, utc(expires_at), secret AS client_secret FROM "
-           "auth.create_client_secret($1::pg_catalog.text, $2::pg_catalog.text, "
-           "$3::pg_catalog.text)",
+           "auth.create_client_secret($1, $2, $3)",
            "client_id:     {client_id}\nclient_secret: {client_secret}\n\n"
            "The secret is told this once. It ends {expires_at}; before "
            "that: pg_principal clients revoke-secret {secret_id}\n",
@@ -67,15 +64,14 @@ const std::vector<Verb> verbs = {
      "\n--email kata-agent-team@example.com",
      {of_whom},
      lists("SELECT secret_id, client_email AS email, label, state, utc(created_at), "
-           "utc(expires_at) FROM auth.list_client_secrets($1::pg_catalog.text)",
+           "utc(expires_at) FROM auth.list_client_secrets($1)",
            {"SECRET secret_id, EMAIL, STATE, LABEL, CREATED created_at, EXPIRES expires_at",
             "no client secrets"})},
     {"scopes",
      "Say what a client may ask for, in place of what it might before",
      "--email a@example.com --scope read --scope write\n--email a@example.com",
      {whose, {"--scope", "One that it may have; may be repeated", several}},
-     does("SELECT auth.set_client_scopes($1::pg_catalog.text, $2::pg_catalog.text[])",
-          "set the scopes of")},
+     does("SELECT auth.set_client_scopes($1, $2)", "set the scopes of")},
     {"register-keys",
      "Say which keys a client signs with, in place of those before (private_key_jwt)",
      "--email a@example.com --jwks-file keys.json\n"
@@ -86,20 +82,20 @@ const std::vector<Verb> verbs = {
       fetch_ca,
       fetch_from,
       fetch_timeout},
-     register_keys},
+     with(exactly_one, {"--jwks-file", "--jwks-url"}, register_keys)},
     {"keys",
      "List the registered keys of clients",
      "\n--email kata-agent-team@example.com",
      {of_whom},
      lists("SELECT thumbprint, client_email AS email, kid, kty, utc(created_at) FROM "
-           "auth.list_client_keys($1::pg_catalog.text)",
+           "auth.list_client_keys($1)",
            {"THUMBPRINT, EMAIL, KID, TYPE kty, CREATED created_at", "no client keys"})},
     {"revoke-secret",
      "End a client secret and every token that was got with it",
      "0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d --reason leaked",
      {{"SECRET", "Its id, as clients secrets shows it", needed}, {"--reason", "Kept in the audit"}},
-     does("SELECT auth.revoke_client_secret($1::pg_catalog.uuid, $2::pg_catalog.text)", "revoked",
-          "no client secret {}", "List them: pg_principal clients secrets.")},
+     does("SELECT auth.revoke_client_secret($1, $2)", "revoked", "no client secret {}",
+          "List them: pg_principal clients secrets.")},
     {"register",
      "Let people sign in to an application without a secret, by a device code",
      "psql --scope database --ttl 8h\n"
@@ -109,9 +105,7 @@ const std::vector<Verb> verbs = {
       {"--scope", "One that it may ask for; may be repeated", several},
       {"--ttl", "Time to live of its tokens: hours, days or years; "
                 "pg_principal.access_token_ttl when not given"}},
-     does("SELECT auth.register_client($1::pg_catalog.text, $2::pg_catalog.text, "
-          "$3::pg_catalog.text[], $4::pg_catalog.text)",
-          "registered")},
+     does("SELECT auth.register_client($1, $2, $3, $4)", "registered")},
     {"registered",
      "List the applications without a secret",
      "\n--output json",
@@ -124,7 +118,7 @@ const std::vector<Verb> verbs = {
      "Refuse an application from now on, and end every token that it got",
      "psql",
      {{"CLIENT", "Its client_id", needed}},
-     does("SELECT auth.unregister_client($1::pg_catalog.text)", "unregistered", "no application {}",
+     does("SELECT auth.unregister_client($1)", "unregistered", "no application {}",
           "List them: pg_principal clients registered.")},
 };
 

@@ -13,21 +13,19 @@ const std::vector<Verb> verbs = {
       {"--ttl", "Time to live: hours, days or years, as 24h, 90d, 1y (default 30d)", maybe, "TEXT",
        "30d"},
       {"--scope", "One that it gets; may be repeated", several}},
-     makes("SELECT auth.delegate($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, "
-           "$4::pg_catalog.text[])",
-           "granted")},
+     makes("SELECT auth.delegate($1, $2, $3, $4)", "granted")},
     {"list",
      "List the grants",
      "\n--email ann@example.com",
      {{"--email", "Of which person or agent; all when not given"}},
      lists("SELECT id, person, agent, json(scopes), utc(created_at), utc(expires_at), state, "
-           "granted_by FROM auth.list_delegations($1::pg_catalog.text)",
+           "granted_by FROM auth.list_delegations($1)",
            {"DELEGATION id, PERSON, AGENT, STATE, EXPIRES expires_at, SCOPES", "no delegations"})},
     {"end",
      "End a grant, and the tokens that were got by it",
      "0c6f1c5e-8a2f-4f0e-9d0a-3f0d6a1b2c3d",
      {{"DELEGATION", "Its id, as delegations list shows it", needed}},
-     does("SELECT auth.end_delegation($1::pg_catalog.uuid)", "ended", "no delegation {}",
+     does("SELECT auth.end_delegation($1)", "ended", "no delegation {}",
           "List them: pg_principal delegations list.")},
 };
 

@@ -64,8 +64,6 @@ void status(const Session &session, const Given &) {
 
 void schedule(const Session &session, const Given &given) {
     const bool remove = given.has("--remove");
-    if (remove && !given["--at"].empty())
-        throw UsageError("only one of --at, --remove may be given");
     const std::string when = given["--at"].empty() ? "0 * * * *" : given["--at"];
     const db::Result rows = session.ask(schedule_sql);
     const std::string job(rows.text("JOB")), home(rows.text("cron_database"));
@@ -83,7 +81,7 @@ void schedule(const Session &session, const Given &given) {
         return print_done(session, "unscheduled", "the health scan");
     }
     if (is_here) {
-        session.ask("SELECT auth.schedule_health_scan($1::pg_catalog.text)", {when});
+        session.ask("SELECT auth.schedule_health_scan($1)", {when});
     } else {
         const db::Result call = session.ask("SELECT auth.health_scan_call(), current_database()");
         session.ask("SELECT cron.schedule_in_database($1, $2, $3, $4)",
@@ -123,7 +121,7 @@ const std::vector<Verb> verbs = {
      "\n--at '*/15 * * * *'\n--remove",
      {{"--at", "When, as cron has it (default 0 * * * *)", maybe, "CRON"},
       {"--remove", "Take the job out again", flag}},
-     schedule},
+     with(at_most_one, {"--at", "--remove"}, schedule)},
 };
 
 } // namespace

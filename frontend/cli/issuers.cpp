@@ -9,8 +9,7 @@ namespace pg_principal::cli {
 
 namespace {
 
-const db::Statement start_fetch{
-    "SELECT issuer, attempt, url FROM auth.start_key_fetch($1::pg_catalog.text)"};
+const db::Statement start_fetch{"SELECT issuer, attempt, url FROM auth.start_key_fetch($1)"};
 
 void refresh(const Session &session, const Given &given) {
     const std::string &issuer = given["ISSUER"];
@@ -46,23 +45,12 @@ void refresh(const Session &session, const Given &given) {
                       (failed == 1 ? " issuer" : " issuers"));
 }
 
-void unmap(const Session &session, const Given &given) {
-    const db::Result rows = session.ask(
-        "SELECT auth.unmap_claims($1::pg_catalog.text, $2::pg_catalog.text)", given.parameters());
-    if (!rows.boolean(0, 0))
-        throw Failure("no rule of " + printable(given["ISSUER"]) + " for " +
-                      printable(given["--email"]));
-    print_done(session, "removed the rule for", given["--email"]);
-}
-
 // Fails unless exactly one rule matches: that is when /oauth/token would mint.
 void test(const Session &session, const Given &given) {
-    if (given["--token-env"].empty() == given["--token-file"].empty())
-        throw UsageError("exactly one of --token-env, --token-file is required");
     const db::Result rows = session.ask(
         "SELECT email, rule_id, json(matches), json(faults), pg_catalog.array_to_string(faults, '; "
-        "') AS \"FAULTS\" FROM auth.test_issuer_token($1::pg_catalog.text)",
-        {read_secret(given["--token-env"], given["--token-file"])});
+        "') AS \"FAULTS\" FROM auth.test_issuer_token(coalesce($1, $2))",
+        given.parameters());
     int matching = 0;
     std::string text;
     for (int i = 0; i < rows.rows(); ++i) {
@@ -83,9 +71,8 @@ void test(const Session &session, const Given &given) {
 void trust(const Session &session, const Given &given) {
     if (given["--jwks-file"].empty() && given["--jwks-url"].empty())
         throw UsageError("--jwks-file or --jwks-url is required");
-    does("SELECT auth.trust_issuer($1::pg_catalog.text, $2::pg_catalog.text[], "
-         "$3::pg_catalog.jsonb, $4::pg_catalog.text, coalesce(nullif($5::pg_catalog.text[], '{}'), "
-         "'{RS256,ES256}'), $6::pg_catalog.text, $7::pg_catalog.text[], NOT $8::pg_catalog.bool)",
+    does("SELECT auth.trust_issuer($1, $2, $3, $4, coalesce(nullif($5::pg_catalog.text[], '{}'), "
+         "'{RS256,ES256}'), $6, $7, NOT $8)",
          "trusted")(session, given);
 }
 
@@ -118,7 +105,7 @@ const std::vector<Verb> verbs = {
      {issuer,
       {"--audience", "One that may be in aud, may be repeated; none: the token has no aud",
        several},
-      {"--jwks-file", "Its public keys, a JWK Set", maybe, "FILE", "", nullptr, read_key_set},
+      from_file("--jwks-file", "Its public keys, a JWK Set", read_key_set),
       {"--jwks-url", "Where it publishes them, or its discovery document", maybe, "URL"},
       {"--alg", "An algorithm of its tokens, may be repeated (default RS256, ES256)", several},
       {"--max-life", "The longest that its tokens may live, as 15m, 1h, 1d (default 1h)", maybe,
@@ -130,15 +117,14 @@ const std::vector<Verb> verbs = {
      "Trust it no more, and end the tokens that were got by its",
      "https://issuer.example.com",
      {issuer},
-     does("SELECT auth.distrust_issuer($1::pg_catalog.text)", "no longer trusted",
-          "issuer {} is not trusted")},
+     does("SELECT auth.distrust_issuer($1)", "no longer trusted", "issuer {} is not trusted")},
     {"keys",
      "Store the keys that it publishes now",
      "https://issuer.example.com --jwks-file keys.json",
      {issuer,
       {"--jwks-file", "Its public keys, a JWK Set", needed, "FILE", "", nullptr, read_key_set}},
-     does("SELECT auth.store_issuer_keys($1::pg_catalog.text, $2::pg_catalog.jsonb)",
-          "stored the keys of", "issuer {} is not trusted")},
+     does("SELECT auth.store_issuer_keys($1, $2)", "stored the keys of",
+          "issuer {} is not trusted")},
     {"refresh",
      "Fetch the keys that issuers publish now from their URLs",
      "\nhttps://issuer.example.com --fetch-from 10.0.0.0/8",
@@ -153,27 +139,27 @@ const std::vector<Verb> verbs = {
       {"--claims", "Claims and the exact value of each, a JSON object", needed, "JSON", "", nullptr,
        claims},
       {"--scope", "One that it gets; may be repeated", several}},
-     makes("SELECT auth.map_claims($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.jsonb, "
-           "$4::pg_catalog.text[])",
-           "added rule")},
+     makes("SELECT auth.map_claims($1, $2, $3, $4)", "added rule")},
     {"unmap",
      "Take a service account's rule away, and end the tokens got by it",
      "https://issuer.example.com --email ci@example.com",
      {issuer, account},
-     unmap},
+     does("SELECT unmapped, CASE WHEN unmapped THEN $2 ELSE pg_catalog.concat($1, ' for ', $2) END "
+          "FROM auth.unmap_claims($1, $2) AS unmapped",
+          "removed the rule for", "no rule of {}")},
     {"rules",
      "List the rules",
      "\n--issuer https://issuer.example.com",
      {{"--issuer", "Of which issuer; all when not given"}},
      lists("SELECT rule_id, rule_issuer AS issuer, email, claims, json(scopes), utc(created_at) "
-           "FROM auth.list_issuer_rules($1::pg_catalog.text)",
+           "FROM auth.list_issuer_rules($1)",
            {"ISSUER, EMAIL, CLAIMS, SCOPES", "no rules"})},
     {"test",
      "Say which rule a token matches, and why the others do not",
      "--token-file token.jwt\n--token-env CI_JOB_JWT --output json",
-     {{"--token-env", "The environment variable that holds the token", maybe, "VAR"},
-      {"--token-file", "The file that holds the token", maybe, "FILE"}},
-     test},
+     {from_variable("--token-env", "The environment variable that holds the token"),
+      from_file("--token-file", "The file that holds the token")},
+     with(exactly_one, {"--token-env", "--token-file"}, test)},
 };
 
 } // namespace

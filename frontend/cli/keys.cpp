@@ -9,26 +9,20 @@ namespace pg_principal::cli {
 namespace {
 
 // No message here may repeat anything of what was read.
-bool holds_keys(std::string_view text) {
+std::string read_keys(const std::string &file) {
+    std::string text = read_secret(file);
     json::Document document;
-    return json::try_parse(document, without_byte_order_mark(text)) &&
-           (document.root().is_object() || document.root().is_array());
+    if (json::try_parse(document, without_byte_order_mark(text)) &&
+        (document.root().is_object() || document.root().is_array()))
+        return text;
+    throw Failure(printable(file) + " is neither a JSON object nor an array of one");
 }
 
 void import_key(const Session &session, const Given &given) {
-    const std::string &variable = given["--secret-env"], &secret_file = given["--secret-file"],
-                      &jwk_file = given["--jwk-file"];
-    if (!variable.empty() + !secret_file.empty() + !jwk_file.empty() != 1)
-        throw UsageError("exactly one of --secret-env, --secret-file, --jwk-file is required");
-    const std::string material = read_secret(variable, secret_file + jwk_file);
-    if (!jwk_file.empty() && !holds_keys(material))
-        throw Failure(printable(jwk_file) + " is neither a JSON object nor an array of one");
-    const db::Result rows = session.ask(
-        "SELECT auth.import_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool) AS kid, CASE "
-        "WHEN $2::pg_catalog.bool THEN 'standby' ELSE 'in_use' END AS state",
-        {material, given.has("--standby") ? "true" : "false"});
-    print_row(session, rows, "imported {kid} ({state})\n", "kid");
-    if (jwk_file.empty() && session.wants("text"))
+    tells("SELECT auth.import_signing_key(coalesce($1, $2, $3), NOT $4::pg_catalog.bool) AS kid, "
+          "CASE WHEN $4 THEN 'standby' ELSE 'in_use' END AS state",
+          "imported {kid} ({state})\n", "kid")(session, given);
+    if (!given.is_given("--jwk-file") && session.wants("text"))
         session.streams.out
             << "It signs and verifies here. What it signed elsewhere stays refused: no\n"
                "session stands for it. An anon or service_role key in use goes on once it\n"
@@ -53,36 +47,37 @@ const std::vector<Verb> verbs = {
        one_of({"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
                "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"})},
       standby},
-     tells("SELECT auth.create_signing_key($1::pg_catalog.text, NOT $2::pg_catalog.bool) AS kid, "
-           "CASE WHEN $2::pg_catalog.bool THEN 'standby' ELSE 'in_use' END AS state",
+     tells("SELECT auth.create_signing_key($1, NOT $2) AS kid, "
+           "CASE WHEN $2 THEN 'standby' ELSE 'in_use' END AS state",
            "created {kid} ({state})\n", "kid"),
      {"text", "json", "token"}},
     {"import",
      "Import a signing key from a file or the environment",
      "--secret-env SUPABASE_JWT_SECRET\n--jwk-file key.json --standby",
-     {{"--secret-env", "The environment variable that holds an HS256 secret", maybe, "VAR"},
-      {"--secret-file", "The file that holds an HS256 secret", maybe, "FILE"},
-      {"--jwk-file",
-       "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json",
-       maybe, "FILE"},
+     {from_variable("--secret-env", "The environment variable that holds an HS256 secret"),
+      from_file("--secret-file", "The file that holds an HS256 secret"),
+      from_file(
+          "--jwk-file",
+          "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json",
+          read_keys),
       standby},
-     import_key,
+     with(exactly_one, {"--secret-env", "--secret-file", "--jwk-file"}, import_key),
      {"text", "json", "token"}},
     {"activate",
      "Sign with this key from now on",
      "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
-     does("SELECT auth.activate_signing_key($1::pg_catalog.text)", "activated")},
+     does("SELECT auth.activate_signing_key($1)", "activated")},
     {"retire",
      "Stop signing with it; tokens it signed stay valid",
      "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
-     does("SELECT auth.retire_signing_key($1::pg_catalog.text)", "retired")},
+     does("SELECT auth.retire_signing_key($1)", "retired")},
     {"revoke",
      "Revoke it: every token it signed is refused",
      "nR2Bv4Qk3T1yq0m5w8Zr7uXcJ6sLhE9aPdGfVtYbKiM",
      {kid},
-     does("SELECT auth.revoke_signing_key($1::pg_catalog.text)", "revoked")},
+     does("SELECT auth.revoke_signing_key($1)", "revoked")},
 };
 
 } // namespace

@@ -6,7 +6,6 @@
 
 #include "cli/values.hpp"
 #include "core/base/text.hpp"
-#include "core/principals/email.hpp"
 #include "roster/file.hpp"
 
 namespace pg_principal::cli {
@@ -107,27 +106,6 @@ void render(const Session &session, const Given &given) {
                                                    : write_json_roster(roster.rows));
 }
 
-void remove(const Session &session, const Given &given) {
-    const db::Result rows =
-        session.ask("SELECT auth.remove_person($1::pg_catalog.text)", given.parameters());
-    const std::string removed = normalise_email(given["--email"]);
-    if (!rows.boolean(0, 0))
-        throw Failure("no organization_people row for " + printable(removed));
-    print_done(session, "removed", removed);
-}
-
-void rename(const Session &session, const Given &given) {
-    std::vector<db::Param> parameters = given.parameters();
-    for (const char *email : {"--from", "--to"})
-        parameters.emplace_back(printable(normalise_email(given[email])));
-    const db::Result rows =
-        session.ask("SELECT $3::pg_catalog.text AS renamed, $4::pg_catalog.text "
-                    "AS to, auth.rename_person($1::pg_catalog.text, "
-                    "$2::pg_catalog.text) AS id", // none before provision
-                    parameters);
-    print_row(session, rows, "renamed {renamed} to {to}\n");
-}
-
 // Of a verb that reads a roster.
 const std::vector<Option> input = {
     {"FILE",
@@ -163,21 +141,23 @@ const std::vector<Verb> verbs = {
      "--dry-run\n",
      {{"--dry-run", "Show the counts without changing anything", flag}},
      tells("SELECT created, restored, decommissioned, unchanged, "
-           "pg_catalog.to_json($1::pg_catalog.bool) AS dry_run FROM "
-           "auth.provision($1::pg_catalog.bool)",
+           "pg_catalog.to_json($1::pg_catalog.bool) AS dry_run FROM auth.provision($1)",
            "created {created}\nrestored {restored}\ndecommissioned {decommissioned}\nunchanged "
            "{unchanged}\n")},
     {"remove",
      "Remove a row from the roster; provision then bans the account",
      "--email ada@example.com && pg_principal people provision",
      {{"--email", "The email of the row", needed}},
-     remove},
+     does("SELECT auth.remove_person($1), auth.normalise_email($1)", "removed",
+          "no organization_people row for {}")},
     {"rename",
      "Change an email; account, tokens and reports stay the same",
      "--from ada@old.example --to ada@new.example",
      {{"--from", "The current email", needed},
       {"--to", "The new email; nobody else may have it", needed}},
-     rename},
+     tells("SELECT auth.normalise_email($1) AS renamed, auth.normalise_email($2) AS to, "
+           "auth.rename_person($1, $2) AS id", // none before provision
+           "renamed {renamed} to {to}\n")},
 };
 
 } // namespace

@@ -61,15 +61,15 @@ std::string read_text(const std::string &file, std::size_t kibibytes, const char
 
 } // namespace
 
-std::string read_secret(const std::string &variable, const std::string &file) {
-    if (variable.empty())
-        return read_text(file, 64, "key");
-    const char *value = std::getenv(variable.c_str());
+std::string read_variable(const std::string &name) {
+    const char *value = std::getenv(name.c_str());
     if (!value || !*value)
-        throw Failure("the environment variable " + printable(variable) +
+        throw Failure("the environment variable " + printable(name) +
                       (value ? " is empty" : " is not set"));
     return value;
 }
+
+std::string read_secret(const std::string &file) { return read_text(file, 64, "key"); }
 
 std::string read_key_set(const std::string &file) {
     std::string text(without_byte_order_mark(read_text(file, 256, "key set")));

@@ -17,8 +17,18 @@ std::string read_file(const std::string &path, std::size_t limit);
 std::string read_stream(std::istream &in, std::size_t limit);
 
 // A key or a token, which is never an argument: of an environment variable, or of a file without
-// its last newline. Throws Failure, which repeats nothing of it.
-std::string read_secret(const std::string &variable, const std::string &file);
+// its last newline. They throw Failure, which repeats nothing of it.
+std::string read_variable(const std::string &name);
+std::string read_secret(const std::string &file);
+
+// Options that name a variable or a file, which is read.
+inline Option from_variable(const char *name, const char *text) {
+    return {name, text, maybe, "VAR", "", nullptr, read_variable};
+}
+inline Option from_file(const char *name, const char *text,
+                        std::string (*read)(const std::string &file) = read_secret) {
+    return {name, text, maybe, "FILE", "", nullptr, read};
+}
 
 // A JWK Set, without the byte order mark that some publish it with.
 std::string read_key_set(const std::string &file);
