@@ -143,9 +143,14 @@ DECLARE
     issued_at bigint;
     life bigint := coalesce(client.token_ttl,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
+    -- of what it asked for, what it may have now
+    may constant text[] := auth.common_scopes(code.scopes, client.scopes);
     token text;
     reason text;
 BEGIN
+    IF may = '{}' AND code.scopes <> '{}' THEN
+        RETURN auth.refuse_scopes(client.scopes);
+    END IF;
     -- a ban that runs beside this makes the session one of an earlier generation
     SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
     WHERE u.id = (SELECT s.user_id FROM auth.sessions s WHERE s.id = code.session_id);
@@ -161,18 +166,18 @@ BEGIN
     END IF;
     issued_at := floor(extract(epoch FROM clock_timestamp()));
     UPDATE auth.sessions s SET expires_at = to_timestamp(issued_at + life), ip = request.ip,
-        user_agent = request.user_agent
+        user_agent = request.user_agent, scopes = nullif(may, '{}')
     WHERE s.id = session.id;
     token := auth.mint_access_token(person, session.id, issued_at, life,
-        array_to_string(code.scopes, ' '), client.client_id, NULL);
+        array_to_string(may, ' '), client.client_id, NULL);
     PERFORM auth.audit_as(person.id, person.email, person.id, person.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(jsonb_build_object('grant', 'device_code', 'clientId', client.client_id,
-            'sessionId', session.id, 'scopes', nullif(code.scopes, '{}'),
+            'sessionId', session.id, 'scopes', nullif(may, '{}'),
             'expiresAt', auth.iso_time(to_timestamp(issued_at + life)))));
     RETURN ROW(true, 200, NULL, jsonb_strip_nulls(jsonb_build_object('access_token', token,
         'token_type', 'Bearer', 'expires_in', life,
-        'scope', nullif(array_to_string(code.scopes, ' '), ''))))::auth.auth_result;
+        'scope', nullif(array_to_string(may, ' '), ''))))::auth.auth_result;
 END
 $$;
 COMMENT ON FUNCTION auth.redeem_device_code(auth.device_codes, auth.public_clients, jsonb) IS

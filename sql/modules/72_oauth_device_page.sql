@@ -63,7 +63,8 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT jsonb_build_object('clientId', (device_code_payload.client).client_id,
         'client', (device_code_payload.client).name,
-        'scopes', (device_code_payload.code).scopes, 'ip', (device_code_payload.code).ip,
+        'scopes', auth.common_scopes((device_code_payload.code).scopes,
+            (device_code_payload.client).scopes), 'ip', (device_code_payload.code).ip,
         'createdAt', auth.iso_time((device_code_payload.code).created_at),
         'expiresAt', auth.iso_time((device_code_payload.code).expires_at));
 END;
@@ -102,6 +103,7 @@ DECLARE
     seen record;
     person auth.users;
     new_id uuid := gen_random_uuid();
+    may text[];
 BEGIN
     IF (caller.refused).ok IS NOT NULL THEN
         RETURN caller.refused;
@@ -113,6 +115,7 @@ BEGIN
     IF (seen.refused).ok IS NOT NULL THEN
         RETURN seen.refused;
     END IF;
+    may := auth.common_scopes((seen.code).scopes, (seen.client).scopes);
     -- whoever bans the person or signs it out waits, and ends the new session too
     PERFORM FROM auth.users u WHERE u.id = (caller.person).id FOR NO KEY UPDATE;
     SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
@@ -126,7 +129,7 @@ BEGIN
         INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
             expires_at, ip, user_agent, grants)
         SELECT new_id, person.id, person.session_generation, 'oauth', (seen.client).name,
-            nullif((seen.code).scopes, '{}'), clock_timestamp(), (seen.code).expires_at, c.ip,
+            nullif(may, '{}'), clock_timestamp(), (seen.code).expires_at, c.ip,
             c.user_agent, ARRAY[(seen.client).id]
         FROM auth.request_context() AS c;
         PERFORM auth.admit_sign_in(md5('device ' || person.id)::uuid, true);
@@ -138,7 +141,7 @@ BEGIN
         'deviceCode', jsonb_build_object('previous', 'pending', 'current',
             CASE WHEN approve THEN 'approved' ELSE 'denied' END)), NULL,
         jsonb_strip_nulls(jsonb_build_object('clientId', (seen.client).client_id,
-            'scopes', nullif((seen.code).scopes, '{}'), 'deviceIp', (seen.code).ip,
+            'scopes', nullif(may, '{}'), 'deviceIp', (seen.code).ip,
             'sessionId', CASE WHEN approve THEN new_id END)));
     RETURN ROW(true, 200, NULL, auth.device_code_payload(seen.code, seen.client)
         || jsonb_build_object('approved', approve))::auth.auth_result;

@@ -139,6 +139,19 @@ SELECT pg_temp.told(pg_temp.polled(:'waiting')) AS waiting;
 SELECT auth.register_client('psql', scopes => '{database}');
 SELECT pg_temp.told(pg_temp.polled(:'waiting')) AS waiting, pg_temp.who(:'token') AS token, count(*) AS codes FROM auth.device_codes;
 
+-- What is taken from it while it waits is in no token.
+SELECT auth.register_client('psql', scopes => '{database,read}');
+SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown FROM pg_temp.begun('psql') \gset
+SELECT auth.register_client('psql', scopes => '{database,write}');
+SELECT payload->'tokens'->>'accessToken' AS person FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SET pg_principal.token = :'person';
+SELECT (auth.show_device(:'shown')).payload->'scopes' AS shown, (auth.decide_device(:'shown', true)).payload->'scopes' AS decided;
+RESET pg_principal.token;
+SELECT auth.register_client('psql', scopes => '{write}');
+SELECT pg_temp.told(pg_temp.polled(:'device')) AS nothing_left;
+SELECT auth.register_client('psql', scopes => '{database}');
+SELECT pg_temp.told(pg_temp.polled(:'device')) AS given_back;
+
 -- The page: a sign-in of its own, which ends with the decision.
 SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown FROM pg_temp.begun('psql', 'database') \gset
 SELECT pg_temp.told(auth.open_device_page(jsonb_build_object('user_code', :'shown', 'email', 'ann@example.com', 'password', 'wrong'))) AS wrong_password, pg_temp.told(auth.open_device_page(jsonb_build_object('user_code', :'shown'))) AS nothing,
