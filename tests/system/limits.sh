@@ -51,9 +51,24 @@ own=$(PGDATABASE=owned psql -XAtqc "SELECT auth.issue('own@example.com')")
 is "but may give a token to every session that brings none" "$(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.token = '$own'")$(PGDATABASE=owned as app "SELECT auth.email()")" own@example.com
 is "what reads everything reads nothing of ours" "$(sql "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")$(as reader "SELECT count(*) FROM auth.signing_keys")" 0
 is "unless it is exempt from row security" "$(sql "ALTER ROLE reader BYPASSRLS")$(as reader "SELECT count(*) FROM auth.signing_keys WHERE material IS NOT NULL")" 1
+is "nor what writes everything, but it may lock all" "$(sql "CREATE ROLE writer LOGIN IN ROLE pg_write_all_data")$(as writer "UPDATE auth.users SET app_role = 'ADMIN'")$(as writer "BEGIN; LOCK TABLE auth.users IN ACCESS EXCLUSIVE MODE; ROLLBACK; SELECT 1")" 1
+ann=$(sql "SELECT auth.issue('ann@example.com')")
+PGUSER=app PGOPTIONS="-c pg_principal.token=$ann" psql -XAtqc "SELECT pg_sleep(60)" >"$dir/slept" 2>&1 &
+sleeper=$!
+for _ in {1..100}; do
+    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ] && break
+    sleep 0.1
+done
+options="-c pg_principal.token=$(sql "SELECT auth.issue('mallory@example.com')")"
+is "who shares a database role may cancel what others run" "$(as app "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" t
+wait "$sleeper"
+is "which ends" "$(cat "$dir/slept")" "ERROR:  canceling statement due to user request"
+is "and set what its next connections begin with" "$(as app "ALTER ROLE app SET search_path = trap")$(unset options; as app "SHOW search_path")$(as app "ALTER ROLE app RESET search_path")" trap
+unset options
 is "a password from open registration ends when the roster names the address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 401"
 sql "ALTER ROLE app REPLICATION"
 sql "SELECT pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null
 sql "UPDATE auth.users SET first_name = 'N' WHERE email = 'mallory@example.com'"
 like "a role with REPLICATION reads what is written, hashes included" "$(PGUSER=app psql -XAtqc "SELECT data FROM pg_logical_slot_get_changes('s', NULL, NULL)")" 'argon2id'
 is "a collation that calls different emails equal is refused" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE loose (owner text COLLATE ci); INSERT INTO loose VALUES ('mállory@example.com'); SELECT auth.clamp('loose', 'owner'); GRANT SELECT ON loose TO app" | grep -o 'nondeterministic collation' | head -n 1)" "nondeterministic collation"
+like "and so is giving one to a clamped column" "$(sql "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false); CREATE TABLE strict (owner text); SELECT auth.clamp('strict', 'owner'); ALTER TABLE strict ALTER owner TYPE text COLLATE ci")" "cannot alter type of a column used in a policy definition"
