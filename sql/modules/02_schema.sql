@@ -45,3 +45,28 @@ BEGIN
     END IF;
 END
 $$;
+
+-- What follows would fail half-way, or call by one signature what has another, in a server that
+-- was not restarted since its files were exchanged.
+DO $$
+DECLARE
+    wanted constant text :=
+        (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_principal');
+    loaded text;
+BEGIN
+    BEGIN
+        CREATE OR REPLACE FUNCTION auth.library_version() RETURNS text
+        LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_library_version';
+        loaded := auth.library_version();
+    EXCEPTION WHEN undefined_function THEN -- before 0.3.0
+        NULL;
+    END;
+    IF loaded IS NULL OR loaded ~ '^[0-9.]+$' AND wanted ~ '^[0-9.]+$'
+        AND string_to_array(loaded, '.')::integer[] < string_to_array(wanted, '.')::integer[] THEN
+        RAISE EXCEPTION 'the library that is loaded is older than pg_principal %: %', wanted,
+            coalesce(loaded, 'before 0.3.0')
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Restart the server, its standbys first, then do this again.';
+    END IF;
+END
+$$;

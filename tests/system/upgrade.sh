@@ -94,6 +94,17 @@ sql twins "CREATE EXTENSION pg_principal VERSION '0.2.0'" \
 like "names that differ by case alone: a warning" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'github_username "Ada" of old@example.com is cleared: new@example.com has it, too'
 is "and one keeps it" "$(sql twins "SELECT string_agg(concat_ws('=', email, github_username), ' ' ORDER BY email) FROM auth.organization_people")" "new@example.com=ada old@example.com one@example.com=one"
 
+# The files were exchanged, the server was not restarted.
+share=$HARNESS_ROOT$("$pg_config" --sharedir)/extension
+cp "$share/pg_principal--$version.sql" "$share/pg_principal--99.0.sql"
+cp "$share/pg_principal--0.2.0--$version.sql" "$share/pg_principal--0.2.0--99.0.sql"
+sql twins "CREATE DATABASE behind" >/dev/null
+restart='ERROR: +the library that is loaded is older than pg_principal 99[.]0: [0-9.]+.*HINT: +Restart the server'
+like "functions of a later version are not made" "$(sql behind "CREATE EXTENSION pg_principal VERSION '99.0'")" "$restart"
+like "nor does an update make them" "$(sql behind "CREATE EXTENSION pg_principal VERSION '0.2.0'" "ALTER EXTENSION pg_principal UPDATE TO '99.0'")" "$restart"
+rm "$share/pg_principal--99.0.sql" "$share/pg_principal--0.2.0--99.0.sql"
+is "and nothing is changed" "$(sql behind "SELECT extversion FROM pg_extension WHERE extname = 'pg_principal'")" 0.2.0
+
 # Under load: whoever signs in, refreshes or asks meanwhile waits a moment and notices nothing.
 createdb busy
 sql busy "CREATE EXTENSION pg_principal VERSION '0.1.0'" >/dev/null
