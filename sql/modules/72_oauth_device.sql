@@ -143,23 +143,27 @@ DECLARE
     issued_at bigint;
     life bigint := coalesce(client.token_ttl,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'));
-    -- of what it asked for, what it may have now
-    may constant text[] := auth.common_scopes(code.scopes, client.scopes);
+    may text[];
+    has_ended boolean;
     token text;
     reason text;
 BEGIN
-    IF may = '{}' AND code.scopes <> '{}' THEN
-        RETURN auth.refuse_scopes(client.scopes);
-    END IF;
     -- a ban that runs beside this makes the session one of an earlier generation
     SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
     WHERE u.id = (SELECT s.user_id FROM auth.sessions s WHERE s.id = code.session_id);
     PERFORM auth.lock_audit_head(person.id) WHERE person.id IS NOT NULL;
     SELECT * INTO session FROM auth.sessions s WHERE s.id = code.session_id FOR NO KEY UPDATE;
+    has_ended := session.id IS NULL OR person.id IS NULL
+        OR session.generation <> person.session_generation OR session.revoked_at IS NOT NULL
+        OR auth.is_banned(person)
+        OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = session.id);
+    -- of what the person saw and approved, what the application may have now
+    may := auth.common_scopes(coalesce(session.scopes, '{}'), client.scopes);
+    IF may = '{}' AND code.scopes <> '{}' AND NOT has_ended THEN
+        RETURN auth.refuse_scopes(client.scopes);
+    END IF;
     DELETE FROM auth.device_codes d WHERE d.hash = code.hash; -- once
-    IF session.id IS NULL OR person.id IS NULL OR session.generation <> person.session_generation
-        OR session.revoked_at IS NOT NULL OR auth.is_banned(person)
-        OR EXISTS (SELECT FROM auth.ended_sessions e WHERE e.session_id = session.id) THEN
+    IF has_ended THEN
         reason := CASE WHEN auth.is_banned(person) THEN 'banned' ELSE 'approval-ended' END;
         PERFORM auth.note_device_refusal(person, reason, client.client_id);
         RETURN auth.oauth_error(400, 'access_denied', 'The approval has ended', reason);

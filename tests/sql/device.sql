@@ -149,8 +149,10 @@ SELECT (auth.show_device(:'shown')).payload->'scopes' AS shown, (auth.decide_dev
 RESET pg_principal.token;
 SELECT auth.register_client('psql', scopes => '{write}');
 SELECT pg_temp.told(pg_temp.polled(:'device')) AS nothing_left;
-SELECT auth.register_client('psql', scopes => '{database}');
+-- nor what comes back to it once the person has decided
+SELECT auth.register_client('psql', scopes => '{database,read}');
 SELECT pg_temp.told(pg_temp.polled(:'device')) AS given_back;
+SELECT auth.register_client('psql', scopes => '{database}');
 
 -- The page: a sign-in of its own, which ends with the decision.
 SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown FROM pg_temp.begun('psql', 'database') \gset
