@@ -46,7 +46,8 @@ COMMENT ON FUNCTION auth.verify_foreign_token(text, jsonb, jsonb) IS
 'refused: what the token is never raises. rules: {"issuer": text or null (not asked for), '
 '"audiences": [text] or null, "soleAudience": boolean, "algorithms": [name], "types": [text], '
 '"longestLife": seconds}. Whatever they say, a secret never verifies, exp must be there, typ is '
-'JWT, JOSE or none unless types lists another, and a key that names its issuer serves no other. '
+'JWT, JOSE or none unless types lists another, a key in its header is not looked at, and a key of '
+'the set that names its issuer serves no other. '
 'kid is the token''s own word. A NULL token or key set is refused, too; NULL rules are an error.';
 
 CREATE OR REPLACE FUNCTION auth.jwks_problems(jwks jsonb, OUT index integer, OUT kid text,

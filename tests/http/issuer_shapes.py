@@ -1,4 +1,4 @@
-"""Tokens shaped as those of GitHub Actions, GitLab, Kubernetes, Entra ID, Google, Cognito, Keycloak and SPIFFE, made by npm's jose; and
+"""Tokens shaped as those of GitHub Actions, GitLab, Kubernetes, Entra ID, Google, Cognito, Keycloak, SPIFFE and SAP, made by npm's jose; and
 npm's oauth2-mock-server and oidc-provider, unchanged, as issuers."""
 
 import json
@@ -13,7 +13,7 @@ from wire import Server, ask, equal, main, ok
 US = "https://id.example.com"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REASONS = {"a list of other audiences": "wrong audience", "another audience": "wrong audience", "no audience": "wrong audience",
-           "another issuer's key of the same kid": "bad signature", "expired": "expired", "from the future": "not yet valid",
+           "another issuer's key of the same kid": "bad signature", "another key, which it brings along": "bad signature", "expired": "expired", "from the future": "not yet valid",
            "issued in the future": "iat is in the future", "no end": "malformed: exp is missing", "too long a life": "lives too long", "too long since": "lives too long",
            "an unknown kid": "unknown key", "another type": "wrong type", "no issuer": "issuer not trusted", "another issuer": "issuer not trusted"}
 

@@ -44,6 +44,9 @@ const issuers = [
         claims: { sub: '4c1d', azp: 'job', typ: 'Bearer' } },
     { name: 'SPIFFE', file: '07-spiffe-bundle-with-wit.json', kid: 'IRsID4VIM3T11TsK43Ny1DgCD5UNWhva', typ: 'JOSE', alg: 'ES256', issuer: 'spiffe://example.org', list: true, silent: true,
         rule: { sub: 'spiffe://example.org/ns/prod/agent' }, claims: { sub: 'spiffe://example.org/ns/prod/agent' } },
+    { name: 'SAP', file: '04-gitlab.json', typ: 'JWT', issuer: 'https://main.authentication.eu10.hana.ondemand.com/oauth/token', list: true,
+        header: { jku: 'https://main.authentication.eu10.hana.ondemand.com/token_keys' }, rule: { client_id: 'sb-job!t1', ext_attr: { zdn: 'main' } },
+        claims: { sub: 'sb-job!t1', client_id: 'sb-job!t1', zid: '5f1c', ext_attr: { enhancer: 'XSUAA', zdn: 'main' } } },
 ];
 
 // Another value at each end of the rule.
@@ -53,19 +56,20 @@ function* changes(rule, claims) {
         else yield { [name]: typeof value === 'string' ? value + 's' : String(value) };
 }
 
-async function printed({ name, file, kid, typ, alg = 'RS256', issuer, list, bare, silent, rule, claims, also }) {
+async function printed({ name, file, kid, typ, alg = 'RS256', issuer, list, bare, silent, header: own = {}, rule, claims, also }) {
     const first = published(file).keys.find((one) => one.kid && (!kid || one.kid.startsWith(kid.slice(0, 20)))).kid;
     const { jwks, privateKey } = await shaped(file, first, alg);
-    const other = (await jose.generateKeyPair(alg)).privateKey;
+    const { privateKey: other, publicKey } = await jose.generateKeyPair(alg, { extractable: true });
     const said = () => ({ iat: now(), nbf: now() - 5, exp: now() + 300, jti: crypto.randomUUID(), ...(silent ? {} : { iss: issuer }), ...(bare ? {} : { aud: list ? [audience] : audience }), ...claims });
     const signed = (change = {}, header = {}, by = privateKey) => {
         const payload = { ...said(), ...change };
         for (const one of Object.keys(payload)) if (payload[one] === undefined) delete payload[one];
-        return new jose.CompactSign(new TextEncoder().encode(JSON.stringify(payload))).setProtectedHeader({ alg, ...(typ && { typ }), kid: first, ...header }).sign(by);
+        return new jose.CompactSign(new TextEncoder().encode(JSON.stringify(payload))).setProtectedHeader({ alg, ...(typ && { typ }), kid: first, ...own, ...header }).sign(by);
     };
     const wrong = {
         'a list of other audiences': await signed({ aud: ['https://x', 'https://y'] }), 'another audience': await signed({ aud: 'https://x' }),
-        'another issuer\'s key of the same kid': await signed({}, {}, other), expired: await signed({ exp: now() - 3600, iat: now() - 3900, nbf: now() - 3900 }),
+        'another issuer\'s key of the same kid': await signed({}, {}, other),
+        'another key, which it brings along': await signed({}, { jwk: await jose.exportJWK(publicKey), jku: 'https://evil.example.com/keys', x5c: ['MIIB'] }, other), expired: await signed({ exp: now() - 3600, iat: now() - 3900, nbf: now() - 3900 }),
         'from the future': await signed({ iat: now() + 1800, nbf: now() + 1800, exp: now() + 2000 }), 'issued in the future': await signed({ iat: now() + 1800, nbf: undefined, exp: now() + 2000 }),
         'no end': await signed({ exp: undefined }), 'too long a life': await signed({ exp: now() + 86400 }), 'too long since': await signed({ iat: now() - 86400 }),
         'an unknown kid': await signed({}, { kid: 'rotated' }, other), 'another type': await signed({}, { typ: 'logout+jwt' }),

@@ -54,7 +54,7 @@ async function withoutSecrets() {
         await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, insecure));
     const own = await oauth.generateKeyPair('ES256', { extractable: true }), theirs = await oauth.generateKeyPair('RS256', { extractable: true });
     await tell('register', await publicKeys([own]));
-    const signed = oauth.PrivateKeyJwt(own.privateKey, { [oauth.modifyAssertion]: (header, payload) => { payload.aud = as.issuer; } });
+    const signed = oauth.PrivateKeyJwt(own.privateKey, { [oauth.modifyAssertion]: (header, payload) => { header.x5c = ['MIIB']; payload.aud = as.issuer; } });
     const mine = await oauth.processClientCredentialsResponse(as, client, await oauth.clientCredentialsGrantRequest(as, client, signed, {}, insecure));
     equal('oauth4webapi: PrivateKeyJwt', [mine.token_type, mine.scope], ['bearer', 'read write']);
     await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, signed, mine.access_token, insecure));

@@ -48,6 +48,33 @@ TEST(ForeignToken, IsOfTheTypesThatSayWhoSomebodyIs) {
     }
 }
 
+TEST(ForeignToken, BringsNoKeyOfItsOwn) {
+    const Key other = generate_key(Alg::ES256);
+    const KeySet keys({signer()});
+    const std::string jwk = "\"jwk\":" + public_jwk(other);
+    const TimeRules time = {500'000'000, 0};
+    for (const std::string &member :
+         {std::string("\"jku\":\"https://evil.example.com/keys\""),
+          std::string("\"x5c\":[\"MIIB\"]"), std::string("\"x5u\":\"ims_key-1.cer\""),
+          std::string("\"jwk\":7"), jwk}) {
+        const std::string header = "{\"alg\":\"ES256\"," + member + "}", token = under(header);
+        EXPECT_EQ(judged(token), TokenFault::none) << member;
+        EXPECT_EQ(judged(jws_sign_raw(header, claims, other, Alg::ES256)),
+                  TokenFault::bad_signature)
+            << member;
+        TokenScratch scratch; // which knows the header from the time before
+        ForeignRules rules;
+        rules.time = time;
+        EXPECT_EQ(verify_foreign_token(token, keys, rules, scratch), TokenFault::none) << member;
+        EXPECT_EQ(verify_token(token, keys, {time}, scratch), TokenFault::header_refused) << member;
+        EXPECT_EQ(verify_foreign_token(token, keys, rules, scratch), TokenFault::none) << member;
+    }
+    for (const char *member : {"\"crit\":[\"jku\"],\"jku\":\"x\"", "\"b64\":true", "\"crit\":[]"})
+        EXPECT_EQ(judged(under("{\"alg\":\"ES256\"," + std::string(member) + "}")),
+                  TokenFault::header_refused)
+            << member;
+}
+
 TEST(ForeignToken, EndsAndDoesNotLiveTooLong) {
     const std::string token = under(R"({"alg":"ES256"})");
     const std::string rules = R"({"issuer":"i","audiences":["us"],"longestLife":100})";

@@ -126,6 +126,7 @@ TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
     claim_rules.time = rules.time;
     claim_rules.issuer = rules.issuer;
     claim_rules.require_expiry = true;
+    claim_rules.keys_in_header = KeysInHeader::ignored;
     if (const TokenFault fault = verify_token(token, keys, claim_rules, scratch, checkpoint);
         fault != TokenFault::none)
         return fault;

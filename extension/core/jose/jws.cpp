@@ -71,7 +71,7 @@ std::string describe(TokenFault fault, const json::ParseStatus &json) {
     return text;
 }
 
-TokenFault CompactJws::parse(std::string_view token) {
+TokenFault CompactJws::parse(std::string_view token, KeysInHeader keys) {
     header_json = {};
     if (token.size() > max_token_bytes)
         return TokenFault::too_long;
@@ -86,11 +86,13 @@ TokenFault CompactJws::parse(std::string_view token) {
     // all tokens of one key have the same header
     if (known_header_b64_.empty() || header_b64 != known_header_b64_) {
         known_header_b64_.clear();
-        if (const TokenFault fault = parse_header(); fault == TokenFault::header_not_base64url)
+        if (const TokenFault fault = parse_header(keys); fault == TokenFault::header_not_base64url)
             return look_at(token, fault);
         else if (fault != TokenFault::none)
             return fault;
         known_header_b64_ = header_b64;
+    } else if (has_keys_ && keys == KeysInHeader::refused) {
+        return TokenFault::header_refused;
     }
     if (!base64url_decode(signature_b64, signature))
         return look_at(token, TokenFault::signature_not_base64url);
@@ -99,9 +101,10 @@ TokenFault CompactJws::parse(std::string_view token) {
     return TokenFault::none;
 }
 
-TokenFault CompactJws::parse_header() {
+TokenFault CompactJws::parse_header(KeysInHeader keys) {
     kid.reset();
     typ.reset();
+    has_keys_ = false;
     if (header_b64.empty())
         return TokenFault::header_empty;
     if (!base64url_decode(header_b64, header))
@@ -124,13 +127,12 @@ TokenFault CompactJws::parse_header() {
             else if (name == "typ")
                 typ = value.as_string();
         }
-        // extensions that must be understood, and keys that come with the token
-        refused |= name == "crit" || name == "jwk" || name == "jku" || name == "x5u" ||
-                   name == "x5c" || name == "b64";
+        refused |= name == "crit" || name == "b64"; // extensions that must be understood
+        has_keys_ |= name == "jwk" || name == "jku" || name == "x5u" || name == "x5c";
     }
     if (!alg_text)
         return TokenFault::alg_missing;
-    if (refused)
+    if (refused || (has_keys_ && keys == KeysInHeader::refused))
         return TokenFault::header_refused;
     const auto known = alg_from_name(*alg_text);
     if (!known)

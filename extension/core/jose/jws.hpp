@@ -24,6 +24,11 @@ constexpr bool is_malformed(TokenFault fault) noexcept { return fault >= TokenFa
 // The same with what is wrong with the JSON, where that is why.
 std::string describe(TokenFault fault, const json::ParseStatus &json);
 
+// Keys that come with a token (jwk, jku, x5c, x5u) are never looked at. A token of ours, or one that
+// is verified for somebody else, has none; of others' identity tokens some have (SAP's, Azure
+// Attestation's).
+enum class KeysInHeader : std::uint8_t { refused, ignored };
+
 // A token taken apart, nothing verified yet. Reuse one to avoid allocations: a header equal to the
 // last one is not parsed again. The views point into the token or into this object.
 class CompactJws {
@@ -33,8 +38,8 @@ class CompactJws {
     CompactJws &operator=(const CompactJws &) = delete;
 
     // Everything that can be refused without a key.
-    TokenFault parse(std::string_view token);
-    TokenFault parse(std::string &&token) = delete; // the views would outlive it
+    TokenFault parse(std::string_view token, KeysInHeader keys = KeysInHeader::refused);
+    TokenFault parse(std::string &&token, KeysInHeader = {}) = delete; // the views would outlive it
 
     std::string_view header_b64, payload_b64, signature_b64, signing_input;
     Alg alg = Alg::HS256;
@@ -43,8 +48,9 @@ class CompactJws {
     json::ParseStatus header_json;          // what is wrong with it, after header_not_json
 
   private:
-    TokenFault parse_header();
+    TokenFault parse_header(KeysInHeader keys);
 
+    bool has_keys_ = false;
     std::string known_header_b64_; // of the header that alg, kid, typ and header describe
     json::Document header_doc_;
 };

@@ -172,7 +172,7 @@ TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimR
                         TokenScratch &scratch, Checkpoint checkpoint) {
     scratch.key_ = nullptr;
     scratch.key_fault_.clear();
-    TokenFault fault = scratch.jws_.parse(token);
+    TokenFault fault = scratch.jws_.parse(token, rules.keys_in_header);
     if (fault == TokenFault::none)
         fault = verify(scratch.jws_, keys, &scratch.key_, &scratch.key_fault_, checkpoint);
     if (fault == TokenFault::none)

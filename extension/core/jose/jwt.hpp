@@ -20,6 +20,7 @@ struct ClaimRules {
     std::optional<std::string_view> issuer;   // asked for: must be present and equal
     std::optional<std::string_view> audience; // asked for: must be present and contain it
     bool require_expiry = false;              // a token without exp is malformed
+    KeysInHeader keys_in_header = KeysInHeader::refused;
 };
 
 // exp, nbf and iat are JSON numbers of at most 2^53 in magnitude, fractions allowed. A token lives

@@ -57,6 +57,7 @@ SQL_FUNCTION(read_assertion) {
     ClaimRules rules;
     rules.time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
     rules.require_expiry = true;
+    rules.keys_in_header = KeysInHeader::ignored;
     TokenScratch &token = scratch();
     const TokenFault fault = verify_token(bytes_argument(fcinfo, 0), key_set_argument(fcinfo, 1),
                                           rules, token, check_interrupts);
@@ -78,7 +79,8 @@ SQL_FUNCTION(peek_assertion) {
     CompactJws jws;
     json::Document claims;
     std::string fault;
-    if (const TokenFault found = jws.parse(bytes_argument(fcinfo, 0)); found != TokenFault::none)
+    if (const TokenFault found = jws.parse(bytes_argument(fcinfo, 0), KeysInHeader::ignored);
+        found != TokenFault::none)
         fault = describe(found, jws.header_json);
     else if (const json::ParseStatus json = json::try_parse(claims, jws.payload); !json)
         fault = describe(TokenFault::payload_not_json, json);
