@@ -19,9 +19,12 @@ const char *const job_elsewhere_sql =
     "last_run_at, r.status AS last_status, r.return_message AS last_message, (SELECT "
     "pg_catalog.count(*) FROM cron.job_run_details f WHERE f.jobid = j.jobid AND f.status = "
     "'failed' AND f.runid > ALL (SELECT s.runid FROM cron.job_run_details s WHERE s.jobid = "
-    "j.jobid AND s.status = 'succeeded')) AS failed_runs FROM cron.job j LEFT JOIN LATERAL (SELECT "
-    "* FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', 'failed') "
-    "ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";
+    "j.jobid AND s.status = 'succeeded')) AS failed_runs, CASE WHEN j.active AND "
+    "pg_catalog.current_setting('cron.use_background_workers', true) = 'off' AND j.nodeport <> "
+    "p.port THEN j.nodeport END AS other_port, p.port FROM (SELECT "
+    "pg_catalog.current_setting('port')::pg_catalog.int4) p (port), cron.job j LEFT JOIN LATERAL "
+    "(SELECT * FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', "
+    "'failed') ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";
 
 bool is_elsewhere(const db::Result &schedule) { return schedule.text("ELSEWHERE") == "t"; }
 
@@ -156,6 +159,17 @@ Json read_health_schedule(const Session &session) {
     } else if (!told["problem"].is_null()) {
         told["remedy"] = nullptr; // it is scheduled
     }
+    if (told.contains("otherPort") && !told["problem"].is_null()) { // a copy restored from a dump
+        const std::string port = text_of(told["port"]);
+        told["problem"] = text_of(told["problem"]) + "; pg_cron runs it on port " +
+                          text_of(told["otherPort"]) + ", and this server has port " + port;
+        told["remedy"] = "Either cron.use_background_workers = on and a restart, or as a "
+                         "superuser, in the database \"" +
+                         printable(home) + "\", UPDATE cron.job SET nodeport = " + port +
+                         " WHERE jobid = " + text_of(told["jobId"]) + ';';
+    }
+    told.erase("otherPort");
+    told.erase("port");
     return told;
 }
 

@@ -103,15 +103,16 @@ RETURNS record
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     late interval;
+    port int;
 BEGIN
     SELECT to_timestamp(m.value) INTO last_scan_at FROM auth.read_metrics() AS m
         WHERE m.name = 'agent.health.last_scan';
     cron_database := CASE WHEN auth.cron_is_here() THEN current_database()
         ELSE current_setting('cron.database_name', true) END;
     IF auth.cron_is_here() THEN
-        EXECUTE 'SELECT j.jobid, j.schedule, j.active FROM cron.job j WHERE j.jobname = $1 AND '
-                'j.username = current_user AND j.database = current_database()'
-            INTO job_id, schedule, active USING 'pg_principal_health_scan';
+        EXECUTE 'SELECT j.jobid, j.schedule, j.active, j.nodeport FROM cron.job j WHERE '
+                'j.jobname = $1 AND j.username = current_user AND j.database = current_database()'
+            INTO job_id, schedule, active, port USING 'pg_principal_health_scan';
         EXECUTE $query$
             WITH runs AS (SELECT r.* FROM cron.job_run_details r WHERE r.jobid = $1
                 AND r.status IN ('succeeded', 'failed'))
@@ -142,6 +143,14 @@ BEGIN
     ELSIF last_scan_at < clock_timestamp() - late THEN
         problem := format('the last health scan was %s hours ago',
             floor(extract(epoch FROM clock_timestamp() - last_scan_at) / 3600));
+    END IF;
+    -- A job keeps the port of the server where it was made, also in a copy restored from a dump.
+    IF problem IS NOT NULL AND active AND port <> current_setting('port')::int
+        AND current_setting('cron.use_background_workers', true) = 'off' THEN
+        problem := format('%s; pg_cron runs it on port %s, and this server has port %s', problem,
+            port, current_setting('port'));
+        remedy := format('Either cron.use_background_workers = on and a restart, or as a superuser '
+            'UPDATE cron.job SET nodeport = %s WHERE jobid = %s;', current_setting('port'), job_id);
     END IF;
     IF problem IS NOT NULL AND remedy IS NULL AND NOT auth.cron_is_here() THEN
         remedy := 'pg_principal health schedule';

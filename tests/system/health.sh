@@ -52,6 +52,25 @@ locked_out() {
     answer=$(PGUSER=tester sql postgres "SELECT auth.schedule_health_scan('* * * * *')")
     like "a pg_cron that connects: a notice says as whom" "$answer" 'NOTICE: .*as postgres to host "/.*'
     like "and how to see whether it may" "$answer" 'HINT: .*health status'
+
+    (export PGUSER=tester && other_port)
+}
+
+# A copy that was restored from a dump has the port of the server that was dumped (findings/pg-cron-restored-jobs.sh).
+other_port() {
+    local port
+    port=$(sql postgres "SHOW port")
+    like "a job of another server's port" "$(sql postgres "BEGIN" "SELECT auth.schedule_health_scan('* * * * *') > 0" "UPDATE cron.job SET nodeport = 1" "SELECT problem, remedy FROM auth.health_schedule()" "ROLLBACK")" \
+        "; pg_cron runs it on port 1, and this server has port $port.Either .*SET nodeport = $port WHERE jobid = [0-9]+;\$"
+    createdb other
+    start other >/dev/null
+    PGDATABASE=other "$PG_PRINCIPAL" health schedule --at '0 0 1 1 *' >/dev/null
+    sql postgres "UPDATE cron.job SET nodeport = 1 WHERE database = 'other'" >/dev/null
+    is "also of another database's" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.problem, (.remedy | test("in the database \"postgres\", UPDATE cron.job SET nodeport = [0-9]+ WHERE jobid = [0-9]+;")), has("port", "otherPort")]')" \
+        "[\"no health scan has run yet; pg_cron runs it on port 1, and this server has port $port\",true,false,false]"
+    sql postgres "UPDATE cron.job SET nodeport = $port WHERE database = 'other'" >/dev/null
+    is "and of this server's nothing" "$(PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -r .problem)" "no health scan has run yet"
+    PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
 }
 
 scheduled() {
