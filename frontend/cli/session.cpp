@@ -111,9 +111,13 @@ void open(db::Connection &connection, const Session &session, const std::string 
                                       {"client_encoding", "UTF8"},
                                       {"dbname", database}});
     } catch (const db::Unavailable &error) {
+        const bool lacks_password = std::string_view(error.what()).find(" password") != std::string_view::npos;
         throw Failure(
             error.what(), {},
-            "The connection comes from --dsn or from PGHOST, PGPORT, PGUSER, PGDATABASE.");
+            lacks_password
+                ? "A password comes from PGPASSWORD, a password file (~/.pgpass, PGPASSFILE) or "
+                  "a service file; all else from --dsn or PGHOST, PGPORT, PGUSER, PGDATABASE."
+                : "The connection comes from --dsn or from PGHOST, PGPORT, PGUSER, PGDATABASE.");
     }
     PQsetNoticeReceiver(connection.raw(), print_warning, &session.streams.err);
 }

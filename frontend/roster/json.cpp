@@ -48,11 +48,17 @@ class JsonRoster : public nlohmann::json_sax<json> {
         // "[json.exception.parse_error.101] parse error at line 1, column 2: what counts"
         if (const std::size_t colon = reason.find(": "); colon != std::string::npos)
             reason = reason.substr(colon + 2);
+        else if (const std::size_t name = reason.find("] "); name != std::string::npos)
+            reason = reason.substr(name + 2); // of a number that is too large
+        const bool has_more = reason.find("expected end of input") != std::string::npos;
         if (reason.size() > longest_reason) // it quotes what was read last, however long
             reason = reason.substr(0, longest_reason) + "...";
         const std::size_t end = std::min(position, text_.size());
         const auto line = 1 + std::count(text_.begin(), text_.begin() + end, '\n');
-        throw RosterFileError(static_cast<std::size_t>(line), "malformed JSON: " + reason);
+        throw RosterFileError(static_cast<std::size_t>(line), "malformed JSON: " + reason,
+                              has_more ? "A file has one list of people; JSON Lines become one "
+                                         "by: jq -s . FILE > NEW."
+                                       : "");
     }
 
   private:

@@ -35,7 +35,7 @@ BEGIN
     remedy := NULL;
     IF faults > 0 THEN
         state := 'error';
-        detail := format('the last scan found %s faults in the audit', faults);
+        detail := format('the last scan found %s in the audit', auth.counted(faults, 'fault'));
         remedy := 'pg_principal audit verify, and docs/runbook.md, PgPrincipalAuditBroken';
     ELSIF last IS NULL OR last < clock_timestamp() - interval '48 hours' THEN
         state := 'warning';

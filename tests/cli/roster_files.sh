@@ -133,7 +133,12 @@ bad "a repeated key" yaml '- {email: a@example.com, name: A, name: B}\n' 'row 1:
 bad "an alias to a mapping" yaml '- &a {email: a@example.com, name: A}\n- *a\n' 'row 2: must be an object of fields, not an alias to a list or a mapping (line 2)
 1 problem in 2 rows, nothing was written'
 bad "truncated" json '[{"email": "a@example.com", "na' 'line 1: malformed JSON: syntax error while parsing object key - invalid string: missing closing quote; last read: '"'"'"na'"'"'; expected string literal'
-bad "trailing text" json '[] x' "line 1: malformed JSON: syntax error while parsing value - invalid literal; last read: '[] x'; expected end of input"
+more_hint="  hint: A file has one list of people; JSON Lines become one by: jq -s . FILE > NEW."
+bad "trailing text" json '[] x' "line 1: malformed JSON: syntax error while parsing value - invalid literal; last read: '[] x'; expected end of input
+$more_hint"
+bad "JSON Lines" json '{"email": "a@example.com", "name": "A"}\n{"email": "b@example.com", "name": "B"}\n' "line 2: malformed JSON: syntax error while parsing value - unexpected '{'; expected end of input
+$more_hint"
+bad "a number too large" json '[{"email": "a@example.com", "name": 1e999}]' "line 1: malformed JSON: number overflow parsing '1e999'"
 bad "not a list" json '{"people": 7}' "a list of people is expected here, not a number"
 bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
   hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'

@@ -171,6 +171,9 @@ with_line 'host all app 0.0.0.0/0 pam pamservice=pg_principal'
 tells "tokens over plain TCP" pg_hba.conf error 'line 1 takes tokens over connections without TLS.*Do: Write hostssl'
 with_line 'local all app pam pamservice=pg_principal'
 sound "over a local socket" pg_hba.conf
+with_line 'local all oscar scram-sha-256'
+sql shop "SELECT pg_reload_conf()" "SELECT pg_sleep(0.2)" >/dev/null
+like "who has no password is told where one comes from" "$(PGUSER=oscar "$PG_PRINCIPAL" doctor 2>&1)" 'no password supplied.*hint: A password comes from PGPASSWORD'
 with_line 'host all all 0.0.0.0/0 trust'
 tells "whoever comes" pg_hba.conf warning 'line 1 lets connections in without any proof'
 with_line 'host all all nonsense'
@@ -318,6 +321,8 @@ sql shop "SELECT auth.scan_audit()" >/dev/null
 sound "verified" "audit scan"
 sql shop "SELECT auth.set_gauge('audit.faults', '', 2)" >/dev/null
 tells "tampered with" "audit scan" error 'the last scan found 2 faults in the audit'
+sql shop "SELECT auth.set_gauge('audit.faults', '', 1)" >/dev/null
+tells "once" "audit scan" error 'the last scan found 1 fault in the audit'
 sql shop "SELECT auth.scan_audit()" >/dev/null
 
 # time, and servers that take no writes
