@@ -111,7 +111,8 @@ void open(db::Connection &connection, const Session &session, const std::string 
                                       {"client_encoding", "UTF8"},
                                       {"dbname", database}});
     } catch (const db::Unavailable &error) {
-        const bool lacks_password = std::string_view(error.what()).find(" password") != std::string_view::npos;
+        const bool lacks_password =
+            std::string_view(error.what()).find(" password") != std::string_view::npos;
         throw Failure(
             error.what(), {},
             lacks_password
