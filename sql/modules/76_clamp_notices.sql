@@ -47,6 +47,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     target pg_class;
     names text;
+    granted record;
     -- of the table, unless the subscription says otherwise
     applies_as_owner constant boolean :=
         current_setting('server_version_num')::integer >= 160000;
@@ -84,17 +85,26 @@ BEGIN
                 'as a clamped owner, VALIDATE checks only what it sees.';
         RETURN NEXT;
     END IF;
-    SELECT string_agg(g.name, ', ' ORDER BY g.name) INTO names
-    FROM (SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC'
-        ELSE a.grantee::regrole::text END AS name
-          FROM aclexplode(target.relacl) AS a WHERE a.privilege_type = 'TRUNCATE'
-              AND a.grantee <> target.relowner) AS g;
-    IF names IS NOT NULL THEN
-        kind := 'truncate';
-        message := format('%s may TRUNCATE %s, which no row security stops', names, tbl);
-        hint := format('REVOKE TRUNCATE ON %s FROM %s;', tbl, names);
+    -- GRANT ALL grants all three
+    FOR granted IN
+        SELECT p.kind, p.privilege, p.told, string_agg(g.name, ', ' ORDER BY g.name) AS names
+        FROM (VALUES (1, 'truncate', 'TRUNCATE', '%s may TRUNCATE %s, which no row security stops'),
+            (2, 'trigger', 'TRIGGER', '%s may put triggers on %s, which are given every row that '
+                'anybody writes, and run as who writes it'),
+            (3, 'references', 'REFERENCES', '%s may reference %s by foreign keys, which tell what '
+                'keys exist in it')) AS p (n, kind, privilege, told),
+            LATERAL (SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC'
+                ELSE a.grantee::regrole::text END AS name
+                FROM (SELECT target.relacl UNION ALL SELECT c.attacl FROM pg_attribute c
+                    WHERE c.attrelid = tbl AND c.attnum > 0) AS l (acl), aclexplode(l.acl) AS a
+                WHERE a.privilege_type = p.privilege AND a.grantee <> target.relowner) AS g
+        GROUP BY p.n, p.kind, p.privilege, p.told ORDER BY p.n
+    LOOP
+        kind := granted.kind;
+        message := format(granted.told, granted.names, tbl);
+        hint := format('REVOKE %s ON %s FROM %s;', granted.privilege, tbl, granted.names);
         RETURN NEXT;
-    END IF;
+    END LOOP;
     SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
         INTO names
     FROM pg_inherits i WHERE i.inhparent = tbl;
@@ -145,7 +155,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.clamp_findings(regclass, boolean) IS
 'Internal: auth.clamp_notices() and of which kind each is: view, materialized view, foreign key, '
-'truncate, partition, parent, publication, subscription.';
+'truncate, trigger, references, partition, parent, publication, subscription.';
 
 CREATE OR REPLACE FUNCTION auth.clamp_notices(tbl regclass, forced boolean, OUT message text,
     OUT hint text) RETURNS SETOF record
@@ -156,6 +166,6 @@ END
 $$;
 COMMENT ON FUNCTION auth.clamp_notices(regclass, boolean) IS
 'What goes past a clamp of the table or meets it unawares, with what to do about it: materialized '
-'views, views whose owner row security does not bind, foreign keys, TRUNCATE, partitions and '
-'parents, publications, subscriptions. forced: the clamp binds the table''s owner. auth.clamp() '
-'raises each as a NOTICE.';
+'views, views whose owner row security does not bind, foreign keys, who may TRUNCATE it, put '
+'triggers on it or reference it, partitions and parents, publications, subscriptions. forced: the '
+'clamp binds the table''s owner. auth.clamp() raises each as a NOTICE.';

@@ -182,8 +182,8 @@ BEGIN
         FOR past IN SELECT * FROM auth.clamp_findings(clamps.tbl, clamps.relforcerowsecurity) LOOP
             CONTINUE WHEN clamps.is_own AND past.kind = 'foreign key'; -- the roster's managers
             found_any := true;
-            state := CASE WHEN past.kind IN ('view', 'truncate', 'subscription') THEN 'error'
-                ELSE 'warning' END;
+            state := CASE WHEN past.kind IN ('view', 'truncate', 'trigger', 'subscription')
+                THEN 'error' ELSE 'warning' END;
             detail := past.message;
             remedy := past.hint;
             RETURN NEXT;

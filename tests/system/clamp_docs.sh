@@ -64,6 +64,17 @@ is "a superuser's view shows all rows, with security_invoker the caller's" "$(co
 as owner app "CREATE VIEW owners AS SELECT * FROM activity" "GRANT SELECT ON owners TO reader" >/dev/null
 is "a clamped owner's view shows the caller's" "$(count reader owners)" 1
 
+# GRANT ALL
+as "$super" app "CREATE ROLE curious LOGIN" "GRANT CREATE ON SCHEMA public TO curious" >/dev/null
+as owner app "GRANT ALL ON activity TO curious" >/dev/null
+is "the notices tell what GRANT ALL grants besides" "$(as owner app "SELECT string_agg(substring(hint FROM '^REVOKE [A-Z]+'), ', ') FROM auth.clamp_notices('activity', true) WHERE hint LIKE '%curious%'")" \
+    "REVOKE TRUNCATE, REVOKE TRIGGER, REVOKE REFERENCES"
+as curious app "CREATE TABLE seen (by text, row text)" "CREATE FUNCTION look() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (auth.email(), NEW::text); RETURN NULL; END'" \
+    "CREATE TRIGGER look AFTER UPDATE ON activity FOR EACH ROW EXECUTE FUNCTION look()" >/dev/null
+PGOPTIONS="-c pg_principal.token=$ann" as maintenance app "UPDATE activity SET note = 'x' WHERE id = 2" >/dev/null
+is "a trigger is given rows that its maker is not shown" "$(as curious app "SELECT count(*) FROM activity") $(as curious app "SELECT row FROM seen")" "0 (2,ben@example.com,t,99,x)"
+as "$super" app "DROP OWNED BY curious CASCADE" "UPDATE activity SET note = NULL" >/dev/null
+
 # foreign keys: row 2 has no project
 is "a clamped owner validates a foreign key over rows that violate it" "$(as owner app "ALTER TABLE activity ADD CONSTRAINT activity_project FOREIGN KEY (project) REFERENCES project")" "ALTER TABLE"
 is "which it says of itself then" "$(as "$super" app "SELECT convalidated FROM pg_constraint WHERE conname = 'activity_project'")" t

@@ -295,7 +295,11 @@ sql shop "DROP MATERIALIZED VIEW kept" "CREATE TABLE detail (activity int REFERE
 tells "a foreign key" clamps warning '.*checked past the clamp by foreign key detail_activity_fkey'
 sql shop "DROP TABLE detail" "GRANT TRUNCATE ON activity TO app" >/dev/null
 tells "who may truncate" clamps error '.*REVOKE TRUNCATE ON public.activity FROM app'
-sql shop "REVOKE TRUNCATE ON activity FROM app" "CREATE PUBLICATION p FOR TABLE activity" >/dev/null
+sql shop "REVOKE TRUNCATE ON activity FROM app" "GRANT TRIGGER ON activity TO app" >/dev/null
+tells "whose triggers would see everybody's rows" clamps error '.*REVOKE TRIGGER ON public.activity FROM app'
+sql shop "REVOKE TRIGGER ON activity FROM app" "GRANT REFERENCES ON activity TO app" >/dev/null
+tells "who learns which keys there are" clamps warning '.*REVOKE REFERENCES ON public.activity FROM app'
+sql shop "REVOKE REFERENCES ON activity FROM app" "CREATE PUBLICATION p FOR TABLE activity" >/dev/null
 tells "a publication" clamps warning '.*publication p'
 sql shop "DROP PUBLICATION p" "ALTER TABLE activity DISABLE ROW LEVEL SECURITY" >/dev/null
 tells "a clamp that is switched off" clamps error '.*Do: ALTER TABLE public.activity ENABLE ROW LEVEL SECURITY'
