@@ -56,7 +56,7 @@ Response get_discovery(const api::Backend &backend, const Request &request) {
     object.text("token_endpoint", base + "/token");
     object.text("jwks_uri", base + "/.well-known/jwks.json");
     object.text("userinfo_endpoint", base + "/user");
-    object.raw("response_types_supported", "[]"); // nobody is sent here from elsewhere
+    object.raw("response_types_supported", R"(["none"])"); // nobody is sent here from elsewhere
     object.raw("grant_types_supported", R"(["password","refresh_token"])");
     object.raw("subject_types_supported", R"(["public"])");
     object.raw("id_token_signing_alg_values_supported", algorithms(result.text(0, 0)));

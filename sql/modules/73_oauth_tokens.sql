@@ -182,7 +182,9 @@ BEGIN
         'revocation_endpoint', origin || '/oauth/revoke',
         'revocation_endpoint_auth_methods_supported', methods || '["none"]',
         'revocation_endpoint_auth_signing_alg_values_supported', algs,
-        'jwks_uri', origin || '/.well-known/jwks.json', 'response_types_supported', '[]'::jsonb,
+        'jwks_uri', origin || '/.well-known/jwks.json',
+        -- required, and never an empty list (RFC 8414, sections 2 and 3.2)
+        'response_types_supported', '["none"]'::jsonb,
         'grant_types_supported', '["client_credentials", "refresh_token",
             "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "urn:ietf:params:oauth:grant-type:token-exchange",

@@ -156,6 +156,7 @@ def metadata():
                   (200, issuer, f"http://127.0.0.1:{port}/oauth/token"))
             endpoints = [url.removeprefix(f"http://127.0.0.1:{port}") for name, url in told.json.items() if name.endswith("_endpoint") or name == "jwks_uri"]
             ok("each endpoint is there", len(endpoints) == 6 and all(get(server, path).status in (200, 400, 405) for path in endpoints), endpoints)
+            ok("no list in it is empty (RFC 8414, section 3.2)", all(value != [] for value in told.json.values()) and told.json["response_types_supported"] == ["none"], told.text)
             equal("another's has none", get(server, "/.well-known/oauth-authorization-server/x").status, 404)
             equal("who issues tokens for /api", get(server, "/.well-known/oauth-protected-resource/api").json["authorization_servers"], [issuer])
             url = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/api"
