@@ -89,6 +89,13 @@ is "and added by a maintenance role" "$(as maintenance app "ALTER TABLE remark A
 is "writers are checked against all rows, and cascades reach all" \
     "$(as owner app "INSERT INTO remark VALUES (1, 'y')"; as maintenance app "BEGIN" "DELETE FROM activity" "SELECT count(*) FROM remark" "ROLLBACK")" $'INSERT 0 1\nBEGIN\nDELETE 2\n0\nROLLBACK'
 
+# unique constraints
+as owner app "CREATE TABLE seat (id int PRIMARY KEY, owner_email text)" "INSERT INTO seat VALUES (1, 'ben@example.com')" "CREATE INDEX ON seat (owner_email)" \
+    "SELECT auth.clamp('seat', 'owner_email', writes => true)" "GRANT SELECT, INSERT ON seat TO reader" >/dev/null 2>&1
+is "a unique constraint covers rows that its writer is not shown, and says no more of them" \
+    "$(PGOPTIONS="-c pg_principal.token=$ann" as reader app "SELECT count(*) FROM seat" "INSERT INTO seat VALUES (1, 'ann@example.com') ON CONFLICT DO NOTHING" "INSERT INTO seat VALUES (1, 'ann@example.com')")" \
+    $'0\nINSERT 0 0\nERROR:  duplicate key value violates unique constraint "seat_pkey"'
+
 # without FORCE
 as owner app "SELECT auth.clamp('activity', 'owner_email', force => false)" >/dev/null 2>&1
 is "force => false: the owner sees and changes all rows, others their own" "$(as owner app "SELECT count(*) FROM activity" "BEGIN" "UPDATE activity SET done = false" "ROLLBACK") $(count reader asks)" \
