@@ -16,7 +16,9 @@ constexpr const char *whoami_sql =
     "WITH caller AS MATERIALIZED "
     "(SELECT auth.authenticate($1::pg_catalog.text, true) AS claims) "
     "SELECT auth.uid() AS id, auth.email() AS email, auth.kind() AS kind, auth.role() AS role, "
-    "auth.app_role() AS app_role, auth.session_id() AS session_id, utc(expires_at) FROM (SELECT "
+    "auth.app_role() AS app_role, auth.actor_email() AS actor, auth.client_id() AS client, scopes, "
+    "auth.session_id() AS session_id, utc(expires_at) FROM (SELECT "
+    "claims OPERATOR(pg_catalog.->>) 'scope' AS scopes, "
     "pg_catalog.to_timestamp((claims OPERATOR(pg_catalog.->>) 'exp')::pg_catalog.float8) AS "
     "expires_at FROM caller WHERE claims IS NOT NULL) AS c";
 
@@ -34,7 +36,8 @@ void whoami(const Session &session, const Given &given) {
     if (session.wants("json"))
         return print_json(session.streams.out, object_of(rows));
     constexpr const char *labels[] = {"id        ", "email     ", "kind      ", "role      ",
-                                      "app role  ", "session   ", "expires   "};
+                                      "app role  ", "actor     ", "client    ", "scopes    ",
+                                      "session   ", "expires   "};
     for (int column = 0; column < rows.columns(); ++column)
         if (const auto text = rows.maybe(0, column))
             session.streams.out << labels[column] << printable(*text) << '\n';

@@ -88,10 +88,11 @@ DECLARE
     request record := auth.request_context();
     token text;
 BEGIN
-    INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
-        user_agent, credential_id, agents, agent_generations, parents, grants)
-    VALUES (new_id, person.id, person.session_generation, 'oauth', nullif(scopes, '{}'),
-        clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
+    -- labelled with who acts, as an application's session is with its name
+    INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
+        expires_at, ip, user_agent, credential_id, agents, agent_generations, parents, grants)
+    VALUES (new_id, person.id, person.session_generation, 'oauth', agent.email,
+        nullif(scopes, '{}'), clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
         agent.id || subject.agents, agent.session_generation || subject.agent_generations,
         ARRAY[subject.id, actor.id] || subject.parents || actor.parents,
         nullif(array_remove(grant_id || subject.grants || actor.grants, NULL), '{}'));

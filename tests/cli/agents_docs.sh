@@ -68,3 +68,8 @@ export CLIENT_ID CLIENT_SECRET ANNS_TOKEN
 eval "$(block "An agent on behalf of a person" 2)" # for the next block, as in a shell
 export lent
 is "agent: the agent" "$(run "An agent on behalf of a person" 3)" "$(block "An agent on behalf of a person" 4)"
+eval "$(block "An agent on behalf of a person" 3)" >/dev/null
+is "agent: whoami tells of both" "$(TOKEN=$token pg_principal whoami --token-env TOKEN --output json | jq -c '[.email, .actor, .client, .scopes]')" \
+    "[\"ann@example.com\",\"bot@example.com\",\"$CLIENT_ID\",\"read\"]"
+is "agent: the person's sessions tell whose it is" "$(pg_principal auth sessions --email ann@example.com --output json | jq -r '[.[] | select(.origin == "oauth") | .label] | unique | join(", ")')" \
+    "bot@example.com, lent to bot@example.com"
