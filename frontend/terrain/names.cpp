@@ -62,13 +62,16 @@ NameSource::NameSource(std::uint64_t seed, std::string domain)
 }
 
 // The domain's first label keeps two stories in one database apart: the username is unique there.
-PersonName NameSource::named(const std::string &name) const {
+RosterRow NameSource::named(const std::string &name) const {
     const std::string username = joined(name, '-');
-    return {name, joined(name, '.') + '@' + domain_,
-            label_.empty() ? username : username + '-' + label_};
+    RosterRow row;
+    row.email = joined(name, '.') + '@' + domain_;
+    row.name = name;
+    row.github_username = label_.empty() ? username : username + '-' + label_;
+    return row;
 }
 
-PersonName NameSource::next() {
+RosterRow NameSource::next() {
     while (true) {
         const std::uint32_t pair = order_[at_ % order_.size()];
         const std::size_t round = at_++ / order_.size();
@@ -77,8 +80,8 @@ PersonName NameSource::next() {
         name += family_names[pair % family_names.size()];
         if (round > 0)
             name += ' ' + std::to_string(round + 1);
-        PersonName found = named(name);
-        if (take(found.email))
+        RosterRow found = named(name);
+        if (take(*found.email))
             return found;
     }
 }

@@ -7,21 +7,19 @@
 #include <unordered_set>
 #include <vector>
 
-namespace pg_principal::cli {
+#include "core/principals/roster.hpp"
 
-struct PersonName {
-    std::string name, email, github_username;
-};
+namespace pg_principal::cli {
 
 // The same seed gives the same names for ever: the lists in names.cpp and their order stay
 // as they are until a new major version.
 class NameSource {
   public:
     NameSource(std::uint64_t seed, std::string domain);
-    // The next name whose email is still free.
-    PersonName next();
+    // Name, email and github_username: the next one whose email is still free.
+    RosterRow next();
     // For somebody with a name already; the email may be taken.
-    PersonName named(const std::string &name) const;
+    RosterRow named(const std::string &name) const;
     // False when it was taken before.
     bool take(const std::string &email) { return taken_.insert(email).second; }
     std::size_t distinct_names() const { return order_.size(); }

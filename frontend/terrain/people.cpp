@@ -23,10 +23,8 @@ std::uint64_t seed_of(std::uint64_t seed, Stream stream) {
 }
 
 struct Person {
-    PersonName name;
-    std::optional<std::string> level = {}, discipline = {};
+    RosterRow row;
     std::size_t line = 0;
-    std::string team = {};
     std::size_t manager = nobody;
 };
 
@@ -62,6 +60,12 @@ std::vector<std::string> deal(std::uint64_t total, const std::vector<Share> &sha
 void take_out(std::vector<std::string> &keys, const std::string &key) {
     const auto quota = std::find(keys.begin(), keys.end(), key);
     keys.erase(quota == keys.end() ? keys.begin() : quota);
+}
+
+std::string drawn(std::vector<std::string> &keys) {
+    std::string key = std::move(keys.back());
+    keys.pop_back();
+    return key;
 }
 
 class Generator {
@@ -117,10 +121,11 @@ class Generator {
         const auto known = by_name_.find(named.name);
         if (known != by_name_.end())
             return known->second;
-        PersonName name = names_.named(named.name);
-        names_.take(name.email);
-        return by_name_[named.name] =
-                   add({std::move(name), named.level, named.discipline, named.line});
+        RosterRow row = names_.named(named.name);
+        names_.take(*row.email);
+        row.level = named.level;
+        row.discipline = named.discipline;
+        return by_name_[named.name] = add({std::move(row), named.line});
     }
 
     void name_people() {
@@ -165,8 +170,8 @@ class Generator {
             if (leads_[i] == nobody)
                 continue;
             report(leads_[i], manager_of_team(story_.teams[i]));
-            if (people_[leads_[i]].team.empty() && leads_[i] != head_)
-                people_[leads_[i]].team = story_.teams[i].id;
+            if (!people_[leads_[i]].row.team && leads_[i] != head_)
+                people_[leads_[i]].row.team = story_.teams[i].id;
         }
         first_member_ = people_.size();
         std::vector<std::uint64_t> sizes;
@@ -178,7 +183,7 @@ class Generator {
         for (std::size_t i = 0; i < members.size(); ++i)
             for (std::uint64_t n = 0; n < members[i]; ++n) {
                 const std::size_t person = add_generated();
-                people_[person].team = story_.teams[i].id;
+                people_[person].row.team = story_.teams[i].id;
                 report(person, leads_[i]);
             }
     }
@@ -197,7 +202,7 @@ class Generator {
         for (std::size_t i = 1; i < line.size(); ++i) {
             const std::size_t leader = (i - 1) / span_of_control;
             report(line[i], line[leader]);
-            people_[line[i]].team = "team-" + std::to_string(leader + 1);
+            people_[line[i]].row.team = "team-" + std::to_string(leader + 1);
         }
         // seniority decides who leads: nobody's level is dealt blindly
         first_member_ = people_.size();
@@ -213,22 +218,21 @@ class Generator {
         std::vector<std::string> levels = deal(count_, shares);
         std::vector<std::size_t> seniors;
         for (std::size_t i = 0; i < people_.size(); ++i) {
-            if (people_[i].level)
-                take_out(levels, *people_[i].level);
+            if (people_[i].row.level)
+                take_out(levels, *people_[i].row.level);
             else if (i < first_member_ && i != head_)
                 seniors.push_back(i);
         }
         const auto give_highest = [&](std::size_t person) {
-            people_[person].level = levels.back();
-            levels.pop_back();
+            people_[person].row.level = drawn(levels);
         };
-        if (count_ > 0 && !people_[head_].level)
+        if (count_ > 0 && !people_[head_].row.level)
             give_highest(head_);
         for (const std::size_t senior : seniors)
             give_highest(senior);
         Random(seed_of(story_.seed, Stream::levels)).shuffle(levels);
         for (std::size_t i = first_member_; i < people_.size(); ++i)
-            if (!people_[i].level)
+            if (!people_[i].row.level)
                 give_highest(i);
     }
 
@@ -237,15 +241,12 @@ class Generator {
             return;
         std::vector<std::string> disciplines = deal(count_, story_.disciplines);
         for (const Person &person : people_)
-            if (person.discipline)
-                take_out(disciplines, *person.discipline);
+            if (person.row.discipline)
+                take_out(disciplines, *person.row.discipline);
         Random(seed_of(story_.seed, Stream::disciplines)).shuffle(disciplines);
-        for (Person &person : people_) {
-            if (person.discipline)
-                continue;
-            person.discipline = disciplines.back();
-            disciplines.pop_back();
-        }
+        for (Person &person : people_)
+            if (!person.row.discipline)
+                person.row.discipline = drawn(disciplines);
     }
 
     // Managers first, so that a reader and a foreign key meet nobody unknown.
@@ -263,16 +264,9 @@ class Generator {
         Roster roster;
         for (const std::size_t i : top_down()) {
             const Person &person = people_[i];
-            RosterRow row;
-            row.email = person.name.email;
-            row.name = person.name.name;
-            row.github_username = person.name.github_username;
-            row.discipline = person.discipline;
-            row.level = person.level;
-            row.team = person.team;
+            roster.rows.push_back(person.row);
             if (person.manager != nobody)
-                row.manager_email = people_[person.manager].name.email;
-            roster.rows.push_back(std::move(row));
+                roster.rows.back().manager_email = people_[person.manager].row.email;
             roster.lines.push_back(person.line);
         }
         for (const ServiceAccount &account : story_.service_accounts) {

@@ -1,6 +1,7 @@
 #include "terrain/story.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "core/base/text.hpp"
@@ -33,9 +34,7 @@ class StoryParser {
 
     Story run() {
         while (peek().type != TokenType::end) {
-            if (is_word("terrain") && !story_seen_)
-                terrain();
-            else
+            if (story_seen_ || !field({{"terrain", [this] { terrain(); }}}))
                 entry();
         }
         if (!people_seen_)
@@ -46,7 +45,6 @@ class StoryParser {
   private:
     const Token &peek() const { return list_.tokens[at_]; }
     bool is(TokenType type) const { return peek().type == type; }
-    bool is_word(std::string_view word) const { return is(TokenType::word) && peek().text == word; }
     bool is_name() const { return is(TokenType::word) || is(TokenType::string); }
 
     const Token &take() {
@@ -54,13 +52,6 @@ class StoryParser {
         if (token.type != TokenType::end)
             ++at_;
         return token;
-    }
-
-    bool took(std::string_view word) {
-        if (!is_word(word))
-            return false;
-        take();
-        return true;
     }
 
     [[noreturn]] void fail(const Token &token, std::string reason) const {
@@ -104,25 +95,48 @@ class StoryParser {
         take();
     }
 
+    // Keywords, and what reads the rest of their fields.
+    using Fields = std::initializer_list<std::pair<std::string_view, std::function<void()>>>;
+
+    // False when it is none of them.
+    bool field(const Fields &known) {
+        const auto found = std::find_if(known.begin(), known.end(), [this](const auto &one) {
+            return is(TokenType::word) && peek().text == one.first;
+        });
+        if (found == known.end())
+            return false;
+        keyword_ = take();
+        found->second();
+        return true;
+    }
+
+    // Other fields are of no interest, or refused.
+    void block(const std::string &what, const Fields &known, bool are_all = false) {
+        block(what, [&] {
+            if (field(known))
+                return;
+            if (are_all)
+                fail(peek(), "unknown keyword " + quote_for_message(peek().text) + " in " + what);
+            skip_field();
+        });
+    }
+
     void terrain() {
         story_seen_ = true;
-        take();
         name("the story's name");
         block("terrain", [this] { entry(); });
     }
 
     void entry() {
-        if (took("domain"))
-            story_.domain = normalise_email(text("the domain in quotes"));
-        else if (took("seed"))
-            story_.seed = whole("seed", std::numeric_limits<std::uint64_t>::max());
-        else if (is_word("people"))
-            people();
-        else if (took("department"))
-            department();
-        else if (took("team"))
-            team(no_department);
-        else
+        const bool is_known = field({
+            {"domain", [this] { story_.domain = normalise_email(text("the domain in quotes")); }},
+            {"seed",
+             [this] { story_.seed = whole("seed", std::numeric_limits<std::uint64_t>::max()); }},
+            {"people", [this] { people(); }},
+            {"department", [this] { department(); }},
+            {"team", [this] { team(no_department); }},
+        });
+        if (!is_known)
             skip_field();
     }
 
@@ -172,34 +186,25 @@ class StoryParser {
     }
 
     void people() {
-        const Token keyword = take();
         if (people_seen_)
-            fail(keyword, "a second people block");
+            fail(keyword_, "a second people block");
         people_seen_ = true;
-        block("people", [this] { people_field(); });
-    }
-
-    void people_field() {
-        const Token &keyword = peek();
-        std::vector<Share> unused;
-        if (took("count"))
-            story_.count = whole("count", max_story_people);
-        else if (took("names"))
-            name("a theme");
-        else if (is_word("distribution"))
-            shares(story_.levels);
-        else if (is_word("disciplines"))
-            shares(story_.disciplines);
-        else if (is_word("archetypes"))
-            shares(unused);
-        else if (is_word("service_account"))
-            service_account();
-        else
-            fail(keyword, "unknown keyword " + quote_for_message(keyword.text) + " in people");
+        block("people",
+              {{"count", [this] { story_.count = whole("count", max_story_people); }},
+               {"names", [this] { name("a theme"); }},
+               {"distribution", [this] { shares(story_.levels); }},
+               {"disciplines", [this] { shares(story_.disciplines); }},
+               {"archetypes",
+                [this] {
+                    std::vector<Share> unused;
+                    shares(unused);
+                }},
+               {"service_account", [this] { service_account(); }}},
+              true);
     }
 
     void shares(std::vector<Share> &out) {
-        const Token keyword = take();
+        const Token keyword = keyword_;
         if (!out.empty())
             fail(keyword, "a second " + keyword.text + " block");
         std::uint64_t sum = 0;
@@ -230,48 +235,32 @@ class StoryParser {
 
     void service_account() {
         ServiceAccount account;
-        account.line = take().line;
+        account.line = keyword_.line;
         account.id = name("the id of the service account");
-        block("service_account", [&] {
-            const Token keyword = peek();
-            std::optional<std::string> *const value = took("name")    ? &account.name
-                                                      : took("email") ? &account.email
-                                                                      : nullptr;
-            if (!value)
-                fail(keyword,
-                     "unknown keyword " + quote_for_message(keyword.text) + " in service_account");
-            if (*value)
-                fail(keyword, "a second " + keyword.text + " in service_account");
-            *value = text("a text in quotes");
-        });
+        const auto once = [this](std::optional<std::string> &value) {
+            if (value)
+                fail(keyword_, "a second " + keyword_.text + " in service_account");
+            value = text("a text in quotes");
+        };
+        block("service_account",
+              {{"name", [&] { once(account.name); }}, {"email", [&] { once(account.email); }}},
+              true);
         story_.service_accounts.push_back(std::move(account));
     }
 
     void department() {
         const std::size_t index = story_.departments.size();
         story_.departments.push_back({name("the id of the department"), std::nullopt});
-        block("department", [this, index] {
-            if (took("team"))
-                team(index);
-            else if (took("director"))
-                story_.departments[index].director = director();
-            else
-                skip_field();
-        });
+        block("department",
+              {{"team", [&] { team(index); }},
+               {"director", [&] { story_.departments[index].director = director(); }}});
     }
 
     NamedPerson director() {
         NamedPerson person = named_person();
-        block("director", [&] {
-            if (took("name"))
-                person.name = text("a name in quotes");
-            else if (took("level"))
-                person.level = name("a name");
-            else if (took("discipline"))
-                person.discipline = name("a name");
-            else
-                skip_field();
-        });
+        block("director", {{"name", [&] { person.name = text("a name in quotes"); }},
+                           {"level", [&] { person.level = name("a name"); }},
+                           {"discipline", [&] { person.discipline = name("a name"); }}});
         return person;
     }
 
@@ -289,19 +278,14 @@ class StoryParser {
         Team team;
         team.department = department_index;
         team.id = name("the id of the team");
-        block("team", [&] {
-            if (took("size"))
-                team.size = whole("size", max_story_people);
-            else if (took("manager"))
-                team.manager = named_person();
-            else
-                skip_field();
-        });
+        block("team", {{"size", [&] { team.size = whole("size", max_story_people); }},
+                       {"manager", [&] { team.manager = named_person(); }}});
         story_.teams.push_back(std::move(team));
     }
 
     TokenList list_;
     std::size_t at_ = 0;
+    Token keyword_ = {}; // the last one that was looked for
     Story story_;
     bool story_seen_ = false, people_seen_ = false;
 };

@@ -100,14 +100,14 @@ TEST(Names, StayUniqueWhenTheListIsUsedUp) {
     std::set<std::string> emails;
     const std::size_t many = names.distinct_names() * 2 + 10;
     for (std::size_t i = 0; i < many; ++i)
-        emails.insert(names.next().email);
+        emails.insert(*names.next().email);
     EXPECT_EQ(emails.size(), many);
     EXPECT_GE(names.distinct_names(), 10'000U);
 }
 
 TEST(Names, LeaveTakenAddressesAlone) {
     NameSource first(5, "example.com"), second(5, "example.com");
-    const std::string email = first.next().email;
+    const std::string email = *first.next().email;
     EXPECT_TRUE(second.take(email));
     EXPECT_FALSE(second.take(email));
     EXPECT_EQ(second.next().email, first.next().email);
