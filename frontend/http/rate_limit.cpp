@@ -10,6 +10,8 @@ namespace pg_principal::http {
 
 namespace {
 
+constexpr double longest = 4e9; // seconds, twice of which a clock can bear
+
 std::uint64_t mix(std::uint64_t z) noexcept {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
@@ -39,47 +41,40 @@ RateLimiter::RateLimiter(RateLimit limit, std::size_t buckets) : limit_(limit) {
     buckets_.resize(sets_ * ways);
 }
 
-double RateLimiter::tokens_at(const Bucket &bucket, Clock::time_point now) const {
-    const double elapsed = std::chrono::duration<double>(now - bucket.at).count();
-    return std::min(limit_.burst, bucket.tokens + std::max(elapsed, 0.0) * limit_.per_second);
-}
-
-// The client's own, a free one, or the fullest: its owner loses the least by being forgotten.
-RateLimiter::Bucket &RateLimiter::bucket_of(const Address &client, Budget budget, std::size_t set,
-                                            Clock::time_point now) {
-    Bucket *fullest = nullptr;
-    double most = -1;
-    for (Bucket *bucket = &buckets_[set * ways]; bucket != &buckets_[0] + (set + 1) * ways;
-         ++bucket) {
-        if (bucket->used && bucket->budget == budget && bucket->client == client.bytes())
+// The client's own, or the one that is full first: its owner loses the least by being forgotten.
+RateLimiter::Bucket &RateLimiter::bucket_of(const Address &client, Budget budget, std::size_t set) {
+    Bucket *const first = &buckets_[set * ways], *found = first;
+    for (Bucket *bucket = first; bucket != first + ways; ++bucket) {
+        if (bucket->budget == budget && bucket->client == client.bytes())
             return *bucket;
-        const double tokens = bucket->used ? tokens_at(*bucket, now) : limit_.burst + 1;
-        if (tokens > most) {
-            most = tokens;
-            fullest = bucket;
-        }
+        if (bucket->full_at < found->full_at)
+            found = bucket;
     }
-    *fullest = {client.bytes(), limit_.burst, now, budget, true};
-    return *fullest;
+    return *found = {client.bytes(), budget};
 }
 
+// What a bucket lacks is the time until it is full.
 unsigned RateLimiter::try_take(const Address &client, Budget budget, Clock::time_point now) {
     if (limit_.per_second <= 0)
         return 0;
+    const auto time_of = [this](double tokens) {
+        return std::chrono::duration_cast<Clock::duration>(
+            std::chrono::duration<double>(std::min(tokens / limit_.per_second, longest)));
+    };
     const Address network = client.network();
     const std::size_t set =
         hash_of(network.bytes(), seed_ + static_cast<std::uint64_t>(budget)) & (sets_ - 1);
     const std::lock_guard<std::mutex> lock(mutexes_[set % shards]);
-    Bucket &bucket = bucket_of(network, budget, set, now);
-    bucket.tokens = tokens_at(bucket, now);
-    bucket.at = now;
-    const double price = budget == Budget::administration ? 0.1 : 1;
-    if (bucket.tokens >= price) {
-        bucket.tokens -= price;
+    Bucket &bucket = bucket_of(network, budget, set);
+    const Clock::time_point full_at =
+        std::max(bucket.full_at, now) + time_of(budget == Budget::administration ? 0.1 : 1);
+    const Clock::duration early = full_at - now - time_of(limit_.burst);
+    if (early <= Clock::duration::zero()) {
+        bucket.full_at = full_at;
         return 0;
     }
-    return static_cast<unsigned>(
-        std::min(std::max(std::ceil((price - bucket.tokens) / limit_.per_second), 1.0), 3600.0));
+    const double seconds = std::ceil(std::chrono::duration<double>(early).count());
+    return static_cast<unsigned>(std::min(std::max(seconds, 1.0), 3600.0));
 }
 
 } // namespace pg_principal::http

@@ -35,15 +35,12 @@ class RateLimiter {
   private:
     struct Bucket {
         Address::Bytes client = {};
-        double tokens = 0;
-        Clock::time_point at = {};
         Budget budget = Budget::costly;
-        bool used = false;
+        Clock::time_point full_at = {}; // has all its tokens again
     };
     static constexpr std::size_t ways = 8; // buckets that one client may land in
     static constexpr std::size_t shards = 16;
-    double tokens_at(const Bucket &bucket, Clock::time_point now) const;
-    Bucket &bucket_of(const Address &client, Budget budget, std::size_t set, Clock::time_point now);
+    Bucket &bucket_of(const Address &client, Budget budget, std::size_t set);
 
     RateLimit limit_;
     std::uint64_t seed_;
