@@ -59,3 +59,56 @@ COMMENT ON FUNCTION auth.read_metrics() IS
 'reported ones (agent.refresh.failures), suppressed audit entries, and what the last health scan '
 'found, and of how many issuers the keys cannot be fetched (auth.issuer.failing). They survive a '
 'restart, but for those of logins (auth.login.refusals).';
+
+CREATE OR REPLACE FUNCTION auth.expose_metrics() RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH known (name, label, help) AS (VALUES
+        ('agent.refresh.failures', '', 'Refused refreshes of agents that a health scan reported.'),
+        ('agent.delegation.failures', '',
+            'Refused token exchanges of agents that a health scan reported.'),
+        ('auth.refresh.failures', 'reason', 'Refused refreshes.'),
+        ('auth.sign_in.failures', 'reason', 'Refused sign-ins.'),
+        ('auth.login.refusals', 'reason',
+            'Refused logins with a token, in the whole server since it started.'),
+        ('auth.client.failures', 'reason', 'Refused clients at the OAuth endpoints.'),
+        ('auth.delegation.failures', 'reason', 'Refused token exchanges of agents.'),
+        ('auth.device.failures', 'reason', 'Refused device codes, and wrong ones of people.'),
+        ('auth.assertion.failures', 'reason', 'Refused tokens of trusted issuers.'),
+        ('auth.issuer.fetches', 'outcome', 'Fetches of trusted issuers'' keys.'),
+        ('auth.issuer.failing', '', 'Trusted issuers whose keys the last fetch could not get.'),
+        ('auth.audit.suppressed', '', 'Refusals that were counted and not audited.'),
+        ('agent.findings', 'kind', 'Open findings of the last health scan.'),
+        ('agent.findings.next_expiry', '',
+            'When the next token with such a finding ends, in seconds since 1970; 0: none.'),
+        ('agent.count', '', 'Agents, as of the last health scan.'),
+        ('agent.health.last_scan', '', 'When the last health scan ran, in seconds since 1970.'),
+        ('audit.faults', '', 'Faults that the last scan of the audit found.'),
+        ('audit.last_scan', '', 'When the last scan of the audit ran, in seconds since 1970.')
+    ), counted AS MATERIALIZED (
+        SELECT c.name, c.label, c.kind, c.value, c.n
+        FROM auth.read_metrics() WITH ORDINALITY AS c (name, label, kind, value, updated_at, n)
+    ), series AS (
+        SELECT c.name, c.label, c.kind, c.value, c.n FROM counted c
+        -- an alert needs the zero before the first of an agent's refused refreshes
+        UNION ALL SELECT 'agent.refresh.failures', '', 'counter', 0, NULL
+        WHERE NOT EXISTS (SELECT FROM counted c WHERE c.name = 'agent.refresh.failures')
+    ), exposed AS (
+        SELECT s.label, s.kind, s.value, s.n, k.help, coalesce(nullif(k.label, ''), 'label') AS of,
+            -- the suffix _count is a histogram's
+            CASE s.name WHEN 'agent.count' THEN 'agents'
+                ELSE regexp_replace(s.name, '[^a-z0-9]', '_', 'g')
+                    || CASE s.kind WHEN 'counter' THEN '_total' ELSE '' END END AS name,
+            row_number() OVER (PARTITION BY s.name ORDER BY s.n) = 1 AS is_first
+        FROM series s LEFT JOIN known k ON k.name = s.name
+    )
+    SELECT string_agg(concat(CASE WHEN e.is_first THEN format(
+            E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', e.name, coalesce(e.help, 'Of the database.'),
+            e.kind) END,
+        e.name, CASE WHEN e.label <> '' THEN format('{%s="%s"}', e.of, replace(replace(replace(
+            e.label, E'\\', E'\\\\'), '"', E'\\"'), E'\n', E'\\n')) END,
+        ' ', e.value, E'\n'), '' ORDER BY e.n)
+    FROM exposed e;
+END;
+COMMENT ON FUNCTION auth.expose_metrics() IS
+'auth.read_metrics() as Prometheus reads it (text format 0.0.4).';

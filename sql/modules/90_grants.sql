@@ -86,7 +86,7 @@ BEGIN
             -- entries and counters by a rollback, and name any address.
             ('authenticator, auth_operator', $list$
     auth.sign_in(text, text, jsonb), auth.sign_up(jsonb, jsonb), auth.refresh(text, jsonb),
-    auth.read_metrics(),
+    auth.read_metrics(), auth.expose_metrics(),
     auth.registration_is_open(), auth.is_project_key(text), auth.try_authenticate(text),
     auth.oauth_token(jsonb, text, text, jsonb),
     auth.oauth_introspect(jsonb, text, text, text, jsonb),

@@ -169,7 +169,7 @@ def privileges():
     more = sql("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
                " WHERE n.nspname = 'auth' AND has_function_privilege('web', p.oid, 'EXECUTE')"
                " AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0)")
-    equal("functions beyond everybody's", more, "close_device_page end_key_fetch is_project_key next_key_fetch oauth_device_authorization oauth_introspect oauth_metadata oauth_revoke oauth_token open_device_page read_metrics readiness refresh registration_is_open sign_in sign_up try_authenticate")
+    equal("functions beyond everybody's", more, "close_device_page end_key_fetch expose_metrics is_project_key next_key_fetch oauth_device_authorization oauth_introspect oauth_metadata oauth_revoke oauth_token open_device_page read_metrics readiness refresh registration_is_open sign_in sign_up try_authenticate")
     tables = sql("SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'auth' AND c.relkind IN ('r', 'v')"
                  " AND (has_any_column_privilege('web', c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('web', c.oid, 'DELETE, TRUNCATE, TRIGGER'))")
     equal("tables: one view that shows one's own connections", tables, "connections")

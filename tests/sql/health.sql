@@ -26,6 +26,12 @@ SELECT kind, email, auth.is_agent(kind, email) FROM (VALUES (1, 'person', 'ann@e
 SELECT * FROM regress_scan();
 SELECT name, label, kind, CASE WHEN name LIKE '%last_scan' THEN value BETWEEN extract(epoch FROM now()) - 60 AND extract(epoch FROM now()) + 60 ELSE value = (SELECT count(*) FROM auth.users u WHERE name = 'agent.count' AND auth.is_agent(u.kind, u.email)) END AS good FROM auth.read_metrics();
 
+-- As Prometheus reads it: the zero that an alert needs, a name that ends in no _count, hostile labels, and what has no text.
+BEGIN;
+SELECT auth.count_up('some.Thing'), auth.count_up('some.Thing', E'a "b" \\ c\nd'), auth.set_gauge('auth.refresh.failures', 'x', -1);
+SELECT line FROM regexp_split_to_table(auth.expose_metrics(), E'\n') AS line WHERE line ~ 'thing|hing|agents|refresh_fail' OR line = '';
+ROLLBACK;
+
 -- Refused refreshes: each once, an agent's alone, and none that was rolled back.
 SELECT payload->'tokens'->>'refreshToken' AS kata_token FROM auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass') \gset
 SELECT payload->'tokens'->>'refreshToken' AS planner_token FROM auth.sign_in('planner-agent@example.com', 'Th1sIsAStrong!Pass') \gset

@@ -139,7 +139,7 @@ read_seal~100~auth.read_seal(:seal)~
 set_request_context, request_context, sign_in_source~300~auth.sign_in_source() FROM (SELECT auth.set_request_context('{"ip": "2001:db8::1", "userAgent": "é"}')) AS c, auth.request_context()~auth.set_request_context('[]')
 audit_actor~300~auth.audit_actor()~
 log_event~50~auth.log_event('{"event": "x"}')~
-count_up, set_gauge, read_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1)) AS c, auth.read_metrics()~auth.count_up(NULL)
+count_up, set_gauge, read_metrics, expose_metrics~10~count(*) FROM (SELECT auth.count_up('memory', :me), auth.set_gauge('memory', :me || ' gauge', 1), auth.expose_metrics()) AS c, auth.read_metrics()~auth.count_up(NULL)
 lock_audit_head, await_audit_head, free_audit_head, append_entry, append_at_once, link_entries, link_audit, audit_as, audit~10~concat(auth.audit(auth.uid(), 'me', '{"a": 1}'), (auth.await_audit_head(auth.uid(), '20ms')).user_id, auth.link_audit())~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
 hold, wait_for, wait_briefly, standing, has_decisions, with_decisions, with_decision, decide, marked, settle, is_active_admin, set_ban~10~concat(auth.hold(u.id), auth.wait_for(u.id, 'password'), auth.standing(u), auth.has_decisions(u.id), auth.with_decisions(u), auth.decide(u, u), auth.marked(u, u), auth.settle(u.id), auth.is_active_admin(u)) FROM auth.users u WHERE u.email = :me~

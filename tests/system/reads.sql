@@ -123,4 +123,5 @@ INSERT INTO asked (name, statement) VALUES
 ('list_sessions', $$SELECT count(*) FROM auth.list_sessions('bob@example.com')$$),
 ('list_delegations', $$SELECT count(*) FROM auth.list_delegations('ann@example.com')$$),
 ('allow_login', $$SELECT auth.allow_login('app', email => 'bot@example.com')$$),
-('read_metrics', $$SELECT count(*) FROM auth.read_metrics()$$);
+('read_metrics', $$SELECT count(*) FROM auth.read_metrics()$$),
+('expose_metrics', $$SELECT length(auth.expose_metrics()) > 0$$);
