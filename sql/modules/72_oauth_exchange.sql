@@ -104,7 +104,6 @@ BEGIN
             'onBehalfOf', person.email, 'actor', agent.email, 'delegationId', grant_id,
             'scopes', nullif(scopes, '{}'), 'expiresAt', auth.iso_time(ends))));
     RETURN ROW(true, 200, NULL, jsonb_strip_nulls(jsonb_build_object('access_token', token,
-        'issued_token_type', 'urn:ietf:params:oauth:token-type:access_token',
         'token_type', 'Bearer', 'expires_in', ttl_seconds,
         'scope', nullif(array_to_string(scopes, ' '), ''))))::auth.auth_result;
 END
@@ -131,6 +130,7 @@ DECLARE
     scopes text[];
     may text[];
     life bigint;
+    result auth.auth_result;
 BEGIN
     IF NOT request ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'A subject_token, an actor_token and the '
@@ -200,8 +200,12 @@ BEGIN
     IF life < 1 THEN
         RETURN auth.refuse_delegation(person, agent, 'expired');
     END IF;
-    RETURN auth.open_delegated(person, agent, act, granted.id, subject_session, actor.session,
+    result := auth.open_delegated(person, agent, act, granted.id, subject_session, actor.session,
         scopes, life);
+    -- it is both: by the name that it was asked for (RFC 8693, section 2.2.1)
+    result.payload := result.payload || jsonb_build_object('issued_token_type',
+        coalesce(request->>'requested_token_type', types[1]));
+    RETURN result;
 END
 $$;
 COMMENT ON FUNCTION auth.grant_token_exchange(jsonb, uuid, jsonb) IS

@@ -123,6 +123,7 @@ SELECT token AS service FROM auth.issue_key('service_role') \gset
 SELECT pg_temp.exchanged(:'service', :'agent') AS project_key, pg_temp.exchanged(:'person', :'service') AS as_actor;
 -- the claim act is nobody's to write
 SELECT (payload->>'expires_in')::int <= 900 AS short, payload->>'issued_token_type' AS type FROM auth.oauth_token(pg_temp.asked(:'person', :'agent'));
+SELECT payload->>'issued_token_type' AS as_asked FROM auth.oauth_token(pg_temp.asked(:'person', :'agent', '{"requested_token_type": "urn:ietf:params:oauth:token-type:jwt"}'));
 SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS long_lived \gset
 UPDATE auth.delegations SET expires_at = clock_timestamp() + interval '50 seconds';
 SELECT (payload->>'expires_in')::int BETWEEN 45 AND 50 AS as_the_grant FROM auth.oauth_token(pg_temp.asked(:'person', :'agent'));
