@@ -98,7 +98,7 @@ bool parse(CLI::App &root, int argc, const char *const *argv, std::ostream &out)
         root.exit(e, out, out);
         return false;
     } catch (const CLI::ParseError &e) {
-        throw UsageError(e.what());
+        throw UsageError(by_variable(root, argc, argv, e.what()));
     }
 }
 

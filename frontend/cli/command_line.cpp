@@ -93,4 +93,21 @@ void insist_on_variables(CLI::App &root) {
         insist_on_variables(*given);
 }
 
+std::string by_variable(const CLI::App &root, int argc, const char *const *argv, std::string what) {
+    for (const CLI::Option *option : root.get_options()) {
+        const std::string name = option->get_name(), variable = option->get_envname();
+        const char *value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+        const auto is_name = [&](const std::string &text, char end) {
+            return text.compare(0, name.size(), name) == 0 &&
+                   (text.size() == name.size() || text[name.size()] == end);
+        };
+        if (value && *value && is_name(what, ':') &&
+            std::none_of(argv, argv + argc, [&](const char *one) { return is_name(one, '='); }))
+            return what.replace(0, name.size(), variable);
+    }
+    for (const CLI::App *given : root.get_subcommands())
+        what = by_variable(*given, argc, argv, std::move(what));
+    return what;
+}
+
 } // namespace pg_principal::cli

@@ -22,4 +22,8 @@ std::string describe_extra(const std::vector<std::string> &extras);
 // who sets it must hear of it.
 void insist_on_variables(CLI::App &root);
 
+// What is wrong with a value, by the name of the variable where it came from one: "--pool-size: ..."
+// as "PG_PRINCIPAL_SERVE_POOL_SIZE: ...".
+std::string by_variable(const CLI::App &root, int argc, const char *const *argv, std::string what);
+
 } // namespace pg_principal::cli

@@ -222,10 +222,12 @@ supabase::Options supabase_options(const ServeFlags &flags) {
         return {true, "", flags.require_api_key};
     const bool plain = prefix.find_first_not_of("/-._~0123456789abcdefghijklmnopqrstuvwxyz"
                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == prefix.npos;
-    if (!plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
-        prefix.find("//") != prefix.npos || prefix.substr(0, 4) == "/api" ||
-        prefix.substr(0, 6) == "/oauth")
-        throw UsageError("--supabase-prefix: " + printable(prefix) + " is not a path",
+    const std::string first = prefix.substr(0, prefix.find('/', 1));
+    const bool is_taken = first == "/api" || first == "/oauth";
+    if (is_taken || !plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
+        prefix.find("//") != prefix.npos)
+        throw UsageError("--supabase-prefix: " + printable(prefix) +
+                             (is_taken ? " is where other routes are" : " is not a path"),
                          "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
     return {true, prefix, flags.require_api_key};
 }

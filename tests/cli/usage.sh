@@ -67,7 +67,8 @@ export PG_PRINCIPAL_SERVE_TYPO=1
 refused "a variable that nothing reads" 1 "warning: there is no variable PG_PRINCIPAL_SERVE_TYPO" serve --tls-cert /nonexistent --tls-key x
 unset PG_PRINCIPAL_SERVE_TYPO
 export PG_PRINCIPAL_SERVE_POOL_SIZE=none
-refused "a variable that cannot be" 2 "--pool-size: Value none not in range 1 to 1000" serve
+refused "a variable that cannot be, by its name" 2 "PG_PRINCIPAL_SERVE_POOL_SIZE: Value none not in range 1 to 1000" serve
+refused "what was typed counts, by its own" 2 "--pool-size: Value x not in range 1 to 1000" serve --pool-size x
 refused "is no concern of other verbs" 2 "KID is required" keys activate
 unset PG_PRINCIPAL_SERVE_POOL_SIZE
 

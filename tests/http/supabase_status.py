@@ -109,10 +109,13 @@ def prefix():
             equal("one /health", call(server, "GET", "/health").json["name"], "GoTrue")
             equal("refusals in the shape of each", [sorted(call(server, "GET", path).json) for path in ("/x", "/api/x", "/apix")],
                   [["code", "error_code", "msg"], ["message"], ["code", "error_code", "msg"]])
-    for bad in ("auth", "//", "/api", "/api/x", "/a//b", "/a/", "/a:b"):
+    for bad in ("auth", "//", "/api", "/api/x", "/oauth", "/a//b", "/a/", "/a:b"):
         done = subprocess.run([*os.environ["HTTP_SERVER"].split(), "--listen", "127.0.0.1:0", "--supabase-prefix", bad], timeout=10,
                               capture_output=True, text=True)
-        ok(f"--supabase-prefix {bad!r}: refused", done.returncode == 2 and "--supabase-prefix" in done.stderr, done)
+        why = "is where other routes are" if bad[1:].split("/")[0] in ("api", "oauth") else "is not a path"
+        ok(f"--supabase-prefix {bad!r}: refused", done.returncode == 2 and f"--supabase-prefix: {bad} {why}" in done.stderr, done)
+    with Server(*FAST, "--supabase-prefix", "/apiary") as server:
+        equal("a prefix that merely begins like other routes", call(server, "GET", "/apiary/settings").status, 200)
 
 
 def public():
