@@ -84,6 +84,7 @@ END $$;
 CREATE FUNCTION pg_temp.token_of_person(kind text, asked text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     may text[] := pg_temp.some();
+    seen text[] := may;
     ttl text := CASE WHEN random() < 0.5 THEN '1h' END;
     started jsonb;
     result auth.auth_result;
@@ -104,6 +105,7 @@ BEGIN
             may := pg_temp.some();
             PERFORM auth.register_client('tv', scopes => may);
         END IF;
+        seen := ARRAY(SELECT unnest(seen) INTERSECT SELECT unnest(may));
         PERFORM auth.authenticate((SELECT access FROM held));
         PERFORM auth.decide_device(started->>'user_code', true);
         PERFORM auth.authenticate(NULL);
@@ -112,7 +114,7 @@ BEGIN
         END IF;
         PERFORM auth.register_client('tv', scopes => may, ttl => ttl);
         token := pg_temp.judged(kind, pg_temp.ask(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:device_code', 'client_id', 'tv', 'device_code', started->>'device_code')),
-            may, NULL, CASE WHEN ttl IS NULL THEN 900 ELSE 3600 END, asked);
+            ARRAY(SELECT unnest(seen) INTERSECT SELECT unnest(may)), NULL, CASE WHEN ttl IS NULL THEN 900 ELSE 3600 END, asked);
     END CASE;
     RETURN token;
 END $$;
