@@ -32,6 +32,9 @@ BEGIN
     END IF;
     PERFORM auth.raise_error('scope_malformed', coalesce(s, 'NULL'))
     FROM unnest(scopes) AS s WHERE (s ~ '^[]!#-[^-~]{1,255}$') IS NOT TRUE LIMIT 1;
+    IF scopes IS NOT NULL THEN
+        scopes := ARRAY(SELECT s FROM unnest(scopes) AS s); -- of one dimension, as they are told
+    END IF;
     session_id := gen_random_uuid();
     expires_at := to_timestamp(issued_at + ttl_seconds);
     INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)

@@ -23,6 +23,8 @@ DECLARE
     problem text := CASE
         WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
         WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'
+        WHEN greatest(array_ndims(audiences), array_ndims(algorithms),
+            array_ndims(required_claims)) > 1 THEN 'its lists have one dimension'
         WHEN audiences IS NULL OR array_position(audiences, NULL) > 0 THEN 'audiences are missing'
         WHEN issuer LIKE 'spiffe:%' AND issuer !~ '^spiffe://[a-z0-9._-]{1,255}$'
             THEN 'a trust domain is spiffe:// and its name'

@@ -24,7 +24,7 @@ DECLARE
     request record;
     terms record;
     own jsonb;
-    lent text[] := coalesce(scopes, '{}');
+    lent text[] := ARRAY(SELECT s FROM unnest(scopes) AS s); -- of one dimension, as they are told
     life bigint;
     person auth.users;
     the_agent auth.users;

@@ -33,8 +33,9 @@ SELECT n, pg_temp.told(pg_temp.lent(bearer, agent, ttl, scopes)) FROM (VALUES
     (4, :'person', 'kata-agent-team@example.com', '1h', '{a b}'), (5, :'agent', 'sub-agent@example.com', '1h', '{}'), (6, NULL, 'kata-agent-team@example.com', '1h', '{}'),
     (7, :'person', NULL, NULL, NULL), (8, :'person', ' KATA-agent-team@example.com ', '1h', NULL)) AS t (n, bearer, agent, ttl, scopes) ORDER BY n;
 SELECT payload->>'token' AS lent, payload->>'sessionId' AS lent_session, (payload->>'expiresAt')::timestamptz BETWEEN now() + interval '59 minutes' AND now() + interval '1 hour' AS an_hour
-FROM pg_temp.lent(:'person', 'kata-agent-team@example.com', '1h', '{read,admin}') \gset
+FROM pg_temp.lent(:'person', 'kata-agent-team@example.com', '1h', '{{read},{admin}}') \gset
 SELECT :'an_hour' AS an_hour, pg_temp.part(:'lent', 1)->>'typ' AS typ, pg_temp.part(:'lent', 2)->'may_act'->>'sub' = (SELECT id::text FROM auth.users WHERE email = 'kata-agent-team@example.com') AS for_agent;
+SELECT array_dims(s.scopes), s.scopes FROM auth.list_sessions('ann@example.com') AS s WHERE s.id = :'lent_session';
 
 -- It is no identity: not in SQL, not at the API, not for introspection, and no actor's.
 SELECT pg_temp.state(:'lent') AS identity;

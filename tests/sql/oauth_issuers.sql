@@ -29,7 +29,8 @@ SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(
     (9, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{none}'''), (10, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''5s'''), (11, '''i'', ''{a}'', ''{"keys": 1}'''), (12, '''i'', ''{a}'', ''[]'''),
     (13, '''i'', ''{a}'', ''{"keys": [{"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}'''), (14, '''i'', ''{a}'', jwks_url => ''http://x/keys'''), (15, '''i'', ''{a}'', jwks_url => ''https://u:p@x/keys'''),
     (16, '''i'', ''{a}'', jwks_url => ''file:///etc/passwd'''), (17, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{NULL}'''),
-    (18, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''0m'''), (19, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''525601m'''), (20, '''i'', ''{a}'', ''{"keys": []}'', max_life => NULL')) AS t (n, a) ORDER BY n;
+    (18, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''0m'''), (19, '''i'', ''{a}'', ''{"keys": []}'', max_life => ''525601m'''), (20, '''i'', ''{a}'', ''{"keys": []}'', max_life => NULL'),
+    (21, '''i'', ''{{a},{b}}'', ''{"keys": []}'''), (22, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{{RS256},{ES256}}'''), (23, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{{a},{b}}''')) AS t (n, a) ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)', jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
 SELECT issuer, keys, unusable_keys FROM auth.list_issuers();
 SELECT auth.distrust_issuer('i');

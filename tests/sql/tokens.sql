@@ -83,6 +83,8 @@ RESET pg_principal.token;
 SELECT regress_try(format('SELECT length(auth.issue(''boss@example.com'', ''1h'', repeat(''x'', %s))) > 0', n)) FROM unnest(ARRAY[255, 256]) AS n;
 SELECT regress_try(format('SELECT length(auth.issue(''boss@example.com'', ''1h'', NULL, %L::text[])) > 0', s))
 FROM unnest(ARRAY['{}', '{a}', '{a,b}', '{"a b"}', '{""}', '{NULL}', '{"a\"b"}', '{é}']) AS s;
+SELECT t.session_id AS square FROM auth.issue_token('boss@example.com', '1h', NULL, '[0:1][3:4]={{a,b},{c,d}}') AS t \gset
+SELECT array_dims(s.scopes), s.scopes FROM auth.list_sessions('boss@example.com') AS s WHERE s.id = :'square';
 UPDATE auth.users SET raw_user_meta_data = jsonb_build_object('x', repeat('y', 20000)) WHERE email = 'boss@example.com';
 SELECT regexp_replace(regress_try('SELECT auth.issue(''boss@example.com'')'), '\d{5} bytes', 'MANY bytes');
 
