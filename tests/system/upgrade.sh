@@ -91,6 +91,11 @@ createdb twins
 sql twins "CREATE EXTENSION pg_principal VERSION '0.2.0'" \
     "SELECT auth.push_people('[{\"email\": \"old@example.com\", \"name\": \"O\", \"github_username\": \"Ada\"}, {\"email\": \"one@example.com\", \"name\": \"1\", \"github_username\": \"one\"}]')" \
     "SELECT auth.push_people('[{\"email\": \"new@example.com\", \"name\": \"N\", \"github_username\": \"ada\"}]')" >/dev/null
+sql twins "CREATE TABLE mine (u auth.users)" "CREATE FUNCTION of_mine() RETURNS regprocedure LANGUAGE sql RETURN 'auth.clamp(regclass, name, text, boolean)'::regprocedure" >/dev/null
+like "what hangs on a type of ours stops an update" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'cannot alter table "users" because column "mine.u" uses its row type'
+sql twins "DROP TABLE mine" >/dev/null
+like "and so does what hangs on a function that gets other arguments" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'cannot drop function auth.clamp.regclass,name,text,boolean. because other objects depend on it'
+sql twins "DROP FUNCTION of_mine" >/dev/null
 like "names that differ by case alone: a warning" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'github_username "Ada" of old@example.com is cleared: new@example.com has it, too'
 is "and one keeps it" "$(sql twins "SELECT string_agg(concat_ws('=', email, github_username), ' ' ORDER BY email) FROM auth.organization_people")" "new@example.com=ada old@example.com one@example.com=one"
 
