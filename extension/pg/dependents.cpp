@@ -2,8 +2,9 @@
 // the table that it cascades to, for instance. Our functions delete with the rights of who installed
 // them and on behalf of an ADMIN: they lend it neither. What a statement sets off in the table of
 // somebody who is no superuser runs as that table's owner, as PostgreSQL 18 has it of itself (before,
-// an AFTER trigger runs as who deletes). From then on no trigger of the transaction is told who the
-// caller is, so that what was put off until the commit is not, either.
+// an AFTER trigger runs as who deletes), and what such a table puts off until the commit runs at once.
+// From then on no trigger of the transaction is told who the caller is, and none leaves anything in
+// the session that would make later statements run its code.
 #include "pg/dependents.hpp"
 
 #include "pg/settings.hpp"
@@ -11,13 +12,16 @@
 
 extern "C" {
 #include "access/stratnum.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -141,6 +145,9 @@ Oid owner_of_dependents(const QueryDesc *query) {
     if (IsA(query->planstate, ModifyTableState) && estate->es_processed > 0)
         look_at_targets(castNode(ModifyTableState, query->planstate), estate, owners);
     list_free(owners.seen_tables);
+    // where the extension is not installed, a schema auth is somebody else's
+    if (!OidIsValid(owners.one) || !OidIsValid(get_extension_oid("pg_principal", true)))
+        return InvalidOid;
     // several owners do not trust each other
     return owners.are_several ? get_role_oid("authenticated", false) : owners.one;
 }
@@ -150,6 +157,92 @@ void finish(QueryDesc *query) {
         next_hook(query);
     else
         standard_ExecutorFinish(query);
+}
+
+// A constraint whose trigger waits for the commit.
+struct PutOff {
+    Oid table, owner; // no superuser
+    NameData name;
+    Oid schema;
+};
+
+bool constraint_of(const FormData_pg_trigger &trigger, PutOff &found) {
+    const HeapTuple row = SearchSysCache1(CONSTROID, ObjectIdGetDatum(trigger.tgconstraint));
+    if (!HeapTupleIsValid(row))
+        return false;
+    const Form_pg_constraint described = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row));
+    found.name = described->conname;
+    found.schema = described->connamespace;
+    ReleaseSysCache(row);
+    return true;
+}
+
+// A foreign key's own checks are not among them: they run as the owner of the table whenever they do.
+List *what_was_put_off() {
+    List *found = NIL;
+    const Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 0, nullptr);
+    for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
+        const Form_pg_trigger trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
+        if (!trigger->tgdeferrable || RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE ||
+            !AfterTriggerPendingOnRel(trigger->tgrelid))
+            continue;
+        auto *const one = static_cast<PutOff *>(palloc0(sizeof(PutOff)));
+        one->table = trigger->tgrelid;
+        const HeapTuple table = SearchSysCache1(RELOID, ObjectIdGetDatum(one->table));
+        if (!HeapTupleIsValid(table))
+            continue;
+        one->owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(table))->relowner;
+        ReleaseSysCache(table);
+        if (!superuser_arg(one->owner) && constraint_of(*trigger, *one))
+            found = lappend(found, one);
+    }
+    systable_endscan(scan);
+    table_close(triggers, AccessShareLock);
+    return found;
+}
+
+// Of the owner of the first one; whose they are, runs them. A statement names constraints alone.
+ConstraintsSetStmt *set_immediate(List *put_off, Oid owner) {
+    auto *const statement = makeNode(ConstraintsSetStmt);
+    ListCell *cell = nullptr;
+    foreach (cell, put_off) {
+        auto *const one = static_cast<PutOff *>(lfirst(cell));
+        if (one->owner == owner)
+            statement->constraints =
+                lappend(statement->constraints, makeRangeVar(get_namespace_name(one->schema),
+                                                             pstrdup(NameStr(one->name)), -1));
+        ListCell *other = nullptr;
+        foreach (other, put_off) {
+            auto *const next = static_cast<PutOff *>(lfirst(other));
+            if (next->owner != one->owner && next->schema == one->schema &&
+                namestrcmp(&next->name, NameStr(one->name)) == 0)
+                ereport(ERROR,
+                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                         errmsg("constraint triggers named \"%s\" on tables of several owners wait "
+                                "for the commit",
+                                NameStr(one->name)),
+                         errhint("Give them different names.")));
+        }
+    }
+    return statement;
+}
+
+// At the commit it would run as the role that commits, and what it sets would last.
+void run_what_was_put_off(int context) {
+    for (int passes = 0;; ++passes) {
+        CHECK_FOR_INTERRUPTS();
+        List *const put_off = what_was_put_off();
+        if (put_off == NIL)
+            return;
+        const Oid owner = static_cast<PutOff *>(linitial(put_off))->owner;
+        if (passes == 100)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("triggers of tables that reference principals put off each "
+                                   "other without end")));
+        SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+        AfterTriggerSetState(set_immediate(put_off, owner));
+    }
 }
 
 void finish_as(Oid owner, QueryDesc *query) {
@@ -165,6 +258,7 @@ void finish_as(Oid owner, QueryDesc *query) {
     (void)owner;
 #endif
     finish(query);
+    run_what_was_put_off(context);
     SetUserIdAndSecContext(user, context);
     AtEOXact_GUC(false, level); // what it has set ends with it
 }
@@ -179,24 +273,48 @@ void on_finish(QueryDesc *query) {
         finish(query);
 }
 
-// Such a cursor runs at the commit, outside of any trigger.
-void refuse_held_cursor(const Node *statement) {
-    if (IsA(statement, DeclareCursorStmt) &&
-        (reinterpret_cast<const DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD) != 0 &&
-        settings::identity_is_withheld())
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("a trigger cannot declare a cursor WITH HOLD in a transaction that has "
-                        "deleted a principal or its sessions")));
+// A type that is looked for before the server's own in every later statement of the session.
+bool creates_temporary_type(const Node *statement) {
+    List *name = NIL;
+    if (IsA(statement, CreateDomainStmt))
+        name = reinterpret_cast<const CreateDomainStmt *>(statement)->domainname;
+    else if (IsA(statement, CreateEnumStmt))
+        name = reinterpret_cast<const CreateEnumStmt *>(statement)->typeName;
+    else if (IsA(statement, CreateRangeStmt))
+        name = reinterpret_cast<const CreateRangeStmt *>(statement)->typeName;
+    char *unqualified = nullptr;
+    return name != NIL && isAnyTempNamespace(QualifiedNameGetCreationNamespace(name, &unqualified));
+}
+
+// Prepared statements, temporary tables and the like outlive the trigger, and would be run by whoever
+// has the connection next: the server refuses them as it does in a restricted operation.
+void run_restricted(ProcessUtility_hook_type run, PlannedStmt *statement, const char *text,
+                    bool read_only_tree, ProcessUtilityContext context, ParamListInfo parameters,
+                    QueryEnvironment *environment, DestReceiver *receiver,
+                    QueryCompletion *completion) {
+    if (creates_temporary_type(statement->utilityStmt))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("a trigger cannot create a temporary type in a transaction that "
+                               "has deleted a principal or its sessions")));
+    Oid user = InvalidOid;
+    int security = 0;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(user, security | SECURITY_RESTRICTED_OPERATION);
+    run(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+    SetUserIdAndSecContext(user, security);
 }
 
 void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
                 ProcessUtilityContext context, ParamListInfo parameters,
                 QueryEnvironment *environment, DestReceiver *receiver,
                 QueryCompletion *completion) {
-    refuse_held_cursor(statement->utilityStmt);
     const auto run = next_utility_hook != nullptr ? next_utility_hook : standard_ProcessUtility;
-    run(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+    if (settings::identity_is_withheld())
+        run_restricted(run, statement, text, read_only_tree, context, parameters, environment,
+                       receiver, completion);
+    else
+        run(statement, text, read_only_tree, context, parameters, environment, receiver,
+            completion);
 }
 
 } // namespace

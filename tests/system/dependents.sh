@@ -57,7 +57,7 @@ is "in a superuser's table a trigger is told who deletes" "$(delete)" "before as
 table owner owned.profile auth.users "BEFORE AFTER deferred"
 someone owned.profile
 is "in anybody else's it runs as the owner, and for nobody; so does what it puts off" "$(delete)" \
-    "before as owner for nobody after as owner for nobody after as $(since_18 owner app) for nobody 200"
+    "before as owner for nobody after as owner for nobody after as owner for nobody 200"
 is "the audit names who has deleted" "$(sql "SELECT actor_email FROM auth.audit_log WHERE subject = 'gone@example.com' ORDER BY created_at DESC LIMIT 1")" ann@example.com
 someone owned.profile
 sql "CREATE TABLE told (n int); CREATE TRIGGER tell AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tell(); GRANT INSERT ON told TO app" >/dev/null
@@ -66,7 +66,7 @@ deletion=$(printf "$deletes" "$gone")
 is "a trigger is told nothing for the rest of the transaction, all else is, and afterwards it is, too" \
     "$(run app BEGIN "INSERT INTO told VALUES (1)" SAVEPOINT\ s "$deletion" "INSERT INTO told VALUES (1)" "SELECT auth.email()" "ROLLBACK TO s" \
         "INSERT INTO told VALUES (1)" "$deletion" COMMIT "INSERT INTO told VALUES (1)" | grep -o 'after as app for [a-z@.]*\|ann@example.com$\|200' | paste -sd ' ')" \
-    "after as app for ann@example.com 200 after as app for nobody after as app for ann@example.com 200 $(since_18 "" "after as app for nobody ")after as app for ann@example.com"
+    "after as app for ann@example.com 200 after as app for nobody after as app for ann@example.com 200 after as app for ann@example.com"
 is "two principals go in one statement" "$(sql "SELECT auth.add_user('{\"email\": \"one@example.com\"}')" "SELECT auth.add_user('{\"email\": \"two@example.com\"}')" "INSERT INTO owned.profile SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com')" >/dev/null
     sql "CREATE FUNCTION public.those() RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com') \$\$" >/dev/null
     run app "SELECT count(*) FILTER (WHERE r.status = 200) FROM those() AS t (id), auth.delete_user(t.id) AS r" | grep -o ' [0-9]\b')" " 2"
@@ -82,14 +82,34 @@ for when in BEFORE AFTER; do
     like "$when: it decides nothing as the ADMIN" "$(delete)" "permission denied|401|42501"
     act "PERFORM auth.authenticate('$ann')" $when
     like "$when: it binds no token" "$(delete)" "a trigger cannot bind a token in a transaction that has deleted a principal"
-    act "EXECUTE 'DECLARE later CURSOR WITH HOLD FOR SELECT auth.email()'" $when
-    like "$when: it leaves no cursor for the commit" "$(delete)" "a trigger cannot declare a cursor WITH HOLD"
+    for lasting in "DECLARE later CURSOR WITH HOLD FOR SELECT auth.email()" "PREPARE later AS SELECT auth.email()" "DEALLOCATE ALL" "CREATE TEMP TABLE told (n int)" "LISTEN later"; do
+        act "EXECUTE '$lasting'" $when
+        like "$when: it leaves the session no ${lasting%% *}" "$(delete)" "cannot .* within security-restricted operation"
+    done
+    act "EXECUTE 'CREATE DOMAIN pg_temp.uuid AS text'" $when
+    like "$when: and no type" "$(delete)" "a trigger cannot create a temporary type"
     act "PERFORM set_config('search_path', 'owned', false)" $when
     is "$when: what it sets ends with it" "$(run app BEGIN "$(
         # shellcheck disable=SC2059
         printf "$deletes" "$gone"
     )" "SHOW search_path" ROLLBACK)" '200 "$user", public'
 done
+act "NULL" AFTER
+late() { # BODY: what waits for the commit does
+    sql "CREATE OR REPLACE FUNCTION owned.late() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $1; RETURN OLD; END \$\$" \
+        "DROP TRIGGER IF EXISTS late ON owned.profile" "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON owned.profile DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION owned.late()" >/dev/null
+}
+sql "GRANT service_role TO app" >/dev/null
+late "SET ROLE service_role"
+like "what it puts off takes no role of who deletes" "$(delete)" "cannot set parameter .role. within security-definer function"
+late "SET CONSTRAINTS ALL DEFERRED; SET search_path = owned; IF pg_trigger_depth() < 9 THEN INSERT INTO owned.more VALUES (1); END IF"
+sql "CREATE TABLE owned.more (n int); ALTER TABLE owned.more OWNER TO owner" "CREATE CONSTRAINT TRIGGER more AFTER INSERT ON owned.more DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
+# shellcheck disable=SC2059
+is "nor does what that puts off; and what it sets ends with it" "$(run app BEGIN "$(printf "$deletes" "$gone")" "SHOW search_path" "ROLLBACK")" 'after as owner for nobody 200 "$user", public'
+sql "CREATE TABLE owned.same (id uuid); ALTER TABLE owned.same OWNER TO other; ALTER TABLE owned.same ADD FOREIGN KEY (id) REFERENCES auth.users ON DELETE CASCADE" "INSERT INTO owned.same VALUES ('$gone')" \
+    "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON owned.same DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
+like "two owners' of one name are refused" "$(delete)" "constraint triggers named .late. on tables of several owners"
+sql "DROP TABLE owned.same, owned.more" "DROP TRIGGER late ON owned.profile" "REVOKE service_role FROM app" >/dev/null
 is "none of which has deleted anybody" "$(sql "SELECT count(*) FROM owned.profile")" 1
 act "NULL" AFTER
 
@@ -127,3 +147,12 @@ sql "SELECT auth.add_user('{\"email\": \"gone@example.com\"}')" "SELECT auth.set
     "INSERT INTO owned.visit SELECT id FROM auth.sessions WHERE revoked_at IS NOT NULL" >/dev/null
 is "and with its pruning" "$(sql "SELECT auth.prune_sessions()")" "before as owner for nobody after as owner for nobody 1"
 is "by which nothing is missing" "$(sql "SELECT count(*) FROM owned.visit" "SELECT count(*) FROM auth.audit_verify()" "SELECT count(*) FROM auth.sessions WHERE user_id = '$gone'")" "0 0 0"
+
+# where a schema auth is somebody else's
+sql "CREATE DATABASE elsewhere" >/dev/null
+export PGDATABASE=elsewhere
+sql "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY); ALTER TABLE auth.users OWNER TO other; GRANT USAGE ON SCHEMA auth TO other, owner" \
+    "CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE NOTICE 'as %', current_user; RETURN NULL; END \$\$" \
+    "CREATE TRIGGER tell AFTER DELETE ON auth.users FOR EACH ROW EXECUTE FUNCTION tell()" \
+    "CREATE TABLE dependent (id uuid REFERENCES auth.users ON DELETE CASCADE); ALTER TABLE dependent OWNER TO owner" "INSERT INTO auth.users SELECT gen_random_uuid()" >/dev/null
+is "no trigger of another's auth.users runs as who references it" "$(sql "LOAD 'pg_principal'" "SET SESSION AUTHORIZATION other" "DELETE FROM auth.users")" "as other"
