@@ -122,8 +122,25 @@ Json responses(const Route &route, bool has_path_parameter) {
     return out;
 }
 
-Json operation(const Route &route, const std::vector<std::string_view> &names) {
-    Json out = {{"summary", route.summary}, {"x-caller", caller_name(route.caller)}};
+// What generators name a function by: patchApiUsersByIdRole.
+std::string operation_id(std::string method, const std::string &pattern) {
+    bool begins_word = true;
+    for (const char c : pattern) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        if (c == ':')
+            method += "By";
+        if (is_lower || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+            method += begins_word && is_lower ? static_cast<char>(c - 32) : c;
+        begins_word = !is_lower;
+    }
+    return pattern.back() == '/' ? method + "Index" : method;
+}
+
+Json operation(const Route &route, const std::vector<std::string_view> &names,
+               const std::string &method) {
+    Json out = {{"operationId", operation_id(method, route.pattern)},
+                {"summary", route.summary},
+                {"x-caller", caller_name(route.caller)}};
     if (route.budget)
         out["x-rate-limit"] = budget_name(*route.budget);
     Json parameters = Json::array();
@@ -161,7 +178,7 @@ std::string openapi_document(const RouteTable &routes, const char *version, cons
         std::string method = route.method;
         for (char &c : method)
             c = static_cast<char>(c + 32);
-        paths[path][method] = operation(route, names);
+        paths[path][method] = operation(route, names, method);
     }
     Json components = Json::parse(schemas);
     for (Json &component : components)

@@ -22,6 +22,11 @@ def conforms():
         document = call(server, "GET", "/openapi.json").json
     found = check(document, answers)
     equal("the document is OpenAPI, the answers are as it says, and each route was seen", found["problems"], [])
+    names = {f"{method} {path}": operation.get("operationId", "") for path, methods in document["paths"].items() for method, operation in methods.items()}
+    equal("each operation has a name that generators can take", [at for at, name in names.items() if not name.isascii() or not name.isalnum()], [])
+    equal("and no two have one", len({name.lower() for name in names.values()}), len(names))
+    equal("such as", (names["patch /api/users/{id}/role"], names["get /.well-known/jwks.json"], names["get /console/"]),
+          ("patchApiUsersByIdRole", "getWellKnownJwksJson", "getConsoleIndex"))
     ok("enough was looked at", found["checked"] > 500 and found["kinds"] > 60, found)
 
 
