@@ -20,8 +20,9 @@ const char *const job_elsewhere_sql =
     "pg_catalog.count(*) FROM cron.job_run_details f WHERE f.jobid = j.jobid AND f.status = "
     "'failed' AND f.runid > ALL (SELECT s.runid FROM cron.job_run_details s WHERE s.jobid = "
     "j.jobid AND s.status = 'succeeded')) AS failed_runs, CASE WHEN j.active AND "
-    "pg_catalog.current_setting('cron.use_background_workers', true) = 'off' AND j.nodeport <> "
-    "p.port THEN j.nodeport END AS other_port, p.port FROM (SELECT "
+    "j.nodeport <> p.port AND EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name = "
+    "'cron.use_background_workers' AND s.setting = 'off') " // who may not see it sees no row
+    "THEN j.nodeport END AS other_port, p.port FROM (SELECT "
     "pg_catalog.current_setting('port')::pg_catalog.int4) p (port), cron.job j LEFT JOIN LATERAL "
     "(SELECT * FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', "
     "'failed') ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";

@@ -102,6 +102,10 @@ scheduled() {
     is "nor may schedule" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health schedule 2>&1)" 'pg_principal: op may not schedule anything by pg_cron in the database "postgres"
   hint: Do this as a superuser.'
     PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
+    sql postgres "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA cron TO op; GRANT SELECT ON ALL TABLES IN SCHEMA cron TO op" >/dev/null
+    PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health schedule >/dev/null
+    is "one who may, and reads no settings of the server, sees the job" "$(PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health status --output json 2>/dev/null | jq -c '[.jobId > 0, .problem]')" '[true,"no health scan has run yet"]'
+    PGUSER=op PGDATABASE=other "$PG_PRINCIPAL" health schedule --remove >/dev/null
     is "and takes it out" "$(sql postgres "SELECT count(*) FROM cron.job")" 0
     for db in other postgres; do
         is "what is not scheduled in $db is not taken out" "$(PGDATABASE=$db "$PG_PRINCIPAL" health schedule --remove 2>&1; echo $?)" "pg_principal: the health scan is not scheduled
