@@ -52,12 +52,18 @@ void test(const Session &session, const Given &given) {
         "') AS \"FAULTS\" FROM auth.test_issuer_token(coalesce($1, $2))",
         given.parameters());
     int matching = 0;
+    bool is_banned = false;
     std::string text;
     for (int i = 0; i < rows.rows(); ++i) {
         const bool matches = rows.text(i, 2) == "true";
+        const std::string faults = printable(rows.text(i, 4));
         matching += matches;
+        is_banned |= matches && !faults.empty();
         text += (rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0))) + ": " +
-                (matches ? "matches" : printable(rows.text(i, 4))) + '\n';
+                (!matches         ? faults
+                 : faults.empty() ? "matches"
+                                  : "matches, but " + faults) +
+                '\n';
     }
     if (session.wants("json"))
         print_json(session.streams.out, list_of(rows));
@@ -66,6 +72,8 @@ void test(const Session &session, const Given &given) {
     if (matching != 1)
         throw Failure(matching == 0 ? "no rule matches"
                                     : "more than one rule matches: the token is refused");
+    if (is_banned)
+        throw Failure("the token is refused");
 }
 
 void trust(const Session &session, const Given &given) {

@@ -98,7 +98,9 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    RETURN QUERY SELECT (m.principal).email, (m.rule).id, f.faults = '{}', f.faults
+    RETURN QUERY SELECT (m.principal).email, (m.rule).id, f.faults = '{}',
+        f.faults || CASE WHEN auth.is_banned(m.principal) THEN '{the account is banned}'
+            ELSE '{}' END::text[]
     FROM auth.matching_rules((judged.trusted).issuer, judged.claims, false) AS m,
         auth.rule_faults((m.rule).claims, judged.claims) AS f (faults)
     ORDER BY f.faults <> '{}', cardinality(f.faults), (m.principal).email;
@@ -106,8 +108,9 @@ END
 $$;
 COMMENT ON FUNCTION auth.test_issuer_token(text) IS
 'What would become of a token of a trusted issuer at /oauth/token: each rule of the issuer, '
-'whether it matches and what does not fit. One row without an email, with the reason, when the '
-'token itself is not accepted. Nothing is minted, and the token is not used up.';
+'whether it matches, what does not fit, and whether its account is banned. One row without an '
+'email, with the reason, when the token itself is not accepted. Nothing is minted, and the token '
+'is not used up.';
 
 CREATE OR REPLACE FUNCTION auth.grant_jwt_bearer(request jsonb, client uuid, context jsonb)
     RETURNS auth.auth_result

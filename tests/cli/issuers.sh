@@ -29,6 +29,10 @@ is "list" "$("$PG_PRINCIPAL" issuers list --output json | jq -c '.[] | [.issuer,
 is "rules" "$("$PG_PRINCIPAL" issuers rules --issuer $issuer --output json | jq -c '.[] | [.email, .claims, .scopes]')" "[\"$agent\",{\"repository_id\":\"74\"},[\"deploy\"]]"
 token 74
 is "test: the rule that matches" "$("$PG_PRINCIPAL" issuers test --token-file "$work/token")" "$agent: matches"
+"$PG_PRINCIPAL" auth ban --email $agent >/dev/null
+"$PG_PRINCIPAL" issuers test --token-file "$work/token" >"$work/out" 2>"$work/err"
+is "test: of who is banned" "$?|$(cat "$work/out")|$(cat "$work/err")" "1|$agent: matches, but the account is banned|pg_principal: the token is refused"
+"$PG_PRINCIPAL" auth unban --email $agent >/dev/null
 token 75
 "$PG_PRINCIPAL" issuers test --token-file "$work/token" >"$work/out" 2>"$work/err"
 is "test: why it does not" "$?|$(cat "$work/out")|$(head -n 1 "$work/err")" "1|$agent: repository_id is \"75\", not \"74\"|pg_principal: no rule matches"

@@ -122,6 +122,7 @@ SELECT payload->>'access_token' AS pods FROM auth.oauth_token(jsonb_build_object
 SELECT auth.map_claims(:'gh', 'ci@example.com', '{"repository_id": "74"}') IS NOT NULL AS mapped_anew;
 SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', t)) FROM unnest(ARRAY[:'token', :'pods']) AS t;
 SELECT auth.ban('pod@example.com');
+SELECT email, matches, faults FROM auth.test_issuer_token(:'pods_token');
 SELECT pg_temp.exchanged(:'pods_token') AS banned, regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'pods'));
 SELECT auth.unban('pod@example.com');
 SELECT pg_temp.exchanged(:'pods_token') AS unbanned;
