@@ -4,7 +4,7 @@
 # Both requests of a device are forms (RFC 8628, sections 3.1 and 3.4: "application/x-www-form-urlencoded"). The plugin deviceAuthorization()
 # takes a form at /device/code and JSON alone at /device/token, although it answers as the RFC has it (authorization_pending, slow_down, a Bearer
 # token). So the part that one tries first works, the code is on the screen and the person enters it, while the program is at its end: no client by
-# the standard goes further, libpq's, openid-client's or curl's. Until 1.4 neither took a form (better-auth/better-auth#6350, open; a change for all the endpoints,
+# the standard goes further, neither libpq's nor openid-client's. Until 1.4 neither took a form (better-auth/better-auth#6350, open; a change for all the endpoints,
 # #6364, is open, too). Its own description of the endpoint says "Follow rfc8628#section-3.4"; its own client sends JSON.
 # Way out: ask for the token with JSON by hand, as below. The next version lets clients that are registered have it at /oauth2/token (#10746).
 #
