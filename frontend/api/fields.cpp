@@ -72,62 +72,43 @@ Fields::Fields(const Request &request, const char *refusal, Need body)
         throw Answer{message(400, "The body has a number that is too large")};
 }
 
-json::Value Fields::take(std::string_view name, Need need) {
-    known_.push_back(name);
-    const json::Value value = document_.root().find(name);
-    if (value && !value.is_null())
-        return value;
-    if (need == Need::required)
-        refuse(name, "is required");
-    return {};
-}
-
 void Fields::refuse(std::string_view name, std::string_view reason) {
     problems_.push_back({std::string(name), std::string(reason)});
 }
 
-Param Fields::text(std::string_view name, Need need) {
-    const json::Value value = take(name, need);
-    if (!value)
-        return std::nullopt;
-    if (value.is_string())
-        return std::string(value.as_string());
-    refuse(name, "must be a string");
-    return std::nullopt;
-}
-
-Param Fields::uuid(std::string_view name, Need need) {
-    Param value = text(name, need);
-    if (value && !is_uuid(*value))
-        refuse(name, "must be a UUID");
-    return value;
-}
-
-Param Fields::texts(std::string_view name) {
-    const json::Value value = take(name, Need::optional);
-    if (!value)
-        return std::nullopt;
-    if (value.is_array()) {
-        std::vector<std::string> items;
-        for (const json::Value element : value.elements())
-            if (element.is_string())
-                items.emplace_back(element.as_string());
-        if (items.size() == value.size())
-            return db::array_param(items);
+Param Fields::read(const Part &part) {
+    known_.push_back(part.name);
+    const json::Value value = document_.root().find(part.name);
+    if (!value || value.is_null()) {
+        if (part.need == Need::required)
+            refuse(part.name, "is required");
+        return part.otherwise;
     }
-    refuse(name, "must be an array of strings");
-    return std::nullopt;
-}
-
-Param Fields::choice(std::string_view name, const std::vector<std::string> &choices) {
-    Param value = text(name, Need::optional);
-    if (!value || std::find(choices.begin(), choices.end(), *value) != choices.end())
-        return value;
-    std::string list;
-    for (const std::string &choice : choices)
-        list.append(list.empty() ? "" : ", ").append(choice);
-    refuse(name, "must be one of " + list);
-    return std::nullopt;
+    if (part.kind == Part::texts) {
+        std::vector<std::string> items;
+        if (value.is_array())
+            for (const json::Value element : value.elements())
+                if (element.is_string())
+                    items.emplace_back(element.as_string());
+        if (!value.is_array() || items.size() != value.size())
+            refuse(part.name, "must be an array of strings");
+        return db::array_param(items);
+    }
+    if (!value.is_string()) {
+        refuse(part.name, "must be a string");
+        return std::nullopt;
+    }
+    std::string text(value.as_string());
+    if (part.kind == Part::uuid && !is_uuid(text))
+        refuse(part.name, "must be a UUID");
+    const std::vector<std::string> &all = part.choices;
+    if (!all.empty() && std::find(all.begin(), all.end(), text) == all.end()) {
+        std::string list;
+        for (const std::string &choice : all)
+            list.append(list.empty() ? "" : ", ").append(choice);
+        refuse(part.name, "must be one of " + list);
+    }
+    return text;
 }
 
 void Fields::check() {
@@ -163,19 +144,15 @@ Param Query::text(std::string_view name) const {
     return form_.get(name);
 }
 
-Param Query::number(std::string_view name, const char *otherwise) const {
-    Param value = text(name);
+Param Query::read(const Part &part) const {
+    Param value = text(part.name);
     if (!value)
-        return otherwise;
+        return part.otherwise;
+    if (part.kind == Part::uuid && !is_uuid(*value))
+        throw Answer{refused_fields("The request was refused", {{part.name, "must be a UUID"}})};
     std::uint64_t number = 0;
-    return read_digits(*value, number) && number < 1'000'000'000 ? value : std::nullopt;
-}
-
-Param Query::uuid(std::string_view name) const {
-    Param value = text(name);
-    if (value && !is_uuid(*value))
-        throw Answer{
-            refused_fields("The request was refused", {{std::string(name), "must be a UUID"}})};
+    if (part.kind == Part::number && (!read_digits(*value, number) || number >= 1'000'000'000))
+        return std::nullopt;
     return value;
 }
 

@@ -14,17 +14,22 @@ namespace pg_principal::api {
 
 enum class Need { required, optional };
 
+// A member of a body or a name of a query.
+struct Part {
+    std::string name;
+    enum Kind { text, uuid, texts, number } kind = text; // texts: as an array's literal
+    Need need = Need::required;
+    db::Param otherwise = {}; // what it is when it is missing
+    std::vector<std::string> choices = {};
+};
+
 class Fields {
   public:
     // `refusal` begins the answer to bad fields. A body that may be missing is an empty object
     // then. Throws Answer for what is not a JSON object within the limits of size and depth.
     Fields(const http::Request &request, const char *refusal, Need body = Need::required);
 
-    db::Param text(std::string_view name, Need need = Need::required);
-    db::Param uuid(std::string_view name, Need need = Need::required);
-    db::Param texts(std::string_view name); // as an array's literal
-    // Whether it is one of these, or missing.
-    db::Param choice(std::string_view name, const std::vector<std::string> &choices);
+    db::Param read(const Part &part);
     void refuse(std::string_view name, std::string_view reason);
     // Throws Answer when a field was bad, or there is one that nobody asked for.
     void check();
@@ -33,11 +38,10 @@ class Fields {
     json::Value root() const { return document_.root(); }
 
   private:
-    json::Value take(std::string_view name, Need need);
     std::string text_;
     json::Document document_;
     const char *refusal_;
-    std::vector<std::string_view> known_;
+    std::vector<std::string> known_;
     std::vector<ProfileProblem> problems_;
 };
 
@@ -48,10 +52,9 @@ class Query {
     void check(const std::vector<std::string> &known) const;
     // Nothing when it is missing. Throws Answer when it is there twice.
     db::Param text(std::string_view name) const;
-    // `otherwise` when it is missing, NULL when it is not a whole number: the database names the
-    // range.
-    db::Param number(std::string_view name, const char *otherwise) const;
-    db::Param uuid(std::string_view name) const; // throws Answer when it is none
+    // Throws Answer when it is no UUID; of what is not a whole number it is NULL: the database names
+    // the range.
+    db::Param read(const Part &part) const;
 
   private:
     http::Form form_;

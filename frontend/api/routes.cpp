@@ -18,15 +18,6 @@ std::string schema_of(const std::string &text) {
     return text.empty() || text[0] == '{' ? text : '"' + text + '"';
 }
 
-// A member of a body or a name of a query.
-struct Part {
-    std::string name;
-    enum { text, uuid, texts, number, choice } kind;
-    bool is_needed;
-    Param otherwise;
-    std::vector<std::string> choices = {};
-};
-
 std::vector<Part> parts_of(const char *documented) {
     std::vector<Part> parts;
     const json::Document document(*documented ? documented : "{}");
@@ -34,39 +25,22 @@ std::vector<Part> parts_of(const char *documented) {
         const bool is_needed = member.name.back() == '!';
         const json::Value type = member.value, otherwise = type.find("default");
         Part part{std::string(member.name.substr(0, member.name.size() - is_needed)), Part::text,
-                  is_needed, std::nullopt};
+                  is_needed ? Need::required : Need::optional};
         if (type.is_array())
             part.kind = Part::texts;
         else if (type.is_string() && type.as_string() == "uuid")
             part.kind = Part::uuid;
         else if (otherwise.is_number())
             part.kind = Part::number;
-        else if (const json::Value choices = type.find("enum")) {
-            part.kind = Part::choice;
+        else if (const json::Value choices = type.find("enum"))
             for (const json::Value choice : choices.elements())
                 part.choices.emplace_back(choice.as_string());
-        }
         if (otherwise)
             part.otherwise =
                 otherwise.is_number() ? otherwise.number_text() : otherwise.as_string();
         parts.push_back(std::move(part));
     }
     return parts;
-}
-
-Param read(Fields &fields, const Part &part) {
-    const Need need = part.is_needed ? Need::required : Need::optional;
-    const Param given = part.kind == Part::texts    ? fields.texts(part.name)
-                        : part.kind == Part::uuid   ? fields.uuid(part.name, need)
-                        : part.kind == Part::choice ? fields.choice(part.name, part.choices)
-                                                    : fields.text(part.name, need);
-    return given ? given : part.otherwise;
-}
-
-Param read(const Query &query, const Part &part) {
-    return part.kind == Part::number ? query.number(part.name, part.otherwise->c_str())
-           : part.kind == Part::uuid ? query.uuid(part.name)
-                                     : query.text(part.name);
 }
 
 bool reads(const Row &row) { return row.method == std::string_view("GET"); }
@@ -78,7 +52,7 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
     const bool only_reads = reads(row);
     const bool is_whole = *row.request && *row.request != '{';
     std::vector<Part> body = parts_of(only_reads || is_whole ? "" : row.request);
-    const auto is_needed = [](const Part &part) { return part.is_needed; };
+    const auto is_needed = [](const Part &part) { return part.need == Need::required; };
     const Need need = is_whole || std::any_of(body.begin(), body.end(), is_needed) ? Need::required
                                                                                    : Need::optional;
     const auto statement =
@@ -93,13 +67,13 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
             if (is_whole)
                 parameters.emplace_back(fields.whole());
             for (const Part &part : body)
-                parameters.push_back(read(fields, part));
+                parameters.push_back(fields.read(part));
             if (!is_whole)
                 fields.check();
         }
         const Query asked(request);
         for (const Part &part : query)
-            parameters.push_back(read(asked, part));
+            parameters.push_back(asked.read(part));
         if (caller == Caller::anybody)
             return backend->as_stranger(request, *statement, std::move(parameters));
         if (!only_reads)

@@ -26,8 +26,8 @@ bool is_duration(std::string_view text) {
 Response post_ban(const Backend &backend, const Request &request) {
     const Param id = path_uuid(request);
     Fields fields(request, "The ban was refused", Need::optional);
-    const Param duration = fields.text("duration", Need::optional),
-                reason = fields.text("reason", Need::optional);
+    const Param duration = fields.read({"duration", Part::text, Need::optional}),
+                reason = fields.read({"reason", Part::text, Need::optional});
     if (duration && !is_duration(*duration))
         fields.refuse("duration", "must be a whole number followed by s, m, h, d or y, "
                                   "above zero and at most 1000 years");

@@ -117,7 +117,7 @@ void add_refused_routes(Routes &routes) {
         };
         const api::Row row = {"", one.path, one.caller,      "", {}, "SupabaseError",
                               {}, "",       one.reply.status};
-        Route made = routes.route_by_itself(row, refuse_it, one.key);
+        Route made = routes.route(row, refuse_it, one.key, false);
         made.summary = std::string("Not offered: ") + one.reply.message;
         for (const std::string_view method : split(one.methods, ' ')) {
             made.method = method;

@@ -23,10 +23,9 @@ struct Routes {
     enum class Key { required, open };
 
     // A route that is not for anybody is refused without a token or key, before its body is read.
-    http::Route route(const api::Row &row, Act act, Key key = Key::required) const;
-    // The same of one whose act does not ask the database: whether the key is one is asked by
-    // itself.
-    http::Route route_by_itself(const api::Row &row, Act act, Key key) const;
+    // Where the act does not ask the database, whether the key is one is asked by itself.
+    http::Route route(const api::Row &row, Act act, Key key = Key::required,
+                      bool act_asks = true) const;
     void add(http::Route route) { table.add(std::move(route)); }
     void add(const api::Row &row, Key key = Key::required) {
         add(route(row, row.act.function, key));

@@ -49,15 +49,15 @@ Response get_settings(const api::Backend &backend, const Request &request) {
 void add_key_set(Routes &routes, Route keys, bool key_required) {
     if (key_required)
         keys.handler = routes
-                           .route({"GET", "", Caller::anybody, "", api::Act()},
-                                  [plain = std::move(keys.handler)](const api::Backend &backend,
-                                                                    const Request &request) {
-                                      ask_as_anybody(backend, request, key_alone);
-                                      Response response = plain(request);
-                                      // a shared cache asks nobody for a key
-                                      response.set("Cache-Control", "private, max-age=300");
-                                      return response;
-                                  })
+                           .route(
+                               {"GET", "", Caller::anybody, "", api::Act()},
+                               [plain = std::move(keys.handler)](const api::Backend &,
+                                                                 const Request &request) {
+                                   // a shared cache asks nobody for a key
+                                   return Response(plain(request))
+                                       .set("Cache-Control", "private, max-age=300");
+                               },
+                               Routes::Key::required, false)
                            .handler;
     keys.error_schema = "SupabaseError";
     routes.add(std::move(keys));
@@ -74,12 +74,13 @@ bool is_refresh(const Request &request) {
 
 } // namespace
 
-Route Routes::route(const api::Row &row, Act act, Key key) const {
+Route Routes::route(const api::Row &row, Act act, Key key, bool act_asks) const {
     Route made = api::described(row);
     made.pattern = prefix + row.path;
     made.error_schema = "SupabaseError";
     const bool needs_key = key_required && key == Key::required;
-    made.handler = [act = std::move(act), caller = row.caller, needs_key,
+    made.asks_database = act_asks || needs_key;
+    made.handler = [act = std::move(act), caller = row.caller, needs_key, act_asks,
                     backend = backend](const Request &request) {
         // Without a good key nobody learns what else is wrong.
         const auto judged = [&, before = api::statements_asked()](const Refusal &refusal) {
@@ -100,6 +101,8 @@ Route Routes::route(const api::Row &row, Act act, Key key) const {
             if (caller != Caller::anybody && shown.empty())
                 throw Refusal{401, "no_authorization",
                               "This endpoint requires a valid Bearer token"};
+            if (needs_key && !act_asks)
+                ask_as_anybody(*backend, request, key_alone);
             return act(*backend, request);
         } catch (const Refusal &refusal) {
             return judged(refusal);
@@ -111,18 +114,6 @@ Route Routes::route(const api::Row &row, Act act, Key key) const {
     return made;
 }
 
-Route Routes::route_by_itself(const api::Row &row, Act act, Key key) const {
-    if (!key_required || key == Key::open) {
-        Route made = route(row, std::move(act), key);
-        made.asks_database = false;
-        return made;
-    }
-    return route(row, [act = std::move(act)](const api::Backend &its, const Request &request) {
-        ask_as_anybody(its, request, key_alone);
-        return act(its, request);
-    });
-}
-
 void add_status_routes(Routes &routes) {
     constexpr api::Row health = {"GET", "/health", Caller::anybody, "Is this process up?",
                                  get_health};
@@ -130,7 +121,7 @@ void add_status_routes(Routes &routes) {
         "GET", "/settings", Caller::anybody,
         "Which ways to sign in there are, and whether registration is open", get_settings};
     if (!routes.prefix.empty()) // at the root it is there already
-        routes.add(routes.route_by_itself(health, health.act.function, Routes::Key::open));
+        routes.add(routes.route(health, health.act.function, Routes::Key::open, false));
     routes.add(settings);
 }
 

@@ -64,11 +64,11 @@ TEST(ApiFields, EveryBadFieldIsNamedAtOnce) {
     const Request given = request(R"({"id":"x","scope":"some","list":[1],"more":1,"text":2})");
     const Response answer = refusal([&] {
         Fields fields(given, "Refused");
-        EXPECT_FALSE(fields.text("missing"));
-        fields.uuid("id");
-        EXPECT_FALSE(fields.text("text"));
-        fields.choice("scope", {"one", "two"});
-        EXPECT_FALSE(fields.texts("list"));
+        EXPECT_FALSE(fields.read({"missing"}));
+        fields.read({"id", Part::uuid});
+        fields.read({"text"});
+        fields.read({"scope", Part::text, Need::optional, {}, {"one", "two"}});
+        fields.read({"list", Part::texts, Need::optional});
         fields.check();
     });
     EXPECT_EQ(answer.status, 400);
@@ -84,10 +84,10 @@ TEST(ApiFields, Values) {
     const Request given = request(
         R"({"id":"00000000-0000-4000-8000-00000000000A","none":null,"list":["a\"b","\\{,}",""]})");
     Fields fields(given, "Refused");
-    EXPECT_EQ(fields.uuid("id"), "00000000-0000-4000-8000-00000000000A");
-    EXPECT_EQ(fields.text("none", Need::optional), std::nullopt);
-    EXPECT_EQ(fields.choice("other", {"a"}), std::nullopt);
-    EXPECT_EQ(fields.texts("list"), R"({"a\"b","\\{,}",""})");
+    EXPECT_EQ(fields.read({"id", Part::uuid}), "00000000-0000-4000-8000-00000000000A");
+    EXPECT_EQ(fields.read({"none", Part::text, Need::optional}), std::nullopt);
+    EXPECT_EQ(fields.read({"other", Part::text, Need::optional, "a", {"a"}}), "a");
+    EXPECT_EQ(fields.read({"list", Part::texts}), R"({"a\"b","\\{,}",""})");
     fields.check();
 }
 
@@ -95,15 +95,17 @@ TEST(ApiQuery, ReadStrictly) {
     Request given;
     given.query = "limit=7&cursor=a%20b&id=x&limit2=07&big=1000000000&twice=1&twice=1&sign=-1";
     const Query query(given);
-    EXPECT_EQ(query.number("limit", "20"), "7");
-    EXPECT_EQ(query.number("none", "20"), "20");
-    EXPECT_EQ(query.number("cursor", "20"), std::nullopt);
-    EXPECT_EQ(query.number("sign", "20"), std::nullopt);
-    EXPECT_EQ(query.number("big", "20"), std::nullopt);
+    const auto number = [&](const char *name) {
+        return query.read({name, Part::number, Need::optional, "20"});
+    };
+    EXPECT_EQ(number("limit"), "7");
+    EXPECT_EQ(number("none"), "20");
+    for (const char *bad : {"cursor", "sign", "big"})
+        EXPECT_EQ(number(bad), std::nullopt) << bad;
     EXPECT_EQ(query.text("cursor"), "a b");
     EXPECT_EQ(refusal([&] { query.text("twice"); }).status, 400);
-    EXPECT_EQ(refusal([&] { query.uuid("id"); }).status, 400);
-    EXPECT_EQ(query.uuid("none"), std::nullopt);
+    EXPECT_EQ(refusal([&] { query.read({"id", Part::uuid}); }).status, 400);
+    EXPECT_EQ(query.read({"none", Part::uuid}), std::nullopt);
     given.query = "a=%ff";
     EXPECT_EQ(refusal([&] { Query{given}; }).status, 400);
 }
