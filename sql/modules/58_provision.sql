@@ -169,15 +169,15 @@ BEGIN
                 updated_at = now()
             FROM plan p
             WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-                AND u.id NOT IN (SELECT h FROM unnest(occupied) AS h)
+                AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = u.id)
         ), left_roster AS (
             UPDATE auth.roster_leavers l SET held = true FROM plan p
             WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
-                AND l.user_id NOT IN (SELECT h FROM unnest(occupied) AS h)
+                AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = l.user_id)
         ), left_before AS (
             INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
                 WHERE p.action IN ('decommission', 'hold')
-                    AND p.id NOT IN (SELECT h FROM unnest(occupied) AS h)
+                    AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = p.id)
                     AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
             ON CONFLICT (user_id) DO UPDATE SET held = true
         )

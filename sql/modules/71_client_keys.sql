@@ -56,8 +56,8 @@ BEGIN
     principal := auth.hold_client(register_client_keys.email);
     FOR gone IN
         DELETE FROM auth.client_keys c WHERE c.user_id = principal.id
-            AND auth.key_id(c.jwk) NOT IN (SELECT auth.key_id(k)
-                FROM jsonb_array_elements(keys) AS k)
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements(keys) AS k
+                WHERE auth.key_id(k) = auth.key_id(c.jwk))
         RETURNING c.id
     LOOP
         PERFORM auth.end_credential(principal.id, gone.id, 'client key removed');
@@ -70,8 +70,8 @@ BEGIN
     INSERT INTO auth.client_keys (user_id, id, jwk, created_at)
     SELECT DISTINCT ON (auth.key_id(k)) principal.id, gen_random_uuid(), k, clock_timestamp()
     FROM jsonb_array_elements(keys) AS k
-    WHERE auth.key_id(k) NOT IN (SELECT auth.key_id(c.jwk) FROM auth.client_keys c
-        WHERE c.user_id = principal.id)
+    WHERE NOT EXISTS (SELECT FROM auth.client_keys c
+        WHERE c.user_id = principal.id AND auth.key_id(c.jwk) = auth.key_id(k))
     ORDER BY auth.key_id(k), k;
     SELECT count(*) INTO n FROM auth.client_keys c WHERE c.user_id = principal.id;
     PERFORM auth.audit(principal.id, principal.email,

@@ -127,23 +127,6 @@ SELECT md5(string_agg(o::text, '' ORDER BY email)) AS was FROM auth.organization
 SELECT auth.push_people(:'many');
 SELECT md5(string_agg(o::text, '' ORDER BY email)) = :'was' AS unchanged FROM auth.organization_people o;
 SELECT left(regress_push(:'many'::jsonb::text || 'x'), 5) AS malformed, regexp_replace(regress_push((:'many'::jsonb || '[{"email": "p4999@example.com", "name": "again"}]')::text), 'p\d+@', 'p@') AS twice;
--- Nor does it compare each row with each other, whatever work_mem: here each has the next one for a manager.
-CREATE TEMP TABLE chained AS SELECT jsonb_agg(jsonb_build_object('email', 'c' || n || '@example.com', 'name', 'C', 'manager_email', CASE WHEN n < 20000 THEN 'c' || n + 1 || '@example.com' END) ORDER BY n) AS rows FROM generate_series(1, 20000) AS n;
-CREATE FUNCTION pg_temp.push_seconds() RETURNS double precision LANGUAGE plpgsql AS $$
-DECLARE
-    since constant timestamptz := clock_timestamp();
-BEGIN
-    PERFORM auth.push_people(rows) FROM chained;
-    DELETE FROM auth.organization_people WHERE name = 'C';
-    RETURN extract(epoch FROM clock_timestamp() - since);
-END $$;
-SELECT pg_temp.push_seconds() AS ample \gset
-SET work_mem = '64kB';
-SET plan_cache_mode = force_custom_plan; -- as in a new session
-SELECT pg_temp.push_seconds() AS scarce \gset
-RESET work_mem;
-RESET plan_cache_mode;
-SELECT CASE WHEN :scarce < 6 * :ample THEN 'within bounds' ELSE format('%s s instead of %s s', :scarce, :ample) END AS "push in little memory";
 
 \pset format aligned
 DROP FUNCTION public.regress_push(text);
