@@ -3,31 +3,41 @@
 \set teardown :here /sql/include/teardown.sql
 \i :setup
 -- Nobody: NULL and false, never an error.
-SELECT auth.uid(), auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id(), auth.jwt();
-SELECT auth.has_role('ANALYST'), auth.has_role(VARIADIC NULL), auth.has_scope('x'), auth.has_scope(NULL),
+SELECT auth.uid(), auth.email(), auth.role(), auth.kind(), auth.app_role(), auth.session_id(),
+    auth.jwt();
+SELECT auth.has_role('ANALYST'), auth.has_role(VARIADIC NULL), auth.has_scope('x'),
+    auth.has_scope(NULL),
        auth.is_service_account(), auth.is_person();
 
 -- A service account, a person.
 SET pg_principal.token = :'agent';
-SELECT auth.uid() = (SELECT id FROM auth.users WHERE email = 'kata-agent-team@example.com') AS uid, auth.email(), auth.role(),
-       auth.kind(), auth.app_role(), auth.session_id() = (auth.jwt()->>'session_id')::uuid AS session;
-SELECT auth.has_role('ANALYST'), auth.has_role('ADMIN', 'ANALYST'), auth.has_role('ADMIN'), auth.has_role(NULL, 'ANALYST'),
+SELECT auth.uid() = (SELECT id FROM auth.users WHERE email = 'kata-agent-team@example.com') AS uid,
+    auth.email(), auth.role(),
+       auth.kind(), auth.app_role(),
+           auth.session_id() = (auth.jwt()->>'session_id')::uuid AS session;
+SELECT auth.has_role('ANALYST'), auth.has_role('ADMIN', 'ANALYST'), auth.has_role('ADMIN'),
+    auth.has_role(NULL, 'ANALYST'),
        auth.has_scope('x'), auth.is_service_account(), auth.is_person();
 SET pg_principal.token = :'boss';
 SELECT auth.email(), auth.kind(), auth.is_service_account(), auth.is_person();
 
 -- The claims are Supabase's.
 SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(auth.jwt()) AS k;
-SELECT j->>'iss' AS iss, j->>'aud' AS aud, j->>'role' AS role, j->>'email' AS email, j->'app_metadata' AS app_metadata,
-       j->'user_metadata' AS user_metadata, j->>'aal' AS aal, j->'amr'->0->>'method' AS amr, j->'is_anonymous' AS anonymous,
-       (j->>'exp')::bigint - (j->>'iat')::bigint AS ttl, abs((j->>'iat')::bigint - extract(epoch FROM now())) < 60 AS recent
+SELECT j->>'iss' AS iss, j->>'aud' AS aud, j->>'role' AS role, j->>'email' AS email,
+    j->'app_metadata' AS app_metadata,
+       j->'user_metadata' AS user_metadata, j->>'aal' AS aal, j->'amr'->0->>'method' AS amr,
+           j->'is_anonymous' AS anonymous,
+       (j->>'exp')::bigint - (j->>'iat')::bigint AS ttl,
+           abs((j->>'iat')::bigint - extract(epoch FROM now())) < 60 AS recent
 FROM auth.jwt() AS j;
-SELECT convert_from(decode(rpad(translate(split_part(:'boss', '.', 1), '-_', '+/'), 4 * ((length(split_part(:'boss', '.', 1)) + 3) / 4), '='), 'base64'), 'UTF8')::jsonb
+SELECT convert_from(decode(rpad(translate(split_part(:'boss', '.', 1), '-_', '+/'),
+    4 * ((length(split_part(:'boss', '.', 1)) + 3) / 4), '='), 'base64'), 'UTF8')::jsonb
        = jsonb_build_object('alg', 'HS256', 'typ', 'JWT', 'kid', :'kid') AS header;
 
 -- The role comes from the database at each statement, not from the token.
 UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'boss@example.com';
-SELECT auth.app_role(), auth.has_role('ADMIN'), auth.jwt()->'app_metadata'->'pg_principal'->>'role' AS minted_as;
+SELECT auth.app_role(), auth.has_role('ADMIN'),
+    auth.jwt()->'app_metadata'->'pg_principal'->>'role' AS minted_as;
 UPDATE auth.users SET email = 'chief@example.com' WHERE email = 'boss@example.com';
 SELECT auth.email(), auth.jwt()->>'email' AS minted_as;
 UPDATE auth.users SET email = 'boss@example.com' WHERE email = 'chief@example.com';
@@ -35,8 +45,10 @@ UPDATE auth.users SET email = 'boss@example.com' WHERE email = 'chief@example.co
 -- Scopes and labels.
 SELECT auth.issue('boss@example.com', '24h', 'laptop', '{read:rows,write:rows}') AS scoped \gset
 SET pg_principal.token = :'scoped';
-SELECT auth.has_scope('read:rows'), auth.has_scope('write:rows'), auth.has_scope('read'), auth.has_scope('read:rows write:rows'),
-       auth.has_scope(''), auth.jwt()->>'scope' AS scope, (auth.jwt()->>'exp')::bigint - (auth.jwt()->>'iat')::bigint AS ttl;
+SELECT auth.has_scope('read:rows'), auth.has_scope('write:rows'), auth.has_scope('read'),
+    auth.has_scope('read:rows write:rows'),
+       auth.has_scope(''), auth.jwt()->>'scope' AS scope,
+           (auth.jwt()->>'exp')::bigint - (auth.jwt()->>'iat')::bigint AS ttl;
 SELECT label, scopes, role, state FROM auth.list_sessions('Boss@Example.com ') ORDER BY label;
 
 -- The identity is a setting and behaves like one.
@@ -70,7 +82,8 @@ SET SESSION AUTHORIZATION DEFAULT;
 
 -- Changed in the middle of a statement: what comes after sees the new one.
 SET pg_principal.token = :'agent';
-SELECT auth.email() AS before, set_config('pg_principal.token', :'boss', false) AS shown, auth.email() AS after;
+SELECT auth.email() AS before, set_config('pg_principal.token', :'boss', false) AS shown,
+    auth.email() AS after;
 
 -- In one plan over many rows, and in a PL/pgSQL expression that is evaluated again and again.
 CREATE TEMP TABLE tokens (n int, token text);
@@ -100,7 +113,8 @@ SET pg_principal.token = :'agent';
 SHOW pg_principal.token;
 SELECT current_setting('pg_principal.token');
 SELECT set_config('pg_principal.token', :'agent', false);
-SELECT count(*) FROM pg_settings WHERE name = 'pg_principal.token' OR setting LIKE 'eyJ%' OR reset_val LIKE 'eyJ%' OR boot_val LIKE 'eyJ%';
+SELECT count(*) FROM pg_settings WHERE name = 'pg_principal.token' OR setting LIKE 'eyJ%'
+    OR reset_val LIKE 'eyJ%' OR boot_val LIKE 'eyJ%';
 RESET pg_principal.token;
 SHOW pg_principal.token;
 
@@ -144,16 +158,19 @@ SELECT auth.authenticate(:'ann')->>'email' AS email;
 
 -- PostgREST: the bearer token of the request's headers.
 BEGIN;
-SELECT set_config('request.headers', json_build_object('host', 'x', 'authorization', 'Bearer ' || :'agent')::text, true) <> '' AS set;
+SELECT set_config('request.headers', json_build_object('host', 'x', 'authorization', 'Bearer '
+    || :'agent')::text, true) <> '' AS set;
 SELECT auth.pre_request();
 SELECT auth.email();
-SELECT set_config('request.headers', json_build_object('authorization', 'bearer  ' || :'boss' || ' ')::text, true) <> '' AS set;
+SELECT set_config('request.headers', json_build_object('authorization', 'bearer  ' || :'boss'
+    || ' ')::text, true) <> '' AS set;
 SELECT auth.pre_request();
 SELECT auth.email();
 SELECT set_config('request.headers', '{"authorization": "Basic Zm9v"}', true);
 SELECT auth.pre_request();
 SELECT auth.email();
-SELECT set_config('request.headers', json_build_object('authorization', 'Bearer ' || :'boss' || 'x')::text, true) <> '' AS set;
+SELECT set_config('request.headers', json_build_object('authorization', 'Bearer ' || :'boss'
+    || 'x')::text, true) <> '' AS set;
 SELECT regress_try('SELECT auth.pre_request()');
 SELECT set_config('request.headers', '{"authorization": ', true);
 SELECT regress_try('SELECT auth.pre_request()');

@@ -6,8 +6,11 @@
 SET client_min_messages = warning;
 CREATE ROLE regress_reader;
 CREATE TABLE public.regress_big (id int, owner text, owner_id uuid, amount int);
-INSERT INTO public.regress_big SELECT n, 'p' || n % 100 || '@example.com', NULL, n % 1000 FROM generate_series(1, 1000000) AS n;
-UPDATE public.regress_big b SET owner = u.email, owner_id = u.id FROM auth.users u WHERE (b.id % 1000, u.email) IN ((1, 'boss@example.com'), (2, 'ann@example.com'), (3, 'kata-agent-team@example.com'));
+INSERT INTO public.regress_big SELECT n, 'p' || n % 100 || '@example.com', NULL, n % 1000
+    FROM generate_series(1, 1000000) AS n;
+UPDATE public.regress_big b SET owner = u.email, owner_id = u.id FROM auth.users u
+    WHERE (b.id % 1000, u.email) IN ((1, 'boss@example.com'), (2, 'ann@example.com'),
+    (3, 'kata-agent-team@example.com'));
 ALTER TABLE public.regress_big SET (parallel_workers = 2);
 ANALYZE public.regress_big;
 GRANT SELECT ON public.regress_big TO regress_reader;
@@ -20,7 +23,9 @@ BEGIN
     FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
         plan := plan || line || E'\n';
     END LOOP;
-    RETURN concat_ws(', ', CASE WHEN plan ~ 'Gather' THEN 'gather' END, CASE WHEN plan ~ 'Parallel Seq Scan' THEN 'parallel scan' END, substring(plan FROM 'Workers Launched: [1-9]') IS NOT NULL);
+    RETURN concat_ws(', ', CASE WHEN plan ~ 'Gather' THEN 'gather' END, CASE
+        WHEN plan ~ 'Parallel Seq Scan' THEN 'parallel scan' END, substring(plan
+        FROM 'Workers Launched: [1-9]') IS NOT NULL);
 END $$;
 CREATE FUNCTION public.regress_answer(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -30,13 +35,21 @@ BEGIN
     RETURN answer;
 END $$;
 CREATE VIEW public.regress_queries AS SELECT * FROM (VALUES
-    (1, 'the clamp', 'SELECT concat(count(*), '' '', sum(amount), '' '', min(id), '' '', max(id)) FROM public.regress_big'),
-    (2, 'bare uid()', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner_id = auth.uid()'),
-    (3, 'uid() in a sub-select', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner_id = (SELECT auth.uid())'),
-    (4, 'bare email()', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner = auth.email()'),
-    (5, 'kind, roles and scopes', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE amount < 5 AND auth.is_person() AND auth.has_role(''ANALYST'') AND NOT auth.has_scope(''x'') AND auth.kind() = ''person'' AND auth.app_role() = ''ANALYST'''),
-    (6, 'claims', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner = auth.jwt()->>''email'' AND auth.role() = ''authenticated'' AND auth.session_id() IS NOT NULL'),
-    (8, 'owner_is', 'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE auth.owner_is(owner, ''person'')')) AS q (n, what, query);
+    (1, 'the clamp',
+        'SELECT concat(count(*), '' '', sum(amount), '' '', min(id), '' '', max(id)) FROM public.regress_big'),
+    (2, 'bare uid()',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner_id = auth.uid()'),
+    (3, 'uid() in a sub-select',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner_id = (SELECT auth.uid())'),
+    (4, 'bare email()',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner = auth.email()'),
+    (5, 'kind, roles and scopes',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE amount < 5 AND auth.is_person() AND auth.has_role(''ANALYST'') AND NOT auth.has_scope(''x'') AND auth.kind() = ''person'' AND auth.app_role() = ''ANALYST'''),
+    (6, 'claims',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE owner = auth.jwt()->>''email'' AND auth.role() = ''authenticated'' AND auth.session_id() IS NOT NULL'),
+    (8, 'owner_is',
+        'SELECT concat(count(*), '' '', sum(id)) FROM public.regress_big WHERE auth.owner_is(owner, ''person'')')) AS q (n,
+        what, query);
 GRANT SELECT ON public.regress_queries TO regress_reader;
 RESET client_min_messages;
 SET parallel_setup_cost = 0;
@@ -49,9 +62,12 @@ SET plan_cache_mode = force_custom_plan;
 -- Without a clamp: functions in WHERE.
 SET ROLE regress_reader;
 SET pg_principal.token = :'boss';
-CREATE TEMP TABLE answers AS SELECT n, what, regress_plan(query) AS plan, regress_answer(query) AS parallel FROM regress_queries WHERE n IN (2, 3, 4, 5, 6, 8) ORDER BY n;
+CREATE TEMP TABLE answers AS SELECT n, what, regress_plan(query) AS plan,
+    regress_answer(query) AS parallel FROM regress_queries WHERE n IN (2, 3, 4, 5, 6, 8) ORDER BY n;
 SET max_parallel_workers_per_gather = 0;
-SELECT a.what, a.plan, regress_plan(q.query) AS without, a.parallel AS answer, a.parallel = regress_answer(q.query) AS same FROM answers a JOIN regress_queries q USING (n) ORDER BY n;
+SELECT a.what, a.plan, regress_plan(q.query) AS without, a.parallel AS answer,
+    a.parallel = regress_answer(q.query) AS same FROM answers a JOIN regress_queries q USING (n)
+    ORDER BY n;
 SET max_parallel_workers_per_gather = 2;
 DROP TABLE answers;
 -- the plan, whole
@@ -59,7 +75,8 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM public.regress_big WHERE owner_id = aut
 
 -- Clamped, for each scope and type, and policies written by hand.
 RESET ROLE;
-CREATE FUNCTION public.regress_both(query text, OUT plan text, OUT parallel text, OUT same boolean) LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.regress_both(query text, OUT plan text, OUT parallel text, OUT same boolean)
+    LANGUAGE plpgsql AS $$
 BEGIN
     SET LOCAL ROLE regress_reader;
     plan := regress_plan(query);
@@ -70,8 +87,13 @@ BEGIN
     RESET ROLE;
 END $$;
 SET client_min_messages = warning;
-SELECT c.col, s.scope, b.* FROM (VALUES (1, 'owner'), (2, 'owner_id')) AS c (n, col), unnest(ARRAY['self', 'self_and_reports', 'service_accounts', 'everyone']) WITH ORDINALITY AS s (scope, n),
-    LATERAL (SELECT auth.clamp('public.regress_big', c.col, s.scope)::text OFFSET 0) AS clamped (done), LATERAL regress_both((SELECT query FROM regress_queries WHERE regress_queries.n = 1 AND clamped.done IS NOT NULL)) AS b WHERE c.n = 1 OR s.n < 3 ORDER BY s.n, c.n;
+SELECT c.col, s.scope, b.* FROM (VALUES (1, 'owner'), (2, 'owner_id')) AS c (n, col),
+    unnest(ARRAY['self', 'self_and_reports', 'service_accounts', 'everyone'])
+    WITH ORDINALITY AS s (scope, n),
+    LATERAL (SELECT auth.clamp('public.regress_big', c.col,
+        s.scope)::text OFFSET 0) AS clamped (done),
+        LATERAL regress_both((SELECT query FROM regress_queries WHERE regress_queries.n = 1
+        AND clamped.done IS NOT NULL)) AS b WHERE c.n = 1 OR s.n < 3 ORDER BY s.n, c.n;
 SELECT auth.unclamp('public.regress_big');
 ALTER TABLE public.regress_big ENABLE ROW LEVEL SECURITY;
 CREATE POLICY bare ON public.regress_big USING (owner_id = auth.uid());

@@ -24,18 +24,22 @@ SET client_min_messages = warning;
 -- Plain results.
 SET search_path = pgjwt_new, public;
 SELECT sign('{"sub":"1234567890","name":"John Doe","admin":true}', 'secret');
-SELECT token, v.* FROM unnest(ARRAY['HS256', 'HS384', 'HS512']) AS a, sign('{"a": 1}', '', a) AS token, verify(token, '', a) AS v;
+SELECT token, v.* FROM unnest(ARRAY['HS256', 'HS384', 'HS512']) AS a,
+    sign('{"a": 1}', '', a) AS token, verify(token, '', a) AS v;
 SELECT * FROM verify('eyJhbGciOiJub25lIn0.e30.x', 'secret');
 SELECT * FROM verify('x', 'secret');
 SELECT valid FROM verify('x.y.z', 'secret');
 SELECT sign('{}', 'secret', 'RS256');
 SELECT * FROM verify(sign('{"nbf":2,"exp":1}', 'secret'), 'secret');
-SELECT url_encode('\xfbff'), url_encode(''), url_decode('-_8'), url_decode(E'+/8=\n\n\n\n'), try_cast_double('1e3'), try_cast_double('x') IS NULL AS "null";
+SELECT url_encode('\xfbff'), url_encode(''), url_decode('-_8'), url_decode(E'+/8=\n\n\n\n'),
+    try_cast_double('1e3'), try_cast_double('x') IS NULL AS "null";
 SELECT url_decode('!');
 
 -- NULL anywhere.
-SELECT sign(NULL, 's'), sign('{}', NULL), sign('{}', 's', NULL), sign(NULL, 's', 'none'), sign('{}', NULL, 'none');
-SELECT algorithm_sign(NULL, 's', 'none'), algorithm_sign('a', NULL, 'none'), url_encode(NULL), url_decode(NULL), try_cast_double(NULL);
+SELECT sign(NULL, 's'), sign('{}', NULL), sign('{}', 's', NULL), sign(NULL, 's', 'none'),
+    sign('{}', NULL, 'none');
+SELECT algorithm_sign(NULL, 's', 'none'), algorithm_sign('a', NULL, 'none'), url_encode(NULL),
+    url_decode(NULL), try_cast_double(NULL);
 SELECT algorithm_sign('a', 's', NULL);
 SELECT * FROM verify(NULL, 's');
 SELECT * FROM verify(NULL, 's', 'none');
@@ -44,7 +48,8 @@ SELECT * FROM verify('e30.e30', 's');
 SELECT * FROM verify('e30.e30.x', 's', NULL);
 
 -- What is built on an IMMUTABLE function: a generated column, an index, a check.
-CREATE TABLE public.built (payload json CHECK (length(sign(payload, 's')) < 200), token text GENERATED ALWAYS AS (sign(payload, 's', 'HS256')) STORED, bytes bytea);
+CREATE TABLE public.built (payload json CHECK (length(sign(payload, 's')) < 200),
+    token text GENERATED ALWAYS AS (sign(payload, 's', 'HS256')) STORED, bytes bytea);
 CREATE INDEX ON built (url_encode(bytes), try_cast_double(payload->>'exp'));
 INSERT INTO built VALUES ('{"a":1}', DEFAULT, '\x00ff');
 SELECT token = sign('{"a":1}', 's') AS same FROM built WHERE url_encode(bytes) = 'AP8';
@@ -68,7 +73,8 @@ DEALLOCATE verified;
 -- It can be moved, functions that call its functions included.
 ALTER EXTENSION pg_principal_pgjwt SET SCHEMA public;
 SET search_path = pg_catalog;
-SELECT token = public.sign('{"a":1}', 's') AS same, v.* FROM public.built, public.verify(token, 's') AS v;
+SELECT token = public.sign('{"a":1}', 's') AS same, v.* FROM public.built,
+    public.verify(token, 's') AS v;
 DROP SCHEMA pgjwt_new;
 CREATE SCHEMA other;
 ALTER EXTENSION pg_principal_pgjwt SET SCHEMA other;

@@ -3,8 +3,10 @@
 \set setup :here /sql/include/setup.sql
 \set teardown :here /sql/include/teardown.sql
 \i :setup
-CREATE VIEW public.regress_both AS SELECT u.email, o.email AS row, o.manager_email AS manager, u.kind, u.on_roster, u.banned_until IS NOT NULL AS banned
-FROM auth.users u FULL JOIN auth.organization_people o ON o.email = u.email ORDER BY coalesce(u.email, o.email);
+CREATE VIEW public.regress_both AS SELECT u.email, o.email AS row, o.manager_email AS manager,
+    u.kind, u.on_roster, u.banned_until IS NOT NULL AS banned
+FROM auth.users u FULL JOIN auth.organization_people o ON o.email = u.email
+    ORDER BY coalesce(u.email, o.email);
 UPDATE auth.users SET app_role = 'ADMIN' WHERE email = 'kata-agent-team@example.com';
 SELECT id AS boss_id FROM auth.users WHERE email = 'boss@example.com' \gset
 SELECT id AS ann_id FROM auth.users WHERE email = 'ann@example.com' \gset
@@ -16,19 +18,23 @@ SELECT * FROM auth.provision();
 -- the token of before lives, and tells the address of now in every way
 SELECT auth.authenticate(:'boss')->>'email' AS claims;
 SET pg_principal.token = :'boss';
-SELECT auth.uid() = :'boss_id' AS uid, auth.email(), auth.jwt()->>'email' AS jwt, auth.self_and_report_emails();
+SELECT auth.uid() = :'boss_id' AS uid, auth.email(), auth.jwt()->>'email' AS jwt,
+    auth.self_and_report_emails();
 RESET pg_principal.token;
-SELECT changes, metadata->>'databaseRole' = session_user AS by_operator FROM auth.audit_log WHERE user_id = :'boss_id' ORDER BY seq DESC LIMIT 1;
+SELECT changes, metadata->>'databaseRole' = session_user AS by_operator FROM auth.audit_log
+    WHERE user_id = :'boss_id' ORDER BY seq DESC LIMIT 1;
 -- whoever looks for the address of before finds what became of it
 SELECT subject, changes FROM auth.list_audit('Boss@example.com', entries => 1);
 -- to itself: nothing happens
 SELECT auth.rename_person('chief@example.com', 'CHIEF@example.com') = :'boss_id' AS same_id;
-SELECT changes->'email' AS latest FROM auth.audit_log WHERE user_id = :'boss_id' ORDER BY seq DESC LIMIT 1;
+SELECT changes->'email' AS latest FROM auth.audit_log WHERE user_id = :'boss_id' ORDER BY seq DESC
+    LIMIT 1;
 -- refused: neither has the old address, either has the new one, no address
 SELECT regress_try('SELECT auth.rename_person(''boss@example.com'', ''x@example.com'')');
 SELECT regress_try('SELECT auth.rename_person(''chief@example.com'', ''ann@example.com'')');
 SELECT regress_try('SELECT auth.rename_person(''chief@example.com'', ''no at'')');
-SELECT regress_try('SELECT auth.rename_person(NULL, ''x@example.com'')'), regress_try('SELECT auth.rename_person(''chief@example.com'', NULL)');
+SELECT regress_try('SELECT auth.rename_person(NULL, ''x@example.com'')'),
+    regress_try('SELECT auth.rename_person(''chief@example.com'', NULL)');
 
 -- Not yet provisioned, or never on the roster.
 SELECT auth.push_people('[{"email": "new@example.com", "name": "New", "manager_email": "chief@example.com"}, {"email": "free@example.com", "name": "Free"}]');
@@ -40,14 +46,16 @@ TABLE regress_both;
 
 -- By every other door: an admin over the API, SQL on auth.users, SQL on the roster.
 SET pg_principal.token = :'agent';
-SELECT status, payload->'user'->>'email' AS email FROM auth.update_user(:'ann_id', '{"email": "Anna@example.com"}');
+SELECT status, payload->'user'->>'email' AS email
+    FROM auth.update_user(:'ann_id', '{"email": "Anna@example.com"}');
 SELECT status, reason, payload FROM auth.update_user(:'ann_id', '{"email": "free@example.com"}');
 SELECT status, reason, payload FROM auth.update_user(:'ann_id', '{"email": "chief@example.com"}');
 RESET pg_principal.token;
 UPDATE auth.users SET email = 'boss@example.com' WHERE email = 'chief@example.com';
 UPDATE auth.organization_people SET email = 'ann@example.com' WHERE email = 'anna@example.com';
 TABLE regress_both;
-SELECT count(*) FILTER (WHERE changes ? 'email') AS audited FROM auth.audit_log WHERE user_id = :'ann_id';
+SELECT count(*) FILTER (WHERE changes ? 'email') AS audited FROM auth.audit_log
+    WHERE user_id = :'ann_id';
 SELECT created, restored, decommissioned FROM auth.provision();
 SELECT id = :'ann_id' AS same_id FROM auth.users WHERE email = 'ann@example.com';
 -- whoever moves to an address of the roster without a principal belongs to it
@@ -57,16 +65,19 @@ UPDATE auth.users SET email = 'vacant@example.com' WHERE email = 'api-two@exampl
 SELECT email, kind, on_roster FROM auth.users WHERE email = 'vacant@example.com';
 -- and a stranger without the password that they chose
 SET pg_principal.registration = open;
-SELECT status FROM auth.sign_up('{"email": "stranger@example.com", "password": "Th1sIsAStrong!Pass"}');
+SELECT status
+    FROM auth.sign_up('{"email": "stranger@example.com", "password": "Th1sIsAStrong!Pass"}');
 RESET pg_principal.registration;
 SELECT auth.push_people('[{"email": "vacant-two@example.com", "name": "Vacant"}]');
 UPDATE auth.users SET email = 'vacant-two@example.com' WHERE email = 'stranger@example.com';
-SELECT on_roster, self_registered, password_scheme IS NULL AS no_password FROM auth.users WHERE email = 'vacant-two@example.com';
+SELECT on_roster, self_registered, password_scheme IS NULL AS no_password FROM auth.users
+    WHERE email = 'vacant-two@example.com';
 SELECT status FROM auth.sign_in('vacant-two@example.com', 'Th1sIsAStrong!Pass');
 
 -- The old address goes to somebody else: the old token sees nothing of theirs, by the claims neither.
 CREATE TABLE public.regress_notes (owner text, note text);
-INSERT INTO regress_notes VALUES ('boss@example.com', 'of the first'), ('moved@example.com', 'moved along');
+INSERT INTO regress_notes VALUES ('boss@example.com', 'of the first'),
+    ('moved@example.com', 'moved along');
 GRANT SELECT ON regress_notes TO PUBLIC;
 SET client_min_messages = warning;
 SELECT auth.clamp('regress_notes', 'owner');
