@@ -19,7 +19,8 @@ def used(pid):
 taken = {"app": [], "scram": []}
 for _ in range(150):
     for role, times in taken.items():
-        connection = Connection(f"host={sys.argv[1]} port={sys.argv[2]} user={role} password={os.environ['PGPASSWORD_' + role]} dbname=postgres sslmode=require")
+        connection = Connection(
+            f"host={sys.argv[1]} port={sys.argv[2]} user={role} password={os.environ['PGPASSWORD_' + role]} dbname=postgres sslmode=require")
         before = used(connection.pid)
         assert connection.rows("SELECT count(*) FROM plain") == [("100",)]
         times.append((used(connection.pid) - before) / 1000)

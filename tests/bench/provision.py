@@ -13,9 +13,11 @@ PUSH = f"""SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email',
 PROVISION = "SELECT * FROM auth.provision()"
 LEAVE = "DELETE FROM auth.organization_people"
 # what, statement, what it may take of what it took before (None: no goal)
-STEPS = (("nothing, nobody", PROVISION, None), ("push", PUSH, None), ("create", PROVISION, 0.5), ("nothing to do", PROVISION, 1.05),
+STEPS = (("nothing, nobody", PROVISION, None), ("push", PUSH, None), ("create", PROVISION, 0.5),
+    ("nothing to do", PROVISION, 1.05),
          ("remove", LEAVE, None), ("ban", PROVISION, 0.25), ("nothing, all gone", PROVISION, 1.05),
-         ("push again", PUSH, None), ("restore", PROVISION, 0.5), ("nothing, all back", PROVISION, 1.05),
+         ("push again", PUSH, None), ("restore", PROVISION, 0.5), ("nothing, all back", PROVISION,
+         1.05),
          ("remove again", LEAVE, None), ("ban again", PROVISION, 0.25))
 
 

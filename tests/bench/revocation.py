@@ -31,7 +31,8 @@ class Server:
         self.conninfo = conninfo
         self.operator = self.connect()
         self.operator.rows("SET synchronous_commit = off")
-        self.operator.rows("SELECT auth.push_people('[{\"email\": \"a@example.com\", \"name\": \"A\"},"
+        self.operator.rows(
+            "SELECT auth.push_people('[{\"email\": \"a@example.com\", \"name\": \"A\"},"
                            " {\"email\": \"b@example.com\", \"name\": \"B\"}]'), auth.provision()")
 
     def connect(self, token=None):
@@ -80,10 +81,12 @@ def storm(servers, alg, keys, share):
         readers[n].rows("SELECT auth.uid()")
     sessions = [server.sessions(REQUESTS) for server in servers]
     # as much work, so that caches are as cold, that concerns no token
-    quiet = each_request(servers, readers, lambda server, n, i: server.operator.rows("SELECT auth.issue('b@example.com')"))
+    quiet = each_request(servers, readers, lambda server, n,
+        i: server.operator.rows("SELECT auth.issue('b@example.com')"))
     work = readers[1].rows("SELECT signatures, keys FROM auth.backend_proofs()")
     kinds = {
-        "session": lambda server, n, i: server.operator.rows("SELECT auth.revoke_session($1)", sessions[n][i]),
+        "session": lambda server, n, i: server.operator.rows("SELECT auth.revoke_session($1)",
+        sessions[n][i]),
         "ban": lambda server, n, i: server.operator.rows("SELECT auth.ban('b@example.com')"),
     }
     for kind, change in kinds.items():
@@ -98,14 +101,17 @@ def storm(servers, alg, keys, share):
     if keys > 1:
         touched = "UPDATE auth.signing_keys SET retired_at = clock_timestamp() WHERE kid = (SELECT kid FROM" \
             " auth.signing_keys WHERE state = 'standby' ORDER BY kid LIMIT 1)"
-        before, now = each_request(servers, readers, lambda server, n, i: server.operator.rows(touched))
-        ratio(f"{alg}_foreign_key_of_quiet", now / quiet[1], 5, f" ({before / quiet[0]:.2f} before)")
+        before, now = each_request(servers, readers, lambda server, n,
+            i: server.operator.rows(touched))
+        ratio(f"{alg}_foreign_key_of_quiet", now / quiet[1], 5,
+            f" ({before / quiet[0]:.2f} before)")
     else:
         own = "UPDATE auth.users SET app_role = CASE app_role WHEN 'ANALYST' THEN 'AUDITOR' ELSE 'ANALYST' END" \
             " WHERE email = 'a@example.com'"
         before, now = each_request(servers, readers, lambda server, n, i: server.operator.rows(own))
         print(f"revocation: {alg}, its own principal changed before each request, so that two rows are read again:"
-              f" {max(now - quiet[1], 0):.0f} us added now, {before - quiet[0]:.0f} us before", flush=True)
+              f" {max(now - quiet[1], 0):.0f} us added now, {before - quiet[0]:.0f} us before",
+              flush=True)
     for server in servers:
         server.operator.rows("SELECT auth.unban('b@example.com')")
 
@@ -116,7 +122,8 @@ def known(servers):
         server.key("HS256")
     tokens = [server.token() for server in servers]
     readers = [server.connect() for server in servers]
-    sql = [f"BEGIN; SET LOCAL pg_principal.token = '{token}'; SELECT auth.uid(); COMMIT" for token in tokens]
+    sql = [f"BEGIN; SET LOCAL pg_principal.token = '{token}'; SELECT auth.uid(); COMMIT"
+        for token in tokens]
     ratios = []
     for _ in range(25):
         spent = []
@@ -159,8 +166,10 @@ def idle(servers, revocations=5000, backends=20):
         operator.rows("SET synchronous_commit = off")
 
         def revoke(count):
-            sessions = operator.rows("INSERT INTO auth.sessions (user_id, expires_at) SELECT id, 'infinity' FROM auth.users,"
-                                     " generate_series(1, $1::int) WHERE email = 'b@example.com' RETURNING id", count)
+            sessions = operator.rows(
+                "INSERT INTO auth.sessions (user_id, expires_at) SELECT id, 'infinity' FROM auth.users,"
+                                     " generate_series(1, $1::int) WHERE email = 'b@example.com' RETURNING id",
+                                     count)
             begun = cpu(operator)
             for session, in sessions:
                 operator.rows("UPDATE auth.sessions SET revoked_at = now() WHERE id = $1", session)
@@ -184,7 +193,8 @@ def idle(servers, revocations=5000, backends=20):
         print(f"revocation: {backends} idle backends, {revocations} revocations, {('before', 'now')[n]}: {caught_up / 1000:.1f} ms to keep"
               f" up and {(spent - caught_up) / 1000:.1f} ms to answer once (undisturbed {quiet / 1000:.1f} ms); whoever"
               f" revokes {beside / 1000:.0f} ms (alone {alone / 1000:.0f} ms)", flush=True)
-    ratio("idle_total", totals[1][0], 2, f" ({totals[0][0]:.2f} before); the backends alone {totals[1][1] / totals[0][1]:.2f} of before")
+    ratio("idle_total", totals[1][0], 2,
+        f" ({totals[0][0]:.2f} before); the backends alone {totals[1][1] / totals[0][1]:.2f} of before")
 
 
 def main():

@@ -9,10 +9,13 @@ for _name, _result, _arguments in (
         ("PQfinish", None, [ctypes.c_void_p]), ("PQerrorMessage", _text, [ctypes.c_void_p]),
         ("PQexec", ctypes.c_void_p, [ctypes.c_void_p, _text]),
         ("PQexecParams", ctypes.c_void_p, [ctypes.c_void_p, _text, ctypes.c_int, ctypes.c_void_p,
-                                           ctypes.POINTER(_text), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]),
+                                           ctypes.POINTER(_text), ctypes.c_void_p, ctypes.c_void_p,
+                                           ctypes.c_int]),
         ("PQresultStatus", ctypes.c_int, [ctypes.c_void_p]), ("PQclear", None, [ctypes.c_void_p]),
-        ("PQresultErrorField", _text, [ctypes.c_void_p, ctypes.c_int]), ("PQntuples", ctypes.c_int, [ctypes.c_void_p]),
-        ("PQnfields", ctypes.c_int, [ctypes.c_void_p]), ("PQbackendPID", ctypes.c_int, [ctypes.c_void_p]),
+        ("PQresultErrorField", _text, [ctypes.c_void_p, ctypes.c_int]),
+        ("PQntuples", ctypes.c_int, [ctypes.c_void_p]),
+        ("PQnfields", ctypes.c_int, [ctypes.c_void_p]), ("PQbackendPID", ctypes.c_int,
+        [ctypes.c_void_p]),
         ("PQgetisnull", ctypes.c_int, [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]),
         ("PQgetvalue", _text, [ctypes.c_void_p, ctypes.c_int, ctypes.c_int])):
     _function = getattr(_pq, _name)
@@ -60,7 +63,8 @@ class Connection:
         """Every row, a tuple of str and None each. Without values SQL may hold several statements."""
         if values:
             given = (_text * len(values))(*(None if v is None else str(v).encode() for v in values))
-            result = _pq.PQexecParams(self._conn, sql.encode(), len(values), None, given, None, None, 0)
+            result = _pq.PQexecParams(self._conn, sql.encode(), len(values), None, given, None,
+                None, 0)
         else:
             result = _pq.PQexec(self._conn, sql.encode())
         try:
@@ -71,9 +75,12 @@ class Connection:
     def _read(self, result):
         status = _pq.PQresultStatus(result) if result else 7
         if status in (1, 2):
-            return [tuple(None if _pq.PQgetisnull(result, row, field) else _pq.PQgetvalue(result, row, field).decode()
-                          for field in range(_pq.PQnfields(result))) for row in range(_pq.PQntuples(result))]
-        field = (lambda code: (_pq.PQresultErrorField(result, ord(code)) or b"").decode()) if result else lambda _: ""
+            return [tuple(None if _pq.PQgetisnull(result, row, field) else _pq.PQgetvalue(result,
+                row, field).decode()
+                          for field in range(_pq.PQnfields(result)))
+                          for row in range(_pq.PQntuples(result))]
+        field = (lambda code: (_pq.PQresultErrorField(result, ord(code))
+            or b"").decode()) if result else lambda _: ""
         state = field("C")
         if _pq.PQstatus(self._conn) != 0 or not state or state.startswith("57P"):
             raise Lost(_pq.PQerrorMessage(self._conn).decode())

@@ -65,23 +65,28 @@ class Client(threading.Thread):
             self.ask("unban", agent, "SELECT auth.unban($1)", agent.email)
             agent.banned = False
         elif dice < 5 or not alive:
-            row = self.ask("sign-in", agent, """SELECT r.ok, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken', r.reason
+            row = self.ask("sign-in", agent,
+                """SELECT r.ok, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken', r.reason
                 FROM auth.sign_in($1, $2) AS r""", agent.email, PASSWORD)[0]
             if row[0] != "t":
                 raise AssertionError(f"a sign-in was refused: {row[3]}")
             agent.sessions.append(Session(agent, sid_of(row[1]), row[1], row[2]))
         elif dice < 9:
-            row = self.ask("issue", agent, "SELECT t.session_id, t.token FROM auth.issue_token($1) AS t", agent.email)[0]
+            row = self.ask("issue", agent,
+                "SELECT t.session_id, t.token FROM auth.issue_token($1) AS t", agent.email)[0]
             agent.sessions.append(Session(agent, row[0], row[1], None))
         elif dice < 66 and rotating:
-            row = self.ask("refresh", session, """SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
+            row = self.ask("refresh", session,
+                """SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
                 FROM auth.refresh($1) AS r""", session.refresh)[0]
             if row[0] != "t":
                 raise AssertionError(f"a refresh was refused: {row[1]}")
             session.used = [session.refresh]
             session.access, session.refresh = row[2], row[3]
         elif dice < 75 and rotating:
-            row = self.ask("refused refresh", None, "SELECT r.ok, r.reason FROM auth.refresh($1) AS r", session.refresh[:-6] + "AAAAAA")[0]
+            row = self.ask("refused refresh", None,
+                "SELECT r.ok, r.reason FROM auth.refresh($1) AS r",
+                session.refresh[:-6] + "AAAAAA")[0]
             if row != ("f", "hash-mismatch"):
                 raise AssertionError(f"a guessed refresh token: {row}")
         elif dice < 76:
@@ -95,15 +100,18 @@ class Client(threading.Thread):
             for s in agent.sessions:
                 s.dead = True
         elif dice < 84:
-            self.ask("sign-out", agent, f"BEGIN; SELECT auth.authenticate('{session.access}'); SELECT auth.sign_out('global'); COMMIT")
+            self.ask("sign-out", agent,
+                f"BEGIN; SELECT auth.authenticate('{session.access}'); SELECT auth.sign_out('global'); COMMIT")
             for s in agent.sessions:
                 s.dead = True
         elif dice < 90:
-            for row in self.ask("scan", None, "SELECT id FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'"):
+            for row in self.ask("scan", None,
+                    "SELECT id FROM auth.scan_agent_health() WHERE kind = 'refresh_failure'"):
                 self.storm.report(row[0])
         elif dice < 94:
             name = f"n{self.number}-{self.storm.number()}@example.com"
-            self.ask("push", None, "SELECT auth.push_people($1)", json.dumps([{"email": name, "name": name, "kind": "service_account"}]))
+            self.ask("push", None, "SELECT auth.push_people($1)",
+                json.dumps([{"email": name, "name": name, "kind": "service_account"}]))
             self.ask("provision", None, "SELECT auth.provision()")
             with self.storm.lock:
                 self.storm.provisioned.append(name)
@@ -123,13 +131,16 @@ def sid_of(token):
 
 class Storm:
     def __init__(self, clients, seed, agents_each=3):
-        self.lock, self.stopping, self.dice = threading.Lock(), threading.Event(), random.Random(seed)
+        self.lock, self.stopping, self.dice = threading.Lock(), threading.Event(), random.Random(
+            seed)
         self.acts, self.reported, self.provisioned, self._number = {}, {}, [], 0
-        self.agents = [[Agent(f"c{c}-a{a}@example.com") for a in range(agents_each)] for c in range(clients)]
+        self.agents = [[Agent(f"c{c}-a{a}@example.com") for a in range(agents_each)]
+            for c in range(clients)]
         self.clients, self.broken = [], []
         with_server = Connection()
         for agent in self.everyone():
-            with_server.rows("SELECT auth.add_user(jsonb_build_object('email', $1::text, 'password', $2::text, 'kind', 'service_account'))",
+            with_server.rows(
+                "SELECT auth.add_user(jsonb_build_object('email', $1::text, 'password', $2::text, 'kind', 'service_account'))",
                              agent.email, PASSWORD)
         with_server.rows("""INSERT INTO auth.organization_people (email, name, kind)
             SELECT u.email, 'Agent', 'service_account' FROM auth.users u; SELECT auth.provision()""")
@@ -160,7 +171,8 @@ class Storm:
         self.stopping.set()
         for client in self.clients:
             client.join(60)
-        self.broken = [c.error for c in self.clients if c.error] + [f"client {c.number} hangs" for c in self.clients if c.is_alive()]
+        self.broken = [c.error for c in self.clients if c.error] + [f"client {c.number} hangs"
+            for c in self.clients if c.is_alive()]
 
     def check(self, conn):
         """What was promised, and is not so: a list of texts. Afterwards everything is certain again."""
@@ -172,16 +184,20 @@ class Storm:
                 client.unanswered = None
         for agent in self.everyone():
             faults += self.check_agent(conn, agent)
-        faults += [f"incident {i} was reported {n} times" for i, n in self.reported.items() if n > 1]
-        missing = conn.rows("SELECT p FROM unnest($1::text[]) AS p WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.email = p)",
+        faults += [f"incident {i} was reported {n} times" for i, n in self.reported.items()
+            if n > 1]
+        missing = conn.rows(
+            "SELECT p FROM unnest($1::text[]) AS p WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.email = p)",
                             "{" + ",".join(self.provisioned) + "}")
         faults += [f"provisioned and gone: {row[0]}" for row in missing]
-        return faults + [f"{what}: {rows}" for what, sql in INVARIANTS for rows in [conn.rows(sql)] if rows]
+        return faults + [f"{what}: {rows}" for what, sql in INVARIANTS for rows in [conn.rows(sql)]
+            if rows]
 
     def settle(self, conn, what, about):
         """Who got no answer asks again; what ends several things has ended all of them or none."""
         if what == "refresh":
-            row = conn.row("""SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
+            row = conn.row(
+                """SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
                 FROM auth.refresh($1) AS r""", about.refresh)
             if row[0] != "t":
                 return [f"an unanswered refresh cannot be asked for again: {row[1]}"]
@@ -195,12 +211,15 @@ class Storm:
             if False in alive:
                 for session in about.sessions:
                     session.dead = True
-            about.banned = conn.value("SELECT banned_until IS NOT NULL FROM auth.users WHERE email = $1", about.email) == "t"
+            about.banned = conn.value(
+                "SELECT banned_until IS NOT NULL FROM auth.users WHERE email = $1",
+                about.email) == "t"
         return []
 
     def check_agent(self, conn, agent):
         faults = []
-        banned = conn.value("SELECT banned_until IS NOT NULL FROM auth.users WHERE email = $1", agent.email) == "t"
+        banned = conn.value("SELECT banned_until IS NOT NULL FROM auth.users WHERE email = $1",
+            agent.email) == "t"
         if banned != agent.banned:
             faults.append(f"{agent.email} is {'' if banned else 'not '}banned")
         for session in agent.sessions:
@@ -213,14 +232,17 @@ class Storm:
             elif session.refresh:
                 # what was exchanged gives the same successor, and that one goes on
                 for used in session.used:
-                    if conn.row("SELECT r.payload->'tokens'->>'refreshToken' FROM auth.refresh($1) AS r", used)[0] != session.refresh:
+                    if conn.row("SELECT r.payload->'tokens'->>'refreshToken' FROM auth.refresh($1) AS r",
+                            used)[0] != session.refresh:
                         faults.append(f"another successor of a used token of {agent.email}")
-                row = conn.row("""SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
+                row = conn.row(
+                    """SELECT r.ok, r.reason, r.payload->'tokens'->>'accessToken', r.payload->'tokens'->>'refreshToken'
                     FROM auth.refresh($1) AS r""", session.refresh)
                 if row[0] != "t":
                     faults.append(f"an acknowledged refresh of {agent.email} is lost: {row[1]}")
                 else:
-                    session.used, session.access, session.refresh = [session.refresh], row[2], row[3]
+                    session.used, session.access, session.refresh = [session.refresh], row[2], row[
+                        3]
         # the dead are asked after every crash until there are many
         agent.sessions = agent.alive() + [s for s in agent.sessions if s.dead][-5:]
         return faults
@@ -271,7 +293,8 @@ INVARIANTS = tuple((name, text.replace("auth.audit_log", ENTRIES)) for name, tex
             WHERE l.user_id = u.id AND l.changes->'bannedUntil'->>'current' IS NOT NULL) AS a WHERE u.session_generation <> a.bans"""),
     ("a principal without a beginning", """
         SELECT u.email FROM auth.users u WHERE (SELECT count(*) FROM auth.audit_log l WHERE l.user_id = u.id AND l.changes ? 'created') <> 1"""),
-    ("more or fewer than one key for refresh tokens", "SELECT count(*) FROM auth.server_keys HAVING count(*) > 1"),
+    ("more or fewer than one key for refresh tokens",
+    "SELECT count(*) FROM auth.server_keys HAVING count(*) > 1"),
     ("an index that has other rows than its table", """
         SELECT n FROM (SELECT count(*) AS n FROM auth.sessions) AS t, (SELECT count(*) AS m FROM auth.users u JOIN auth.sessions s ON s.user_id = u.id) AS i WHERE n <> m"""),
 ))

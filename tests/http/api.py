@@ -14,7 +14,8 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 def sql(statement, **variables):
     """The one value of a statement, in which :'name' stands for a variable."""
     flags = [flag for name, value in variables.items() for flag in ("-v", f"{name}={value}")]
-    return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *flags], input=statement, check=True,
+    return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *flags], input=statement,
+        check=True,
                           capture_output=True, text=True).stdout.strip()
 
 
@@ -41,7 +42,8 @@ def call(server, method, path, body=None, token=None, headers=()):
     status, given, text = ask(server.port, path, method, lines, body)
     if ANSWERS:  # held against the OpenAPI document afterwards
         with open(ANSWERS, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"method": method.lower(), "path": path.split("?")[0], "status": status, "body": text,
+            file.write(json.dumps({"method": method.lower(), "path": path.split("?")[0],
+                "status": status, "body": text,
                                    "type": given.get("content-type", "").split(";")[0]}) + "\n")
     return Answer(status, given, text)
 
@@ -51,7 +53,8 @@ def account(role="ANALYST", kind="person", email=None):
     email = email or f"{role.lower()}-{uuid.uuid4()}@example.com"
     profile = {"email": email, "password": PASSWORD, "role": role, "kind": kind}
     return {"email": email, "id": sql(
-        "SELECT payload->'user'->>'id' FROM auth.add_user(:'profile')", profile=json.dumps(profile))}
+        "SELECT payload->'user'->>'id' FROM auth.add_user(:'profile')",
+        profile=json.dumps(profile))}
 
 
 def sign_in(server, email, password=PASSWORD):

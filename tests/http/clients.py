@@ -23,7 +23,8 @@ def keep_alive():
                 times.append(time.monotonic() - began)
             equal("200 requests on one connection", statuses, {200})
             # the quickest, for a busy machine makes some of them slow
-            ok("without the 40 ms of Nagle and delayed ACK each", sorted(times)[20] < 0.035, sorted(times))
+            ok("without the 40 ms of Nagle and delayed ACK each", sorted(times)[20] < 0.035,
+                sorted(times))
         with connect(server.port) as sock:
             data, reader = request("/echo", "POST", body=b"hello"), Reader(sock)
             for i in range(len(data)):
@@ -35,10 +36,12 @@ def keep_alive():
             for _ in range(3):
                 sock.sendall(request())
                 said.append(reader.response()[1].get("connection"))
-            equal("the last request of a connection says so", (said, reader.at_end()), ([None, None, "close"], True))
+            equal("the last request of a connection says so", (said, reader.at_end()),
+                ([None, None, "close"], True))
     with Server("--trusted-proxy", "127.0.0.1") as server:
         responses, end = talk(server.port, request() * 2)
-        equal("behind a proxy a connection has one request", ([r[1].get("connection") for r in responses], end), (["close"], "closed"))
+        equal("behind a proxy a connection has one request",
+            ([r[1].get("connection") for r in responses], end), (["close"], "closed"))
 
 
 def expectations():
@@ -109,14 +112,17 @@ def slow_clients():
             ok("an idle connection is closed", reader.at_end())
             ok("not before its time", 0.9 < time.monotonic() - began)
         socks = deaf(server, 20)
-        ok("who does not read loses the connection", until(lambda: gauge(server, "http_connections") == 1))
+        ok("who does not read loses the connection",
+            until(lambda: gauge(server, "http_connections") == 1))
         for sock in socks:
             sock.close()
     with Server(*PATIENT, "--idle-timeout", "600", "--pool-size", "2") as server:
         with dripping(server, 100):
-            ok("100 that drip leave room for others", until(lambda: gauge(server, "http_connections") == 101) and served(server))
+            ok("100 that drip leave room for others",
+                until(lambda: gauge(server, "http_connections") == 101) and served(server))
         socks = deaf(server, 20)
-        ok("and 20 that do not read", until(lambda: gauge(server, "http_connections") == 21) and served(server))
+        ok("and 20 that do not read", until(lambda: gauge(server, "http_connections") == 21)
+            and served(server))
         # each answer, and the copy with its head that newer versions of cpp-httplib write
         ok("in bounded memory", server.memory_mib() < 20 * 2 * 8 + 80, server.memory_mib())
         for sock in socks:
@@ -140,7 +146,8 @@ def speaks(sock):
 
 def many_behind_nginx():
     """More than the server has threads, of every kind, at once."""
-    with many_files(10_000) as wanted, Server("--trusted-proxy", "127.0.0.1", "--pool-size", "2") as server, Nginx(server.port) as nginx:
+    with many_files(10_000) as wanted, Server("--trusted-proxy", "127.0.0.1", "--pool-size",
+            "2") as server, Nginx(server.port) as nginx:
         threads, before = server.threads(), server.memory_mib()
         idle = [connect(nginx.port, source="127.0.0.2") for _ in range(wanted // 2)]
         ok(f"{len(idle)} connections are served", all(speaks(sock) for sock in idle))
@@ -150,7 +157,8 @@ def many_behind_nginx():
                 sock.send(bytes([byte]))
         ok("idle and dripping by the thousand, they disturb nobody", served(nginx, times=50))
         ok("nor requests of the database", served(nginx, "/select", 50))
-        ok("and cost the server nothing", server.threads() == threads and server.memory_mib() - before < 20, (server.threads(), server.memory_mib()))
+        ok("and cost the server nothing", server.threads() == threads
+            and server.memory_mib() - before < 20, (server.threads(), server.memory_mib()))
         ok("and each may go on", all(speaks(sock) for sock in idle[::100]))
         for sock in [*idle, *drips]:
             sock.close()
@@ -158,8 +166,10 @@ def many_behind_nginx():
         for sock in naps:
             sock.sendall(request("/nap/2000"))
         answers = [Reader(sock).response() or (0, {}, "") for sock in naps]
-        told = [body for status, given, body in answers if status == 503 and given.get("retry-after") == "1" and "at once" in body]
-        ok("who asks for more at once than a client may is told", len(told) >= 100 and 200 in [a[0] for a in answers],
+        told = [body for status, given, body in answers if status == 503
+            and given.get("retry-after") == "1" and "at once" in body]
+        ok("who asks for more at once than a client may is told", len(told) >= 100
+            and 200 in [a[0] for a in answers],
            sorted(a[0] for a in answers))
         for sock in naps:
             sock.close()
@@ -172,7 +182,8 @@ def idle_connections():
             sock.sendall(request())
         for sock in idle[:250]:
             Reader(sock).response()
-        ok("600 idle connections, more than there are threads, starve nobody", served(server, times=20) and served(server, "/select", 20))
+        ok("600 idle connections, more than there are threads, starve nobody",
+            served(server, times=20) and served(server, "/select", 20))
         for sock in idle:
             sock.close()
     with Server("--max-connections", "4", "--idle-timeout", "1") as server:
@@ -180,7 +191,8 @@ def idle_connections():
         for sock in idle:
             sock.sendall(request())
         ok("a full house", all(Reader(sock).response()[0] == 200 for sock in idle))
-        ok("one more waits until one of them has been idle for long enough", served(server, times=2))
+        ok("one more waits until one of them has been idle for long enough",
+            served(server, times=2))
         for sock in idle:
             sock.close()
 

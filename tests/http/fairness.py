@@ -14,7 +14,8 @@ def fairness():
                 sock = connect(server.port)
                 reader, data = Reader(sock), request(path)
                 ready.wait(60)
-                while min(counts) < 20 and max(counts) < 2000:  # how even it is, the machine's other work decides
+                while min(counts) < 20 and max(
+                        counts) < 2000:  # how even it is, the machine's other work decides
                     sock.sendall(data)
                     if reader.response()[0] != 200:
                         return
@@ -25,7 +26,8 @@ def fairness():
                 thread.start()
             for thread in threads:
                 thread.join()
-            ok(f"64 connections on {path}: each gets 20 answers before one gets 2000", min(counts) >= 20, sorted(counts))
+            ok(f"64 connections on {path}: each gets 20 answers before one gets 2000",
+                min(counts) >= 20, sorted(counts))
 
 
 main(fairness)

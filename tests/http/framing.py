@@ -11,7 +11,8 @@ SMUGGLED = request("/items/smuggled/x")
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
 SHAPES = {
-    "two Content-Lengths that differ": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "two Content-Lengths that differ": POST
+    + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
     "two equal Content-Lengths": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
     "a list of Content-Lengths": POST + b"Content-Length: 5, 5\r\n\r\nhello",
     "Content-Length +5": POST + b"Content-Length: +5\r\n\r\nhello",
@@ -19,9 +20,12 @@ SHAPES = {
     "Content-Length 0x5": POST + b"Content-Length: 0x5\r\n\r\nhello",
     "empty Content-Length": POST + b"Content-Length: \r\n\r\nhello",
     "Content-Length of 2^64 + 5": POST + b"Content-Length: 18446744073709551621\r\n\r\nhello",
-    "Content-Length beside chunked": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked beside Content-Length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "two Transfer-Encodings": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "Content-Length beside chunked": POST
+    + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked beside Content-Length": POST
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "two Transfer-Encodings": POST
+    + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunked in HTTP/1.0": b"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "blank before the colon": POST + b"Content-Length : 5\r\n\r\nhello",
     "tab before the colon": POST + b"Content-Length\t: 5\r\n\r\nhello",
@@ -92,7 +96,8 @@ OTHERS = {
     "identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
     "xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "compressed": POST + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
-    "compressed twice": POST + b"Content-Encoding: identity\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nhello",
+    "compressed twice": POST
+    + b"Content-Encoding: identity\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\nhello",
     "unknown expectation": POST + b"Expect: miracles\r\nContent-Length: 5\r\n\r\nhello",
     "HTTP/1.0 POST without a length": b"POST /echo HTTP/1.0\r\n\r\nhello",
 }
@@ -100,7 +105,8 @@ OTHERS = {
 # What cpp-httplib 0.11 understands in its own way: README names it. Newer versions refuse more of it.
 LENIENT = {
     "empty Content-Length", "folded with a tab", "header without a colon", "bare LF after a header",
-    "two blanks", "blank after the version", "blank before the method", "fragment", "absolute target of another host",
+    "two blanks", "blank after the version", "blank before the method", "fragment",
+    "absolute target of another host",
     "HTTP/1.0 POST without a length", "gzip", "identity", "xchunked", *(name for name in CHUNKS),
 }
 
@@ -112,16 +118,23 @@ def everything():
 
 def asked_directly():
     # newer versions wait for what a refused head announced, and close then
-    with Server("--idle-timeout", "1", "--request-timeout", "2") as server, concurrent.futures.ThreadPoolExecutor(20) as pool:
-        talks = {name: pool.submit(talk, server.port, data + SMUGGLED, 5) for name, data in everything().items()}
+    with Server("--idle-timeout", "1", "--request-timeout",
+            "2") as server, concurrent.futures.ThreadPoolExecutor(20) as pool:
+        talks = {name: pool.submit(talk, server.port, data + SMUGGLED, 5)
+            for name, data in everything().items()}
         for name, future in talks.items():
             responses, end = future.result()
             statuses, bodies = [r[0] for r in responses], "".join(r[2] for r in responses)
-            good = statuses == [] or (len(statuses) == 1 and (statuses[0] >= 400 or name in LENIENT))
-            ok(f"{name}: refused, then the end", good and end == "closed" and "smuggled" not in bodies, (statuses, end, bodies))
+            good = statuses == [] or (len(statuses) == 1
+                and (statuses[0] >= 400 or name in LENIENT))
+            ok(f"{name}: refused, then the end", good and end == "closed"
+                and "smuggled" not in bodies, (statuses, end, bodies))
         ok("the server still serves", ask(server.port)[0] == 200)
-        got = {coding: ask(server.port, "/echo", "POST", [f"Content-Encoding: {coding}"], b"hello") for coding in ("identity", "", "gzip", "deflate, gzip")}
-        ok("a body in a coding that nobody reads is told so", {coding: answer[0] for coding, answer in got.items()} == {"identity": 200, "": 200, "gzip": 415, "deflate, gzip": 415}
+        got = {coding: ask(server.port, "/echo", "POST", [f"Content-Encoding: {coding}"], b"hello")
+            for coding in ("identity", "", "gzip", "deflate, gzip")}
+        ok("a body in a coding that nobody reads is told so",
+            {coding: answer[0] for coding, answer in got.items()} == {"identity": 200, "": 200,
+            "gzip": 415, "deflate, gzip": 415}
            and "unsupported_media_type" in got["gzip"][2], got)
 
 
@@ -131,7 +144,8 @@ def behind_nginx():
         def counted():
             text = ask(server.port, "/metrics")[2]
             return sum(int(float(line.rsplit(" ", 1)[1])) for line in text.split("\n")
-                       if line.startswith("pg_principal_http_requests_total") and "/metrics" not in line)
+                       if line.startswith("pg_principal_http_requests_total")
+                       and "/metrics" not in line)
 
         before = counted()
         for name, data in everything().items():
@@ -151,27 +165,44 @@ def well_formed():
         chunked = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         answers("a body", request("/echo", "POST", close, b"some"), (200, "some"))
         answers("no body, no length", request("/echo", "POST", close), (200, ""))
-        answers("chunks", chunked + b"5\r\nhello\r\n6; ext=\"1\"\r\n world\r\n0\r\n\r\n", (200, "hello world"))
-        answers("one byte a chunk", chunked + b"1\r\nx\r\n" * 2000 + b"0\r\n\r\n", (200, "x" * 2000))
-        answers("a coding in capitals", POST + b"TRANSFER-ENCODING: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n", (200, "0123456789"))
-        answers("an absolute target of this host", request("http://x/hello", headers=close), (200, "hello\n"))
-        answers("tabs and blanks around a value", b"GET /hello HTTP/1.1\r\nHost:\t x \t\r\nConnection: close\r\n\r\n", (200, "hello\n"))
-        answers("a parameter, decoded", request("/items/a%2Fb%20c/%C3%A9", headers=close), (200, "a/b c|\u00c3\u00a9"))
-        answers("words before parameters", request("/items/special/x", headers=close), (200, "special x"))
-        answers("a form is a body like any other", request("/echo", "POST", [*close, "Content-Type: multipart/form-data; boundary=a"], b"--a\r\n"),
+        answers("chunks", chunked + b"5\r\nhello\r\n6; ext=\"1\"\r\n world\r\n0\r\n\r\n",
+            (200, "hello world"))
+        answers("one byte a chunk", chunked + b"1\r\nx\r\n" * 2000 + b"0\r\n\r\n",
+            (200, "x" * 2000))
+        answers("a coding in capitals",
+            POST + b"TRANSFER-ENCODING: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n",
+            (200, "0123456789"))
+        answers("an absolute target of this host", request("http://x/hello", headers=close),
+            (200, "hello\n"))
+        answers("tabs and blanks around a value",
+            b"GET /hello HTTP/1.1\r\nHost:\t x \t\r\nConnection: close\r\n\r\n", (200, "hello\n"))
+        answers("a parameter, decoded", request("/items/a%2Fb%20c/%C3%A9", headers=close),
+            (200, "a/b c|\u00c3\u00a9"))
+        answers("words before parameters", request("/items/special/x", headers=close),
+            (200, "special x"))
+        answers("a form is a body like any other",
+            request("/echo", "POST", [*close, "Content-Type: multipart/form-data; boundary=a"],
+            b"--a\r\n"),
                 (200, "--a\r\n"))
-        answers("an answer is not cut", request("/hello", headers=[*close, "Range: bytes=0-1"]), (200, "hello\n"))
-        answers("nor compressed", request("/big/3000", headers=[*close, "Accept-Encoding: gzip, br"]), (200, "x" * 3000))
-        for name, path in {"no UTF-8": "/items/%ff/x", "NUL": "/items/%00/x", "overlong slash": "/items/%c0%af/x",
+        answers("an answer is not cut", request("/hello", headers=[*close, "Range: bytes=0-1"]),
+            (200, "hello\n"))
+        answers("nor compressed",
+            request("/big/3000", headers=[*close, "Accept-Encoding: gzip, br"]), (200, "x" * 3000))
+        for name, path in {"no UTF-8": "/items/%ff/x", "NUL": "/items/%00/x",
+                "overlong slash": "/items/%c0%af/x",
                            "line break": "/items/a%0d%0ab/x"}.items():
             equal(f"a parameter with {name}: 400", ask(server.port, path)[0], 400)
-        for name in ["X-Request-Id: a%0d%0aSet-Cookie: b=c", "X-A: a%00b", "Authorization: Bearer a%0ab"]:
+        for name in ["X-Request-Id: a%0d%0aSet-Cookie: b=c", "X-A: a%00b",
+                "Authorization: Bearer a%0ab"]:
             status, headers, _ = ask(server.port, headers=[name])
-            ok(f"{name}: no header of the client's making", status in (200, 400) and "set-cookie" not in headers, (status, headers))
-        for path in ["/hello/", "//hello", "/./hello", "/x/../hello", "/%68ello", "/items//x", "/HELLO", "/"]:
+            ok(f"{name}: no header of the client's making", status in (200, 400)
+                and "set-cookie" not in headers, (status, headers))
+        for path in ["/hello/", "//hello", "/./hello", "/x/../hello", "/%68ello", "/items//x",
+                "/HELLO", "/"]:
             equal(f"{path} is not there", ask(server.port, path)[0], 404)
         responses, end = talk(server.port, b"GET /hello HTTP/1.0\r\n\r\n", 5)
-        equal("HTTP/1.0: one answer, then the end", ([r[0] for r in responses], end), ([200], "closed"))
+        equal("HTTP/1.0: one answer, then the end", ([r[0] for r in responses], end),
+            ([200], "closed"))
         status, headers, body = ask(server.port, "/hello", "HEAD")
         equal("HEAD", (status, headers.get("content-length"), body), (200, "6", ""))
 
@@ -182,24 +213,31 @@ def limits():
         "an endless method": b"A" * 100_000,
         "one long header": b"GET /hello HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 70_000 + b"\r\n\r\n",
         "an endless header": b"GET /hello HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000,
-        "500 headers": b"GET /hello HTTP/1.1\r\nHost: x\r\n" + b"abcdefghi: jklmnopqrst\r\n" * 5000 + b"\r\n",
+        "500 headers": b"GET /hello HTTP/1.1\r\nHost: x\r\n" + b"abcdefghi: jklmnopqrst\r\n" * 5000
+        + b"\r\n",
         "a large body": POST + b"Content-Length: 65537\r\n\r\n" + b"a" * 65_537,
         "a huge Content-Length": POST + b"Content-Length: 9999999999999999999\r\n\r\n",
-        "large chunks": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"10001\r\n" + b"a" * 65_537 + b"\r\n0\r\n\r\n",
-        "a chunk size beyond everything": POST + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n",
-        "endless trailers": POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 100_000,
+        "large chunks": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"10001\r\n" + b"a" * 65_537
+        + b"\r\n0\r\n\r\n",
+        "a chunk size beyond everything": POST
+        + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n",
+        "endless trailers": POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+        + b"a: b\r\n" * 100_000,
     }
-    with Server("--trusted-proxy", "127.0.0.1", "--request-timeout", "1") as server, Nginx(server.port, [("timeout 15s", "timeout 1s")]) as nginx:
+    with Server("--trusted-proxy", "127.0.0.1", "--request-timeout",
+            "1") as server, Nginx(server.port, [("timeout 15s", "timeout 1s")]) as nginx:
         for way, port in [("directly", server.port), ("behind nginx", nginx.port)]:
             for name, data in huge.items():
                 responses, end = talk(port, data, 3)
-                ok(f"{way}, {name}: refused, and that is all", all(r[0] >= 400 for r in responses) and len(responses) < 2
+                ok(f"{way}, {name}: refused, and that is all", all(r[0] >= 400 for r in responses)
+                    and len(responses) < 2
                    and (end == "closed" or port == nginx.port), (responses, end))
         ok("memory stays small", server.memory_mib() < 60, server.memory_mib())
     with Server("--max-body", "1000", "--max-headers", "20") as server:
         equal("the largest body", len(ask(server.port, "/echo", "POST", body=b"a" * 1000)[2]), 1000)
         equal("one byte more", ask(server.port, "/echo", "POST", body=b"a" * 1001)[0], 413)
-        equal("413 reaches a client that goes on sending", ask(server.port, "/echo", "POST", body=b"a" * 3_000_000)[0], 413)
+        equal("413 reaches a client that goes on sending", ask(server.port, "/echo", "POST",
+            body=b"a" * 3_000_000)[0], 413)
         equal("as many headers as may be", ask(server.port, headers=["X-A: b"] * 18)[0], 200)
         equal("one more", ask(server.port, headers=["X-A: b"] * 19)[0], 431)
 

@@ -17,7 +17,8 @@ from api import FAST, sql
 from wire import Server, ask, equal, main, ok, until
 
 COMMAND = os.environ["PG_PRINCIPAL"]
-PATIENT = (*FAST, "--statement-timeout", "60", "--checkout-timeout", "60")  # where the machine is busy
+PATIENT = (*FAST, "--statement-timeout", "60", "--checkout-timeout",
+    "60")  # where the machine is busy
 AGENT = "robot@example.com"
 
 
@@ -30,8 +31,10 @@ class Issuer:
 
     def __init__(self, folder):
         self.pages, self.asked, self.folder, self.dripping = {}, [], folder, threading.Event()
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem", "-subj", "/CN=test authority")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+            "-nodes", "-days", "2",
+            "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem", "-subj",
+            "/CN=test authority")
         self.server, self.port = None, 0
         self.certify("issuer", "DNS:localhost,IP:127.0.0.1")
         self.start()
@@ -39,11 +42,13 @@ class Issuer:
     def certify(self, subject, names):
         """From the next start on it has a certificate for these names."""
         folder = self.folder
-        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{folder}/key.pem",
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-keyout", f"{folder}/key.pem",
             "-out", f"{folder}/csr.pem", "-subj", f"/CN={subject}")
         with open(f"{folder}/san", "w") as file:
             file.write(f"subjectAltName={names}\n")
-        run("openssl", "x509", "-req", "-in", f"{folder}/csr.pem", "-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key", "-days", "2",
+        run("openssl", "x509", "-req", "-in", f"{folder}/csr.pem", "-CA", f"{folder}/ca.pem",
+            "-CAkey", f"{folder}/ca.key", "-days", "2",
             "-extfile", f"{folder}/san", "-out", f"{folder}/cert.pem")
 
     def start(self):
@@ -78,7 +83,8 @@ class Issuer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{self.folder}/cert.pem", f"{self.folder}/key.pem")
         self.server = Quiet(("127.0.0.1", self.port), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+            do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -90,7 +96,8 @@ class Issuer:
         return f"https://{host}:{self.port}{path}"
 
     def flags(self, seconds=10):
-        return ["--fetch-ca", f"{self.folder}/ca.pem", "--fetch-from", "127.0.0.1", "--fetch-from", "::1", "--fetch-timeout", str(seconds)]  # what localhost may be
+        return ["--fetch-ca", f"{self.folder}/ca.pem", "--fetch-from", "127.0.0.1", "--fetch-from",
+            "::1", "--fetch-timeout", str(seconds)]  # what localhost may be
 
 
 def forever(piece, head=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", pause=0.05):
@@ -107,7 +114,9 @@ def forever(piece, head=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", pa
 
 
 def jwk(kid):
-    return json.loads(sql("SELECT auth.generate_jwk('ES256') || jsonb_build_object('kid', :'kid'::text)", kid=kid))
+    return json.loads(
+        sql("SELECT auth.generate_jwk('ES256') || jsonb_build_object('kid', :'kid'::text)",
+        kid=kid))
 
 
 def keys(*all_of_them, headers=None):
@@ -116,8 +125,10 @@ def keys(*all_of_them, headers=None):
 
 
 def trust(issuer, url, jwks=None):
-    sql("SELECT auth.trust_issuer(:'issuer', '{us}', nullif(:'jwks', '')::jsonb, :'url', '{ES256}')", issuer=issuer, url=url, jwks=jwks or "")
-    sql("SELECT auth.map_claims(:'issuer', :'agent', '{\"job\": \"1\"}')", issuer=issuer, agent=AGENT)
+    sql("SELECT auth.trust_issuer(:'issuer', '{us}', nullif(:'jwks', '')::jsonb, :'url', '{ES256}')",
+        issuer=issuer, url=url, jwks=jwks or "")
+    sql("SELECT auth.map_claims(:'issuer', :'agent', '{\"job\": \"1\"}')", issuer=issuer,
+        agent=AGENT)
 
 
 def seen(issuer, columns="keys, coalesce(fetch_problem, '')"):
@@ -125,56 +136,79 @@ def seen(issuer, columns="keys, coalesce(fetch_problem, '')"):
 
 
 def refresh(issuer, *flags):
-    done = subprocess.run([COMMAND, "issuers", "refresh", issuer, *flags], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([COMMAND, "issuers", "refresh", issuer, *flags], capture_output=True,
+        text=True, timeout=120)
     return done.returncode, done.stdout.strip(), done.stderr.strip().splitlines()
 
 
 def exchange(server, issuer, key):
     token = sql("SELECT auth.jwt_sign(jsonb_build_object('iss', :'issuer'::text, 'aud', 'us', 'job', '1', 'jti', gen_random_uuid(),"
-                " 'exp', floor(extract(epoch FROM now())) + 300), :'key'::jsonb)", issuer=issuer, key=json.dumps(key))
-    answer = ask(server.port, "/oauth/token", "POST", ["Content-Type: application/x-www-form-urlencoded"],
-                 f"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={token}".encode())
+                " 'exp', floor(extract(epoch FROM now())) + 300), :'key'::jsonb)", issuer=issuer,
+                key=json.dumps(key))
+    answer = ask(server.port, "/oauth/token", "POST",
+        ["Content-Type: application/x-www-form-urlencoded"],
+                 f"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={token}".encode(
+                 ))
     return answer[0]
 
 
 def clients(issuer):
     """The keys of a client, from where it publishes them."""
     key, other = jwk("mine"), jwk("next")
-    issuer.pages.update({"/mine": (200, {}, b"\xef\xbb\xbf" + keys(key, other)[2]), "/one": keys(other), "/odd": (200, {}, b'{"keys": [{"kty": "x"}]}'), "/page": (200, {}, b"<html>"),
+    issuer.pages.update({"/mine": (200, {}, b"\xef\xbb\xbf" + keys(key, other)[2]),
+        "/one": keys(other), "/odd": (200, {}, b'{"keys": [{"kty": "x"}]}'),
+        "/page": (200, {}, b"<html>"),
                          "/cut": (200, {}, b'{"keys": []}\0'),
                          "/away": (302, {"Location": "/mine"}, b"")})
 
     def register(path, *flags):
-        done = subprocess.run([COMMAND, "clients", "register-keys", "--email", AGENT, *(["--jwks-url", issuer.url(path)] if path else []), *(flags or issuer.flags())],
+        done = subprocess.run([COMMAND, "clients", "register-keys", "--email", AGENT,
+            *(["--jwks-url", issuer.url(path)] if path else []), *(flags or issuer.flags())],
                               capture_output=True, text=True, timeout=120)
         return done.returncode, done.stdout.strip(), done.stderr.strip()
-    kids = lambda: sql("SELECT string_agg(kid, ' ' ORDER BY kid) FROM auth.list_client_keys(:'email')", email=AGENT)
-    equal("a client's keys are fetched", (register("/mine"), kids()), ((0, "registered keys 2", ""), "mine next"))
-    equal("and again, when it has others", (register("/one"), kids()), ((0, "registered keys 1", ""), "next"))
-    for path, problem in {"/away": "it answers 302, which is not followed", "/page": "it is no JSON", "/cut": "it is no JSON", "/odd": "its type is not RSA", "/missing": "it answers 404"}.items():
+    kids = lambda: sql(
+        "SELECT string_agg(kid, ' ' ORDER BY kid) FROM auth.list_client_keys(:'email')",
+        email=AGENT)
+    equal("a client's keys are fetched", (register("/mine"), kids()), ((0, "registered keys 2", ""),
+        "mine next"))
+    equal("and again, when it has others", (register("/one"), kids()),
+        ((0, "registered keys 1", ""), "next"))
+    for path, problem in {"/away": "it answers 302, which is not followed",
+            "/page": "it is no JSON", "/cut": "it is no JSON", "/odd": "its type is not RSA",
+            "/missing": "it answers 404"}.items():
         status, out, err = register(path)
         ok(f"{path}: {problem}", (status, out) == (1, "") and problem in err, (status, out, err))
-    ok("an address that is not public", "is not public" in register("/mine", "--fetch-ca", f"{issuer.folder}/ca.pem")[2])
+    ok("an address that is not public", "is not public" in register("/mine", "--fetch-ca",
+        f"{issuer.folder}/ca.pem")[2])
     equal("those of before stay", kids(), "next")
     for flags in (("--fetch-timeout", "1"), ("--jwks-url", "https://x", "--jwks-file", "x")):
         status, out, err = register("", *flags)
-        ok(f"neither or both: {flags[0]}", status == 2 and "exactly one of --jwks-file, --jwks-url is required" in err, (status, err))
+        ok(f"neither or both: {flags[0]}",
+            status == 2 and "exactly one of --jwks-file, --jwks-url is required" in err,
+            (status, err))
 
 
 def by_hand(issuer):
     """What becomes of each answer, by `issuers refresh`."""
     key, name = jwk("a"), "https://issuer"
     issuer.pages.update({
-        "/keys": keys(key), "/bom": (200, {}, b"\xef\xbb\xbf" + keys(key)[2]), "/nul": (200, {}, json.dumps(
+        "/keys": keys(key), "/bom": (200, {}, b"\xef\xbb\xbf" + keys(key)[2]),
+        "/nul": (200, {}, json.dumps(
             {"keys": [{"kty": "x", "kid": "\0"}, *json.loads(keys(key)[2])["keys"]]}).encode()),
         "/loop": (302, {"Location": "/loop"}, b""), "/moved": (301, {"Location": "/keys"}, b""),
         "/big": (200, {}, json.dumps({"keys": [], "x": "x" * 5_000_000}).encode()),
-        "/endless": forever(b"x" * 10000, b"HTTP/1.1 200 OK\r\n\r\n", 0), "/headers": forever(b"X-Y: " + b"y" * 4000 + b"\r\n", b"HTTP/1.1 200 OK\r\n", 0),
-        "/drip": forever(b" "), "/drip-headers": forever(b"X: y\r\n", b"HTTP/1.1 200 OK\r\n"), "/silent": forever(b"", b"", 0.2),
-        "/html": (200, {}, b"<html>"), "/latin": (200, {}, b'{"keys": ["\xff"]}'), "/empty": (200, {}, b""), "/error": (500, {}, b"{}"),
-        "/gzip": (200, {"Content-Encoding": "gzip"}, gzip.compress(keys(key)[2])), "/none": (204, {}, b""),
-        "/short": lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
-        "/deep": (200, {}, b'{"keys": ' + b"[" * 60000 + b"]" * 60000 + b"}"), "/nosuch": (200, {}, b'{"kty": "EC"}'),
+        "/endless": forever(b"x" * 10000, b"HTTP/1.1 200 OK\r\n\r\n", 0),
+        "/headers": forever(b"X-Y: " + b"y" * 4000 + b"\r\n", b"HTTP/1.1 200 OK\r\n", 0),
+        "/drip": forever(b" "), "/drip-headers": forever(b"X: y\r\n", b"HTTP/1.1 200 OK\r\n"),
+        "/silent": forever(b"", b"", 0.2),
+        "/html": (200, {}, b"<html>"), "/latin": (200, {}, b'{"keys": ["\xff"]}'),
+        "/empty": (200, {}, b""), "/error": (500, {}, b"{}"),
+        "/gzip": (200, {"Content-Encoding": "gzip"}, gzip.compress(keys(key)[2])),
+        "/none": (204, {}, b""),
+        "/short": lambda connection: connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
+        "/deep": (200, {}, b'{"keys": ' + b"[" * 60000 + b"]" * 60000 + b"}"),
+        "/nosuch": (200, {}, b'{"kty": "EC"}'),
     })
     trust(name, issuer.url("/keys"))
     equal("keys are stored", refresh(name, *issuer.flags()), (0, f"stored {name}", []))
@@ -191,7 +225,9 @@ def by_hand(issuer):
         trust(name, url or issuer.url(path), json.dumps({"keys": [key]}))
         status, out, err = refresh(name, *(flags or issuer.flags()))
         told = seen(name, "keys, fetch_problem")
-        ok(f"{url or path}: {problems[0]}", (status, out) == (1, "") and any(problem in told and any(problem in line for line in err) for problem in problems)
+        ok(f"{url or path}: {problems[0]}", (status, out) == (1, "")
+            and any(problem in told and any(problem in line for line in err)
+            for problem in problems)
            and told.startswith("1|"), (status, out, err, told))
     refused("/loop", "it answers 302, which is not followed")
     refused("/moved", "it answers 301, which is not followed")
@@ -200,7 +236,8 @@ def by_hand(issuer):
     refused("/missing", "it answers 404")
     refused("/big", "it is longer than 256 kB")
     refused("/endless", "it is longer than 256 kB")
-    refused("/headers", "it sends too much", "its answer broke off")  # later versions of cpp-httplib count the lines of a head
+    refused("/headers", "it sends too much",
+        "its answer broke off")  # later versions of cpp-httplib count the lines of a head
     for path in ("/drip", "/drip-headers", "/silent"):
         refused(path, "it takes too long", flags=issuer.flags(0.7))
     for path in ("/html", "/empty"):
@@ -211,8 +248,10 @@ def by_hand(issuer):
     refused("/deep", "stack depth limit exceeded")
     refused("/nosuch", "it is not a JWK Set")
     refused("/keys", "certificate", flags=["--fetch-from", "127.0.0.1"])
-    refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from", "127.0.0.1"])
-    for subject, names in (("localhost", "DNS:elsewhere.example.com"), ("localhost", "IP:10.0.0.1,DNS:*.localhost"), ("issuer", "DNS:l*")):
+    refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from",
+        "127.0.0.1"])
+    for subject, names in (("localhost", "DNS:elsewhere.example.com"),
+            ("localhost", "IP:10.0.0.1,DNS:*.localhost"), ("issuer", "DNS:l*")):
         issuer.stop()
         issuer.certify(subject, names)
         issuer.start()
@@ -224,14 +263,17 @@ def by_hand(issuer):
     ca = issuer.flags()[:2]
     for host in ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"):
         refused("/keys", "is not public", flags=ca, url=issuer.url("/keys", host))
-    for address in ("10.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0"):
+    for address in ("10.0.0.1", "169.254.169.254", "192.168.1.1", "100.64.0.1", "[fe80::1]",
+            "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0"):
         refused("/keys", "is not public", flags=ca, url=f"https://{address}/keys")
     equal("none of them was connected to", len(issuer.asked), before)
     refused("/keys", "its name is not found", url="https://nobody.invalid/keys")
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        refused("/keys", "it takes too long", flags=issuer.flags(0.7), url=f"https://localhost:{deaf.getsockname()[1]}/keys")
+        refused("/keys", "it takes too long", flags=issuer.flags(0.7),
+            url=f"https://localhost:{deaf.getsockname()[1]}/keys")
     refused("/keys", "cannot be connected to", url="https://localhost:1/keys")
-    equal("of all issuers", subprocess.run([COMMAND, "issuers", "refresh", *issuer.flags()], capture_output=True).returncode, 1)
+    equal("of all issuers", subprocess.run([COMMAND, "issuers", "refresh", *issuer.flags()],
+        capture_output=True).returncode, 1)
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
     done = subprocess.run([COMMAND, "issuers", "refresh"], capture_output=True, text=True)
     ok("of none", done.returncode == 1 and "no issuer is trusted by a URL" in done.stderr, done)
@@ -240,16 +282,27 @@ def by_hand(issuer):
 def life(issuer):
     """How long a set is good: as the answer says, within bounds."""
     key, name = jwk("a"), "https://life"
-    for headers, wanted in (({}, 3600), ({"Cache-Control": "max-age=7200"}, 7200), ({"Cache-Control": "public, max-age=7200, must-revalidate", "Age": "200"}, 7000),
-                            ({"Cache-Control": "max-age=5"}, 300), ({"Cache-Control": "max-age=999999999"}, 86400), ({"Cache-Control": "no-store"}, 300),
-                            ({"Cache-Control": "no-cache, max-age=7200"}, 300), ({"Cache-Control": "s-maxage=20"}, 3600),
-                            ({"Expires": "Sun, 29 Nov 2026 14:00:00 GMT", "Date": "Sun, 29 Nov 2026 12:00:00 GMT"}, 7200), ({"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}, 300),
-                            ({"Expires": "0"}, 300), ({"Expires": "-1"}, 300), ({"Expires": "Sun, 99 Nov 2026 11:00:00 GMT"}, 300), ({"Cache-Control": "max-age=-1"}, 300),
-                            ({"Cache-Control": 'max-age="7200"'}, 7200), ({"cache-control": "public", "Cache-Control": "max-age=7200"}, 7200), ({"Cache-Control": "max-age=7200", "Expires": "0"}, 7200)):
+    for headers, wanted in (({}, 3600), ({"Cache-Control": "max-age=7200"}, 7200),
+            ({"Cache-Control": "public, max-age=7200, must-revalidate", "Age": "200"}, 7000),
+                            ({"Cache-Control": "max-age=5"}, 300),
+                            ({"Cache-Control": "max-age=999999999"}, 86400),
+                            ({"Cache-Control": "no-store"}, 300),
+                            ({"Cache-Control": "no-cache, max-age=7200"}, 300),
+                            ({"Cache-Control": "s-maxage=20"}, 3600),
+                            ({"Expires": "Sun, 29 Nov 2026 14:00:00 GMT",
+                            "Date": "Sun, 29 Nov 2026 12:00:00 GMT"}, 7200),
+                            ({"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}, 300),
+                            ({"Expires": "0"}, 300), ({"Expires": "-1"}, 300),
+                            ({"Expires": "Sun, 99 Nov 2026 11:00:00 GMT"}, 300),
+                            ({"Cache-Control": "max-age=-1"}, 300),
+                            ({"Cache-Control": 'max-age="7200"'}, 7200),
+                            ({"cache-control": "public", "Cache-Control": "max-age=7200"}, 7200),
+                            ({"Cache-Control": "max-age=7200", "Expires": "0"}, 7200)):
         issuer.pages["/life"] = 200, headers, keys(key)[2]
         trust(name, issuer.url("/life"))
         refresh(name, *issuer.flags())
-        found = sql("SELECT round(extract(epoch FROM next_fetch - keys_read_at) / 10) * 10 FROM auth.list_issuers() WHERE issuer = :'i'", i=name)
+        found = sql("SELECT round(extract(epoch FROM next_fetch - keys_read_at) / 10) * 10 FROM auth.list_issuers() WHERE issuer = :'i'",
+            i=name)
         equal(f"{', '.join(headers) or 'nothing'}: {wanted} s", found, str(wanted))
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
 
@@ -258,13 +311,19 @@ def discovery(issuer):
     """Registered by its discovery document: its own, and one step from there."""
     key, name = jwk("a"), issuer.url("")
     well_known = "/.well-known/openid-configuration"
-    for document, outcome in (({"issuer": name, "jwks_uri": issuer.url("/keys")}, (0, f"stored {name}")), ({"issuer": "https://evil", "jwks_uri": issuer.url("/keys")}, (1, "")),
-                              ({"issuer": name, "jwks_uri": "http://localhost/keys"}, (1, "")), ({"issuer": name}, (1, "")),
-                              ({"issuer": name, "jwks_uri": "https://10.0.0.1/keys"}, (1, "")), ({"issuer": name, "jwks_uri": issuer.url(well_known)}, (1, ""))):
-        issuer.pages["/keys"], issuer.pages[well_known] = keys(key), (200, {}, json.dumps(document).encode())
+    for document, outcome in (({"issuer": name, "jwks_uri": issuer.url("/keys")},
+            (0, f"stored {name}")), ({"issuer": "https://evil", "jwks_uri": issuer.url("/keys")},
+            (1, "")),
+                              ({"issuer": name, "jwks_uri": "http://localhost/keys"}, (1, "")),
+                              ({"issuer": name}, (1, "")),
+                              ({"issuer": name, "jwks_uri": "https://10.0.0.1/keys"}, (1, "")),
+                              ({"issuer": name, "jwks_uri": issuer.url(well_known)}, (1, ""))):
+        issuer.pages["/keys"], issuer.pages[well_known] = keys(key), (200, {},
+            json.dumps(document).encode())
         sql("SELECT auth.distrust_issuer(:'i')", i=name)
         trust(name, issuer.url(well_known))
-        equal(f"discovery: {json.dumps(document).replace(str(issuer.port), 'PORT')}", refresh(name, *issuer.flags())[:2], outcome)
+        equal(f"discovery: {json.dumps(document).replace(str(issuer.port), 'PORT')}",
+            refresh(name, *issuer.flags())[:2], outcome)
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
 
 
@@ -273,28 +332,41 @@ def served(issuer):
     old, new, name = jwk("old"), jwk("new"), "https://served"
     issuer.pages["/jwks"] = keys(old, headers={"Cache-Control": "max-age=3600"})
     asked = lambda: issuer.asked.count("/jwks")
-    due = lambda: sql("UPDATE auth.trusted_issuers SET fetch_attempted_at = fetch_attempted_at - interval '2 minutes' WHERE issuer = :'i'", i=name)
+    due = lambda: sql(
+        "UPDATE auth.trusted_issuers SET fetch_attempted_at = fetch_attempted_at - interval '2 minutes' WHERE issuer = :'i'",
+        i=name)
     with Server(*PATIENT, *issuer.flags()) as one, Server(*PATIENT, *issuer.flags()) as two:
         trust(name, issuer.url("/jwks"))
         ok("the keys of a new issuer come by themselves", until(lambda: seen(name) == "1|"))
-        equal("a token is exchanged", [exchange(server, name, old) for server in (one, two)], [200, 200])
+        equal("a token is exchanged", [exchange(server, name, old) for server in (one, two)],
+            [200, 200])
         issuer.pages["/jwks"] = keys(old, new)
-        equal("of a key that came since it is not", [exchange(server, name, new) for server in (one, two, one, two)], [400] * 4)
-        ok("nor is it asked for again within the minute", sql("SELECT fetch_due_at > fetch_attempted_at + interval '50 s' FROM auth.trusted_issuers WHERE issuer = :'i'", i=name) == "t" and asked() == 1)
+        equal("of a key that came since it is not",
+            [exchange(server, name, new) for server in (one, two, one, two)], [400] * 4)
+        ok("nor is it asked for again within the minute",
+            sql("SELECT fetch_due_at > fetch_attempted_at + interval '50 s' FROM auth.trusted_issuers WHERE issuer = :'i'",
+            i=name) == "t" and asked() == 1)
         due()
         equal("an unknown key makes it due", exchange(one, name, new), 400)
         ok("it is fetched", until(lambda: seen(name) == "2|"))
-        equal("and the token is exchanged", [exchange(server, name, key) for server in (one, two) for key in (old, new)], [200] * 4)
+        equal("and the token is exchanged", [exchange(server, name, key) for server in (one, two)
+            for key in (old, new)], [200] * 4)
         equal("by one of the servers, once each time", asked(), 2)
-        equal("which keys came is audited", sql("SELECT changes->'issuerKeys' FROM auth.audit_log WHERE changes ? 'issuerKeys' AND metadata->>'issuer' = :'i' ORDER BY seq DESC LIMIT 1", i=name),
+        equal("which keys came is audited",
+            sql("SELECT changes->'issuerKeys' FROM auth.audit_log WHERE changes ? 'issuerKeys' AND metadata->>'issuer' = :'i' ORDER BY seq DESC LIMIT 1",
+            i=name),
               '{"current": ["old", "new"], "previous": ["old"]}')
         issuer.stop()
         sql("UPDATE auth.trusted_issuers SET fetch_due_at = now() WHERE issuer = :'i'", i=name)
-        ok("an issuer that is down is told", until(lambda: seen(name) == "2|it cannot be connected to"))
+        ok("an issuer that is down is told",
+            until(lambda: seen(name) == "2|it cannot be connected to"))
         equal("the last good keys stay", exchange(two, name, new), 200)
         text = ask(one.port, "/metrics")[2]
-        ok("metrics", "\nauth_issuer_failing 1\n" in text and '\nauth_issuer_fetches_total{outcome="failed"} ' in text and '\nauth_issuer_fetches_total{outcome="stored"} ' in text, text[-3000:])
-        ok("and a line of the server", until(lambda: any(name in line for line in one.errors + two.errors)))
+        ok("metrics", "\nauth_issuer_failing 1\n" in text
+            and '\nauth_issuer_fetches_total{outcome="failed"} ' in text
+            and '\nauth_issuer_fetches_total{outcome="stored"} ' in text, text[-3000:])
+        ok("and a line of the server",
+            until(lambda: any(name in line for line in one.errors + two.errors)))
         issuer.start()
         sql("UPDATE auth.trusted_issuers SET fetch_due_at = now() WHERE issuer = :'i'", i=name)
         ok("it is back", until(lambda: seen(name) == "2|"))
@@ -321,7 +393,8 @@ def slow(issuer):
 def tests():
     with tempfile.TemporaryDirectory() as folder:
         issuer = Issuer(folder)
-        sql("SELECT auth.add_user(jsonb_build_object('email', :'agent'::text, 'password', 'Th1sIsAStrong!Pass', 'role', 'ANALYST', 'kind', 'service_account'))", agent=AGENT)
+        sql("SELECT auth.add_user(jsonb_build_object('email', :'agent'::text, 'password', 'Th1sIsAStrong!Pass', 'role', 'ANALYST', 'kind', 'service_account'))",
+            agent=AGENT)
         for test in (by_hand, clients, life, discovery, served, slow):
             try:
                 test(issuer)

@@ -22,7 +22,8 @@ AWAY = (503, None)  # told to come back later, or told nothing
 
 
 def command(name):
-    return subprocess.run(os.environ[name], shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    return subprocess.run(os.environ[name], shell=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Api:
@@ -88,7 +89,8 @@ class Client(threading.Thread):
             body, headers["Content-Type"] = json.dumps(body), "application/json"
         try:
             if not self.connection:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+                self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port,
+                    timeout=20)
             self.connection.request(method, path, body, headers)
             answer = self.connection.getresponse()
             text = answer.read()
@@ -126,11 +128,14 @@ class Client(threading.Thread):
         if self.dice.random() < 0.2:
             path, body = self.dialect.refresh(self.refresh_token)
             body = json.dumps(body)
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.port), 5) as sock:
-                lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}",
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1",
+                    self.server.port), 5) as sock:
+                lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json",
+                    f"Content-Length: {len(body)}",
                          *(f"{name}: {value}" for name, value in self.dialect.headers.items())]
                 sock.sendall("\r\n".join([*lines, "", body]).encode())
-                time.sleep(self.dice.choice([0, 0.01, 0.05]))  # gone before, while or after it is carried out
+                time.sleep(self.dice.choice([0, 0.01,
+                    0.05]))  # gone before, while or after it is carried out
             self.settled = time.monotonic() + 1
         status, answer = self.insist("POST", *self.dialect.refresh(self.refresh_token))
         if status != 200:
@@ -143,7 +148,8 @@ class Client(threading.Thread):
     def look(self):
         status, answer = self.ask("GET", self.dialect.me, None, self.access)
         if status not in AWAY:
-            self.expect("me", (status, status == 200 and self.dialect.user(answer)), (200, self.who["id"]))
+            self.expect("me", (status, status == 200 and self.dialect.user(answer)),
+                (200, self.who["id"]))
 
     def change(self):
         title = uuid.uuid4().hex
@@ -151,7 +157,8 @@ class Client(threading.Thread):
         if status in AWAY:
             self.titles.append(title)  # done or not, nobody knows
         else:
-            self.expect("change", (status, status == 200 and answer["user"]["jobTitle"]), (200, title))
+            self.expect("change", (status, status == 200 and answer["user"]["jobTitle"]),
+                (200, title))
             self.titles = [title]
 
     def read_back(self):
@@ -159,12 +166,15 @@ class Client(threading.Thread):
         if status not in AWAY:
             self.expect("read", status, 200)
             if status == 200 and answer["user"]["jobTitle"] not in self.titles:
-                self.wrong.append(f"a change was lost: {answer['user']['jobTitle']} of {self.titles}")
+                self.wrong.append(
+                    f"a change was lost: {answer['user']['jobTitle']} of {self.titles}")
 
     def audits(self):
         status, answer = self.ask("GET", "/api/users/me/audits?limit=5", None, self.access)
         if status not in AWAY:
-            self.expect("audits", (status, status == 200 and {e["userId"] for e in answer["audits"]}), (200, {self.who["id"]}))
+            self.expect("audits",
+                (status, status == 200 and {e["userId"] for e in answer["audits"]}),
+                (200, {self.who["id"]}))
 
     def leave(self):
         status, _ = self.insist("POST", "/api/auth/logout", {}, self.access)
@@ -175,11 +185,16 @@ class Client(threading.Thread):
         self.sign_in()
 
     def banned(self):
-        self.insist("POST", f"/api/users/{self.who['id']}/ban", {"reason": "soak"}, self.world.service_key)
-        self.expect("a banned token", self.insist("GET", self.dialect.me, None, self.access)[0], self.dialect.dead)
-        self.expect("a banned refresh", self.insist("POST", *self.dialect.refresh(self.refresh_token))[0] in (400, 401, 403), True)
+        self.insist("POST", f"/api/users/{self.who['id']}/ban", {"reason": "soak"},
+            self.world.service_key)
+        self.expect("a banned token", self.insist("GET", self.dialect.me, None, self.access)[0],
+            self.dialect.dead)
+        self.expect("a banned refresh",
+            self.insist("POST", *self.dialect.refresh(self.refresh_token))[0] in (400, 401, 403),
+            True)
         self.insist("POST", f"/api/users/{self.who['id']}/unban", None, self.world.service_key)
-        self.expect("a token from before the ban", self.insist("GET", self.dialect.me, None, self.access)[0], self.dialect.dead)
+        self.expect("a token from before the ban", self.insist("GET", self.dialect.me, None,
+            self.access)[0], self.dialect.dead)
         self.sign_in()
 
     def keys(self):
@@ -188,7 +203,8 @@ class Client(threading.Thread):
             self.expect("keys", (status, len((answer or {}).get("keys", []))), (200, 1))
 
     def run(self):
-        acts = [self.look] * 8 + [self.refresh] * 6 + [self.change] * 2 + [self.read_back] * 3 + [self.audits, self.keys, self.leave, self.banned]
+        acts = [self.look] * 8 + [self.refresh] * 6 + [self.change] * 2 + [self.read_back] * 3 + [
+            self.audits, self.keys, self.leave, self.banned]
         try:
             self.sign_in()
             while not self.world.ending.is_set():
@@ -221,7 +237,8 @@ def postmaster():
 
 
 def start():
-    if not until(lambda: command("DB_START"), 60, 0.2):  # whoever still holds the memory of the dead one goes first
+    if not until(lambda: command("DB_START"), 60,
+            0.2):  # whoever still holds the memory of the dead one goes first
         raise RuntimeError("the database does not start")
 
 
@@ -246,7 +263,8 @@ def kill_backend():
     pid = sql("SELECT pid FROM pg_stat_activity WHERE usename = 'web' LIMIT 1")
     if pid:
         os.kill(int(pid), signal.SIGKILL)  # and with it, as PostgreSQL has it, all others
-    until(lambda: subprocess.run(["psql", "-XAtqc", "SELECT 1"], capture_output=True).returncode == 0, 60)
+    until(lambda: subprocess.run(["psql", "-XAtqc", "SELECT 1"], capture_output=True).returncode
+        == 0, 60)
 
 
 def terminate():
@@ -255,11 +273,13 @@ def terminate():
 
 def used(server):
     pid = server.process.pid
-    return {"files": len(os.listdir(f"/proc/{pid}/fd")), "threads": server.threads(), "MiB": server.memory_mib()}
+    return {"files": len(os.listdir(f"/proc/{pid}/fd")), "threads": server.threads(),
+        "MiB": server.memory_mib()}
 
 
 def soak():
-    with Server("--pool-size", "4", "--rate-limit", "0", "--checkout-timeout", "1", "--connect-timeout", "2") as server:
+    with Server("--pool-size", "4", "--rate-limit", "0", "--checkout-timeout", "1",
+            "--connect-timeout", "2") as server:
         world = World()
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/openapi.json")
@@ -267,7 +287,8 @@ def soak():
         connection.close()
         dialects = [Api] + ([Supabase] if "/auth/v1/token" in paths else [])
         anon = key("anon")
-        clients = [Client(server, world, dialects[i % len(dialects)](anon), i) for i in range(CLIENTS)]
+        clients = [Client(server, world, dialects[i % len(dialects)](anon), i)
+            for i in range(CLIENTS)]
         for client in clients:
             client.start()
         ends = time.monotonic() + LENGTH
@@ -293,14 +314,19 @@ def soak():
             for status, count in client.counts.items():
                 total[status] = total.get(status, 0) + count
         print(f"    answers {total}, done to the database {world.done}", flush=True)
-        ok("most were answered", total.get(200, 0) > LENGTH * 20 and set(total) <= {200, 400, 401, 403, 503}, total)
+        ok("most were answered", total.get(200, 0) > LENGTH * 20 and set(total) <= {200, 400, 401,
+            403, 503}, total)
         equal("the server is the one that was started", server.process.poll(), None)
         gone = lambda: used(server)["files"] <= before["files"] - CLIENTS + 2
         ok("no file is left open", until(gone, 15), (before, used(server)))
         after = used(server)
-        ok("no thread more, and no memory", after["threads"] == before["threads"] and after["MiB"] < before["MiB"] + 16, (before, after))
-        ok("the pool is whole", until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'web'") == "4", 15))
-        equal("every chain of the audit holds", sql("SELECT count(*) FROM auth.audit_verify()"), "0")
+        ok("no thread more, and no memory", after["threads"] == before["threads"]
+            and after["MiB"] < before["MiB"] + 16, (before, after))
+        ok("the pool is whole",
+            until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'web'") == "4",
+            15))
+        equal("every chain of the audit holds", sql("SELECT count(*) FROM auth.audit_verify()"),
+            "0")
         equal("stops", server.stop(), 0)
 
 

@@ -6,7 +6,8 @@ import threading
 from wire import Reader, Server, asleep, connect, equal, gauge, held, main, ok, refuses, request, until
 
 # so long that a stop which waits for one of them is told from one that does not
-PATIENT = ["--stop-timeout", "600", "--statement-timeout", "600", "--checkout-timeout", "600", "--request-timeout", "600", "--idle-timeout", "1"]
+PATIENT = ["--stop-timeout", "600", "--statement-timeout", "600", "--checkout-timeout", "600",
+    "--request-timeout", "600", "--idle-timeout", "1"]
 
 
 def refuses_more(sock):
@@ -37,7 +38,8 @@ def graceful():
                 ok(f"{number.name}: no new connections", until(lambda: refuses(server.port)))
                 ok("idle ones end", all(Reader(sock).at_end() for sock in idle))
                 half.sendall(b"llo")
-                equal("a request that was on its way", (Reader(half).response() or [0, {}, ""])[2], "hello")
+                equal("a request that was on its way", (Reader(half).response() or [0, {}, ""])[2],
+                    "hello")
                 equal("it goes on until all are answered", server.process.poll(), None)
             answers = [Reader(sock).response() for sock in working]
             equal("requests underway are answered", [a and a[0] for a in answers], [200] * 4)
@@ -60,7 +62,8 @@ def bounded():
             sock.sendall(request("/held/7"))
             ok("a statement runs", until(lambda: asleep("pg_advisory") == 1))
             server.signal(signal.SIGTERM)
-            ok("the first signal waits for it", until(lambda: refuses(server.port)) and server.process.poll() is None)
+            ok("the first signal waits for it", until(lambda: refuses(server.port))
+                and server.process.poll() is None)
             server.signal(signal.SIGTERM)
             equal("the second signal waits for nothing", server.process.wait(60), 0)
 

@@ -5,9 +5,11 @@ from wire import equal
 
 PREFIX = "/auth/v1"
 VERSION = "2024-01-01"
-USER = {"id", "aud", "role", "email", "phone", "app_metadata", "user_metadata", "identities", "created_at", "updated_at",
+USER = {"id", "aud", "role", "email", "phone", "app_metadata", "user_metadata", "identities",
+    "created_at", "updated_at",
         "is_anonymous"}
-IDENTITY = {"identity_id", "id", "user_id", "identity_data", "provider", "last_sign_in_at", "created_at", "updated_at", "email"}
+IDENTITY = {"identity_id", "id", "user_id", "identity_data", "provider", "last_sign_in_at",
+    "created_at", "updated_at", "email"}
 SESSION = {"access_token", "token_type", "expires_in", "expires_at", "refresh_token", "user"}
 
 
@@ -21,7 +23,8 @@ def brief(answer):
     told = dict(answer.json or {})
     told.pop("weak_password", None)
     if set(told) != {"code", "error_code", "msg"} or told["code"] != answer.status \
-            or answer.headers.get("x-sb-error-code") != told["error_code"] or "x-supabase-api-version" in answer.headers:
+            or answer.headers.get("x-sb-error-code") != told[
+            "error_code"] or "x-supabase-api-version" in answer.headers:
         return answer.status, answer.text, answer.headers
     return answer.status, told["error_code"], told["msg"]
 
@@ -46,7 +49,8 @@ def refused(name, server, method, path, body, wanted, **more):
 
 
 def session(server, email, password=PASSWORD):
-    answer = go(server, "POST", "/token?grant_type=password", {"email": email, "password": password})
+    answer = go(server, "POST", "/token?grant_type=password",
+        {"email": email, "password": password})
     assert answer.status == 200, answer.text
     return answer.json
 
@@ -63,8 +67,10 @@ def is_live(server, kept):
 
 def setting(name, value):
     """Of the server's role, for servers that are started from now on; None resets it."""
-    sql(f"ALTER ROLE web RESET pg_principal.{name}" if value is None else f"ALTER ROLE web SET pg_principal.{name} = '{value}'")
+    sql(f"ALTER ROLE web RESET pg_principal.{name}" if value is None
+        else f"ALTER ROLE web SET pg_principal.{name} = '{value}'")
 
 
-__all__ = ["IDENTITY", "PREFIX", "SESSION", "USER", "VERSION", "brief", "brief_now", "go", "is_live", "key", "refresh",
+__all__ = ["IDENTITY", "PREFIX", "SESSION", "USER", "VERSION", "brief", "brief_now", "go",
+    "is_live", "key", "refresh",
            "refused", "session", "setting"]

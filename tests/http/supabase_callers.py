@@ -7,7 +7,8 @@ from api import FAST, PASSWORD, account, sql
 from supabase import PREFIX, VERSION, go, key, session
 from wire import Server, ask, equal, main
 
-CALLERS = ["none", "garbage", "expired", "banned", "READ_ONLY", "ANALYST", "AUDITOR", "ADMIN", "anon", "service_role"]
+CALLERS = ["none", "garbage", "expired", "banned", "READ_ONLY", "ANALYST", "AUDITOR", "ADMIN",
+    "anon", "service_role"]
 NOBODY, DEAD = ["no_authorization"], ["bad_jwt", "bad_jwt", "user_banned"]
 
 
@@ -45,7 +46,8 @@ def table():
         ("GET", "/.well-known/jwks.json"): ("", None, all_alike(200)),
         ("GET", "/.well-known/openid-configuration"): ("", None, all_alike(200)),
         ("POST", "/signup"): ("", fresh, all_alike("signup_disabled")),
-        ("POST", "/token"): ("?grant_type=password", lambda: wrong, all_alike("invalid_credentials")),
+        ("POST", "/token"): ("?grant_type=password", lambda: wrong,
+        all_alike("invalid_credentials")),
         ("GET", "/user"): ("", None, signed_in(200)),
         ("PUT", "/user"): ("", lambda: {"data": {"a": 1}}, signed_in(200)),
         ("GET", "/admin/users"): ("", None, auditor(200)),
@@ -58,8 +60,10 @@ def table():
         ("POST", "/logout"): ("", None, signed_in(204)),
     }
     for code, asked in {
-            mail: "POST /magiclink, POST /recover, POST /resend", "otp_disabled": "POST /otp", "otp_expired": "GET /verify, POST /verify",
-            "validation_failed": "GET /authorize", "bad_oauth_callback": "GET /callback, POST /callback",
+            mail: "POST /magiclink, POST /recover, POST /resend", "otp_disabled": "POST /otp",
+            "otp_expired": "GET /verify, POST /verify",
+            "validation_failed": "GET /authorize",
+            "bad_oauth_callback": "GET /callback, POST /callback",
             saml: "POST /sso, GET /sso/saml/metadata, POST /sso/saml/acs",
             passkeys: "POST /passkeys/authentication/options, POST /passkeys/authentication/verify"}.items():
         for route in asked.split(", "):
@@ -85,7 +89,8 @@ def table():
 
 
 def callers(server):
-    tokens = {"none": None, "garbage": "eyJhbGciOiJub25lIn0.e30.", "anon": key("anon"), "service_role": key("service_role")}
+    tokens = {"none": None, "garbage": "eyJhbGciOiJub25lIn0.e30.", "anon": key("anon"),
+        "service_role": key("service_role")}
     for role in ["READ_ONLY", "ANALYST", "AUDITOR", "ADMIN"]:
         tokens[role] = session(server, account(role)["email"])["access_token"]
     outcast = account("ADMIN")
@@ -97,18 +102,21 @@ def callers(server):
 def delegated(server):
     """A token of an ADMIN for whom an agent acts."""
     person, agent = account("ADMIN"), account(kind="service_account")
-    sql("SELECT auth.set_client_scopes(:'agent', '{read}'), auth.delegate(:'person', :'agent', '1d', '{read}')", person=person["email"], agent=agent["email"])
+    sql("SELECT auth.set_client_scopes(:'agent', '{read}'), auth.delegate(:'person', :'agent', '1d', '{read}')",
+        person=person["email"], agent=agent["email"])
     return sql("""SELECT (auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange', 'subject_token', :'person',
         'subject_token_type', 'urn:ietf:params:oauth:token-type:access_token', 'actor_token', :'agent',
         'actor_token_type', 'urn:ietf:params:oauth:token-type:access_token'))).payload->>'access_token'""",
-               person=session(server, person["email"])["access_token"], agent=session(server, agent["email"])["access_token"])
+               person=session(server, person["email"])["access_token"],
+               agent=session(server, agent["email"])["access_token"])
 
 
 def path_of(method, pattern, who):
     """Whoever may delete a user gets one of their own."""
     if (method, pattern) == ("DELETE", "/admin/users/:id"):
         who = account()
-    return pattern.replace(":factor", who["id"]).replace(":passkey", who["id"]).replace(":id", who["id"])
+    return pattern.replace(":factor", who["id"]).replace(":passkey", who["id"]).replace(":id",
+        who["id"])
 
 
 def told(answer):
@@ -124,26 +132,32 @@ def every_route():
         tokens, who = {**callers(server), "expired": expired}, account()
         documented = json.loads(ask(server.port, "/openapi.json")[2])["paths"]
         served = {(method.upper(), path[len(PREFIX):].replace("{", ":").replace("}", ""))
-                  for path, methods in documented.items() if path.startswith(PREFIX + "/") for method in methods}
+                  for path, methods in documented.items() if path.startswith(PREFIX + "/")
+                  for method in methods}
         routes = table()
         equal("the table has every route", sorted(served), sorted(routes))
         newer = [f"X-Supabase-Api-Version: {VERSION}"]
         for (method, pattern), (query, body, wanted) in routes.items():
             got = []
             for caller in CALLERS:
-                answer = go(server, method, path_of(method, pattern, who) + query, body() if body else None, tokens[caller], headers=newer)
+                answer = go(server, method, path_of(method, pattern, who) + query, body() if body
+                    else None, tokens[caller], headers=newer)
                 got.append(told(answer))
             equal(f"{method} {pattern}", dict(zip(CALLERS, got)), dict(zip(CALLERS, wanted)))
         for caller in ("anon", "service_role"):  # as apikey and nothing else
             for (method, pattern), (query, body, wanted) in routes.items():
-                answer = go(server, method, path_of(method, pattern, who) + query, body() if body else None, apikey=tokens[caller], headers=newer)
-                is_for_users = wanted[0] == NOBODY[0] and not pattern.startswith("/admin/") and pattern != "/invite"
+                answer = go(server, method, path_of(method, pattern, who) + query, body() if body
+                    else None, apikey=tokens[caller], headers=newer)
+                is_for_users = wanted[0] == NOBODY[0] and not pattern.startswith(
+                    "/admin/") and pattern != "/invite"
                 equal(f"{method} {pattern} with {caller} as apikey alone", told(answer),
                       NOBODY[0] if is_for_users else wanted[CALLERS.index(caller)])
         acting = delegated(server)
-        told_agent = {told(go(server, method, path_of(method, pattern, who) + query, body() if body else None, acting, headers=newer)): f"{method} {pattern}"
+        told_agent = {told(go(server, method, path_of(method, pattern, who) + query, body() if body
+            else None, acting, headers=newer)): f"{method} {pattern}"
                       for (method, pattern), (query, body, _) in routes.items() if method != "GET"}
-        equal("an agent that acts for an ADMIN changes nothing there, and is told so", told(go(server, "PUT", "/user", {"data": {"a": 1}}, acting, headers=newer)), NOBODY[0])
+        equal("an agent that acts for an ADMIN changes nothing there, and is told so",
+            told(go(server, "PUT", "/user", {"data": {"a": 1}}, acting, headers=newer)), NOBODY[0])
         equal("by a code that this dialect has", told_agent.get("unknown"), None)
     sql("ALTER ROLE web RESET pg_principal.clock_skew")
 

@@ -9,7 +9,8 @@ from wire import Server, main, ok
 
 
 def clients():
-    installed = subprocess.run(["tests/harness/npm.sh", "interop"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    installed = subprocess.run(["tests/harness/npm.sh", "interop"], capture_output=True, text=True,
+        stdin=subprocess.DEVNULL)
     if installed.returncode == 77:
         ok(f"npm's @supabase/supabase-js # skipped: {installed.stdout.splitlines()[-1]}", True)
         return
@@ -18,8 +19,10 @@ def clients():
     setting("registration", "open")
     setting("clock_skew", 0)  # no grace for what has expired
     with Server(*FAST) as server, Server(*FAST, env={"AUTH_ACCESS_TOKEN_TTL": "2"}) as short:
-        done = subprocess.run(["node", "tests/interop/supabase.mjs"], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, env={
-            **os.environ, "SUPABASE_URL": f"http://127.0.0.1:{server.port}", "SUPABASE_SHORT_URL": f"http://127.0.0.1:{short.port}",
+        done = subprocess.run(["node", "tests/interop/supabase.mjs"], capture_output=True,
+            text=True, timeout=120, stdin=subprocess.DEVNULL, env={
+            **os.environ, "SUPABASE_URL": f"http://127.0.0.1:{server.port}",
+            "SUPABASE_SHORT_URL": f"http://127.0.0.1:{short.port}",
             "SUPABASE_ANON": key("anon"), "SUPABASE_SERVICE": key("service_role")})
         print(done.stdout, end="")
         ok("node came to the end", done.returncode == 0, done.stderr)

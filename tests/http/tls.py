@@ -11,15 +11,18 @@ from wire import Reader, Server, ask, client_tls, connect, equal, main, ok, requ
 
 
 def certificate(folder, name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem", "-days", "2", "-subj", f"/CN={name}"],
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem", "-days", "2",
+                    "-subj", f"/CN={name}"],
                    check=True, capture_output=True)
 
 
 def common_name(port):
     with connect(port) as sock, client_tls().wrap_socket(sock, server_hostname="localhost") as tls:
         text = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
-    done = subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text, capture_output=True, text=True)
+    done = subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text,
+        capture_output=True, text=True)
     return done.stdout.strip().split("CN")[-1].lstrip(" =")  # spaces around it by version
 
 
@@ -29,7 +32,8 @@ def encrypted():
         flags = ["--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem"]
         with Server(*flags, "--max-body", "1000000", "--idle-timeout", "600") as server:
             equal("a request", ask(server.port, "/about", tls=client_tls())[0], 200)
-            ok("the handler knows", '"secure":true' in ask(server.port, "/about", tls=client_tls())[2])
+            ok("the handler knows", '"secure":true' in ask(server.port, "/about",
+                tls=client_tls())[2])
             for version, good in {ssl.TLSVersion.TLSv1_3: True, ssl.TLSVersion.TLSv1_2: True,
                                   ssl.TLSVersion.TLSv1_1: False}.items():
                 context = client_tls(ssl.TLSVersion.MINIMUM_SUPPORTED, version)
@@ -38,7 +42,8 @@ def encrypted():
                     answer = ask(server.port, tls=context)[0]
                 except (ssl.SSLError, ConnectionError):
                     answer = None
-                equal(f"{version.name}: {'spoken' if good else 'refused'}", answer, 200 if good else None)
+                equal(f"{version.name}: {'spoken' if good else 'refused'}", answer,
+                    200 if good else None)
             context = client_tls()
             context.set_alpn_protocols(["h2", "http/1.1"])
             with context.wrap_socket(connect(server.port), server_hostname="localhost") as tls:
@@ -59,7 +64,8 @@ def encrypted():
                 half = [connect(port) for port in (server.port, hasty.port) for _ in range(50)]
                 for sock in half:
                     sock.sendall(b"\x16\x03\x01\x02\x00\x01")
-                equal("half a handshake disturbs nobody", ask(server.port, tls=client_tls())[0], 200)
+                equal("half a handshake disturbs nobody", ask(server.port, tls=client_tls())[0],
+                    200)
                 ok("and ends", all(Reader(sock).at_end() for sock in half[50:]))
                 for sock in half:
                     sock.close()
@@ -77,12 +83,14 @@ def encrypted():
             with open(f"{folder}/cert.pem", "w") as file:
                 file.write("nonsense")
             server.signal(signal.SIGHUP)
-            ok("a bad file is told of", until(lambda: any("old certificate" in line for line in server.errors), 5),
+            ok("a bad file is told of",
+                until(lambda: any("old certificate" in line for line in server.errors), 5),
                server.errors)
             equal("and changes nothing", common_name(server.port), "second")
         refused = Server(*flags, wait=False)
         ok("no certificate: no start", refused.process.wait(10) == 1 and until(
-            lambda: any("cannot read a certificate" in line for line in refused.errors), 5), refused.errors)
+            lambda: any("cannot read a certificate" in line for line in refused.errors), 5),
+            refused.errors)
 
 
 main(encrypted)

@@ -13,7 +13,8 @@ import time
 
 DEMO = os.environ.get("DEMO_SERVER", "build/http/demo_server")
 SERVER = os.environ.get("HTTP_SERVER", DEMO).split()  # a program, perhaps with a verb
-USER = {"PGUSER": os.environ["HTTP_USER"]} if "HTTP_USER" in os.environ else {}  # of the server, not of psql
+USER = {"PGUSER": os.environ["HTTP_USER"]} if "HTTP_USER" in os.environ else {
+    }  # of the server, not of psql
 
 # Where what the servers write is kept besides, for a test that looks through it all.
 ACCESS_LOG, SERVER_ERRORS = os.environ.get("ACCESS_LOG", "off"), os.environ.get("SERVER_ERRORS")
@@ -86,7 +87,8 @@ class Server:
 
 
 def connect(port, timeout=60, source=""):
-    sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0) if source else None)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0)
+        if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -208,7 +210,8 @@ def refuses(port):
 
 
 def sql(statement):
-    return subprocess.run(["psql", "-XAtqc", statement], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(["psql", "-XAtqc", statement], check=True, capture_output=True,
+        text=True).stdout.strip()
 
 
 def gauge(server, name):
@@ -218,14 +221,16 @@ def gauge(server, name):
 
 def asleep(what):
     """How many statements of a server wait, or sleep, in the function of that name."""
-    return int(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_principal serve' AND state = 'active' "
+    return int(sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_principal serve' AND state = 'active' "
                    f"AND query ~ '{what}'"))
 
 
 @contextlib.contextmanager
 def held(number):
     """A lock that /held/NUMBER of the demo server waits for."""
-    holder = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(["psql", "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True)
     holder.stdin.write(f"SELECT pg_advisory_lock({number}) IS NULL;\n")
     holder.stdin.flush()
     holder.stdout.readline()

@@ -9,7 +9,8 @@ import psycopg
 
 def answer(user, database, sslmode, password, statement):
     try:
-        with psycopg.connect(host="127.0.0.1", port=os.environ["PGPORT"], user=user, dbname=database, sslmode=sslmode,
+        with psycopg.connect(host="127.0.0.1", port=os.environ["PGPORT"], user=user,
+                dbname=database, sslmode=sslmode,
                              password=password) as connection:
             return str(connection.execute(statement).fetchone()[0])
     except psycopg.Error as error:

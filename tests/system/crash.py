@@ -54,7 +54,8 @@ def runs():
 
 def start():
     deadline = time.monotonic() + 60
-    while not runs() and subprocess.run(os.environ["START"], shell=True, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
+    while not runs() and subprocess.run(os.environ["START"], shell=True, stdin=subprocess.DEVNULL,
+            capture_output=True, check=False).returncode != 0:
         if time.monotonic() > deadline:
             raise SystemExit("not ok - the server starts again")
         time.sleep(0.2)
@@ -78,7 +79,8 @@ class Killer:
         self.dice, self.kills = dice, {}
 
     def strike(self):
-        way = self.dice.choice(("backend", "backends", "postmaster", "everything", "everything", "helper", "twice"))
+        way = self.dice.choice(("backend", "backends", "postmaster", "everything", "everything",
+            "helper", "twice"))
         head = postmaster()
         all_of_it = children(head)
         backends = [pid for pid, title in all_of_it if "postgres: postgres" in title]
@@ -120,7 +122,8 @@ class Killer:
     @staticmethod
     def wait_for_end(head, found):
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and any(os.path.exists(f"/proc/{pid}") and state(pid) != "Z" for pid in [head] + [p for p, _ in found]):
+        while time.monotonic() < deadline and any(os.path.exists(f"/proc/{pid}")
+                and state(pid) != "Z" for pid in [head] + [p for p, _ in found]):
             time.sleep(0.02)
 
 
@@ -144,7 +147,8 @@ def main():
     for number in range(ROUNDS):
         before, deadline = answers(storm), time.monotonic() + 30
         storm.begin()
-        while answers(storm) < before + 10 and time.monotonic() < deadline:  # however slow the machine is
+        while answers(storm) < before + 10 and time.monotonic(
+                ) < deadline:  # however slow the machine is
             time.sleep(0.02)
         time.sleep(dice.uniform(0, 1))
         way = killer.strike()

@@ -18,7 +18,9 @@ admin = Connection(f"dbname={database}")
 
 busy = next((int(argument[5:]) for argument in sys.argv if argument.startswith("busy=")), 0)
 for _ in range(busy):  # without an end of their own: the server's stop ends them
-    threading.Thread(target=lambda c: c.rows("DO $$ BEGIN LOOP PERFORM pg_catalog.count(*) FROM pg_catalog.generate_series(1, 10000); END LOOP; END $$"),
+    threading.Thread(
+        target=lambda c: c.rows(
+        "DO $$ BEGIN LOOP PERFORM pg_catalog.count(*) FROM pg_catalog.generate_series(1, 10000); END LOOP; END $$"),
                      args=(Connection(f"dbname={database}"),), daemon=True).start()
 
 # What a connection has done before, and what it is doing (None: nothing) when its token dies.
@@ -28,14 +30,17 @@ STATES = {
     "failed transaction": (["BEGIN", "SELECT 1/0"], None),
     "pg_sleep": ([], "SELECT pg_sleep(3600)"),
     "sequential scan": ([], "SELECT count(*) FROM long a, long b, long c"),
-    "cursor": (["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM long a, long b", "FETCH 10 FROM c"], None),
-    "catches all errors": ([], "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(0.01) FROM long; EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $$"),
+    "cursor": (["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM long a, long b", "FETCH 10 FROM c"],
+    None),
+    "catches all errors": ([],
+    "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(0.01) FROM long; EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $$"),
 }
 
 
 class Client:
     def __init__(self, token, before, during):
-        self.conn = Connection(f"dbname={database} user={role} host={host} sslmode=prefer password={token}")
+        self.conn = Connection(
+            f"dbname={database} user={role} host={host} sslmode=prefer password={token}")
         self.pid, self.error, self.thread = self.conn.pid, None, None
         assert self.conn.value("SELECT auth.email()") is not None
         for statement in before:
@@ -62,7 +67,9 @@ class Client:
 
 
 def alive(pids):
-    return {int(row[0]) for row in admin.rows("SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::int[])", "{" + ",".join(map(str, pids)) + "}")}
+    return {int(row[0])
+        for row in admin.rows("SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::int[])",
+        "{" + ",".join(map(str, pids)) + "}")}
 
 
 def times_until_gone(clients, since):
@@ -80,8 +87,10 @@ def times_until_gone(clients, since):
 
 def new_principal(name):
     email = f"{name}@example.com"
-    admin.rows("SELECT auth.push_people(jsonb_build_array(jsonb_build_object('email', $1::text, 'name', 'x', 'kind', 'service_account')))", email)
-    admin.rows("SELECT auth.provision(); SELECT auth.set_password('" + email + "', 'Th1sIsAStrong!Pass')")
+    admin.rows("SELECT auth.push_people(jsonb_build_array(jsonb_build_object('email', $1::text, 'name', 'x', 'kind', 'service_account')))",
+        email)
+    admin.rows("SELECT auth.provision(); SELECT auth.set_password('" + email
+        + "', 'Th1sIsAStrong!Pass')")
     return email
 
 
@@ -90,7 +99,9 @@ def issue(email):
 
 
 def sign_in(email):
-    return admin.value("SELECT r.payload->'tokens'->>'accessToken' FROM auth.sign_in($1, 'Th1sIsAStrong!Pass') AS r", email), None
+    return admin.value(
+        "SELECT r.payload->'tokens'->>'accessToken' FROM auth.sign_in($1, 'Th1sIsAStrong!Pass') AS r",
+        email), None
 
 
 def exp_of(token):
@@ -107,11 +118,16 @@ def expire(_email, token, _session):
 CAUSES = {
     "expiry": ("expired", expire),
     "ban": ("banned", lambda email, token, session: admin.rows("SELECT auth.ban($1)", email)),
-    "revocation": ("session revoked", lambda email, token, session: admin.rows("SELECT auth.revoke_session($1::uuid)", session)),
-    "deletion": ("unknown principal", lambda email, token, session: admin.rows("DELETE FROM auth.users WHERE email = $1", email)),
-    "login role": ("role not granted", lambda email, token, session: admin.rows("SELECT auth.disallow_login($1, email => $2)", role, email)),
+    "revocation": ("session revoked", lambda email, token,
+    session: admin.rows("SELECT auth.revoke_session($1::uuid)", session)),
+    "deletion": ("unknown principal", lambda email, token,
+    session: admin.rows("DELETE FROM auth.users WHERE email = $1", email)),
+    "login role": ("role not granted", lambda email, token,
+    session: admin.rows("SELECT auth.disallow_login($1, email => $2)", role, email)),
     # last: it ends every token
-    "key revocation": ("key revoked", lambda email, token, session: admin.rows("SELECT auth.revoke_signing_key(kid) FROM auth.list_signing_keys() WHERE state = 'in_use'")),
+    "key revocation": ("key revoked", lambda email, token,
+    session: admin.rows(
+    "SELECT auth.revoke_signing_key(kid) FROM auth.list_signing_keys() WHERE state = 'in_use'")),
 }
 
 table = []
@@ -124,7 +140,8 @@ for number, (cause, (reason, bring_about)) in enumerate(CAUSES.items()):
         admin.rows("RESET pg_principal.access_token_ttl")
     else:
         token, session = issue(email)
-    states = STATES if cause == "ban" or "all" in sys.argv else {n: STATES[n] for n in ("idle", "sequential scan")}
+    states = STATES if cause == "ban" or "all" in sys.argv else {n: STATES[n] for n in ("idle",
+        "sequential scan")}
     clients = {name: Client(token, before, during) for name, (before, during) in states.items()}
     bystander = None
     if cause != "key revocation":

@@ -53,7 +53,8 @@ class Client:
                     else:
                         values.append(None)
             elif kind == b"E":
-                values.append("error " + next(f[1:].decode() for f in body.split(b"\0") if f[:1] == b"C"))
+                values.append("error " + next(f[1:].decode() for f in body.split(b"\0")
+                    if f[:1] == b"C"))
             elif kind == b"Z":
                 return values
 
@@ -65,7 +66,8 @@ class Client:
         if parse:
             self.writer.write(message(b"P", name, text, struct.pack("!h", 0)))
         bind = b"".join(struct.pack("!i", len(v.encode())) + v.encode() for v in values)
-        self.writer.write(message(b"B", "", name, struct.pack("!hh", 0, len(values)) + bind + struct.pack("!h", 0)))
+        self.writer.write(message(b"B", "", name, struct.pack("!hh", 0, len(values)) + bind
+            + struct.pack("!h", 0)))
         self.writer.write(message(b"E", "", struct.pack("!i", 0)))
 
     async def call(self, text, *values, **how):
@@ -99,9 +101,11 @@ def itself(email):
 
 
 async def transaction(client, email, token):
-    way = random.choice(["set local", "parameter", "one statement", "pipeline", "error", "prepared", "savepoint", "other first", "nobody", "cancel", "killed", "dead"])
+    way = random.choice(["set local", "parameter", "one statement", "pipeline", "error", "prepared",
+        "savepoint", "other first", "nobody", "cancel", "killed", "dead"])
     if way == "set local":
-        got = await client.simple(f"BEGIN; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; COMMIT; SELECT {WHO}")
+        got = await client.simple(
+            f"BEGIN; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; COMMIT; SELECT {WHO}")
         check(way, email, got, [itself(email), "nobody nothing"])
     elif way == "parameter":
         await client.simple("BEGIN")
@@ -110,16 +114,19 @@ async def transaction(client, email, token):
         await client.simple("COMMIT")
         check(way, email, got, [itself(email)])
     elif way == "one statement":
-        check(way, email, await client.call("SELECT auth.authenticate($1)->>'email', auth.email()", token), [email, email])
+        check(way, email, await client.call("SELECT auth.authenticate($1)->>'email', auth.email()",
+            token), [email, email])
     elif way == "pipeline":
-        for statement in ("BEGIN", f"SELECT auth.authenticate('{token}')->>'email'", f"SELECT {WHO}", "COMMIT", f"SELECT {WHO}"):
+        for statement in ("BEGIN", f"SELECT auth.authenticate('{token}')->>'email'",
+                f"SELECT {WHO}", "COMMIT", f"SELECT {WHO}"):
             client.send(statement)
         client.writer.write(message(b"S"))
         check(way, email, await client.until_ready(), [email, itself(email), "nobody nothing"])
     elif way == "error":
         await client.simple("BEGIN")
         await client.call("SELECT auth.authenticate($1)", token)
-        got = await client.simple("SELECT 1 / 0") + await client.simple(f"SELECT {WHO}") + await client.simple("ROLLBACK")
+        got = await client.simple("SELECT 1 / 0") + await client.simple(
+            f"SELECT {WHO}") + await client.simple("ROLLBACK")
         check(way, email, got, ["error 22012", "error 25P02"])
     elif way == "prepared":
         name = f"p{random.getrandbits(60)}"
@@ -129,23 +136,27 @@ async def transaction(client, email, token):
         got += await client.close(name) + await client.simple("COMMIT")
         check(way, email, got, [itself(email)] * 2)
     elif way == "savepoint":
-        got = await client.simple(f"BEGIN; SAVEPOINT s; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; ROLLBACK TO s; SELECT {WHO}; COMMIT")
+        got = await client.simple(
+            f"BEGIN; SAVEPOINT s; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; ROLLBACK TO s; SELECT {WHO}; COMMIT")
         check(way, email, got, [itself(email), "nobody nothing"])
     elif way == "other first":
         other = random.choice(PRINCIPALS)
-        got = await client.simple(f"BEGIN; SET LOCAL pg_principal.token = '{other[1]}'; SELECT {WHO}; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; COMMIT")
+        got = await client.simple(
+            f"BEGIN; SET LOCAL pg_principal.token = '{other[1]}'; SELECT {WHO}; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}; COMMIT")
         check(way, email, got, [itself(other[0]), itself(email)])
     elif way == "nobody":
         check(way, email, await client.simple(f"SELECT {WHO}"), ["nobody nothing"])
     elif way == "dead":
-        check(way, email, await client.call("SELECT auth.authenticate($1)", token[:-6] + "AAAAAA"), ["error 28000"])
+        check(way, email, await client.call("SELECT auth.authenticate($1)", token[:-6] + "AAAAAA"),
+            ["error 28000"])
     elif way == "cancel" and random.random() < 0.2:
         await client.simple("BEGIN")
         await client.call("SELECT auth.authenticate($1)", token)
         client.writer.write(message(b"Q", "SELECT pg_sleep(30)"))
         await asyncio.sleep(0.2)
         await client.cancel()
-        check(way, email, await client.until_ready() + await client.simple("ROLLBACK"), ["error 57014"])
+        check(way, email, await client.until_ready() + await client.simple("ROLLBACK"),
+            ["error 57014"])
     elif way == "killed":
         await client.simple(f"BEGIN; SET LOCAL pg_principal.token = '{token}'; SELECT {WHO}")
         if random.random() < 0.5:
@@ -159,19 +170,23 @@ async def transaction(client, email, token):
 
 async def session(client, email, token):
     """A connection's whole life: what the one before bound, prepared, set or kept must be gone."""
-    got = await client.simple(f"SELECT {WHO}, (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors WHERE is_holdable), current_setting('search_path') ~ 'temp'")
+    got = await client.simple(
+        f"SELECT {WHO}, (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_cursors WHERE is_holdable), current_setting('search_path') ~ 'temp'")
     check("begins as nobody", email, got, ["nobody nothing", "0", "0", "f"])
     got = await client.call("SELECT auth.authenticate($1, false)->>'email'", token)
     check("signed in", email, got, [email])
     way = random.choice(["plain", "prepared", "cursor", "temporary", "error", "killed"])
     if way == "prepared":
-        got = await client.call(f"SELECT {WHO} WHERE $1 = '1'", "1", name="mine") + await client.call("", "1", name="mine", parse=False)
+        got = await client.call(f"SELECT {WHO} WHERE $1 = '1'", "1",
+            name="mine") + await client.call("", "1", name="mine", parse=False)
         check(way, email, got, [itself(email)] * 2)
     elif way == "cursor":
-        got = await client.simple("DECLARE mine CURSOR WITH HOLD FOR SELECT owner FROM owned; FETCH ALL FROM mine")
+        got = await client.simple(
+            "DECLARE mine CURSOR WITH HOLD FOR SELECT owner FROM owned; FETCH ALL FROM mine")
         check(way, email, got, [email])
     elif way == "temporary":
-        got = await client.simple(f"CREATE TEMP TABLE owned (owner text); SET search_path = pg_temp, public; INSERT INTO owned VALUES ('left behind'); SELECT {WHO}")
+        got = await client.simple(
+            f"CREATE TEMP TABLE owned (owner text); SET search_path = pg_temp, public; INSERT INTO owned VALUES ('left behind'); SELECT {WHO}")
         check(way, email, got, [f"{email} left behind"])
     elif way == "error":
         got = await client.simple("SELECT 1 / 0") + await client.simple(f"SELECT {WHO}")
@@ -205,7 +220,8 @@ async def live(number):
 async def main():
     random.seed(int(os.environ.get("SEED", "1")))
     await asyncio.gather(*(live(n) for n in range(CLIENTS)))
-    print(("not ok" if wrong else "ok") + f" - {MODE} mode: {CLIENTS} clients, {sum(seen.values())} looks, nobody was anybody else")
+    print(("not ok" if wrong else "ok")
+        + f" - {MODE} mode: {CLIENTS} clients, {sum(seen.values())} looks, nobody was anybody else")
     for line in wrong[:20]:
         print("    " + line)
     for way, count in sorted(seen.items()):

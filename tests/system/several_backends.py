@@ -39,7 +39,8 @@ class State:
 
     def lives(self, token):
         return (token.key not in self.dead_keys and token.session not in self.dead_sessions
-                and token.owner not in self.banned and self.generation[token.owner] == token.generation)
+                and token.owner not in self.banned and self.generation[token.owner]
+                == token.generation)
 
 
 class Backend:
@@ -92,7 +93,8 @@ class Backend:
         fresh = sum(token.text not in self.proved for token in living)
         self.proved.update(token.text for token in living)
         if verified > fresh:
-            raise AssertionError(f"{self.name}: verified {verified} signatures, {fresh} tokens are new to it; {history}")
+            raise AssertionError(
+                f"{self.name}: verified {verified} signatures, {fresh} tokens are new to it; {history}")
         dead = [token for token in tokens if not state.lives(token)]
         if any(self.ask(dead)):
             raise AssertionError(f"{self.name}: a dead token lives; {history}")
@@ -113,7 +115,8 @@ class Model:
         self.primary.rows(SETUP)
         Connection(subscriber).rows(SETUP)
         people = [f"p{i}@example.com" for i in range(6)]
-        self.primary.rows("SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', p, 'name', 'P', 'kind', 'service_account'))"
+        self.primary.rows(
+            "SELECT auth.push_people((SELECT jsonb_agg(jsonb_build_object('email', p, 'name', 'P', 'kind', 'service_account'))"
                           " FROM unnest($1::text[]) AS p))", "{" + ",".join(people) + "}")
         self.primary.rows("SELECT auth.provision()")
         self.state, self.tokens, self.history = State(), [], []
@@ -121,14 +124,18 @@ class Model:
         self.make_key()
         self.operators = [Operator(primary, people[:3]), Operator(primary, people[3:])]
         self.backends = [Backend(where, conninfo, mode, self.dice) for where, conninfo in
-                         (("primary", primary), ("primary", primary), ("standby", standby), ("subscriber", subscriber)) for mode in BEGINS]
-        self.pending = {}  # an operator's open transaction: what it does to the state when it commits
+                         (("primary", primary), ("primary", primary), ("standby", standby),
+                         ("subscriber", subscriber)) for mode in BEGINS]
+        self.pending = {
+            }  # an operator's open transaction: what it does to the state when it commits
 
     def make_key(self):
-        self.key = self.primary.rows("SELECT auth.create_signing_key($1)", self.dice.choice(("HS256", "ES256", "EdDSA")))[0][0]
+        self.key = self.primary.rows("SELECT auth.create_signing_key($1)",
+            self.dice.choice(("HS256", "ES256", "EdDSA")))[0][0]
 
     def issue(self, person):
-        self.tokens.append(Token(person, self.key, self.state.generation[person], *self.primary.rows(
+        self.tokens.append(Token(person, self.key, self.state.generation[person],
+            *self.primary.rows(
             "SELECT token, session_id FROM auth.issue_token($1)", person)[0]))
 
     # Each change: (what is executed, what it does to a state)
@@ -138,7 +145,8 @@ class Model:
         kind = self.dice.choice(("ban", "unban", "revoke", "revoke", "key", "role"))
         if kind == "revoke" and mine:
             session = self.dice.choice(mine).session
-            return "SELECT auth.revoke_session($1)", session, lambda state: state.dead_sessions.add(session)
+            return "SELECT auth.revoke_session($1)", session, lambda state: state.dead_sessions.add(
+                session)
         if kind == "ban":
             def ban(state):
                 state.banned.add(person)
@@ -178,7 +186,8 @@ class Model:
         if undo:
             operator.connection.rows("SAVEPOINT s")
         operator.connection.rows(sql, argument)
-        self.history.append(sql.split("(")[0].replace("SELECT auth.", "") + (" undone" if undo else ""))
+        self.history.append(sql.split("(")[0].replace("SELECT auth.", "") + (" undone" if undo
+            else ""))
         if undo:
             operator.connection.rows("ROLLBACK TO s")
         elif open_ is None:

@@ -14,7 +14,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 from libpq import Connection, Lost, Refused  # noqa: E402
 
-database, role, host, seconds, clients = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
+database, role, host, seconds, clients = sys.argv[1], sys.argv[2], sys.argv[3], float(
+    sys.argv[4]), int(sys.argv[5])
 disturbed = os.environ.get("DISTURBED") == "1"
 
 
@@ -29,7 +30,8 @@ class Admin:
             try:
                 return self.conn.rows(*asked)
             except (Lost, Refused) as error:  # 57P01 to 57P03: it is going, or coming
-                if not disturbed or (isinstance(error, Refused) and not error.sqlstate.startswith("57P")):
+                if not disturbed or (isinstance(error, Refused)
+                        and not error.sqlstate.startswith("57P")):
                     raise
                 time.sleep(0.1)
                 try:
@@ -53,7 +55,8 @@ class Principal:
 
     def __init__(self, email):
         admin.rows("SELECT auth.unban($1)", email)
-        self.email, self.token, self.state = email, admin.value("SELECT auth.issue($1)", email), (0, True)
+        self.email, self.token, self.state = email, admin.value("SELECT auth.issue($1)", email), (0,
+            True)
 
 
 principals = [Principal(email) for email in emails]
@@ -68,7 +71,8 @@ def client():
         principal = random.choice(principals)
         before, token = principal.state, principal.token
         try:
-            conn = Connection(f"dbname={database} user={role} host={host} sslmode=require password={token}")
+            conn = Connection(
+                f"dbname={database} user={role} host={host} sslmode=require password={token}")
             let_in, said = True, ""
             try:
                 if random.random() < 0.5:
@@ -97,7 +101,8 @@ while time.monotonic() < until:
     number, lives = principal.state
     principal.state = (number + 1, lives)
     if lives:
-        admin.rows(random.choice(("SELECT auth.ban($1)", "SELECT count(auth.revoke_session(id)) FROM auth.list_sessions($1)")), principal.email)
+        admin.rows(random.choice(("SELECT auth.ban($1)",
+            "SELECT count(auth.revoke_session(id)) FROM auth.list_sessions($1)")), principal.email)
     else:
         admin.rows("SELECT auth.unban($1)", principal.email)
         principal.token = admin.value("SELECT auth.issue($1)", principal.email)

@@ -32,11 +32,13 @@ def interval(pairs, statistic):
 
 
 for kind in given.kinds:
-    pairs = [(times[kind], times[given.base]) for times in took.values() if kind in times and given.base in times]
+    pairs = [(times[kind], times[given.base]) for times in took.values() if kind in times
+        and given.base in times]
     middle = statistics.median(b for _, b in pairs)
     good, shown = "ok", []
     for name, statistic in (("median", lambda p: statistics.median(a - b for a, b in p)),
-                            ("quickest tenth", lambda p: tenth([a for a, _ in p]) - tenth([b for _, b in p]))):
+                            ("quickest tenth",
+                            lambda p: tenth([a for a, _ in p]) - tenth([b for _, b in p]))):
         low, high = interval(pairs, statistic)
         verdict = ""
         if low > middle / 50 or high < -middle / 50:

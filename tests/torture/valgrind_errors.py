@@ -12,7 +12,8 @@ folder, *libraries = sys.argv[1:]
 
 
 def place(frame):
-    at = f"{frame.findtext('file')}:{frame.findtext('line')}" if frame.find("file") is not None else frame.findtext("obj")
+    at = f"{frame.findtext('file')}:{frame.findtext('line')}" if frame.find(
+        "file") is not None else frame.findtext("obj")
     return f"    {frame.findtext('fn') or '?'} ({at})"
 
 
