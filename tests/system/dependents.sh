@@ -43,11 +43,8 @@ someone() { # TABLE..: a new principal with a row in each
     gone=$(sql "SELECT id FROM auth.users WHERE email = 'gone@example.com'")
     for table; do sql "INSERT INTO $table VALUES ('$gone')" >/dev/null; done
 }
-deletes="SELECT (auth.delete_user('%s')).status"
-delete() {
-    # shellcheck disable=SC2059 # the statement is ours
-    run app "$(printf "$deletes" "$gone")"
-}
+deletion() { echo "SELECT (auth.delete_user('$gone')).status"; }
+delete() { run app "$(deletion)"; }
 major=$(sql "SELECT current_setting('server_version_num')::int / 10000")
 since_18() { if [ "$major" -ge 18 ]; then echo "$1"; else echo "$2"; fi; } # as who PostgreSQL itself runs an AFTER trigger
 
@@ -61,11 +58,9 @@ is "in anybody else's it runs as the owner, and for nobody; so does what it puts
 is "the audit names who has deleted" "$(sql "SELECT actor_email FROM auth.audit_log WHERE subject = 'gone@example.com' ORDER BY created_at DESC LIMIT 1")" ann@example.com
 someone owned.profile
 sql "CREATE TABLE told (n int); CREATE TRIGGER tell AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tell(); GRANT INSERT ON told TO app" >/dev/null
-# shellcheck disable=SC2059
-deletion=$(printf "$deletes" "$gone")
 is "a trigger is told nothing for the rest of the transaction, all else is, and afterwards it is, too" \
-    "$(run app BEGIN "INSERT INTO told VALUES (1)" SAVEPOINT\ s "$deletion" "INSERT INTO told VALUES (1)" "SELECT auth.email()" "ROLLBACK TO s" \
-        "INSERT INTO told VALUES (1)" "$deletion" COMMIT "INSERT INTO told VALUES (1)" | grep -o 'after as app for [a-z@.]*\|ann@example.com$\|200' | paste -sd ' ')" \
+    "$(run app BEGIN "INSERT INTO told VALUES (1)" SAVEPOINT\ s "$(deletion)" "INSERT INTO told VALUES (1)" "SELECT auth.email()" "ROLLBACK TO s" \
+        "INSERT INTO told VALUES (1)" "$(deletion)" COMMIT "INSERT INTO told VALUES (1)" | grep -o 'after as app for [a-z@.]*\|ann@example.com$\|200' | paste -sd ' ')" \
     "after as app for ann@example.com 200 after as app for nobody after as app for ann@example.com 200 after as app for ann@example.com"
 is "two principals go in one statement" "$(sql "SELECT auth.add_user('{\"email\": \"one@example.com\"}')" "SELECT auth.add_user('{\"email\": \"two@example.com\"}')" "INSERT INTO owned.profile SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com')" >/dev/null
     sql "CREATE FUNCTION public.those() RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT id FROM auth.users WHERE email IN ('one@example.com', 'two@example.com') \$\$" >/dev/null
@@ -89,10 +84,7 @@ for when in BEFORE AFTER; do
     act "EXECUTE 'CREATE DOMAIN pg_temp.uuid AS text'" $when
     like "$when: and no type" "$(delete)" "a trigger cannot create a temporary type"
     act "PERFORM set_config('search_path', 'owned', false)" $when
-    is "$when: what it sets ends with it" "$(run app BEGIN "$(
-        # shellcheck disable=SC2059
-        printf "$deletes" "$gone"
-    )" "SHOW search_path" ROLLBACK)" '200 "$user", public'
+    is "$when: what it sets ends with it" "$(run app BEGIN "$(deletion)" "SHOW search_path" ROLLBACK)" '200 "$user", public'
 done
 act "NULL" AFTER
 late() { # BODY: what waits for the commit does
@@ -104,8 +96,7 @@ late "SET ROLE service_role"
 like "what it puts off takes no role of who deletes" "$(delete)" "cannot set parameter .role. within security-definer function"
 late "SET CONSTRAINTS ALL DEFERRED; SET search_path = owned; IF pg_trigger_depth() < 9 THEN INSERT INTO owned.more VALUES (1); END IF"
 sql "CREATE TABLE owned.more (n int); ALTER TABLE owned.more OWNER TO owner" "CREATE CONSTRAINT TRIGGER more AFTER INSERT ON owned.more DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
-# shellcheck disable=SC2059
-is "nor does what that puts off; and what it sets ends with it" "$(run app BEGIN "$(printf "$deletes" "$gone")" "SHOW search_path" "ROLLBACK")" 'after as owner for nobody 200 "$user", public'
+is "nor does what that puts off; and what it sets ends with it" "$(run app BEGIN "$(deletion)" "SHOW search_path" "ROLLBACK")" 'after as owner for nobody 200 "$user", public'
 sql "CREATE TABLE owned.same (id uuid); ALTER TABLE owned.same OWNER TO other; ALTER TABLE owned.same ADD FOREIGN KEY (id) REFERENCES auth.users ON DELETE CASCADE" "INSERT INTO owned.same VALUES ('$gone')" \
     "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON owned.same DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
 like "two owners' of one name are refused" "$(delete)" "constraint triggers named .late. on tables of several owners"
