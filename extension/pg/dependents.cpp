@@ -159,9 +159,9 @@ void finish(QueryDesc *query) {
         standard_ExecutorFinish(query);
 }
 
-// A constraint whose trigger waits for the commit.
+// A constraint whose trigger waits for the commit, perhaps: the server tells of what waits the table alone.
 struct PutOff {
-    Oid table, owner; // no superuser
+    Oid constraint, table, owner; // no superuser
     NameData name;
     Oid schema;
 };
@@ -177,17 +177,23 @@ bool constraint_of(const FormData_pg_trigger &trigger, PutOff &found) {
     return true;
 }
 
+// How often a trigger has put constraints off.
+unsigned times_deferred = 0;
+
 // A foreign key's own checks are not among them: they run as the owner of the table whenever they do.
-List *what_was_put_off() {
+// Nor is what has been run: it waits no more, until a trigger puts it off again.
+List *what_was_put_off(const List *has_run) {
     List *found = NIL;
     const Relation triggers = table_open(TriggerRelationId, AccessShareLock);
     SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 0, nullptr);
     for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan));) {
         const Form_pg_trigger trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
         if (!trigger->tgdeferrable || RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE ||
+            list_member_oid(has_run, trigger->tgconstraint) ||
             !AfterTriggerPendingOnRel(trigger->tgrelid))
             continue;
         auto *const one = static_cast<PutOff *>(palloc0(sizeof(PutOff)));
+        one->constraint = trigger->tgconstraint;
         one->table = trigger->tgrelid;
         const HeapTuple table = SearchSysCache1(RELOID, ObjectIdGetDatum(one->table));
         if (!HeapTupleIsValid(table))
@@ -203,15 +209,17 @@ List *what_was_put_off() {
 }
 
 // Of the owner of the first one; whose they are, runs them. A statement names constraints alone.
-ConstraintsSetStmt *set_immediate(List *put_off, Oid owner) {
+ConstraintsSetStmt *set_immediate(List *put_off, Oid owner, List *&has_run) {
     auto *const statement = makeNode(ConstraintsSetStmt);
     ListCell *cell = nullptr;
     foreach (cell, put_off) {
         auto *const one = static_cast<PutOff *>(lfirst(cell));
-        if (one->owner == owner)
-            statement->constraints =
-                lappend(statement->constraints, makeRangeVar(get_namespace_name(one->schema),
-                                                             pstrdup(NameStr(one->name)), -1));
+        if (one->owner != owner)
+            continue;
+        statement->constraints =
+            lappend(statement->constraints,
+                    makeRangeVar(get_namespace_name(one->schema), pstrdup(NameStr(one->name)), -1));
+        has_run = lappend_oid(has_run, one->constraint);
         ListCell *other = nullptr;
         foreach (other, put_off) {
             auto *const next = static_cast<PutOff *>(lfirst(other));
@@ -230,9 +238,10 @@ ConstraintsSetStmt *set_immediate(List *put_off, Oid owner) {
 
 // At the commit it would run as the role that commits, and what it sets would last.
 void run_what_was_put_off(int context) {
+    List *has_run = NIL;
     for (int passes = 0;; ++passes) {
         CHECK_FOR_INTERRUPTS();
-        List *const put_off = what_was_put_off();
+        List *const put_off = what_was_put_off(has_run);
         if (put_off == NIL)
             return;
         const Oid owner = static_cast<PutOff *>(linitial(put_off))->owner;
@@ -241,7 +250,11 @@ void run_what_was_put_off(int context) {
                             errmsg("triggers of tables that reference principals put off each "
                                    "other without end")));
         SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
-        AfterTriggerSetState(set_immediate(put_off, owner));
+        ConstraintsSetStmt *const statement = set_immediate(put_off, owner, has_run);
+        const unsigned before = times_deferred;
+        AfterTriggerSetState(statement);
+        if (times_deferred != before)
+            has_run = NIL;
     }
 }
 
@@ -296,6 +309,9 @@ void run_restricted(ProcessUtility_hook_type run, PlannedStmt *statement, const 
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("a trigger cannot create a temporary type in a transaction that "
                                "has deleted a principal or its sessions")));
+    if (IsA(statement->utilityStmt, ConstraintsSetStmt) &&
+        castNode(ConstraintsSetStmt, statement->utilityStmt)->deferred)
+        ++times_deferred;
     Oid user = InvalidOid;
     int security = 0;
     GetUserIdAndSecContext(&user, &security);

@@ -97,6 +97,10 @@ like "what it puts off takes no role of who deletes" "$(delete)" "cannot set par
 late "SET CONSTRAINTS ALL DEFERRED; SET search_path = owned; IF pg_trigger_depth() < 9 THEN INSERT INTO owned.more VALUES (1); END IF"
 sql "CREATE TABLE owned.more (n int); ALTER TABLE owned.more OWNER TO owner" "CREATE CONSTRAINT TRIGGER more AFTER INSERT ON owned.more DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
 is "nor does what that puts off; and what it sets ends with it" "$(run app BEGIN "$(deletion)" "SHOW search_path" "ROLLBACK")" 'after as owner for nobody 200 "$user", public'
+late "SET CONSTRAINTS ALL DEFERRED; RAISE NOTICE 'late'"
+sql "CREATE TABLE owned.waits (id uuid REFERENCES owned.profile DEFERRABLE INITIALLY DEFERRED); ALTER TABLE owned.waits OWNER TO owner; INSERT INTO owned.waits VALUES ('$gone')" >/dev/null
+like "a foreign key of such a table waits for the commit" "$(run app BEGIN "$(deletion)" "SELECT 'still here'" COMMIT)" '^late 200 still here ERROR: .* violates (RESTRICT setting of )?foreign key'
+sql "DROP TABLE owned.waits" >/dev/null
 sql "CREATE TABLE owned.same (id uuid); ALTER TABLE owned.same OWNER TO other; ALTER TABLE owned.same ADD FOREIGN KEY (id) REFERENCES auth.users ON DELETE CASCADE" "INSERT INTO owned.same VALUES ('$gone')" \
     "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON owned.same DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()" >/dev/null
 like "two owners' of one name are refused" "$(delete)" "constraint triggers named .late. on tables of several owners"
