@@ -269,6 +269,11 @@ SELECT count(auth.issue('ann@example.com')) FROM generate_series(1, 100000);
 SQL
 answered cancelled <<<"5 error 57014"
 
+# Deletions that set off what hangs on a principal, and end in each way: as in the regression test.
+psql -Xq -c "CREATE DATABASE dependents" && psql -Xq -d dependents -c "CREATE EXTENSION pg_principal"
+is "deletions with dependents: its answers" "$(PG_ABS_SRCDIR=$PWD/tests timeout 300 psql -Xaq -d dependents <tests/sql/dependents.sql 2>&1 |
+    diff tests/expected/dependents.out -)" ""
+
 # One connection asks who it is, and goes on asking, while another bans, lifts, revokes and changes keys.
 run changes_setup <<'SQL'
 CREATE TABLE minted AS SELECT auth.issue('ben@example.com', '1h', 'the loop''s') AS token;
