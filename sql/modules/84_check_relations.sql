@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION auth.weakened_objects(OUT told text, OUT mend text)
     RETURNS SETOF record
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH things AS MATERIALIZED (
+    WITH RECURSIVE things AS MATERIALIZED (
         SELECT c.oid::regclass::text AS name, 'TABLE' AS kind, c.relowner AS owner,
             c.relrowsecurity OR c.relkind = 'v' AS is_shielded, e.extowner
         FROM pg_extension e
@@ -58,6 +58,20 @@ BEGIN ATOMIC
         SELECT 'auth', 'SCHEMA', n.nspowner, true, e.extowner
         FROM pg_extension e JOIN pg_namespace n ON n.nspname = 'auth'
         WHERE e.extname = 'pg_principal'
+    ), reached (tbl) AS ( -- tables that a deletion reaches, up to those of no superuser
+        SELECT k.conrelid FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid
+        WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relnamespace = 'auth'::regnamespace
+        UNION
+        SELECT k.conrelid FROM reached h JOIN pg_constraint k ON k.confrelid = h.tbl
+            JOIN pg_class c ON c.oid = h.tbl JOIN pg_roles r ON r.oid = c.relowner
+        WHERE k.contype = 'f' AND k.conparentid = 0 AND r.rolsuper
+    ), trusted AS MATERIALIZED ( -- their triggers run as a superuser, those of partitions too
+        SELECT h.tbl, coalesce(p.relid, h.tbl) AS part, o.rolname AS owner, r.rolname AS others
+        FROM reached h JOIN pg_class c ON c.oid = h.tbl
+            JOIN pg_roles o ON o.oid = c.relowner AND o.rolsuper
+            LEFT JOIN LATERAL pg_partition_tree(h.tbl) AS p ON c.relkind = 'p'
+            LEFT JOIN pg_class x ON x.oid = p.relid
+            LEFT JOIN pg_roles r ON r.oid = x.relowner AND NOT r.rolsuper
     ), weak AS (
         SELECT format('row security of %s is switched off', t.name) AS told,
             format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) AS mend
@@ -81,12 +95,26 @@ BEGIN ATOMIC
             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
             JOIN pg_type y ON y.oid = a.atttypid JOIN pg_roles r ON r.oid = y.typowner
         WHERE k.contype = 'f' AND c.relnamespace = 'auth'::regnamespace AND NOT r.rolsuper
+        UNION ALL
+        SELECT format('%s belongs to %I, whose triggers run as %I, the owner of %s, when a '
+                'principal goes', d.part::regclass, d.others, d.owner, d.tbl::regclass),
+            format('ALTER TABLE %s OWNER TO %I', d.part::regclass, d.owner)
+        FROM trusted d WHERE d.others IS NOT NULL
+        UNION ALL
+        SELECT format('%s of %I runs as %I in a trigger of %s when a principal goes',
+                f.oid::regprocedure, r.rolname, d.owner, d.part::regclass),
+            format('ALTER FUNCTION %s OWNER TO %I', f.oid::regprocedure, d.owner)
+        FROM trusted d JOIN pg_trigger g ON g.tgrelid = d.part AND g.tgtype & 24 <> 0
+            JOIN pg_proc f ON f.oid = g.tgfoid AND NOT f.prosecdef
+            JOIN pg_roles r ON r.oid = f.proowner AND NOT r.rolsuper
+        WHERE d.others IS NULL
     )
     SELECT w.told, w.mend FROM weak w ORDER BY 1 LIMIT 20;
 END;
 COMMENT ON FUNCTION auth.weakened_objects() IS
 'Internal: tables of the extension without row security, what of it belongs to somebody else than '
-'a superuser, and foreign keys to it by types that do, with what mends it.';
+'a superuser, foreign keys to it by types that do, and whose code runs as a superuser when a '
+'principal goes, with what mends it.';
 
 CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record

@@ -162,6 +162,17 @@ sound "without it" grants
 sql shop "CREATE DOMAIN known AS uuid; ALTER DOMAIN known OWNER TO owner; CREATE TABLE knows (id known REFERENCES auth.users)" >/dev/null
 tells "a key of somebody's type" "own objects" error 'public.knows references auth.users by a column of type public.known.*Do: ALTER TABLE public.knows DROP CONSTRAINT knows_id_fkey'
 sql shop "DROP TABLE knows; DROP DOMAIN known" >/dev/null
+sql shop "CREATE TABLE held (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE CASCADE) PARTITION BY HASH (id)" \
+    "CREATE TABLE held_1 PARTITION OF held FOR VALUES WITH (MODULUS 1, REMAINDER 0); CREATE TABLE behind (id uuid REFERENCES held ON DELETE CASCADE)" \
+    "CREATE TABLE behind_it (id uuid PRIMARY KEY REFERENCES auth.users); ALTER TABLE behind_it OWNER TO owner; CREATE TABLE beyond (id uuid REFERENCES behind_it)" \
+    "CREATE FUNCTION runs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'" \
+    "CREATE TRIGGER runs BEFORE DELETE ON behind FOR EACH ROW EXECUTE FUNCTION runs(); CREATE TRIGGER runs BEFORE DELETE ON beyond FOR EACH ROW EXECUTE FUNCTION runs()" >/dev/null
+sound "superusers' tables that reference principals, and their triggers" "own objects"
+sql shop "ALTER TABLE held_1 OWNER TO owner" >/dev/null
+tells "a partition of somebody else" "own objects" error 'public.held_1 belongs to owner, whose triggers run as postgres, the owner of public.held, when.*Do: ALTER TABLE public.held_1 OWNER TO postgres'
+sql shop "ALTER TABLE held_1 OWNER TO postgres; ALTER FUNCTION runs() OWNER TO owner" >/dev/null
+tells "and a function, behind it" "own objects" error 'public.runs[(][)] of owner runs as postgres in a trigger of public.behind when.*Do: ALTER FUNCTION public.runs[(][)] OWNER TO postgres'
+sql shop "DROP TABLE held, behind, behind_it, beyond; DROP FUNCTION runs()" >/dev/null
 
 # doors
 hba=$dir/data/pg_hba.conf
