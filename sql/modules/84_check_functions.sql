@@ -9,7 +9,8 @@ BEGIN ATOMIC
             FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)
                 JOIN pg_type t ON t.oid = a.type), ')'),
         auth.short_digest(jsonb_build_array(l.lanname, p.prosrc, p.probin, p.prosecdef,
-            p.proleakproof, p.proisstrict, p.provolatile, p.proparallel, ARRAY(
+            p.proleakproof, p.proisstrict, p.provolatile, p.proparallel,
+            (SELECT s.proname FROM pg_proc s WHERE s.oid = p.prosupport), ARRAY(
                 SELECT replace(s, '"', '') FROM unnest(p.proconfig) AS s ORDER BY 1))::text),
         -- but for the places in the text of the script
         auth.short_digest(regexp_replace(concat(p.prosqlbody::text, p.proargdefaults::text),

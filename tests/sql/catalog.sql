@@ -81,6 +81,13 @@ SELECT p.oid::regprocedure AS owned_by_no_superuser FROM pg_proc p
     AND NOT r.rolsuper;
 SELECT p.oid::regprocedure AS leakproof FROM pg_proc p WHERE p.pronamespace = 'auth'::regnamespace
     AND p.proleakproof;
+SELECT p.oid::regprocedure AS compares_as_the_caller_likes FROM pg_proc p
+    JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = 'auth'::regnamespace AND (l.lanname = 'plpgsql' OR l.lanname = 'sql'
+        AND p.prosqlbody IS NULL)
+    AND p.prosupport <> 'auth.default_collation'::regproc
+    AND EXISTS (SELECT FROM unnest(p.proargtypes) AS a JOIN pg_type t ON t.oid = a
+        WHERE t.typcollation <> 0);
 -- a plan may run these in workers and cache nothing across identities: stable, never immutable
 SELECT p.oid::regprocedure AS identity_of_wrong_kind FROM pg_proc p
 WHERE p.pronamespace = 'auth'::regnamespace AND p.proname IN ('uid', 'email', 'role', 'kind',

@@ -97,4 +97,32 @@ SELECT h.what, auth.normalise_email(h.value) = ANY (ARRAY['boss@example.com',
     'kata-agent-team@example.com']) AS taken_for_another
 FROM hostile h WHERE pg_temp.code_of('SELECT auth.normalise_email($1)', h.value) = 'P0099'
     ORDER BY h.what COLLATE "C";
+-- nor does a collation that the caller has chosen make two addresses or scopes the same
+SET client_min_messages = warning;
+CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+SELECT 'bóss@example.com' COLLATE loose = 'boss@example.com' AS loose;
+SELECT auth.set_password('boss@example.com', 'Th1sIsAStrong!Pass');
+CREATE TABLE collated (email text COLLATE loose DEFAULT 'bóss@example.com', reason text DEFAULT
+    (auth.sign_in('bóss@example.com' COLLATE loose, 'Th1sIsAStrong!Pass')).reason);
+INSERT INTO collated DEFAULT VALUES RETURNING reason;
+SELECT (auth.sign_in(c.email, 'Th1sIsAStrong!Pass')).reason, s.reason, v.reason
+FROM collated c, LATERAL auth.sign_in(c.email, 'Th1sIsAStrong!Pass') AS s,
+    LATERAL (VALUES ((auth.sign_in(c.email, 'Th1sIsAStrong!Pass')).reason)) AS v (reason);
+SELECT regress_try($$ SELECT auth.issue(email) FROM collated $$);
+SELECT length(auth.issue('boss@example.com' COLLATE loose)) > 100 AS issued;
+SELECT auth.issue('ann@example.com', scopes => '{reports:read}') AS narrow \gset
+SET pg_principal.token = :'narrow';
+DO $$
+DECLARE
+    wanted text COLLATE loose := 'REPORTS:READ';
+    result auth.auth_result :=
+        auth.issue_may_act('kata-agent-team@example.com', '1h', ARRAY[wanted]);
+BEGIN
+    RAISE WARNING '%', result.status;
+END $$;
+RESET pg_principal.token;
+SELECT label, scopes FROM auth.sessions WHERE label LIKE 'lent to %';
+DROP TABLE collated;
+DROP COLLATION loose;
+RESET client_min_messages;
 \i :teardown
