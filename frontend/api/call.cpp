@@ -45,6 +45,8 @@ thread_local std::uint64_t asked = 0;
 
 [[noreturn]] void answer_error(const Request &request, const DbError &error, bool by_caller) {
     const std::string_view state = error.sqlstate;
+    if (is_of_application(error))
+        throw HttpError(409, "conflict", application_refused, error.sqlstate);
     if (state == "28000") // also where a form brings the token, as the device page's
         throw Answer{authentication_required(request)};
     if (by_caller && state == "42501")
@@ -56,7 +58,7 @@ thread_local std::uint64_t asked = 0;
         throw HttpError(400, "bad_request", "The request was refused", error.sqlstate);
     if (state == "54000") // the token would be longer than any that is taken
         throw HttpError(400, "bad_request", "What was asked for is too long", error.sqlstate);
-    if (state == "42704")
+    if (state == "42704" && !error.is_foreign)
         throw HttpError(404, "not_found", "Not found", error.sqlstate);
     throw_other(error);
 }
@@ -126,6 +128,12 @@ std::string sql_of(By by, const std::string &call, const Dialect &dialect) {
     return columns + "refused FROM (SELECT refused, CASE WHEN refused IS NULL THEN " + call +
            " END AS r FROM (SELECT auth.try_authenticate(" + dialect.token + ") AS refused, " +
            rest;
+}
+
+bool is_of_application(const DbError &error) {
+    const std::string_view state = error.sqlstate;
+    return error.is_foreign &&
+           (state == "P0001" || state == "42501" || state == "55000" || state.substr(0, 2) == "23");
 }
 
 void throw_other(const DbError &error) {

@@ -40,6 +40,11 @@ inline constexpr std::string_view untranslatable = "22P05";
 inline constexpr const char *untranslatable_text =
     "The database's encoding lacks a character of this request";
 
+// A trigger or a constraint of the application's has refused what our function did.
+bool is_of_application(const db::DbError &error);
+inline constexpr const char *application_refused =
+    "Refused by a trigger or constraint of the application's";
+
 // What no caller can mend: 503 where a later try may do, otherwise the error itself.
 [[noreturn]] void throw_other(const db::DbError &error);
 

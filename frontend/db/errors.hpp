@@ -28,10 +28,14 @@ struct ReadOnly : Broken {
 // The database refused a statement: 503 when it took too long, otherwise 500. Handlers catch those
 // they know a better answer to.
 struct DbError : std::runtime_error {
-    DbError(std::string with_sqlstate, const std::string &message, std::string with_detail = {})
+    DbError(std::string with_sqlstate, const std::string &message, std::string with_detail = {},
+            bool with_is_foreign = false)
         : std::runtime_error(message), sqlstate(std::move(with_sqlstate)),
-          detail(std::move(with_detail)) {}
+          detail(std::move(with_detail)), is_foreign(with_is_foreign) {}
     std::string sqlstate, detail;
+    // Raised inside a function or by an object that need not be ours: our own errors, and those of
+    // constraints of our tables, name the schema auth.
+    bool is_foreign;
 };
 
 } // namespace pg_principal::db

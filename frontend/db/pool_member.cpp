@@ -163,8 +163,10 @@ void Pool::Member::throw_error(const PGresult *result) {
         // error of a pooler (08...) does not tell.
         lose("the database ended the connection",
              sqlstate.empty() || sqlstate.substr(0, 2) == "08");
+    const std::string schema = field(result, PG_DIAG_SCHEMA_NAME);
     throw DbError(sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY),
-                  field(result, PG_DIAG_MESSAGE_DETAIL));
+                  field(result, PG_DIAG_MESSAGE_DETAIL),
+                  schema != "auth" && !(schema.empty() && field(result, PG_DIAG_CONTEXT).empty()));
 }
 
 } // namespace pg_principal::db

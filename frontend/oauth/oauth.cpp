@@ -155,6 +155,8 @@ Response problem_body(const Problem &problem) {
     const int status = problem.status;
     if (is_page(problem.request.path))
         return last_page(status, problem.message);
+    if (status == 409)
+        return refuse(problem.request, 400, "access_denied", problem.message);
     // Clients take 429 and 408 for the end of what they wanted to refresh.
     const bool later = status == 408 || status == 429 || status == 503 || status == 504;
     const bool is_refresh =

@@ -81,7 +81,7 @@ Refusal database_refusal(const DbError &error) {
         return dead_token(error.detail);
     if (state == "42501")
         return {403, "not_admin", "User not allowed"};
-    if (state == "42704")
+    if (state == "42704" && !error.is_foreign)
         return {404, "user_not_found", "User not found"};
     if (state == api::untranslatable)
         return {400, "validation_failed", api::untranslatable_text};
@@ -103,6 +103,8 @@ Outcome outcome(bool by_caller, Ask ask) {
         return {static_cast<int>(result.integer(0, 0)), std::string(result.text(0, 1)),
                 std::string(result.text(0, 2))};
     } catch (const DbError &error) {
+        if (api::is_of_application(error))
+            throw Refusal{409, "conflict", api::application_refused};
         if (by_caller || is_bad_input(error))
             throw database_refusal(error);
         api::throw_other(error);

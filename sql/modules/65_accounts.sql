@@ -72,6 +72,7 @@ DECLARE
     checked record;
     made auth.users;
     callers_timeout text;
+    refused_by text;
 BEGIN
     PERFORM auth.set_request_context(context);
     checked := auth.read_profile(profile,
@@ -96,6 +97,10 @@ BEGIN
         PERFORM set_config('lock_timeout', callers_timeout, true);
     EXCEPTION
         WHEN unique_violation THEN
+            GET STACKED DIAGNOSTICS refused_by = SCHEMA_NAME;
+            IF refused_by <> 'auth' THEN -- in what a trigger writes
+                RAISE;
+            END IF;
             RETURN auth.refusal(409, 'id-taken', 'A user with that id already exists');
         WHEN lock_not_available THEN
             checked.fields := jsonb_build_object('email', checked.fields->'email');

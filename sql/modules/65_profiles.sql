@@ -8,6 +8,7 @@ DECLARE
     changed auth.users;
     outgrown jsonb;
     reserved jsonb;
+    refused_by text;
     new_scheme text := auth.hold_password(target, fields->>'password');
 BEGIN
     fields := fields - 'password';
@@ -87,8 +88,15 @@ EXCEPTION
     WHEN reserved_name THEN
         RETURN auth.refusal(400, 'validation-failed', 'The profile was refused', reserved);
     WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS refused_by = SCHEMA_NAME;
+        IF refused_by <> 'auth' THEN -- in what a trigger writes
+            RAISE;
+        END IF;
         RETURN auth.refusal(409, 'email-taken', 'A user with that email already exists');
     WHEN program_limit_exceeded THEN
+        IF outgrown IS NULL THEN
+            RAISE;
+        END IF;
         RETURN auth.refusal(400, 'validation-failed', 'The metadata would have more than '
             || CASE WHEN outgrown->0->>'message' LIKE '%4096%' THEN '4096 bytes'
                 ELSE '8192 bytes' END, outgrown);

@@ -126,6 +126,9 @@ BEGIN
             RAISE no_data_found;
         END IF;
     EXCEPTION WHEN no_data_found THEN
+        IF result.ok IS NULL THEN -- a trigger's
+            RAISE;
+        END IF;
         RETURN result; -- and the ban stays
     END;
     IF checked.fields ? 'password' THEN

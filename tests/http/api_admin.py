@@ -146,6 +146,47 @@ def deletion():
         equal("no UUID", call(server, "DELETE", "/api/users/1", token=token).fields(), ["id"])
 
 
+def refused_by_others():
+    with Server(*FAST) as server:
+        token, who = token_of(server, account("ADMIN")["email"]), account()
+        path, theirs = f"/api/users/{who['id']}", token_of(server, who["email"])
+        refused = (409, "Refused by a trigger or constraint of the application's")
+        sql("CREATE TABLE public.invoice (of uuid REFERENCES auth.users, name text UNIQUE)")
+        sql("INSERT INTO public.invoice VALUES (:'id', 'one')", id=who["id"])
+        equal("a foreign key", call(server, "DELETE", path, token=token).brief(), refused)
+        sql("ALTER TABLE public.invoice ALTER CONSTRAINT invoice_of_fkey INITIALLY DEFERRED")
+        equal("one that waits", call(server, "DELETE", path, token=token).brief(), refused)
+        sql("DROP TABLE public.invoice; CREATE TABLE public.invoice (name text UNIQUE);"
+            "INSERT INTO public.invoice VALUES ('one')")
+
+        def stands(event, body):
+            sql(f"""CREATE OR REPLACE FUNCTION public.stand() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN {body}; RETURN coalesce(NEW, OLD); END $$;
+                CREATE OR REPLACE TRIGGER stand {event} ON auth.users
+                FOR EACH ROW EXECUTE FUNCTION public.stand()""")
+
+        profile = {"firstName": "Ann"}
+        for state in ["42501", "P0001", "55000", "23514"]:
+            stands("BEFORE UPDATE OR DELETE", f"RAISE 'no' USING ERRCODE = '{state}'")
+            equal(f"{state} of a trigger", (call(server, "DELETE", path, token=token).brief(),
+                call(server, "PATCH", path + "/role", {"role": "AUDITOR"}, token).brief(),
+                call(server, "PATCH", "/api/users/me", profile, theirs).brief()), (refused,) * 3)
+        for state in ["42704", "P0002", "54000"]:
+            stands("BEFORE UPDATE OR DELETE", f"RAISE 'oh' USING ERRCODE = '{state}'")
+            ok(f"{state} of a trigger is no answer of ours", {call(server, "DELETE", path,
+                token=token).status, call(server, "PATCH", path + "/role", {"role": "AUDITOR"},
+                token).status} <= {400, 500})
+        stands("AFTER INSERT OR UPDATE", "INSERT INTO public.invoice VALUES ('one')")
+        equal("a name taken elsewhere is no email", (call(server, "POST", "/api/users",
+            {"email": "free@example.com"}, token).brief(), call(server, "PATCH", "/api/users/me",
+            profile, theirs).brief()), (refused,) * 2)
+        sql("DROP FUNCTION public.stand CASCADE; DROP TABLE public.invoice")
+        equal("our own refusals stay what they are", (call(server, "DELETE", path,
+            token=theirs).brief(), call(server, "GET", "/api/users/me/audits?cursor=x",
+            token=theirs).status, call(server, "DELETE", path, token=token).status),
+            ((403, "Insufficient role"), 400, 200))
+
+
 def sessions():
     with Server(*FAST) as server:
         who, other = account(), account()
@@ -265,4 +306,4 @@ def feeds():
                 token=auditor).fields(), [query.split("=")[0]])
 
 
-main(users, roles, bans, deletion, sessions, tokens, feeds)
+main(users, roles, bans, deletion, refused_by_others, sessions, tokens, feeds)

@@ -283,6 +283,13 @@ def delete():
         refused("and gone", server, "GET", path, None, GONE, token=admin)
         equal("without a body too", go(server, "DELETE", f"/admin/users/{account()['id']}",
             token=admin).text, "{}")
+        bound = account()
+        sql("CREATE TABLE public.invoice (of uuid REFERENCES auth.users)")
+        sql("INSERT INTO public.invoice VALUES (:'id')", id=bound["id"])
+        refused("not what others hold", server, "DELETE", f"/admin/users/{bound['id']}", None,
+            (409, "conflict", "Refused by a trigger or constraint of the application's"),
+            token=admin)
+        sql("DROP TABLE public.invoice")
         boss = session(server, account("ADMIN")["email"])["access_token"]
         made = go(server, "POST", "/admin/users", {"email": "by-boss@example.com"}, boss)
         equal("an administrator's token will do", made.status, 200)

@@ -91,7 +91,9 @@ void to_server_encoding(char *text, std::size_t size) {
     to_server_encoding(failure.hint, sizeof failure.hint);
     ereport(level, (errcode(failure.sqlstate), errmsg_internal("%s", failure.message),
                     failure.detail[0] != '\0' ? errdetail_internal("%s", failure.detail) : 0,
-                    failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0));
+                    failure.hint[0] != '\0' ? errhint("%s", failure.hint) : 0,
+                    // by this the frontend tells our refusals from those of others' triggers
+                    err_generic_string(PG_DIAG_SCHEMA_NAME, "auth")));
     pg_unreachable();
 }
 
