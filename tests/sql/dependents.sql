@@ -133,9 +133,32 @@ BEGIN
     PERFORM 1/0;
 END $$;
 :state;
+-- a query in workers, whose transaction has deleted: there are none; where there are, no wrong answer
 RESET SESSION AUTHORIZATION;
-SELECT count(*) AS left_over FROM public.regress_profile;
-DROP TABLE public.regress_telling, public.regress_profile;
+SELECT (auth.add_user('{"email": "gone@example.com"}')).status;
+INSERT INTO public.regress_profile SELECT id FROM auth.users WHERE email = 'gone@example.com';
+SELECT set_config('regress.gone', id::text, false) <> '' AS known FROM public.regress_profile;
+CREATE TABLE public.regress_big AS SELECT generate_series(1, 1000) AS id;
+ALTER TABLE public.regress_big SET (parallel_workers = 2);
+GRANT SELECT ON public.regress_big TO regress_app;
+ANALYZE public.regress_big;
+SET SESSION AUTHORIZATION regress_app;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+SET parallel_leader_participation = off;
+\set count 'SELECT count(*) FROM public.regress_big WHERE auth.email() = ''boss@example.com'''
+:count;
+BEGIN;
+:deletion;
+:count;
+SET LOCAL max_parallel_workers = 8;
+:count;
+ROLLBACK;
+:count;
+RESET SESSION AUTHORIZATION;
+DROP TABLE public.regress_telling, public.regress_profile, public.regress_big;
 DROP FUNCTION public.regress_told(), public.regress_tell(), public.regress_act(),
     public.regress_cancel();
 DROP ROLE regress_owner, regress_app;

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 
+#include "core/base/error.hpp"
 #include "pg/identity/identity_cache.hpp"
 #include "pg/identity/verification.hpp"
 #include "pg/settings.hpp"
 #include "pg/memory/token_use.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "utils/guc.h"
 }
 
@@ -90,6 +92,9 @@ bool claims_are_believed() noexcept {
 const Identity *current_identity() {
     if (!settings::identity_is_withheld())
         return bound_identity();
+    // it may work for a trigger or for a query: to the latter, nobody would be a wrong answer
+    if (IsParallelWorker())
+        throw Error(Errc::identity_withheld);
     known().current_epoch = known().current_binding = 0;
     return nullptr;
 }
