@@ -14,7 +14,7 @@ const Statement authorize{
     api::sql_of(By::stranger, "auth.oauth_device_authorization($1::jsonb, $2, $3, $4::jsonb)")};
 const Statement open_page{
     api::sql_of(By::stranger, "auth.open_device_page($1::jsonb, $2, $3::jsonb)")};
-const Statement close_page{api::sql_of(By::self, "auth.close_device_page($2, $3, $4::jsonb)")};
+const Statement close_page{api::sql_of(By::self, "auth.close_device_page($2, $3, $4, $5::jsonb)")};
 
 Response post_authorization(const Backend &backend, const Request &request) {
     return as_client(backend, request, authorize);
@@ -56,8 +56,10 @@ Response post_decision(const Backend &backend, const Request &request) {
     if (!form)
         return last_page(400, "The form is malformed");
     const std::string decision = value_of(*form, "decision");
-    const Response told = backend.as_stranger(
-        request, close_page, {value_of(*form, "token"), value_of(*form, "user_code"), decision});
+    const Response told =
+        backend.as_stranger(request, close_page,
+                            {value_of(*form, "token"), value_of(*form, "user_code"), decision,
+                             value_of(*form, "scopes")});
     if (told.status != 200)
         return last_page(told.status, told.status == 401 ? "This page has expired. Begin again."
                                                          : message_of(told.body));
@@ -86,7 +88,8 @@ constexpr api::Row pages[] = {
          "password!": {"type": "string", "format": "password"}})"},
     {"POST", "/oauth/device/decision", Caller::anybody, "Let the device in, or not", post_decision,
      "", Budget::costly,
-     R"({"user_code!": "string", "token!": "string", "decision!": {"enum": ["approve", "deny"]}})"},
+     R"({"user_code!": "string", "token!": "string", "scopes": "string",
+         "decision!": {"enum": ["approve", "deny"]}})"},
 };
 
 } // namespace

@@ -94,11 +94,13 @@ Response decision_page(std::string_view told, std::string_view user_code) {
     if (!json::try_parse(document, told))
         return last_page(500, "Internal error");
     const json::Value root = document.root();
-    std::string scopes;
+    std::string scopes, shown; // shown: what is let in, whatever the application may have then
     const json::Value list = root.find("scopes");
     if (list.is_array())
-        for (const json::Value scope : list.elements())
+        for (const json::Value scope : list.elements()) {
             scopes += "<li><code>" + escaped(scope.as_string()) + "</code></li>\n";
+            shown.append(shown.empty() ? "" : " ").append(scope.as_string());
+        }
     const std::string ip = text_of(root, "ip");
     return page(
         200, "Let this device in?",
@@ -113,6 +115,7 @@ Response decision_page(std::string_view told, std::string_view user_code) {
                             : "<ul>\n" + scopes + "</ul>") +
             "</dd>\n</dl>\n<form method=\"post\" action=\"/oauth/device/decision\">\n" +
             hidden("token", text_of(root, "token")) + hidden("user_code", user_code) +
+            hidden("scopes", shown) +
             "<button name=\"decision\" value=\"approve\">Let it in</button>\n"
             "<button name=\"decision\" value=\"deny\">Do not</button>\n</form>\n");
 }

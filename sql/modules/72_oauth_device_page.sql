@@ -95,7 +95,7 @@ COMMENT ON FUNCTION auth.show_device(text, jsonb) IS
 'many wrong ones.';
 
 CREATE OR REPLACE FUNCTION auth.decide_device(user_code text, approve boolean,
-    context jsonb DEFAULT NULL) RETURNS auth.auth_result
+    scopes text[] DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     caller record := auth.deciding_person();
@@ -116,6 +116,10 @@ BEGIN
         RETURN seen.refused;
     END IF;
     may := auth.common_scopes((seen.code).scopes, (seen.client).scopes);
+    IF decide_device.scopes IS NOT NULL THEN
+        -- what the application may have may have grown since the person looked
+        may := auth.common_scopes(may, decide_device.scopes);
+    END IF;
     -- whoever bans the person or signs it out waits, and ends the new session too
     PERFORM FROM auth.users u WHERE u.id = (caller.person).id FOR NO KEY UPDATE;
     SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
@@ -144,11 +148,13 @@ BEGIN
             'scopes', nullif(may, '{}'), 'deviceIp', (seen.code).ip,
             'sessionId', CASE WHEN approve THEN new_id END)));
     RETURN ROW(true, 200, NULL, auth.device_code_payload(seen.code, seen.client)
-        || jsonb_build_object('approved', approve))::auth.auth_result;
+        || jsonb_build_object('approved', approve, 'scopes', may))::auth.auth_result;
 END
 $$;
-COMMENT ON FUNCTION auth.decide_device(text, boolean, jsonb) IS
-'For a person who has signed in: lets the device that shows this code in, or not. 200 with what '
+COMMENT ON FUNCTION auth.decide_device(text, boolean, text[], jsonb) IS
+'For a person who has signed in: lets the device that shows this code in, or not. scopes: those '
+'that the person was shown, or lets it have of them: it gets no other, whatever it may have had '
+'added since; NULL: all that it may have now. 200 with what '
 'auth.show_device() tells and approved; errors as there. What is approved is redeemed once, until '
 'the code ends; a ban, a sign-out everywhere, a new password meanwhile end it.';
 
@@ -197,11 +203,12 @@ COMMENT ON FUNCTION auth.open_device_page(jsonb, text, jsonb) IS
 'pg_principal.issuer is refused.';
 
 CREATE OR REPLACE FUNCTION auth.close_device_page(user_code text, decision text,
-    context jsonb DEFAULT NULL) RETURNS auth.auth_result
+    scopes text, context jsonb DEFAULT NULL) RETURNS auth.auth_result
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result auth.auth_result := auth.decide_device(user_code,
-        CASE decision WHEN 'approve' THEN true WHEN 'deny' THEN false END, context);
+        CASE decision WHEN 'approve' THEN true WHEN 'deny' THEN false END,
+        string_to_array(coalesce(scopes, ''), ' '), context);
 BEGIN
     IF result.status <> 403 THEN
         PERFORM auth.sign_out('local', context);
@@ -209,6 +216,6 @@ BEGIN
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION auth.close_device_page(text, text, jsonb) IS
+COMMENT ON FUNCTION auth.close_device_page(text, text, text, jsonb) IS
 'For the page /oauth/device: auth.decide_device() (approve or deny) by who has signed in there, '
-'and the end of that sign-in.';
+'for the scopes that the page has shown, with spaces between them, and the end of that sign-in.';

@@ -80,7 +80,8 @@ BEGIN
     auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(),
     auth.delegate_to(text, text, text[], uuid, jsonb), auth.revoke_delegation(uuid, jsonb),
     auth.my_delegations(), auth.issue_may_act(text, text, text[], jsonb),
-    auth.client_id(), auth.show_device(text, jsonb), auth.decide_device(text, boolean, jsonb)
+    auth.client_id(), auth.show_device(text, jsonb),
+    auth.decide_device(text, boolean, text[], jsonb)
             $list$),
             -- The frontend, and whoever else may pass on what strangers say: they can undo audit
             -- entries and counters by a rollback, and name any address.
@@ -94,7 +95,7 @@ BEGIN
     auth.readiness(text),
     auth.next_key_fetch(), auth.end_key_fetch(uuid, text, jsonb),
     auth.oauth_device_authorization(jsonb, text, text, jsonb),
-    auth.open_device_page(jsonb, text, jsonb), auth.close_device_page(text, text, jsonb)
+    auth.open_device_page(jsonb, text, jsonb), auth.close_device_page(text, text, text, jsonb)
             $list$),
             -- Operators: everything that mints, ends or manages.
             ('auth_operator', $list$

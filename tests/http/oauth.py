@@ -356,6 +356,7 @@ def device():
         ok("the code is shown as the device shows it, however it was typed", status == 200
             and f"<code>{begun['user_code']}</code>" in typed, typed)
         hidden = dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">', page))
+        equal("the form brings back the scopes that are shown", hidden["scopes"], "database")
         equal("a decision without what was in the page", form("/oauth/device/decision",
             {"user_code": begun["user_code"], "decision": "approve"})[0], 401)
         equal("with another token", form("/oauth/device/decision",

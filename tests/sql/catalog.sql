@@ -74,7 +74,7 @@ SELECT p.oid::regprocedure AS public_definer FROM pg_proc p
     'auth.actor_email()', 'auth.delegate_to(text,text,text[],uuid,jsonb)',
         'auth.issue_may_act(text,text,text[],jsonb)', 'auth.revoke_delegation(uuid,jsonb)',
         'auth.my_delegations()', 'auth.show_device(text,jsonb)',
-        'auth.decide_device(text,boolean,jsonb)',
+        'auth.decide_device(text,boolean,text[],jsonb)',
     'auth.list_connections()', 'auth.end_connection(integer)');
 SELECT p.oid::regprocedure AS owned_by_no_superuser FROM pg_proc p
     JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'auth'::regnamespace

@@ -216,6 +216,28 @@ SELECT pg_temp.told(pg_temp.polled(:'device')) AS nothing_left;
 -- nor what comes back to it once the person has decided
 SELECT auth.register_client('psql', scopes => '{database,read}');
 SELECT pg_temp.told(pg_temp.polled(:'device')) AS given_back;
+-- nor what it gets between what the person was shown and the decision.
+SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown
+    FROM pg_temp.begun('psql') \gset
+SELECT auth.register_client('psql', scopes => '{database}');
+SET pg_principal.token = :'person';
+SELECT ARRAY(SELECT jsonb_array_elements_text(payload->'scopes')) AS told
+    FROM auth.show_device(:'shown') \gset
+SELECT auth.register_client('psql', scopes => '{database,read}');
+SELECT :'told' AS told, (auth.decide_device(:'shown', true, :'told')).payload->'scopes' AS decided;
+RESET pg_principal.token;
+SELECT payload->>'scope' AS granted FROM pg_temp.polled(:'device');
+-- A person may let it have less; nothing is nothing.
+SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown
+    FROM pg_temp.begun('psql') \gset
+SELECT payload->>'device_code' AS bare, payload->>'user_code' AS shown_bare
+    FROM pg_temp.begun('psql') \gset
+SET pg_principal.token = :'person';
+SELECT (auth.decide_device(:'shown', true, '{admin,read}')).payload->'scopes' AS less,
+    (auth.decide_device(:'shown_bare', true, '{}')).payload->'scopes' AS nothing;
+RESET pg_principal.token;
+SELECT pg_temp.told(pg_temp.polled(:'device')) AS less, pg_temp.told(pg_temp.polled(:'bare'))
+    AS nothing;
 SELECT auth.register_client('psql', scopes => '{database}');
 
 -- The page: a sign-in of its own, which ends with the decision.
@@ -255,7 +277,7 @@ SELECT :'payload'::jsonb - 'token' - 'createdAt' - 'expiresAt' AS told,
 SELECT :'told' AS told;
 SELECT pg_temp.told(pg_temp.polled(:'device')) AS before;
 SET pg_principal.token = :'page';
-SELECT pg_temp.told(auth.close_device_page(:'shown', 'approve')) AS closed;
+SELECT pg_temp.told(auth.close_device_page(:'shown', 'approve', 'database read')) AS closed;
 RESET pg_principal.token;
 SELECT pg_temp.who(:'page') AS page, pg_temp.told(pg_temp.polled(:'device')) AS redeemed;
 SELECT payload->>'user_code' AS shown FROM pg_temp.begun('psql') \gset
@@ -263,7 +285,7 @@ SELECT payload->>'token' AS page
     FROM auth.open_device_page(jsonb_build_object('user_code', :'shown', 'email', 'ann@example.com',
     'password', 'Th1sIsAStrong!Pass')) \gset
 SET pg_principal.token = :'page';
-SELECT pg_temp.told(auth.close_device_page(:'shown', 'whatever')) AS neither;
+SELECT pg_temp.told(auth.close_device_page(:'shown', 'whatever', '')) AS neither;
 RESET pg_principal.token;
 SELECT pg_temp.who(:'page') AS page;
 

@@ -54,10 +54,11 @@ is "the discovery document has what libpq asks for" \
 
 # A browser without scripts: what a person types into the page, and the button.
 decide() { # CODE EMAIL approve|deny: what the last page says
-    local page token
+    local page token scopes
     page=$(web "$issuer/oauth/device" --data-urlencode "user_code=$1" --data-urlencode "email=$2" --data-urlencode "password=$password")
     token=$(sed -n 's/.*name="token" value="\([^"]*\)".*/\1/p' <<<"$page")
-    web "$issuer/oauth/device/decision" --data-urlencode "token=$token" --data-urlencode "user_code=$1" -d "decision=$3" | sed -n 's/^<p role=[^>]*>\(.*\)<\/p>$/\1/p'
+    scopes=$(sed -n 's/.*name="scopes" value="\([^"]*\)".*/\1/p' <<<"$page")
+    web "$issuer/oauth/device/decision" --data-urlencode "token=$token" --data-urlencode "scopes=$scopes" --data-urlencode "user_code=$1" -d "decision=$3" | sed -n 's/^<p role=[^>]*>\(.*\)<\/p>$/\1/p'
 }
 # psql knows no other list of certificates than the system's, but for debugging
 begin() { # NAME STATEMENT..: psql, and the code that it shows

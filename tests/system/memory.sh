@@ -114,8 +114,8 @@ oauth_device_authorization, find_public_client, issuer_origin, is_for_us~10~(aut
 make_device_code, hash_user_code, note_device_refusal~50~concat(auth.hash_user_code((auth.make_device_code()).user_code), auth.note_device_refusal(NULL, 'x', 'x'))~
 oauth_token, grant_device_code~10~(auth.oauth_token(jsonb_build_object('grant_type', replace('urn;ietf;params;oauth;grant-type;device_code', ';', ':'), 'client_id', 'x', 'device_code', 'x'))).status~
 redeem_device_code, device_code_payload~10~concat(auth.redeem_device_code(NULL, NULL, NULL), auth.device_code_payload(NULL, NULL))~
-show_device, decide_device, deciding_person, find_device_code, client_id~10~concat((auth.show_device('x')).status, (auth.decide_device('x', true)).status, auth.client_id(), (auth.find_device_code(u, 'x')).refused) FROM auth.users u WHERE u.email = :me~
-open_device_page, close_device_page~2~concat((auth.open_device_page('{}', 'x')).status, (auth.open_device_page('{}')).status, (auth.close_device_page('x', 'deny')).status)~
+show_device, decide_device, deciding_person, find_device_code, client_id~10~concat((auth.show_device('x')).status, (auth.decide_device('x', true, '{a}')).status, auth.client_id(), (auth.find_device_code(u, 'x')).refused) FROM auth.users u WHERE u.email = :me~
+open_device_page, close_device_page~2~concat((auth.open_device_page('{}', 'x')).status, (auth.open_device_page('{}')).status, (auth.close_device_page('x', 'deny', 'a b')).status)~
 oauth_revoke, end_shown_session~50~concat((auth.oauth_revoke('{"token": "x"}')).status, auth.end_shown_session(s)) FROM auth.sessions s WHERE s.id = gen_random_uuid()~
 oauth_metadata~200~auth.oauth_metadata('oauth-authorization-server')~
 list_sessions, revoke_session~50~concat((SELECT count(*) FROM auth.list_sessions('ann@example.com')), auth.revoke_session(gen_random_uuid()))~
