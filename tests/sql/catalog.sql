@@ -85,7 +85,8 @@ SELECT p.oid::regprocedure AS compares_as_the_caller_likes FROM pg_proc p
     JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'auth'::regnamespace AND (l.lanname = 'plpgsql' OR l.lanname = 'sql'
         AND p.prosqlbody IS NULL)
-    AND p.prosupport <> 'auth.default_collation'::regproc
+    AND has_function_privilege('auth_operator', p.oid, 'EXECUTE')
+    AND p.proname <> 'check_installation' AND p.prosupport <> 'auth.default_collation'::regproc
     AND EXISTS (SELECT FROM unnest(p.proargtypes) AS a JOIN pg_type t ON t.oid = a
         WHERE t.typcollation <> 0);
 -- a plan may run these in workers and cache nothing across identities: stable, never immutable
