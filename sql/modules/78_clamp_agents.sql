@@ -1,4 +1,4 @@
--- What an agent may touch on somebody's behalf: policies beside the clamp.
+-- What an agent or an application may touch on somebody's behalf: policies beside the clamp.
 
 CREATE OR REPLACE FUNCTION auth.clamp_agents(tbl regclass, reads text DEFAULT NULL,
     writes text DEFAULT NULL) RETURNS void
@@ -30,15 +30,16 @@ BEGIN
         CONTINUE WHEN part.scope IS NULL;
         -- restrictive, as the clamp: it narrows what that shows
         EXECUTE format('CREATE POLICY %I ON %s AS RESTRICTIVE FOR %s %s (NOT (SELECT '
-            'auth.is_delegated()) OR (SELECT auth.has_scope(%L)))', part.policy, table_name,
+            'auth.is_delegated() OR (auth.client_id() <> auth.uid()::text) IS TRUE) '
+            'OR (SELECT auth.has_scope(%L)))', part.policy, table_name,
             part.kind, part.clause, part.scope);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION auth.clamp_agents(regclass, text, text) IS
-'Binds what an agent may touch on somebody''s behalf (auth.is_delegated()) in a clamped table: it '
-'sees rows with a token that carries the scope reads, and inserts, updates and deletes with the '
-'scope writes, of those that the clamp shows it. reads NULL: it sees what the person sees; writes '
+'Binds what an agent (auth.is_delegated()) or an application (auth.register_client()) may touch on '
+'somebody''s behalf in a clamped table: it sees rows with a token that carries the scope reads, and '
+'inserts, updates and deletes with the scope writes, of those that the clamp shows it. reads NULL: it sees what the person sees; writes '
 'NULL: as reads; both: nothing is bound. Whoever calls for itself is not bound. A second call '
 'replaces the first, auth.unclamp() takes it away, another auth.clamp() does not. 42704 when the '
 'table is not clamped, 22023 for what is no scope.';

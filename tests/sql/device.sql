@@ -111,6 +111,35 @@ SELECT count(*) AS codes FROM auth.device_codes;
 SET pg_principal.token = :'token';
 SELECT auth.email(), auth.client_id(), auth.has_scope('database'), auth.has_scope('read'),
     auth.is_delegated(), auth.is_person();
+-- of clamped tables it touches what its scopes say, where they are asked for
+RESET pg_principal.token;
+CREATE TABLE notes (owner text, n int);
+INSERT INTO notes VALUES ('ann@example.com', 1), ('boss@example.com', 2);
+SET client_min_messages = warning;
+SELECT auth.clamp('notes', 'owner', writes => true);
+RESET client_min_messages;
+GRANT SELECT, INSERT ON notes TO authenticated;
+CREATE FUNCTION pg_temp.notes(token text, reads text, writes text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    PERFORM auth.clamp_agents('notes', reads, writes);
+    PERFORM set_config('pg_principal.token', token, false);
+    SET ROLE authenticated;
+    found := concat_ws(', ', (SELECT string_agg(n::text, ' ') FROM notes),
+        left(regress_try('INSERT INTO notes VALUES (auth.email(), 9) RETURNING 9'), 31));
+    RESET ROLE;
+    PERFORM set_config('pg_principal.token', '', false);
+    DELETE FROM notes WHERE n = 9;
+    RETURN found;
+END $$;
+SELECT reads, writes, pg_temp.notes(:'token', reads, writes) AS application,
+    pg_temp.notes(:'person', reads, writes) AS herself
+    FROM (VALUES (NULL, NULL), ('database', NULL), ('database', 'read'), ('read', NULL),
+    (NULL, 'read')) AS v (reads, writes);
+DROP TABLE notes;
+SET pg_principal.token = :'token';
 -- it is no way to the account, nor to more of its kind
 SELECT (auth.get_user()).status,
     (auth.change_password('Th1sIsAStrong!Pass', 'An0ther!Password')).reason,
