@@ -120,8 +120,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     callers_timeout constant text := current_setting('lock_timeout');
 BEGIN
-    PERFORM set_config('lock_timeout', CASE WHEN callers_timeout <> '0'
-        AND callers_timeout::interval < interval '3s' THEN callers_timeout ELSE '3s' END, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', CASE WHEN callers_timeout <> '0'
+        AND callers_timeout::interval < interval '3s' THEN callers_timeout ELSE '3s' END);
     RETURN callers_timeout;
 END
 $$;
@@ -144,7 +144,7 @@ BEGIN
     ELSE
         PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE;
     END IF;
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
 EXCEPTION WHEN lock_not_available THEN
     PERFORM auth.raise_error('principal_held', (SELECT u.email FROM auth.users u
         WHERE u.id = target));

@@ -20,9 +20,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     callers_timeout constant text := current_setting('lock_timeout');
 BEGIN
-    PERFORM set_config('lock_timeout', coalesce(nullif(callers_timeout, '0'), '100ms'), true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', coalesce(nullif(callers_timeout, '0'), '100ms'));
     LOCK TABLE auth.organization_people IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
 EXCEPTION WHEN lock_not_available THEN
     -- an ADMIN gives somebody another address, perhaps in a transaction that is left open
     LOCK TABLE auth.organization_people IN SHARE UPDATE EXCLUSIVE MODE;
@@ -96,7 +96,7 @@ BEGIN
         IS DISTINCT FROM (excluded.name, excluded.github_username, excluded.discipline,
             excluded.level,
                           excluded.track, excluded.manager_email, excluded.team, excluded.kind);
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     imported := cardinality(pushed);
 EXCEPTION WHEN lock_not_available THEN
     PERFORM auth.raise_error('principal_held', 'a row of the roster');
@@ -125,7 +125,7 @@ BEGIN
     callers_timeout := auth.wait_briefly();
     DELETE FROM auth.organization_people o WHERE o.email = who;
     was_there := FOUND;
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     IF was_there AND reports > 0 THEN
         RAISE NOTICE '% reports of % no longer have a manager', reports, who;
     END IF;

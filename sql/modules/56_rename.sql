@@ -86,7 +86,7 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         PERFORM auth.raise_error('principal_held', was);
     END;
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     FOR clamped IN SELECT * FROM auth.email_columns() LOOP
         RAISE NOTICE 'rows of % whose % is % stay as they are', clamped.tbl, clamped.owner_column,
             was

@@ -109,15 +109,16 @@ BEGIN
     PERFORM auth.lock_roster();
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     -- a table that was analysed while it was empty passes for one row: all would be joined with all
-    PERFORM set_config('enable_nestloop', 'off', true);
+    SET LOCAL enable_nestloop = off;
     returned := EXISTS (SELECT FROM auth.roster_leavers l JOIN auth.users u ON u.id = l.user_id
         JOIN auth.organization_people o ON o.email = u.email);
-    PERFORM set_config('enable_nestloop', callers_plans, true); -- others' plans, which are kept
+    -- others' plans, which are kept
+    EXECUTE format('SET LOCAL enable_nestloop = %L', callers_plans);
     IF returned THEN
         PERFORM auth.judge_returners(); -- whom a trigger's snapshot did not show
     END IF;
     PERFORM auth.settle_all();
-    PERFORM set_config('enable_nestloop', 'off', true);
+    SET LOCAL enable_nestloop = off;
     -- what is free is locked at once; on the rest it is decided beside the rows
     WITH plan AS MATERIALIZED (
         SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
@@ -186,14 +187,14 @@ BEGIN
             count(*) FILTER (WHERE p.action = 'keep')
         INTO restored, decommissioned, unchanged FROM plan p;
     END IF;
-    PERFORM set_config('enable_nestloop', callers_plans, true);
+    EXECUTE format('SET LOCAL enable_nestloop = %L', callers_plans);
     PERFORM auth.decide_plan(u, h.action, h.kind)
     FROM unnest(occupied, actions, kinds) AS h (id, action, kind) JOIN auth.users u ON u.id = h.id;
-    PERFORM set_config('enable_nestloop', 'off', true);
+    SET LOCAL enable_nestloop = off;
     LOOP
         BEGIN
-            PERFORM set_config('lock_timeout', CASE WHEN spares THEN callers_timeout
-                ELSE patience END, true);
+            EXECUTE format('SET LOCAL lock_timeout = %L', CASE WHEN spares THEN callers_timeout
+                ELSE patience END);
             WITH made AS (
                 -- in the order of the indexes on id, whose pages are then written one after the
                 -- other
@@ -209,7 +210,7 @@ BEGIN
             SELECT auth.begin_chains(m.id, m.email,
                 '{"created": {"previous": null, "current": "provisioned"}}')
             INTO created FROM made m;
-            PERFORM set_config('lock_timeout', callers_timeout, true);
+            EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             IF spares THEN
@@ -231,7 +232,7 @@ BEGIN
                 END IF;
                 RAISE;
             END IF;
-            PERFORM set_config('enable_nestloop', callers_plans, true);
+            EXECUTE format('SET LOCAL enable_nestloop = %L', callers_plans);
             again := auth.provision();
             created := again.created;
             unchanged := again.unchanged - restored - decommissioned;
@@ -240,7 +241,7 @@ BEGIN
             EXIT;
         END;
     END LOOP;
-    PERFORM set_config('enable_nestloop', callers_plans, true);
+    EXECUTE format('SET LOCAL enable_nestloop = %L', callers_plans);
 END
 $$;
 COMMENT ON FUNCTION auth.provision(boolean) IS

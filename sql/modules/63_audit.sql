@@ -72,9 +72,9 @@ BEGIN
         RETURN head;
     END IF;
     BEGIN
-        PERFORM set_config('lock_timeout', patience, true);
+        EXECUTE format('SET LOCAL lock_timeout = %L', patience);
         head := auth.lock_audit_head(user_id);
-        PERFORM set_config('lock_timeout', callers_timeout, true);
+        EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN lock_not_available THEN
         RETURN NULL;
     END;

@@ -94,7 +94,7 @@ BEGIN
         made := auth.store_user(checked.fields, profile, coalesce(checked.fields->>'role',
             'ANALYST'), 'created');
         checked.fields := checked.fields - '{password,passwordHash}'::text[];
-        PERFORM set_config('lock_timeout', callers_timeout, true);
+        EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION
         WHEN unique_violation THEN
             GET STACKED DIAGNOSTICS refused_by = SCHEMA_NAME;

@@ -122,7 +122,7 @@ DECLARE
     result auth.auth_result;
 BEGIN
     result := auth.judge_sign_in(coalesce(auth.fold_email(sign_in.email), ''), password, context);
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     RETURN result;
 END
 $$;
@@ -220,8 +220,8 @@ BEGIN
     concerned := CASE scope WHEN 'local' THEN ARRAY[present] ELSE ARRAY(
         SELECT s.id FROM auth.sessions s WHERE s.user_id = owner_id AND s.revoked_at IS NULL
             AND (scope = 'global' OR s.id <> present)) END;
-    PERFORM set_config('lock_timeout', greatest(1, least(100, round(extract(epoch FROM
-        patient_until - clock_timestamp()) * 1000))) || 'ms', true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', greatest(1, least(100, round(extract(epoch FROM
+        patient_until - clock_timestamp()) * 1000))) || 'ms');
     BEGIN
         PERFORM FROM auth.refresh_tokens r WHERE r.session_id = ANY (concerned)
         ORDER BY r.session_id FOR UPDATE;

@@ -132,7 +132,7 @@ BEGIN
     )
     SELECT count(auth.audit(m.id, m.email,
         '{"created": {"previous": null, "current": "imported"}}')) INTO imported FROM made m;
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
 EXCEPTION WHEN lock_not_available THEN
     PERFORM auth.raise_error('principal_held', 'an address of these rows');
 END

@@ -198,7 +198,7 @@ DECLARE
     result auth.auth_result;
 BEGIN
     result := auth.exchange_refresh_token(refresh_token, context);
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     RETURN result;
 END
 $$;

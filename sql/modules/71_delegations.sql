@@ -71,7 +71,7 @@ BEGIN
     callers_timeout := auth.wait_briefly();
     new_id := auth.store_delegation(the_person, the_agent, coalesce(scopes, '{}'),
         clock_timestamp() + ttl_seconds * interval '1 second', NULL);
-    PERFORM set_config('lock_timeout', callers_timeout, true);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     RETURN new_id;
 EXCEPTION WHEN lock_not_available THEN -- one of the two is granting, or ending, it
     PERFORM auth.raise_error('principal_held', the_person.email);

@@ -242,7 +242,7 @@ BEGIN
         -- whoever has typed the code may leave that transaction open
         callers_timeout := auth.wait_briefly();
         result := auth.grant_device_code(request, (client.principal).id, context);
-        PERFORM set_config('lock_timeout', callers_timeout, true);
+        EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
         RETURN result;
     ELSIF grant_type = jwt_bearer THEN
         RETURN auth.grant_jwt_bearer(request, (client.principal).id, context);

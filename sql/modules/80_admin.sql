@@ -246,10 +246,10 @@ BEGIN
         RETURN auth.refusal(409, 'last-admin', 'This is the last ADMIN');
     END IF;
     BEGIN
-        PERFORM set_config('lock_timeout', '100ms', true);
+        SET LOCAL lock_timeout = '100ms';
         DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
         is_there := FOUND;
-        PERFORM set_config('lock_timeout', callers_timeout, true);
+        EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN lock_not_available THEN
         -- a deletion must wait, as PostgreSQL has it, but nobody is alive meanwhile
         PERFORM auth.set_ban(delete_user.user_id, auth.later(clock_timestamp(),

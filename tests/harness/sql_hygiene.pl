@@ -2,7 +2,8 @@
 # Reads SQL modules. Complains about a SECURITY DEFINER function that leaves search_path to its caller,
 # about a function, type, table, view or role without COMMENT ON, and about a literal with a backslash that is no
 # E'...': what it means is up to standard_conforming_strings, which any role may set. And about NOT IN (SELECT):
-# rows that do not fit into work_mem are compared each with each, and a NULL among them makes it NULL.
+# rows that do not fit into work_mem are compared each with each, and a NULL among them makes it NULL. And about set_config(),
+# which the extension set_user refuses to whoever came by it: administrators.
 use strict;
 use warnings;
 
@@ -20,6 +21,7 @@ for my $file (@ARGV) {
         while ($code =~ /(\w?)'((?:[^']|'')*)'/g) {
             complain("$file:$number: a backslash in a literal: write E'...', or [.] and [0-9]") if index($2, '\\') >= 0 && lc $1 ne 'e';
         }
+        complain("$file:$number: set_config(): write SET LOCAL, or EXECUTE format('SET LOCAL ...') where it is computed") if $code =~ /\bset_config\s*\(/i;
         complain("$file:$number: NOT IN (SELECT: write NOT EXISTS (SELECT") if $code =~ /\bNOT\s+IN\s*\(\s*SELECT\b/i;
     }
     # Comments and bodies are blanked, newlines kept, so that only statements remain.
