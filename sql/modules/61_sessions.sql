@@ -3,15 +3,16 @@
 CREATE OR REPLACE FUNCTION auth.credential_stands(owner uuid, id uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN -- plpgsql keeps the plans
-    RETURN EXISTS (SELECT FROM auth.client_secrets c WHERE c.id = credential_stands.id)
+    RETURN (SELECT (auth.standing(u)).kind = 'service_account' FROM auth.users u WHERE u.id = owner)
+        AND (EXISTS (SELECT FROM auth.client_secrets c WHERE c.id = credential_stands.id)
         OR EXISTS (SELECT FROM auth.client_keys k
             WHERE k.user_id = owner AND k.id = credential_stands.id)
-        OR EXISTS (SELECT FROM auth.issuer_rules r WHERE r.id = credential_stands.id);
+        OR EXISTS (SELECT FROM auth.issuer_rules r WHERE r.id = credential_stands.id));
 END
 $$;
 COMMENT ON FUNCTION auth.credential_stands(uuid, uuid) IS
 'Internal: whether the secret, key or rule is still there that a client''s session was opened '
-'with.';
+'with, and the client still a service account.';
 
 CREATE OR REPLACE FUNCTION auth.ties_hold(s auth.sessions) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

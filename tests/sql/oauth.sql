@@ -237,8 +237,15 @@ SELECT (auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id',
     :'new')).payload ? 'scope' AS scopes_of_before,
        pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id',
            :'secret')) AS former;
--- no person keeps a client secret
+-- no person keeps a client secret, nor what was got with it
+SELECT (auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id',
+    :'new')).payload->>'access_token' AS got \gset
+SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'got'))
+    AS a_service_account;
 UPDATE auth.users SET kind = 'person' WHERE email = 'kata-agent-team@example.com';
+SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'got')) AS a_person,
+    (SELECT l.state FROM auth.list_sessions('kata-agent-team@example.com') AS l
+    WHERE l.id = (pg_temp.part(:'got', 2)->>'session_id')::uuid) AS listed;
 SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id', :'new'));
 UPDATE auth.users SET kind = 'service_account' WHERE email = 'kata-agent-team@example.com';
 -- no key signs

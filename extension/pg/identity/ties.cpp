@@ -31,8 +31,12 @@ bool tie_holds(const Tie &tie, TimestampTz now, const Moment &moment,
     }
     case Tie::grant:
         return grant_stands(tie.id, moment);
-    case Tie::credential:
-        return credential_stands(tie.id, tie.owner, moment);
+    case Tie::credential: {
+        // who is no service account any more is no client; that changes signal the principal
+        const PrincipalRow owner = read_principal(tie.owner, now, moment);
+        return owner.found && std::string_view(owner.kind) == "service_account" &&
+               credential_stands(tie.id, tie.owner, moment);
+    }
     }
     return false;
 }
