@@ -6,6 +6,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before auth.users;
     changed auth.users;
+    is_changed boolean;
     outgrown jsonb;
     reserved jsonb;
     refused_by text;
@@ -45,10 +46,13 @@ BEGIN
     changed.password_version := before.password_version + (new_scheme IS NOT NULL)::integer;
     changed.password_changed_at := CASE WHEN new_scheme IS NULL THEN before.password_changed_at
         ELSE clock_timestamp() END;
+    is_changed := changed IS DISTINCT FROM before;
     changed.updated_at := clock_timestamp();
     -- An UPDATE that names a key column locks as if it changed it: it would wait for every foreign
     -- key to the row.
-    IF changed.email <> before.email THEN
+    IF NOT is_changed THEN
+        changed := before; -- and judged as what changes something
+    ELSIF changed.email <> before.email THEN
         UPDATE auth.users u SET (email, app_role, kind, first_name, last_name, job_title,
             phone_number, raw_user_meta_data, raw_app_meta_data,
             email_confirmed_at, email_autoconfirmed, password_scheme, password_version,

@@ -175,6 +175,13 @@ SELECT regress_answer(auth.update_profile('{"firstName": " Ann ", "lastName": "A
     '{"ip": "192.0.2.7", "userAgent": "Mozilla"}'));
 SELECT * FROM regress_profile('ann@example.com');
 SELECT regress_answer(auth.update_profile('{"firstName": null, "lastName": "", "userMetadata": {"theme": null, "tabs": {"c": 3}, "name": "Ann!"}}'));
+-- what changes nothing is written nowhere
+SELECT (SELECT u.updated_at FROM auth.users u WHERE u.id = :'ann_id') AS was,
+    (SELECT max(seq) FROM auth.audit_log WHERE user_id = :'ann_id') AS seq \gset
+SELECT c, (auth.update_profile(c)).status FROM unnest(ARRAY['{}', '{"firstName": null}',
+    '{"userMetadata": {"name": "Ann!"}}', '{"userMetadata": {}}']::jsonb[]) AS c;
+SELECT (SELECT u.updated_at = :'was' FROM auth.users u WHERE u.id = :'ann_id') AS unmoved,
+    (SELECT max(seq) - :'seq' FROM auth.audit_log WHERE user_id = :'ann_id') AS entries;
 SELECT * FROM regress_profile('ann@example.com');
 SELECT jsonb_object_agg(f.key, f.value ORDER BY f.key) AS changes, actor_email, ip, user_agent
     FROM auth.audit_log l, jsonb_each(l.changes) AS f WHERE l.user_id = :'ann_id'
