@@ -77,6 +77,15 @@ BEGIN ATOMIC
             format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) AS mend
         FROM things t WHERE NOT t.is_shielded
         UNION ALL
+        SELECT format('ANALYZE samples %s.%I, or long values of it are kept apart: members of '
+                'pg_read_all_data read them', s.tbl, s.column),
+            format('ALTER TABLE %s ALTER %I SET STATISTICS 0, ALTER %2$I SET STORAGE MAIN; DELETE '
+                'FROM pg_statistic WHERE starelid = %1$L::regclass AND staattnum = %3$s',
+                s.tbl, s.column, a.attnum)
+        FROM auth.secret_columns() AS s JOIN pg_attribute a ON a.attrelid = s.tbl
+            AND a.attname = s.column
+        WHERE a.attstattarget IS DISTINCT FROM 0 OR a.attstorage <> 'm'
+        UNION ALL
         -- an update by another superuser leaves things of both
         SELECT format(CASE t.kind WHEN 'SCHEMA' THEN 'the schema %s belongs to %I, who can make '
                     'functions in it that pass for the extension''s; a dump is not restored'
@@ -112,9 +121,9 @@ BEGIN ATOMIC
     SELECT w.told, w.mend FROM weak w ORDER BY 1 LIMIT 20;
 END;
 COMMENT ON FUNCTION auth.weakened_objects() IS
-'Internal: tables of the extension without row security, what of it belongs to somebody else than '
-'a superuser, foreign keys to it by types that do, and whose code runs as a superuser when a '
-'principal goes, with what mends it.';
+'Internal: tables of the extension without row security, secrets that are sampled, what of it '
+'belongs to somebody else than a superuser, foreign keys to it by types that do, and whose code '
+'runs as a superuser when a principal goes, with what mends it.';
 
 CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record

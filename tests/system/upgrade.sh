@@ -38,6 +38,7 @@ update_from() { # VERSION
     fixture_use "$db"
     is "$old: under the new library everything works before the update" "$(who "$db" "$agent") $(who "$db" "$access") $(refresh "$db" "$second")" \
         "agent@example.com etl@example.com $third"
+    sql "$db" "SELECT auth.create_signing_key('RS256', false)" "ANALYZE" >/dev/null
     columns=$(fixture_columns "$db" | sed '/^users /s/ encrypted_password,//') # by now in a table of their own
     fixture_rows "$db" "$columns" >"$dir/$db.rows"
     is "$old: no table is empty" "$(grep ': 0$' "$dir/$db.rows")" ""
@@ -63,6 +64,9 @@ update_from() { # VERSION
     is "$old: the doctor knows every function" "$(sql "$db" "SELECT state, detail FROM auth.check_functions()")" "ok as the extension made them"
     is "$old: every row is as it was" "$(fixture_rows "$db" "$columns" | diff "$dir/$db.rows" - | head -n 20)" ""
     is "$old: the open connection goes on" "$(ask "SELECT auth.email()") $(ask "EXECUTE visible")" "agent@example.com 1"
+    is "$old: no secret is sampled any more, or apart from its row" "$(sql "$db" "SELECT count(*) FROM pg_statistic t JOIN auth.secret_columns() AS s ON s.tbl = t.starelid
+        JOIN pg_attribute a ON a.attrelid = s.tbl AND a.attname = s.column AND a.attnum = t.staattnum" \
+        "SELECT count(*) FROM $(sql "$db" "SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'auth.signing_keys'::regclass") WHERE position('\x2264223a'::bytea IN chunk_data) > 0" | paste -sd ' ')" "0 0"
     fixture_check "$db" "$old"
     sql "$db" "SELECT auth.ban('agent@example.com')" >/dev/null
     like "$old: a ban ends the open connection's token" "$(ask "EXECUTE visible")" "DETAIL: +banned"

@@ -21,7 +21,7 @@ SELECT concat_ws(E'\n    ', 'relation ' || c.oid::regclass, c.relkind, c.relpers
 FROM pg_class c WHERE c.relnamespace = 'auth'::regnamespace ORDER BY c.oid::regclass::text COLLATE "C";
 
 SELECT concat_ws(' | ', 'column ' || c.oid::regclass, row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
-    a.attcollation::regcollation, a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, pg_get_expr(d.adbin, d.adrelid), pg_temp.acl(a.attacl),
+    a.attcollation::regcollation, a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, nullif(a.attstattarget, -1), pg_get_expr(d.adbin, d.adrelid), pg_temp.acl(a.attacl),
     pg_temp.initially('pg_class', c.oid, a.attnum), col_description(c.oid, a.attnum))
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE c.relnamespace = 'auth'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.oid::regclass::text COLLATE "C", a.attnum;
