@@ -54,9 +54,11 @@ SELECT what, ec || change, 'ES256' FROM (SELECT auth.public_jwk(jwk) || '{"kid":
     ('a template as issuer', '{"issuer": "https://login.example/{tenantid}/v2.0"}'::jsonb),
     ('x5c of junk', '{"x5c": ["junk"], "x5t": 7}'), ('use jwt-svid', '{"use": "jwt-svid"}'),
     ('halves that do not match', '{"d": "AQ"}')) AS c (what, change);
-INSERT INTO bad (what, jwk) SELECT 'nested deeply', auth.public_jwk(jwk)
-    || jsonb_build_object('kid', 'bad', 'x', (repeat('[', 400) || repeat(']', 400))::jsonb)
-    FROM regress_rfc WHERE name = '7515 A.2';
+INSERT INTO bad (what, jwk) SELECT 'nested ' || n || ' times', auth.public_jwk(jwk)
+    || jsonb_build_object('kid', 'bad', 'x', (repeat('[', n) || repeat(']', n))::jsonb)
+    FROM regress_rfc, (VALUES (400), (3000)) AS d (n) WHERE name = '7515 A.2';
+INSERT INTO bad (what, jwk) SELECT 'a list of lists',
+    (repeat('[', 3000) || repeat(']', 3000))::jsonb;
 
 CREATE FUNCTION pg_temp.naming(kid text, alg text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws('.', regress_url(format('{"alg":"%s","kid":"%s"}', alg, kid)),

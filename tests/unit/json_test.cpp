@@ -255,6 +255,22 @@ TEST(Json, DepthIsBounded) {
     EXPECT_NE(fault("123456", {32, 5}), "");
 }
 
+TEST(Json, WhatIsNestedMoreDeeplyIsNullWhereTheLimitsSaySo) {
+    const Limits limits{3, 1 << 20, false, true};
+    const auto read = [&](std::string_view text) {
+        std::string out;
+        append_value(out, Document(text, limits).root());
+        return out;
+    };
+    EXPECT_EQ(read("[[[1],[[2]]],{\"a\":[{\"b\":\"]}\\\"\"}],\"c\":3}]"),
+              "[[[1],[null]],{\"a\":[null],\"c\":3}]");
+    const std::string deep = std::string(100000, '[') + std::string(100000, ']');
+    EXPECT_EQ(read("[" + deep + ",1]"), "[[[null]],1]");
+    for (const char *open :
+         {"[[[[", "[[[[]", "[[[[}]]]", "[[[{]]]]", "[[[[\"]]]]", "[[[[\"\\", "[[[[]]]]]"})
+        EXPECT_NE(fault(open, limits), "") << open;
+}
+
 TEST(Json, Integers) {
     const auto integer = [](std::string_view text) { return parse(text).root().as_int64(); };
     const auto max = std::numeric_limits<std::int64_t>::max();

@@ -142,6 +142,8 @@ const std::vector<Neighbour> &neighbours() {
         {"x5c of junk", rsa(",\"x5c\":[\"junk\"],\"x5t\":7,\"x5u\":{}"), Alg::RS256, ""},
         {"use jwt-svid", ec(",\"use\":\"jwt-svid\""), Alg::ES256, ""},
         {"nested deeply", rsa(",\"x\":" + nested(400)), Alg::RS256, ""},
+        {"nested more deeply", rsa(",\"x\":" + nested(4000)), Alg::RS256, ""},
+        {"a list of lists", nested(4000), Alg::RS256, nullptr},
         {"key_ops with more", rsa(",\"key_ops\":[\"verify\",\"wrapKey\",\"own\"]"), Alg::RS256, ""},
         {"halves that do not match", ec(",\"d\":\"AQ\""), Alg::ES256, ""},
         {"RS256 and RS512 of one kid", rsa(",\"alg\":\"RS256\"") + "," + rsa(",\"alg\":\"RS512\""),

@@ -37,7 +37,7 @@ struct JwkOutline {
 // Throws Error(key_malformed) or Error(key_refused).
 JwkOutline outline_of(json::Value jwk);
 
-constexpr json::Limits key_limits{512, std::size_t{4} << 20, true};
+constexpr json::Limits key_limits{512, std::size_t{4} << 20, true, true};
 // Throws Error(key_malformed); a byte order mark before the text is passed over (RFC 8259).
 void parse_key_text(json::Document &doc, std::string_view text, const json::Limits &limits);
 

@@ -17,6 +17,7 @@ struct Limits {
     std::uint32_t max_depth = 32; // at most 512
     std::size_t max_bytes = 64u << 20;
     bool keep_repeats = false; // a repeated name is no fault: Value::repeats_a_name() tells
+    bool skip_deeper = false;  // what is nested more deeply is no fault, and null
 };
 
 struct ParseStatus {

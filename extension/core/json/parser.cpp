@@ -20,7 +20,8 @@ class Parser {
   public:
     Parser(Document &doc, std::string_view text, const Limits &limits) noexcept
         : doc_(doc), begin_(text.data()), p_(begin_), end_(begin_ + text.size()),
-          max_depth_(std::min(limits.max_depth, deepest)), keep_repeats_(limits.keep_repeats) {}
+          max_depth_(std::min(limits.max_depth, deepest)), keep_repeats_(limits.keep_repeats),
+          skip_deeper_(limits.skip_deeper) {}
 
     ParseStatus run() {
         skip_space();
@@ -73,6 +74,7 @@ class Parser {
     bool escape();
     bool code_unit(std::uint32_t &unit);
     bool non_ascii();
+    bool too_deep();
     bool array(std::uint32_t depth);
     bool object(std::uint32_t depth);
     bool name(std::size_t first_name, std::uint64_t &seen, bool &repeats);
@@ -81,7 +83,7 @@ class Parser {
     Document &doc_;
     const char *const begin_, *p_, *const end_;
     const std::uint32_t max_depth_;
-    const bool keep_repeats_;
+    const bool keep_repeats_, skip_deeper_;
     const char *fault_ = nullptr;
 };
 
@@ -214,19 +216,8 @@ bool Parser::escape() {
 }
 
 bool Parser::code_unit(std::uint32_t &unit) {
-    unit = 0;
-    for (int i = 0; i < 4; ++i, ++p_) {
-        if (p_ == end_)
-            return unexpected();
-        const char c = *p_;
-        if (c >= '0' && c <= '9')
-            unit = unit << 4 | static_cast<std::uint32_t>(c - '0');
-        else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-            unit = unit << 4 | static_cast<std::uint32_t>((c | 0x20) - 'a' + 10);
-        else
-            return fail("invalid escape");
-    }
-    return true;
+    const char *const fault = read_code_unit(p_, end_, unit);
+    return fault == nullptr || fail(fault);
 }
 
 bool Parser::non_ascii() {
@@ -235,9 +226,18 @@ bool Parser::non_ascii() {
     return size != 0 || fail("invalid UTF-8");
 }
 
+bool Parser::too_deep() {
+    if (!skip_deeper_)
+        return fail("nested too deeply");
+    if (!skip_brackets(p_, end_))
+        return unexpected();
+    add(Type::null, false, 0, 0);
+    return true;
+}
+
 bool Parser::array(std::uint32_t depth) {
     if (depth > max_depth_)
-        return fail("nested too deeply");
+        return too_deep();
     const std::size_t self = doc_.nodes_.size();
     add(Type::array, false, 0, 0);
     std::uint32_t count = 0;
@@ -261,7 +261,7 @@ bool Parser::array(std::uint32_t depth) {
 
 bool Parser::object(std::uint32_t depth) {
     if (depth > max_depth_)
-        return fail("nested too deeply");
+        return too_deep();
     const std::size_t self = doc_.nodes_.size(), first_name = doc_.names_.size();
     add(Type::object, false, 0, 0);
     std::uint32_t count = 0;

@@ -1,9 +1,10 @@
-// For document.cpp and parser.cpp alone: looking at the bytes of a string quickly.
+// For the files beside it alone: looking at the bytes of a text quickly.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace pg_principal::json {
@@ -46,6 +47,48 @@ constexpr std::array<bool, 256> make_escaped() {
     return escaped;
 }
 inline constexpr std::array<bool, 256> is_escaped = make_escaped();
+
+// The four hexadecimal digits at p, which moves past them; else the fault.
+inline const char *read_code_unit(const char *&p, const char *end, std::uint32_t &unit) noexcept {
+    unit = 0;
+    for (int i = 0; i < 4; ++i, ++p) {
+        if (p == end)
+            return "unexpected end";
+        const char c = *p;
+        if (c >= '0' && c <= '9')
+            unit = unit << 4 | static_cast<std::uint32_t>(c - '0');
+        else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+            unit = unit << 4 | static_cast<std::uint32_t>((c | 0x20) - 'a' + 10);
+        else
+            return "invalid escape";
+    }
+    return nullptr;
+}
+
+// Moves past the array or object at p, of which the brackets and quotes alone are looked at, at any
+// depth. False where they do not fit each other, or do not end.
+inline bool skip_brackets(const char *&p, const char *end) {
+    std::string open; // what closes them
+    bool quoted = false;
+    do {
+        if (p == end)
+            return false;
+        const char c = *p;
+        if (quoted && c == '\\' && p + 1 != end)
+            ++p;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '[' || c == '{'))
+            open += c == '[' ? ']' : '}';
+        else if (!quoted && (c == ']' || c == '}')) {
+            if (c != open.back())
+                return false;
+            open.pop_back();
+        }
+        ++p;
+    } while (!open.empty());
+    return true;
+}
 
 // Names that differ in this differ; most names of an object do.
 inline std::size_t kind_of(std::string_view name) noexcept {

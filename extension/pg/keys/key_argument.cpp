@@ -80,8 +80,9 @@ class Prepared {
         if (bytes.size() > KeySet::max_bytes)
             throw Error(Errc::key_set_too_large,
                         {std::to_string(KeySet::max_bytes), "bytes", std::to_string(bytes.size())});
+        // one odd member of one key takes no other with it
         const json::Document document(jsonb_argument(fcinfo, n),
-                                      {512, std::numeric_limits<std::size_t>::max()});
+                                      {512, std::numeric_limits<std::size_t>::max(), false, true});
         all_.push_front({Secret(bytes), read(document.root())});
         size_ += bytes.size();
         while (all_.size() > 1 && (all_.size() > max_kept || size_ > max_kept_bytes)) {
