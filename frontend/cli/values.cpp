@@ -13,6 +13,7 @@
 #include "base/terminal.hpp"
 #include "core/base/text.hpp"
 #include "core/base/utf8.hpp"
+#include "core/json/storable.hpp"
 
 namespace pg_principal::cli {
 
@@ -71,13 +72,26 @@ std::string read_variable(const std::string &name) {
 
 std::string read_secret(const std::string &file) { return read_text(file, 64, "key"); }
 
-std::string read_key_set(const std::string &file) {
-    std::string text(without_byte_order_mark(read_text(file, 256, "key set")));
-    // the server would quote what it cannot read, to its log too: perhaps it is a secret
+namespace {
+
+// The server would quote what it cannot read, to its log too: perhaps it is a secret.
+std::string checked_key_set(const std::string &file, std::string text) {
     if (!nlohmann::json::accept(text))
         throw Failure(printable(file) + " is not JSON", {},
                       "It holds a JWK Set: {\"keys\": [...]}.");
     return text;
+}
+
+} // namespace
+
+std::string read_key_set(const std::string &file) {
+    return checked_key_set(file,
+                           std::string(without_byte_order_mark(read_text(file, 256, "key set"))));
+}
+
+std::string read_published_keys(const std::string &file) {
+    return checked_key_set(
+        file, json::storable(without_byte_order_mark(read_text(file, 256, "key set"))));
 }
 
 std::optional<std::string> utc_time(const std::string &given) {

@@ -32,6 +32,8 @@ inline Option from_file(const char *name, const char *text,
 
 // A JWK Set, without the byte order mark that some publish it with.
 std::string read_key_set(const std::string &file);
+// The same of an issuer's, of which no odd text or number takes the rest with it.
+std::string read_published_keys(const std::string &file);
 
 // A date, or a time as RFC 3339 has it, in UTC unless it names its zone: it means the same whatever
 // the connection's settings are. nullopt: it is none.

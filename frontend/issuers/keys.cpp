@@ -3,7 +3,7 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
-#include "core/base/utf8.hpp"
+#include "core/json/storable.hpp"
 
 namespace pg_principal::issuers {
 
@@ -25,9 +25,9 @@ db::Result carry_keys(Fetcher &fetcher, const Ask &ask, const db::Result &fetch)
         std::string answer;
         try {
             Fetched fetched = fetcher.get(url);
-            if (!is_utf8(fetched.body) || fetched.body.find('\0') != std::string::npos)
+            if (fetched.body.find('\0') != std::string::npos)
                 throw Failure("it is no JSON");
-            body = std::move(fetched.body);
+            body = json::storable(fetched.body);
             answer = text_object({{"cacheControl", fetched.cache_control},
                                   {"expires", fetched.expires},
                                   {"date", fetched.date},

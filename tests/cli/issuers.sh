@@ -44,6 +44,9 @@ is "keys" "$("$PG_PRINCIPAL" issuers keys $issuer --jwks-file "$work/keys.json")
 "$PG_PRINCIPAL" issuers keys $issuer --jwks-file tests/samples/jwks/09-microsoft-ec-es521-bom.json >"$work/out" 2>"$work/err"
 is "keys with a byte order mark, one of them unusable" "$?|$(cat "$work/out")|$(tr "\n" " " <"$work/err")" "0|stored the keys of $issuer|pg_principal: warning: 1 of 3 keys of issuer $issuer cannot be used   detail: \"JsonWebKeyEcdsa521\": its alg is not a supported signature algorithm "
 is "which the listing names" "$("$PG_PRINCIPAL" issuers list --output json | jq -c ".[] | [.keys, .unusableKeys]")" "[3,[\"\\\"JsonWebKeyEcdsa521\\\": its alg is not a supported signature algorithm\"]]"
+jq -c '.keys |= [{kty: "x"}, {kty: "y"}] + .' "$work/keys.json" | sed 's/"x"/"\\ud800\\u0000", "exp": 1e9999/' >"$work/odd.json"
+is "keys beside what the database cannot hold" "$("$PG_PRINCIPAL" issuers keys $issuer --jwks-file "$work/odd.json" 2>"$work/err")|$(head -n 1 "$work/err")" \
+    "stored the keys of $issuer|pg_principal: warning: 2 of 3 keys of issuer $issuer cannot be used"
 is "unmap" "$("$PG_PRINCIPAL" issuers unmap $issuer --email $agent)" "removed the rule for $agent"
 "$PG_PRINCIPAL" issuers unmap $issuer --email $agent >"$work/out" 2>"$work/err"
 is "once" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no rule of $issuer for $agent"

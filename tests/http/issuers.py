@@ -152,6 +152,12 @@ def exchange(server, issuer, key):
     return answer[0]
 
 
+# What jsonb cannot hold, beside a good key.
+NEIGHBOURS = {"nul": b'{"kty": "x", "kid": "\\u0000"}', "lone": b'{"kty": "x", "kid": "\\ud800"}',
+    "number": b'{"kty": "x", "exp": 1e999999}', "digits": b"9" * 200000,
+    "latin": b'{"kty": "x", "kid": "\xe9"}', "deep": b"[" * 60000 + b"]" * 60000}
+
+
 def clients(issuer):
     """The keys of a client, from where it publishes them."""
     key, other = jwk("mine"), jwk("next")
@@ -193,30 +199,31 @@ def by_hand(issuer):
     key, name = jwk("a"), "https://issuer"
     issuer.pages.update({
         "/keys": keys(key), "/bom": (200, {}, b"\xef\xbb\xbf" + keys(key)[2]),
-        "/nul": (200, {}, json.dumps(
-            {"keys": [{"kty": "x", "kid": "\0"}, *json.loads(keys(key)[2])["keys"]]}).encode()),
+        **{f"/{path}": (200, {}, keys(key)[2].replace(b"[", b"[" + neighbour + b", ", 1))
+            for path, neighbour in NEIGHBOURS.items()},
         "/loop": (302, {"Location": "/loop"}, b""), "/moved": (301, {"Location": "/keys"}, b""),
         "/big": (200, {}, json.dumps({"keys": [], "x": "x" * 5_000_000}).encode()),
         "/endless": forever(b"x" * 10000, b"HTTP/1.1 200 OK\r\n\r\n", 0),
         "/headers": forever(b"X-Y: " + b"y" * 4000 + b"\r\n", b"HTTP/1.1 200 OK\r\n", 0),
         "/drip": forever(b" "), "/drip-headers": forever(b"X: y\r\n", b"HTTP/1.1 200 OK\r\n"),
         "/silent": forever(b"", b"", 0.2),
-        "/html": (200, {}, b"<html>"), "/latin": (200, {}, b'{"keys": ["\xff"]}'),
+        "/html": (200, {}, b"<html>"), "/utf16": (200, {}, keys(key)[2].decode().encode("utf-16")),
         "/empty": (200, {}, b""), "/error": (500, {}, b"{}"),
         "/gzip": (200, {"Content-Encoding": "gzip"}, gzip.compress(keys(key)[2])),
         "/none": (204, {}, b""),
         "/short": lambda connection: connection.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
-        "/deep": (200, {}, b'{"keys": ' + b"[" * 60000 + b"]" * 60000 + b"}"),
         "/nosuch": (200, {}, b'{"kty": "EC"}'),
     })
     trust(name, issuer.url("/keys"))
     equal("keys are stored", refresh(name, *issuer.flags()), (0, f"stored {name}", []))
     equal("and listed", seen(name), "1|")
     equal("the same again", refresh(name, *issuer.flags()), (0, f"unchanged {name}", []))
-    for path in ("/bom", "/nul"):
-        trust(name, issuer.url(path))
-        equal(f"{path}: read", refresh(name, *issuer.flags())[0], 0)
+    for path in ("bom", *NEIGHBOURS):
+        trust(name, issuer.url(f"/{path}"))
+        equal(f"/{path}: the good key is read", (refresh(name, *issuer.flags())[0],
+            seen(name, "keys, keys - cardinality(unusable_keys)")),
+            (0, "1|1" if path == "bom" else "2|1"))
     for host in ("127.0.0.1", "LocalHost"):
         trust(name, issuer.url("/keys", host))
         equal(f"{host}, which the certificate has", refresh(name, *issuer.flags())[0], 0)
@@ -242,10 +249,9 @@ def by_hand(issuer):
         refused(path, "it takes too long", flags=issuer.flags(0.7))
     for path in ("/html", "/empty"):
         refused(path, "invalid input syntax for type json")
-    refused("/latin", "it is no JSON")
+    refused("/utf16", "it is no JSON")
     refused("/gzip", "it is no JSON")
     refused("/short", "its answer broke off")
-    refused("/deep", "stack depth limit exceeded")
     refused("/nosuch", "it is not a JWK Set")
     refused("/keys", "certificate", flags=["--fetch-from", "127.0.0.1"])
     refused("/keys", "authorities cannot be read", flags=["--fetch-ca", "/nothing", "--fetch-from",

@@ -1,6 +1,7 @@
 #include "core_support.hpp"
 
 #include "core/json/document.hpp"
+#include "core/json/storable.hpp"
 #include "core/json/writer.hpp"
 #include "core/base/utf8.hpp"
 
@@ -269,6 +270,37 @@ TEST(Json, WhatIsNestedMoreDeeplyIsNullWhereTheLimitsSaySo) {
     for (const char *open :
          {"[[[[", "[[[[]", "[[[[}]]]", "[[[{]]]]", "[[[[\"]]]]", "[[[[\"\\", "[[[[]]]]]"})
         EXPECT_NE(fault(open, limits), "") << open;
+}
+
+TEST(Json, WhatJsonbCannotHoldIsReplaced) {
+    const std::string odd = "\xef\xbf\xbd", digits(101, '9');
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"a":"\u0000","b":"\\u0000","c":"\\\u0000x"})",
+         R"({"a":")" + odd + R"(","b":"\\u0000","c":"\\)" + odd + R"(x"})"},
+        {R"(["\ud800","\uDC00\ud83d\uDE00","\ud83d\ud83d\ude00","\ude00\ud83d","\\ud800"])",
+         R"([")" + odd + R"(",")" + odd + R"(\ud83d\uDE00",")" + odd + R"(\ud83d\ude00",")" + odd +
+             odd + R"(","\\ud800"])"},
+        {R"([1e999,-1.5E-100,1e10,0.5,"1e999","\"1e999",)" + digits + "]",
+         R"([null,null,1e10,0.5,"1e999","\"1e999",null])"},
+        {"[\"\xe9\",\"\xc3\xa9\xff\"]\xc3", "[\"" + odd + "\",\"\xc3\xa9" + odd + "\"]" + odd},
+        {"", ""},
+        {R"(["\)", R"(["\)"},
+        {R"(["\u12)", R"(["\u12)"},
+        {R"(["\ud800\u12"])", R"([")" + odd + R"(\u12"])"},
+        {"[\"\\\xe9\"", "[\"\\" + odd + "\""},
+        {R"({"n":12,"t":true} x)", R"({"n":12,"t":true} x)"}};
+    for (const auto &[given, wanted] : cases)
+        EXPECT_EQ(storable(given), wanted);
+    const auto nested = [](std::size_t depth, const std::string &in = "") {
+        return std::string(depth, '[') + in + std::string(depth, ']');
+    };
+    EXPECT_EQ(storable(nested(256, "1")), nested(256, "1"));
+    EXPECT_EQ(storable("[" + nested(100000, "\"]\"") + ",{\"\xe9\":[]}]"),
+              "[" + nested(255, "null") + ",{\"" + odd + "\":[]}]");
+    EXPECT_EQ(storable(std::string(1000, '[')), std::string(1000, '['));
+    EXPECT_EQ(storable(std::string(300, ']') + "[1]"), std::string(300, ']') + "[1]");
+    for (const char *sound : {R"({"a":["\ud83d\ude00",1.5e-7,{}]})", R"([1e300])"})
+        EXPECT_EQ(fault(storable(sound)), "") << sound;
 }
 
 TEST(Json, Integers) {
