@@ -12,8 +12,11 @@ using namespace http;
 
 namespace {
 
-const Statement discovery{"SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer')",
-                          true};
+const Statement discovery{
+    "SELECT auth.jwks(), pg_catalog.current_setting('pg_principal.issuer'), CASE WHEN (s.r).ok "
+    "THEN (s.r).payload END FROM (SELECT auth.oauth_metadata('openid-configuration', $1) AS r "
+    "OFFSET 0) AS s",
+    true};
 
 bool is_url(std::string_view issuer) {
     return issuer.substr(0, 8) == "https://" || issuer.substr(0, 7) == "http://";
@@ -45,22 +48,39 @@ std::string algorithms(std::string_view jwks) {
 
 constexpr std::string_view path = "/.well-known/openid-configuration";
 
+// The endpoints of OAuth where this is the issuer's own document; elsewhere those beside it.
+void add_endpoints(JsonObject &object, std::string_view oauth, const std::string &base) {
+    if (oauth.empty()) {
+        object.text("authorization_endpoint", base + "/authorize");
+        object.text("token_endpoint", base + "/token");
+        object.raw("response_types_supported", R"(["none"])"); // nobody is sent here from elsewhere
+        object.raw("grant_types_supported", R"(["password","refresh_token"])");
+        object.raw("subject_types_supported", R"(["public"])");
+        object.raw("token_endpoint_auth_methods_supported", R"(["none"])");
+        return;
+    }
+    const json::Document document(oauth);
+    for (const auto &[name, value] : document.root().members()) {
+        if (name == "issuer" || name == "jwks_uri" ||
+            name == "id_token_signing_alg_values_supported")
+            continue;
+        std::string text;
+        json::append_value(text, value);
+        object.raw(name, text);
+    }
+}
+
 Response get_discovery(const api::Backend &backend, const Request &request) {
-    const Result result = backend.ask(discovery);
-    const std::string issuer(result.text(0, 1));
     const std::string_view prefix = request.path.substr(0, request.path.size() - path.size());
+    const Result result = backend.ask(discovery, {std::string(prefix)});
+    const std::string issuer(result.text(0, 1));
     const std::string base = base_of(request, prefix, issuer);
     JsonObject object;
     object.text("issuer", issuer);
-    object.text("authorization_endpoint", base + "/authorize");
-    object.text("token_endpoint", base + "/token");
+    add_endpoints(object, result.text(0, 2), base);
     object.text("jwks_uri", base + "/.well-known/jwks.json");
     object.text("userinfo_endpoint", base + "/user");
-    object.raw("response_types_supported", R"(["none"])"); // nobody is sent here from elsewhere
-    object.raw("grant_types_supported", R"(["password","refresh_token"])");
-    object.raw("subject_types_supported", R"(["public"])");
     object.raw("id_token_signing_alg_values_supported", algorithms(result.text(0, 0)));
-    object.raw("token_endpoint_auth_methods_supported", R"(["none"])");
     object.raw("claims_supported", R"(["sub","aud","iss","exp","iat","email","phone","role",)"
                                    R"("session_id","app_metadata","user_metadata"])");
     Response response = Response::json(200, object.done());

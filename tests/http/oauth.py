@@ -240,10 +240,14 @@ def metadata():
                   f'Bearer error="invalid_token", resource_metadata="{url}"'])
             equal("nor for anything else",
                 get(server, "/.well-known/oauth-protected-resource/x").status, 404)
-            if at != "/auth/v1":  # where Supabase's is
-                equal("as OpenID Connect and libpq look for it",
-                    (get(server, f"{at}/.well-known/openid-configuration").json
-                    or {}).get("issuer"), issuer)
+            openid = get(server, f"{at}/.well-known/openid-configuration").json or {}
+            equal("as OpenID Connect and libpq look for it",  # below /auth/v1 with Supabase's
+                [openid.get("issuer")] + [openid.get(name) == value
+                for name, value in told.json.items()
+                if name.endswith("_endpoint") or name.endswith("_supported")],
+                [issuer] + [True] * (len(told.json) - 2))
+            ok("its keys are there", get(server, openid.get("jwks_uri", "").removeprefix(
+                f"http://127.0.0.1:{port}")).status == 200, openid)
             equal("not below another path",
                 [get(server, f"{other}/.well-known/openid-configuration").status for other in ("/x",
                 "/x/y", "/api")], [404] * 3)
