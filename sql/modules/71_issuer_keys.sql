@@ -37,7 +37,7 @@ BEGIN
             SELECT coalesce(jsonb_agg(auth.published_key(e.jwk) ORDER BY e.n), '[]')
             FROM jsonb_array_elements(jwks->'keys') WITH ORDINALITY AS e (jwk, n)));
     ELSIF jsonb_typeof(jwks) = 'object' AND NOT jwks ?| '{keys,kty}' AND EXISTS (
-        SELECT FROM jsonb_each_text(jwks) AS e WHERE e.value LIKE '%-----BEGIN CERTIFICATE%') THEN
+        SELECT FROM jsonb_each_text(jwks) AS e WHERE e.value LIKE '%-----BEGIN %') THEN
         SELECT jsonb_object_agg(e.key, CASE WHEN e.value->>0 LIKE '%PRIVATE KEY%'
             THEN '"published with its private half"' ELSE e.value END) INTO kept
         FROM jsonb_each(jwks) AS e;
@@ -49,7 +49,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.published_keys(jsonb) IS
-'Internal: a JWK Set of an issuer, or certificates by kid as Google has them, as it is stored. '
+'Internal: a JWK Set of an issuer, or PEM by kid as Google publishes it, as it is stored. '
 '22023 for what is neither, 54000 for too many keys.';
 
 CREATE OR REPLACE FUNCTION auth.count_keys(jwks jsonb) RETURNS integer

@@ -105,6 +105,10 @@ SELECT auth.store_issuer_keys('https://i', jsonb_build_object('a', :'certificate
 SELECT jwks->>'d' AS kept_of_a_private_one FROM auth.trusted_issuers WHERE issuer = 'https://i';
 SELECT keys, array_to_string(unusable_keys, E'\n') AS unusable FROM auth.list_issuers()
     WHERE issuer = 'https://i';
+-- public keys by kid, as those of its Identity-Aware Proxy
+SELECT auth.store_issuer_keys('https://i', jsonb_build_object('iap', auth.public_pem(jwk),
+    'x', 1)), pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "iap"}', '{"iss": "https://i"}'))
+    FROM fresh WHERE alg = 'ES256';
 SELECT n, regress_try(format('SELECT auth.store_issuer_keys(''https://i'', %L)', jwks))
     FROM (VALUES (1, '{}'::jsonb), (2, '[]'), (3, '{"keys": {}}'), (4, '{"kty": "RSA"}'),
     (5, '"x"'), (6, '{"a": "b"}'),
