@@ -50,7 +50,7 @@ BEGIN ATOMIC
         FOR NO KEY UPDATE SKIP LOCKED);
 END;
 COMMENT ON FUNCTION auth.want_key_fetch(text) IS
-'Internal: a token names a key that nobody knows: the keys are fetched soon, however many such '
+'Internal: none of the known keys has signed a token: the keys are fetched soon, however many such '
 'tokens come a minute after the last attempt at the earliest.';
 
 CREATE OR REPLACE FUNCTION auth.key_set_life(answer jsonb, jwks jsonb) RETURNS interval

@@ -124,7 +124,8 @@ DECLARE
     ends timestamptz;
     scopes text[];
 BEGIN
-    IF judged.fault = 'unknown key' THEN
+    -- an issuer may name no key, and another by a name that it had for one before
+    IF judged.fault ~ '^((unknown|unusable|ambiguous) key|bad signature|algorithm refused)' THEN
         PERFORM auth.want_key_fetch((judged.trusted).issuer);
     END IF;
     IF judged.fault IS NOT NULL THEN

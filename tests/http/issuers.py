@@ -379,6 +379,24 @@ def served(issuer):
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
 
 
+def rotated(issuer):
+    """Issuers that name no key, or another as the one before."""
+    bare = lambda key: {name: value for name, value in key.items() if name != "kid"}
+    name = "https://rotated"
+    with Server(*PATIENT, *issuer.flags()) as server:
+        for what, old, new in (("no kid", bare(jwk("a")), bare(jwk("b"))),
+                ("the same kid", jwk("a"), jwk("a"))):
+            issuer.pages["/rotated"] = keys(old)
+            trust(name, issuer.url("/rotated"))
+            ok(f"{what}: its key", until(lambda: exchange(server, name, old) == 200))
+            issuer.pages["/rotated"] = keys(new)
+            sql("UPDATE auth.trusted_issuers SET fetch_attempted_at = fetch_attempted_at - interval '2 minutes' WHERE issuer = :'i'",
+                i=name)
+            equal(f"{what}: another key signs", exchange(server, name, new), 400)
+            ok(f"{what}: which is fetched", until(lambda: exchange(server, name, new) == 200))
+            sql("SELECT auth.distrust_issuer(:'i')", i=name)
+
+
 def slow(issuer):
     """An issuer that drips holds up neither requests nor the end of the server."""
     issuer.pages["/slow"] = forever(b" ")
@@ -401,7 +419,7 @@ def tests():
         issuer = Issuer(folder)
         sql("SELECT auth.add_user(jsonb_build_object('email', :'agent'::text, 'password', 'Th1sIsAStrong!Pass', 'role', 'ANALYST', 'kind', 'service_account'))",
             agent=AGENT)
-        for test in (by_hand, clients, life, discovery, served, slow):
+        for test in (by_hand, clients, life, discovery, served, rotated, slow):
             try:
                 test(issuer)
             except Exception as error:
