@@ -54,6 +54,8 @@ BEGIN
     claims := seen.claims;
     fault := CASE
         WHEN seen.refusal IS NOT NULL THEN seen.refusal
+        -- a security event or a logout token, whose typ may be missing (RFC 8417, section 4.5)
+        WHEN claims ? 'events' THEN 'wrong type'
         -- whatever iss says: a trust domain speaks for its own alone
         WHEN trusted.issuer LIKE 'spiffe:%' AND substring(claims->>'sub' FROM trust_domain)
             IS DISTINCT FROM trusted.issuer THEN 'sub is not of this trust domain'

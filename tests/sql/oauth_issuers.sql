@@ -138,7 +138,9 @@ SELECT label, pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', change), :'gi
     (17, 'too long a life', '{"iat": 1000000000}'),
     (18, 'too far an end', '{"iat": null, "exp": 4000000000}'),
     (19, 'without what is required', '{"repository_id": null}'),
-    (20, 'the other issuer''s name', '{"iss": "https://kubernetes.default.svc"}')) AS t (n, label,
+    (20, 'the other issuer''s name', '{"iss": "https://kubernetes.default.svc"}'),
+    (21, 'a logout token',
+        '{"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}')) AS t (n, label,
         change) ORDER BY n;
 SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'forged')) AS same_kid,
     pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'rotated')) AS unknown_kid,
