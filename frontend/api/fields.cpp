@@ -70,6 +70,8 @@ Fields::Fields(const Request &request, const char *refusal, Need body)
         throw Answer{message(400, "The body must be a JSON object")};
     if (!numbers_fit_jsonb(document_.root()))
         throw Answer{message(400, "The body has a number that is too large")};
+    if (text_.find("\\u") != text_.npos) // a database in SQL_ASCII takes no \u00e9
+        json::append_value(plain_, document_.root());
 }
 
 void Fields::refuse(std::string_view name, std::string_view reason) {

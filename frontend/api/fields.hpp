@@ -34,11 +34,11 @@ class Fields {
     // Throws Answer when a field was bad, or there is one that nobody asked for.
     void check();
     // The whole object, for functions that judge each field by themselves.
-    const std::string &whole() const { return text_; }
+    const std::string &whole() const { return plain_.empty() ? text_ : plain_; }
     json::Value root() const { return document_.root(); }
 
   private:
-    std::string text_;
+    std::string text_, plain_; // plain: without escapes, where there are some
     json::Document document_;
     const char *refusal_;
     std::vector<std::string> known_;

@@ -56,7 +56,8 @@ std::string_view Request::bearer() const noexcept {
     const std::string_view value = header("Authorization");
     if (value.size() < scheme.size() || !same_name(value.substr(0, scheme.size()), scheme))
         return {};
-    return trim_ascii(value.substr(scheme.size()));
+    const std::string_view token = trim_ascii(value.substr(scheme.size()));
+    return is_utf8(token) ? token : "?"; // as malformed, and the database can be asked
 }
 
 Response &Response::set(std::string_view name, std::string_view value) {

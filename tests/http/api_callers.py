@@ -183,12 +183,16 @@ def headers():
                 (200, 401)),  # cpp-httplib decodes it
                 ("in the query", [], 401),
                 ("as a key", [f"apikey: {token}"], 401),
+                ("no UTF-8", [f"Authorization: Bearer {token}\xe9"], 401),
                 ("empty", ["Authorization: Bearer "], 401),
                 ("too long", ["Authorization: Bearer " + "x" * 20000],
                 (400, 401, 431))]:  # lines of more than 8 KiB are the library's to refuse
             got = call(server, "GET", "/api/auth/me" + ("" if lines else f"?access_token={token}"),
                 headers=lines).status
             ok(name, got in status if isinstance(status, tuple) else got == status, got)
+        got = call(server, "GET", "/api/auth/me", headers=["Authorization: Bearer \xe9"])
+        equal("what is no UTF-8 is a bad token", got.headers["www-authenticate"],
+            'Bearer error="invalid_token"')
         equal("nobody is left bound", call(server, "GET", "/api/auth/me").status, 401)
 
 

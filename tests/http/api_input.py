@@ -1,5 +1,6 @@
 """Bodies, paths and limits: what is not a JSON object within the limits is refused before it costs anything."""
 
+import json
 import subprocess
 import threading
 
@@ -124,6 +125,13 @@ def encodings():
             equal(f"{path}: a letter that it has not", (answer.status, answer.json[wanted]),
                 (400, "The database's encoding lacks a character of this request"))
     sql("DROP DATABASE latin WITH (FORCE)")
+    sql("CREATE DATABASE bare ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    sql("\\connect bare\nCREATE EXTENSION pg_principal;\nSELECT auth.create_signing_key()")
+    with Server("--dsn", "dbname=bare", *FAST) as server:
+        answer = call(server, "POST", "/api/auth/register", json.dumps(body).encode())
+        ok("escapes where the encoding knows no letters", "\\u00fc" in json.dumps(body)
+            and '"firstName": "Jürgen"' in answer.text.encode("latin-1").decode(), answer.text)
+    sql("DROP DATABASE bare WITH (FORCE)")
 
 
 def rate_limits():

@@ -78,6 +78,12 @@ stored=é
 means_the_same euc_jp 日本
 database sql_ascii SQL_ASCII é
 means_the_same sql_ascii é
+# what is escaped in JSON of others means what it says
+secret=$'to_jsonb(\'a-secret-of-more-than-thirty-two-bytes\'::text)'
+escaped=$(sql utf8 "SELECT auth.jws_sign(convert_to('{\"a\": \"caf\\u00e9 \\\\u00e9 \\ud83d\\ude00 \\u0041\", \"exp\": 9999999999}', 'UTF8'), $secret)")
+for db in utf8 sql_ascii; do
+    is "$db: escapes in a token" "$(sql "$db" "SELECT auth.jwt_verify('$escaped', $secret)->>'a'")" 'café \u00e9 😀 A'
+done
 client=SQL_ASCII
 is "sql_ascii: a password that is no UTF-8 is a wrong one" "$(sql sql_ascii "SELECT status, reason FROM auth.sign_in('zoe@example.com', E'\\xe9$strong')")" "401 wrong-password"
 for call in "auth.issue(E'zo\\xe9@example.com')" "auth.add_user(jsonb_build_object('email', 'x@example.com', 'firstName', E'\\xe9'))" "auth.import_signing_key(E'\\xe9a-secret-of-more-than-thirty-two-bytes')"; do

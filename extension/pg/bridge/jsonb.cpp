@@ -1,15 +1,21 @@
 #include "pg/bridge/jsonb.hpp"
 
+#include "core/base/utf8.hpp"
+
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/jsonb.h"
 }
 
+#include <cstdio>
 #include <cstring>
+#include <string>
 
 namespace pg_principal {
 
 namespace {
+
+constexpr const char *hex_digits = "0123456789abcdefABCDEF";
 
 // The server writes a space after each colon and comma; a token would carry them for life.
 void drop_spaces(char *json) {
@@ -23,6 +29,40 @@ void drop_spaces(char *json) {
         else if (*from == '"')
             in_string = !in_string;
         *to++ = *from;
+    }
+    *to = '\0';
+}
+
+// \u00e9 as the character itself, which the server leaves alone in SQL_ASCII; it refuses the escape
+// there. Below U+0080 they stay: they may be what a string must not have.
+void resolve_escapes(char *json) {
+    char *to = json;
+    const auto code_at = [](const char *from) {
+        unsigned code = 0;
+        return from[0] == '\\' && from[1] == 'u' && std::strspn(from + 2, hex_digits) >= 4 &&
+                       std::sscanf(from + 2, "%4x", &code) == 1
+                   ? code
+                   : 0;
+    };
+    for (const char *from = json; *from != '\0';) {
+        unsigned code = code_at(from);
+        int length = 6;
+        if (is_utf16_surrogate_first(code) && is_utf16_surrogate_second(code_at(from + 6))) {
+            code = surrogate_pair_to_codepoint(static_cast<pg_wchar>(code),
+                                               static_cast<pg_wchar>(code_at(from + 6)));
+            length = 12;
+        }
+        if (code >= 0x80 && !(code >= 0xD800 && code < 0xE000)) {
+            std::string character; // at most four bytes: nothing is allocated, nothing jumps
+            append_utf8(character, code);
+            std::memcpy(to, character.data(), character.size());
+            to += character.size();
+            from += length;
+            continue;
+        }
+        if (*from == '\\' && from[1] != '\0')
+            *to++ = *from++;
+        *to++ = *from++;
     }
     *to = '\0';
 }
@@ -49,7 +89,9 @@ bool is_jsonb_object(FunctionCallInfo fcinfo, int n) {
 
 Datum make_jsonb(std::string_view utf8) {
     char *copy = pnstrdup(utf8.data(), utf8.size());
-    char *local = pg_any_to_server(copy, static_cast<int>(utf8.size()), PG_UTF8);
+    if (GetDatabaseEncoding() == PG_SQL_ASCII)
+        resolve_escapes(copy);
+    char *local = pg_any_to_server(copy, static_cast<int>(std::strlen(copy)), PG_UTF8);
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(local));
 }
 
