@@ -189,6 +189,10 @@ BEGIN
             "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "urn:ietf:params:oauth:grant-type:token-exchange",
             "urn:ietf:params:oauth:grant-type:device_code"]'::jsonb);
+    -- of applications without a secret: whoever names one is told them anyway
+    told := told || coalesce((SELECT jsonb_build_object('scopes_supported',
+            jsonb_agg(DISTINCT s COLLATE "C"))
+        FROM auth.public_clients c, unnest(c.scopes) AS s HAVING count(*) > 0), '{}');
     IF document = 'openid-configuration' THEN
         told := told || jsonb_build_object('subject_types_supported', '["public"]'::jsonb,
             'id_token_signing_alg_values_supported', coalesce((SELECT jsonb_agg(DISTINCT k.alg)
@@ -199,6 +203,7 @@ END
 $$;
 COMMENT ON FUNCTION auth.oauth_metadata(text, text) IS
 'What clients find endpoints by: oauth-authorization-server (RFC 8414), openid-configuration, or '
-'oauth-protected-resource (RFC 9728) of /api. path: what follows the document''s name in the '
+'oauth-protected-resource (RFC 9728) of /api. Scopes are those of auth.register_client(). '
+'path: what follows the document''s name in the '
 'request. 404 unless pg_principal.issuer is a URL of that path: who finds another issuer''s name '
 'there must not believe it.';

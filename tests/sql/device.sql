@@ -341,5 +341,11 @@ SELECT (auth.oauth_metadata('openid-configuration',
     '/auth/v1')).payload->>'device_authorization_endpoint' AS endpoint,
     (auth.oauth_metadata('oauth-authorization-server',
     '/auth/v1')).payload->'grant_types_supported' ? 'urn:ietf:params:oauth:grant-type:device_code' AS offered;
+-- the scopes of applications, not those of whoever has a secret
+SELECT auth.set_client_scopes('kata-agent-team@example.com', '{secret}');
+SELECT d, (auth.oauth_metadata(d, '/auth/v1')).payload->'scopes_supported' AS scopes
+    FROM unnest(ARRAY['openid-configuration', 'oauth-authorization-server']) AS d;
 SELECT auth.unregister_client('psql'), auth.unregister_client('tv');
+SELECT (auth.oauth_metadata('openid-configuration', '/auth/v1')).payload->'scopes_supported'
+    IS NULL AS none;
 \i :teardown
