@@ -38,8 +38,9 @@ END
 $$;
 COMMENT ON FUNCTION auth.clamp_agents(regclass, text, text) IS
 'Binds what an agent (auth.is_delegated()) or an application (auth.register_client()) may touch '
-'on somebody''s behalf in a clamped table: it sees rows with a token that carries the scope reads, '
-'and inserts, updates and deletes with the scope writes, of those that the clamp shows it. reads NULL: it sees what the person sees; writes '
-'NULL: as reads; both: nothing is bound. Whoever calls for itself is not bound. A second call '
-'replaces the first, auth.unclamp() takes it away, another auth.clamp() does not. 42704 when the '
-'table is not clamped, 22023 for what is no scope.';
+'on somebody''s behalf in a clamped table: it sees rows with a token that carries the scope '
+'reads, and inserts, updates and deletes with the scope writes, of those that the clamp shows '
+'it. reads NULL: it sees what the person sees; writes NULL: as reads; both: nothing is bound. '
+'Whoever calls for itself is not bound. A second call replaces the first, auth.unclamp() takes '
+'it away, another auth.clamp() does not. 42704 when the table is not clamped, 22023 for what is '
+'no scope.';
