@@ -18,7 +18,7 @@ std::string read_seal(const std::string &file) {
     while (!seal.empty() && (seal.back() == '\n' || seal.back() == '\r'))
         seal.pop_back();
     if (seal.empty() || seal.size() > max_seal_bytes || seal.find('\0') != std::string::npos)
-        throw Failure(printable(file) + " contains no seal");
+        throw Failure(label_of(file) + " contains no seal");
     return seal;
 }
 

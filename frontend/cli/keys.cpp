@@ -15,7 +15,7 @@ std::string read_keys(const std::string &file) {
     if (json::try_parse(document, without_byte_order_mark(text)) &&
         (document.root().is_object() || document.root().is_array()))
         return text;
-    throw Failure(printable(file) + " is neither a JSON object nor an array of one");
+    throw Failure(label_of(file) + " is neither a JSON object nor an array of one");
 }
 
 void import_key(const Session &session, const Given &given) {

@@ -12,10 +12,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-std::string label_of(const std::string &file) {
-    return file == "-" ? "standard input" : printable(file);
-}
-
 std::string counted(std::size_t count, const char *one, const char *many) {
     return std::to_string(count) + ' ' + (count == 1 ? one : many);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <regex>
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,8 @@
 namespace pg_principal::cli {
 
 std::string read_file(const std::string &path, std::size_t limit) {
+    if (path == "-")
+        return read_stream(std::cin, limit);
     std::ifstream file(path, std::ios::binary);
     std::string text = read_stream(file, limit);
     if (!file.is_open() || file.bad())
@@ -38,25 +41,29 @@ std::string read_stream(std::istream &in, std::size_t limit) {
     return text;
 }
 
+std::string label_of(const std::string &file) {
+    return file == "-" ? "standard input" : printable(file);
+}
+
 namespace {
 
 std::string read_text(const std::string &file, std::size_t kibibytes, const char *what) {
     const std::size_t most = kibibytes << 10;
     std::string text = read_file(file, most);
     if (text.size() > most)
-        throw Failure(printable(file) + " is larger than " + std::to_string(kibibytes) +
+        throw Failure(label_of(file) + " is larger than " + std::to_string(kibibytes) +
                       " KiB, too large for a " + what);
     if (text.compare(0, 2, "\xff\xfe") == 0 || text.compare(0, 2, "\xfe\xff") == 0)
-        throw Failure(printable(file) + " is text in UTF-16: save it as UTF-8");
+        throw Failure(label_of(file) + " is text in UTF-16: save it as UTF-8");
     if (text.find('\0') != std::string::npos)
-        throw Failure(printable(file) + " contains a NUL byte");
+        throw Failure(label_of(file) + " contains a NUL byte");
     // an editor leaves a newline at the end of a file; it is not a part of the secret
     if (!text.empty() && text.back() == '\n')
         text.pop_back();
     if (!text.empty() && text.back() == '\r')
         text.pop_back();
     if (text.empty())
-        throw Failure(printable(file) + " is empty");
+        throw Failure(label_of(file) + " is empty");
     return text;
 }
 
@@ -77,7 +84,7 @@ namespace {
 // The server would quote what it cannot read, to its log too: perhaps it is a secret.
 std::string checked_key_set(const std::string &file, std::string text) {
     if (!nlohmann::json::accept(text))
-        throw Failure(printable(file) + " is not JSON", {},
+        throw Failure(label_of(file) + " is not JSON", {},
                       "It holds a JWK Set: {\"keys\": [...]}.");
     return text;
 }

@@ -11,10 +11,11 @@
 
 namespace pg_principal::cli {
 
-// Whole files in memory. One byte more than the limit is returned when there is more, so that the
-// caller sees it.
+// Whole files in memory; - is standard input. One byte more than the limit is returned when there
+// is more, so that the caller sees it.
 std::string read_file(const std::string &path, std::size_t limit);
 std::string read_stream(std::istream &in, std::size_t limit);
+std::string label_of(const std::string &file);
 
 // A key or a token, which is never an argument: of an environment variable, or of a file without
 // its last newline. They throw Failure, which repeats nothing of it.

@@ -70,6 +70,8 @@ like "nobody else" "$(options='-c role=authenticator' list)" 'permission denied 
 is "the audit is intact" "$("$PG_PRINCIPAL" audit verify; echo $?)" "the audit is intact"$'\n'0
 "$PG_PRINCIPAL" audit seal >"$work/seal"
 like "a seal is a JWS" "$(cat "$work/seal")" '^ey[A-Za-z0-9_-]+\.ey[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$'
+is "and from standard input" "$("$PG_PRINCIPAL" audit verify --seal-file - --output json <"$work/seal"; echo $?)" "[]"$'\n'0
+like "which may be empty" "$("$PG_PRINCIPAL" audit verify --seal-file - 2>&1 </dev/null; echo $?)" 'standard input contains no seal.*1$'
 is "it verifies with its seal" "$("$PG_PRINCIPAL" audit verify --seal-file "$work/seal" --output json; echo $?)" "[]"$'\n'0
 like "a seal as JSON" "$("$PG_PRINCIPAL" audit seal --output json | jq -r .seal)" '^ey'
 sql "SET session_replication_role = replica; UPDATE auth.audit_log SET reason = 'expired' WHERE reason = 'refresh-id-mismatch'"
