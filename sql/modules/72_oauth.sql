@@ -76,6 +76,15 @@ COMMENT ON FUNCTION auth.judge_client_secret(text, text) IS
 'Internal: whose client secret it is, or the fault: unknown-client, wrong-secret, expired-secret, '
 'banned. Guessing 256 random bits is hopeless, so a wrong one locks nobody out.';
 
+CREATE OR REPLACE FUNCTION auth.shows_client(request jsonb, basic_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC -- becomes part of the expression that asks
+    SELECT shows_client.basic_id IS NOT NULL
+        OR coalesce(shows_client.request ?| '{client_secret,client_assertion}', false);
+END;
+COMMENT ON FUNCTION auth.shows_client(jsonb, text) IS
+'Internal: whether a request says which client it comes from, and shows what proves it.';
+
 CREATE OR REPLACE FUNCTION auth.authenticate_client(request jsonb, basic_id text,
     basic_secret text, OUT principal auth.users, OUT scopes text[], OUT credential_id uuid,
     OUT ends timestamptz, OUT refused auth.auth_result) RETURNS record
@@ -95,7 +104,7 @@ BEGIN
         refused := auth.oauth_error(400, 'invalid_request',
             'client_id is another than that of the Authorization header');
         RETURN;
-    ELSIF ways = 0 THEN
+    ELSIF NOT auth.shows_client(request, basic_id) THEN
         RETURN; -- nobody says who they are
     ELSIF request ? 'client_assertion' THEN
         judged := auth.judge_client_assertion(request);

@@ -25,53 +25,11 @@ COMMENT ON FUNCTION auth.refuse_assertion(auth.users, text, record, text[]) IS
 
 CREATE OR REPLACE FUNCTION auth.judge_foreign_token(token text, OUT trusted auth.trusted_issuers,
     OUT claims jsonb, OUT fault text) RETURNS record
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    trust_domain constant text := '^(spiffe://[a-z0-9._-]+)/';
-    now_s numeric := extract(epoch FROM clock_timestamp());
-    skew bigint := auth.seconds('clock_skew');
-    said record := auth.peek_assertion(coalesce(token, ''));
-    seen record;
-BEGIN
-    IF said.fault IS NOT NULL THEN
-        fault := said.fault;
-        RETURN;
-    END IF;
-    SELECT * INTO trusted FROM auth.trusted_issuers t WHERE t.issuer = said.iss;
-    IF trusted.issuer IS NULL THEN -- tokens of SPIFFE may lack iss
-        SELECT * INTO trusted FROM auth.trusted_issuers t
-        WHERE t.issuer = substring(said.sub FROM trust_domain);
-    END IF;
-    IF trusted.issuer IS NULL OR trusted.jwks IS NULL THEN
-        fault := CASE WHEN trusted.issuer IS NULL THEN 'issuer not trusted'
-            ELSE 'keys of the issuer not known yet' END;
-        RETURN;
-    END IF;
-    seen := auth.verify_foreign_token(token, trusted.jwks, jsonb_build_object(
-        'issuer', CASE WHEN trusted.issuer NOT LIKE 'spiffe:%' THEN trusted.issuer END,
-        'audiences', nullif(trusted.audiences, '{}'), 'algorithms', trusted.algorithms,
-        'types', ARRAY['at+jwt'], 'longestLife', trusted.max_life));
-    claims := seen.claims;
-    fault := CASE
-        WHEN seen.refusal IS NOT NULL THEN seen.refusal
-        -- a security event or a logout token, whose typ may be missing (RFC 8417, section 4.5)
-        WHEN claims ? 'events' THEN 'wrong type'
-        -- whatever iss says: a trust domain speaks for its own alone
-        WHEN trusted.issuer LIKE 'spiffe:%' AND substring(claims->>'sub' FROM trust_domain)
-            IS DISTINCT FROM trusted.issuer THEN 'sub is not of this trust domain'
-        -- within clock_skew it may be alive, but nothing that ends with it
-        WHEN floor((claims->>'exp')::numeric) <= floor(now_s) THEN 'expired'
-        WHEN trusted.audiences = '{}' AND claims ? 'aud' THEN 'wrong audience'
-        WHEN (claims->>'iat')::numeric > now_s + skew THEN 'iat is in the future'
-        WHEN (claims->>'exp')::numeric - (claims->>'iat')::numeric > trusted.max_life
-            THEN 'lives too long'
-        WHEN NOT claims ?& trusted.required_claims THEN 'a required claim is missing'
-    END;
-END
-$$;
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_judge_foreign_token';
 COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
 'Internal: what a token of a trusted issuer says, or why it is not accepted, whoever it may stand '
-'for.';
+'for. The issuer is looked up by the claim iss, or else by the trust domain in sub (SPIFFE), and as '
+'it is now. claims are there when the signature, exp and nbf, iss, aud and typ hold.';
 
 CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_fitting boolean,
     OUT rule auth.issuer_rules, OUT principal auth.users) RETURNS SETOF record
@@ -211,6 +169,7 @@ DECLARE
     device_code constant text := 'urn:ietf:params:oauth:grant-type:device_code';
     grant_type text := request->>'grant_type';
     client record;
+    caller uuid; -- the client's id, when it shows who it is
     scopes text[];
     callers_timeout text;
     result auth.auth_result;
@@ -231,25 +190,29 @@ BEGIN
         RETURN auth.oauth_error(400, 'invalid_scope', -- and not the whole person for part of it
             'The session of a sign-in has no scopes: it cannot be narrowed');
     END IF;
-    client := auth.authenticate_client(request, basic_id, basic_secret);
-    IF (client.refused).ok IS NOT NULL THEN
-        RETURN client.refused;
-    ELSIF NOT auth.is_for_us(request->'resource')
+    IF auth.shows_client(request, basic_id) THEN -- what shows none is not judged for nothing
+        client := auth.authenticate_client(request, basic_id, basic_secret);
+        IF (client.refused).ok IS NOT NULL THEN
+            RETURN client.refused;
+        END IF;
+        caller := (client.principal).id;
+    END IF;
+    IF NOT auth.is_for_us(request->'resource')
         OR grant_type = token_exchange AND NOT auth.is_for_us(request->'audience') THEN
         RETURN auth.refuse_target();
     ELSIF grant_type = 'refresh_token' THEN
-        RETURN auth.grant_refresh(request->>'refresh_token', (client.principal).id, context);
+        RETURN auth.grant_refresh(request->>'refresh_token', caller, context);
     ELSIF grant_type = token_exchange THEN
-        RETURN auth.grant_token_exchange(request, (client.principal).id, context);
+        RETURN auth.grant_token_exchange(request, caller, context);
     ELSIF grant_type = device_code THEN
         -- whoever has typed the code may leave that transaction open
         callers_timeout := auth.wait_briefly();
-        result := auth.grant_device_code(request, (client.principal).id, context);
+        result := auth.grant_device_code(request, caller, context);
         EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
         RETURN result;
     ELSIF grant_type = jwt_bearer THEN
-        RETURN auth.grant_jwt_bearer(request, (client.principal).id, context);
-    ELSIF (client.principal).id IS NULL THEN
+        RETURN auth.grant_jwt_bearer(request, caller, context);
+    ELSIF caller IS NULL THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;
     scopes := auth.narrowed_scopes(request->>'scope', client.scopes);
@@ -259,7 +222,7 @@ BEGIN
     -- nothing is held: a secret or key that goes meanwhile takes this session along
     RETURN auth.open_access(client.principal, client.credential_id, scopes,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), client.ends,
-        (client.principal).id::text, jsonb_build_object('grant', grant_type,
+        caller::text, jsonb_build_object('grant', grant_type,
             'credentialId', client.credential_id));
 END
 $$;

@@ -101,8 +101,8 @@ trust_issuer, published_keys, published_key, is_https_url, count_keys, unusable_
 start_key_fetch, begin_key_fetch, next_key_fetch, want_key_fetch, end_key_fetch, key_set_life, read_key_document, keys_uri~5~concat(auth.trust_issuer('u-' || :me, '{a}', NULL, replace('https;//x/', ';', chr(58))), auth.want_key_fetch('u-' || :me), (SELECT (auth.end_key_fetch(n.attempt, '{"keys": []}', '{"cacheControl": "max-age=60"}')).outcome FROM auth.start_key_fetch('u-' || :me) AS n), (auth.next_key_fetch()).attempt, auth.distrust_issuer('u-' || :me))~auth.trust_issuer('u', '{a}', NULL, 'x')
 map_claims, unmap_claims, end_credential, list_issuer_rules~5~concat(auth.map_claims('issuer', 'bot-' || :me, '{"a": "b"}'), (SELECT count(*) FROM auth.list_issuer_rules()), auth.unmap_claims('issuer', 'bot-' || :me))~auth.map_claims('nobody', 'bot-' || :me, '{"a": "b"}')
 claim_leaves, rule_faults, rule_fits, matching_rules~100~concat(auth.rule_faults('{"a": {"b": 1}}', '{"a": {"b": 2}}'), auth.rule_fits('{"a": {"b": 1}}', '{"a": {"b": [1]}}'), (SELECT count(*) FROM auth.matching_rules('issuer', '{}', true)))~
-test_issuer_token, judge_foreign_token~100~count(*) FROM auth.test_issuer_token(:token)~
-oauth_token, grant_jwt_bearer, refuse_assertion~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :token))).status~
+test_issuer_token, judge_foreign_token~100~concat((SELECT faults FROM auth.test_issuer_token(:token)), (auth.judge_foreign_token(:foreign_token)).fault)~
+oauth_token, shows_client, grant_jwt_bearer, refuse_assertion~10~(auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :token))).status~
 actor, actor_email, actors, is_delegated, chain_of~500~concat(auth.actor(), auth.actor_email(), auth.actors(), auth.is_delegated(), auth.chain_of('{"sub": "00000000-0000-4000-8000-000000000000"}'))~
 delegate, store_delegation, end_delegation, ties_hold, credential_stands, list_delegations~5~concat(auth.end_delegation(auth.delegate(:me, 'bot-' || :me)), (SELECT count(*) FROM auth.list_delegations()), (SELECT count(auth.ties_hold(s)) FROM auth.sessions s WHERE s.user_id = auth.uid()))~auth.delegate(:me, :me)
 issue_may_act, examine_may_act, mint_may_act~10~concat((auth.issue_may_act('x')).status, (auth.examine_may_act('x.y.z')).refused, auth.mint_may_act(u, gen_random_uuid(), 1, 60, 'a', u.id) IS NULL) FROM auth.users u WHERE u.email = :me~
@@ -209,6 +209,7 @@ SELECT auth.push_people('[{"email": "ann@example.com", "name": "Ann"}, {"email":
 SELECT auth.provision();
 UPDATE auth.users SET app_role = 'ADMIN';
 SELECT auth.trust_issuer('issuer', '{us}', '{"keys": []}');
+SELECT auth.trust_issuer('i', '{a}', '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}', algorithms => '{EdDSA}');
 SELECT auth.add_user(jsonb_build_object('email', 'bot-' || w || '@example.com', 'kind', 'service_account')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 SELECT auth.add_user(jsonb_build_object('email', 'other-' || w || '@example.com', 'password', 'Th1sIsAStrong!Pass')) FROM unnest(ARRAY['ann', 'ben']) AS w;
 CREATE TABLE refresh_tokens AS SELECT w || '@example.com' AS who, s.payload->'tokens'->>'refreshToken' AS token, false AS is_used FROM unnest(ARRAY['ann', 'ben']) AS w, auth.sign_in('other-' || w || '@example.com', 'Th1sIsAStrong!Pass') AS s;

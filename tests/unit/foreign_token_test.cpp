@@ -111,5 +111,76 @@ TEST(ForeignToken, BothNamesOfOneAlgorithmAreTheSame) {
         }
 }
 
+TokenFault kept(const std::string &claims_json, const IssuerRules &rules) {
+    const json::Document document(claims_json);
+    return check_issuer_rules(document.root(), rules);
+}
+
+IssuerRules of_an_hour() {
+    IssuerRules rules;
+    rules.time = {1'000'500'000, 60}; // half a second past 1000
+    rules.longest_life_s = 3600;
+    return rules;
+}
+
+TEST(IssuerRules, TheEndCountsWithoutSkewAndTheBeginningWithIt) {
+    const IssuerRules rules = of_an_hour();
+    for (const auto &[claims_json, fault] :
+         {std::pair(R"({"exp":1001})", TokenFault::none),
+          std::pair(R"({"exp":1000})", TokenFault::expired),
+          std::pair(R"({"exp":1000.9})", TokenFault::expired), // what is got ends at a whole second
+          std::pair(R"({"exp":-1})", TokenFault::expired),
+          std::pair(R"({"exp":1001,"iat":1060})", TokenFault::none),
+          std::pair(R"({"exp":1001,"iat":1060.5})", TokenFault::none),
+          std::pair(R"({"exp":1001,"iat":1061})", TokenFault::issued_in_future),
+          std::pair(R"({"exp":4000,"iat":400})", TokenFault::none),
+          std::pair(R"({"exp":4000,"iat":399})", TokenFault::lives_too_long),
+          std::pair(R"({"exp":4000,"iat":399.999999})", TokenFault::lives_too_long),
+          std::pair(R"({"exp":1001,"iat":-9007199254740992})", TokenFault::lives_too_long)})
+        EXPECT_EQ(kept(claims_json, rules), fault) << claims_json;
+}
+
+TEST(IssuerRules, NoAudienceIsNone) {
+    IssuerRules rules = of_an_hour();
+    rules.no_audience = true;
+    EXPECT_EQ(kept(R"({"exp":1001})", rules), TokenFault::none);
+    for (const char *aud : {R"("us")", "[]", R"("")"})
+        EXPECT_EQ(kept(R"({"exp":1001,"aud":)" + std::string(aud) + "}", rules),
+                  TokenFault::wrong_audience)
+            << aud;
+}
+
+TEST(IssuerRules, ASecurityEventIsNoIdentity) {
+    for (const char *events : {"{}", "null", R"({"http://schemas.openid.net/event/logout":{}})"})
+        EXPECT_EQ(kept(R"({"exp":1001,"events":)" + std::string(events) + "}", of_an_hour()),
+                  TokenFault::wrong_type)
+            << events;
+}
+
+TEST(IssuerRules, WhatIsRequiredIsThereWhateverItSays) {
+    IssuerRules rules = of_an_hour();
+    rules.required_claims = {"ref", "env"};
+    EXPECT_EQ(kept(R"({"exp":1001,"ref":null,"env":{}})", rules), TokenFault::none);
+    EXPECT_EQ(kept(R"({"exp":1001,"ref":"x"})", rules), TokenFault::claim_missing);
+    EXPECT_EQ(kept(R"({"exp":1001,"x":{"ref":"x","env":1}})", rules), TokenFault::claim_missing);
+}
+
+TEST(IssuerRules, ATrustDomainSpeaksForItsOwnAlone) {
+    IssuerRules rules = of_an_hour();
+    rules.trust_domain = "spiffe://td.example";
+    for (const char *sub : {"spiffe://td.example/", "spiffe://td.example/ns/a"})
+        EXPECT_EQ(kept(R"({"exp":1001,"sub":")" + std::string(sub) + "\"}", rules),
+                  TokenFault::none)
+            << sub;
+    for (const char *sub :
+         {R"("spiffe://td.example")", R"("spiffe://td.example.org/a")", R"("spiffe://td.exampl/e")",
+          R"("spiffe:///td.example/")", R"(" spiffe://td.example/a")", R"("SPIFFE://td.example/a")",
+          R"("spiffe://TD.example/a")", R"("spiffe://td.example:8443/a")", R"("")"})
+        EXPECT_EQ(kept(R"({"exp":1001,"sub":)" + std::string(sub) + "}", rules),
+                  TokenFault::wrong_trust_domain)
+            << sub;
+    EXPECT_EQ(kept(R"({"exp":1001})", rules), TokenFault::wrong_trust_domain);
+}
+
 } // namespace
 } // namespace pg_principal

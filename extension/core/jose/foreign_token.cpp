@@ -64,13 +64,19 @@ bool is_for_us(const ForeignRules &rules, json::Value aud) {
     return false;
 }
 
+constexpr std::int64_t us_per_second = 1'000'000;
+
+std::int64_t whole_seconds(std::int64_t us) noexcept {
+    return us / us_per_second - (us % us_per_second < 0 ? 1 : 0);
+}
+
 bool lives_too_long(const ForeignRules &rules, json::Value exp) {
     if (!rules.longest_life_s)
         return false;
     const std::optional<std::int64_t> end = numeric_date_us(exp);
-    constexpr std::int64_t micros = 1'000'000;
     const std::int64_t latest =
-        rules.time.now_us + (*rules.longest_life_s + std::max(rules.time.skew_s, 0)) * micros;
+        rules.time.now_us +
+        (*rules.longest_life_s + std::max(rules.time.skew_s, 0)) * us_per_second;
     return !end || *end > latest;
 }
 
@@ -139,6 +145,42 @@ TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
         return TokenFault::wrong_audience;
     return lives_too_long(rules, scratch.claims().find("exp")) ? TokenFault::lives_too_long
                                                                : TokenFault::none;
+}
+
+std::string_view trust_domain_of(std::string_view spiffe_id) noexcept {
+    constexpr std::string_view scheme = "spiffe://";
+    if (spiffe_id.substr(0, scheme.size()) != scheme)
+        return {};
+    const std::size_t slash = spiffe_id.find('/', scheme.size());
+    return slash == spiffe_id.npos ? std::string_view() : spiffe_id.substr(0, slash);
+}
+
+TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noexcept {
+    // a security event or a logout token, whose typ may be missing (RFC 8417, section 4.5)
+    if (claims.find("events"))
+        return TokenFault::wrong_type;
+    const json::Value sub = claims.find("sub");
+    // whatever iss says: a trust domain speaks for its own alone
+    if (rules.trust_domain &&
+        !(sub.is_string() && trust_domain_of(sub.as_string()) == *rules.trust_domain))
+        return TokenFault::wrong_trust_domain;
+    const std::int64_t now = rules.time.now_us;
+    const auto exp = numeric_date_us(claims.find("exp")), iat = numeric_date_us(claims.find("iat"));
+    // within the skew it may be alive, but nothing that ends with it
+    if (!exp || whole_seconds(*exp) <= whole_seconds(now))
+        return TokenFault::expired;
+    if (rules.no_audience && claims.find("aud"))
+        return TokenFault::wrong_audience;
+    if (iat && *iat > now + std::max(rules.time.skew_s, 0) * us_per_second)
+        return TokenFault::issued_in_future;
+    std::int64_t life = 0;
+    if (iat &&
+        (__builtin_sub_overflow(*exp, *iat, &life) || life > rules.longest_life_s * us_per_second))
+        return TokenFault::lives_too_long;
+    for (const std::string_view name : rules.required_claims)
+        if (!claims.find(name))
+            return TokenFault::claim_missing;
+    return TokenFault::none;
 }
 
 } // namespace pg_principal

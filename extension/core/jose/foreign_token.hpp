@@ -33,4 +33,19 @@ TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
                                 const ForeignRules &rules, TokenScratch &scratch,
                                 Checkpoint checkpoint = no_checkpoint);
 
+// What an issuer's tokens must be like to be exchanged for ours, beside verify_foreign_token().
+struct IssuerRules {
+    TimeRules time;
+    std::optional<std::string_view> trust_domain; // of SPIFFE: "spiffe://" and its name
+    bool no_audience = false;                     // it must have none
+    std::int64_t longest_life_s = 0;              // from iat to exp
+    std::vector<std::string_view> required_claims;
+};
+
+// What the trust domain of a SPIFFE ID is, or would be: all before the first "/" of its path.
+std::string_view trust_domain_of(std::string_view spiffe_id) noexcept;
+
+// Of claims that verify_foreign_token() has let through.
+TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noexcept;
+
 } // namespace pg_principal

@@ -167,10 +167,14 @@ text *to_bytes(std::string_view bytes) {
 }
 
 std::string_view bytes_argument(FunctionCallInfo fcinfo, int n) {
-    auto *stored = reinterpret_cast<text *>(DatumGetPointer(PG_GETARG_DATUM(n)));
+    return bytes_of(PG_GETARG_DATUM(n));
+}
+
+std::string_view bytes_of(Datum value) {
+    auto *stored = reinterpret_cast<text *>(DatumGetPointer(value));
     if (!VARATT_IS_COMPRESSED(stored) && !VARATT_IS_EXTERNAL(stored))
         return view_of(stored);
-    return view_of(guard([fcinfo, n] { return PG_GETARG_TEXT_PP(n); }));
+    return view_of(guard([value] { return DatumGetTextPP(value); }));
 }
 
 std::string_view view_of(const text *value) noexcept {

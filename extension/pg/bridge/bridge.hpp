@@ -83,6 +83,7 @@ std::string_view to_utf8(std::string_view server_text);
 text *to_text(std::string_view utf8);
 // A detoasted copy-free view where the value is not toasted; valid as long as the datum.
 std::string_view bytes_argument(FunctionCallInfo fcinfo, int n);
+std::string_view bytes_of(Datum value);
 text *to_bytes(std::string_view bytes);
 std::string_view view_of(const text *value) noexcept;
 // A composite result: as many values as the function has OUT columns.

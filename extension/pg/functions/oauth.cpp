@@ -1,11 +1,12 @@
 // Tokens of others: what they say, and whether a key of a set has signed them.
 #include "core/base/bytes.hpp"
 #include "core/base/error.hpp"
-#include "core/jose/jwt.hpp"
+#include "core/jose/foreign_token.hpp"
 #include "pg/bridge/jsonb.hpp"
 #include "pg/bridge/time.hpp"
 #include "pg/keys/key_argument.hpp"
 #include "pg/settings.hpp"
+#include "pg/tables/issuers.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -22,6 +23,17 @@ TokenScratch &scratch() {
     return *kept;
 }
 
+text *text_if_storable(std::string_view utf8) {
+    const auto value = if_storable([&] { return PointerGetDatum(to_text(utf8)); });
+    return value ? DatumGetTextPP(*value) : nullptr;
+}
+
+// The fault itself may tell of what the server cannot hold.
+Datum fault_text(std::string_view fault) {
+    text *told = text_if_storable(fault);
+    return PointerGetDatum(told != nullptr ? told : to_text(describe(TokenFault::malformed)));
+}
+
 // fault, header, claims, signer: either the fault alone or the rest.
 Datum outcome(FunctionCallInfo fcinfo, std::string_view fault, const CompactJws *jws,
               const std::string &signer) {
@@ -34,9 +46,7 @@ Datum outcome(FunctionCallInfo fcinfo, std::string_view fault, const CompactJws 
         fault = describe(TokenFault::value_not_storable);
     }
     if (!header || !payload) {
-        values[0] = if_storable([&] {
-                        return PointerGetDatum(to_text(fault));
-                    }).value_or(PointerGetDatum(to_text(describe(TokenFault::malformed))));
+        values[0] = fault_text(fault);
         nulls[0] = false;
         return record_result(fcinfo, values, nulls);
     }
@@ -66,36 +76,119 @@ SQL_FUNCTION(read_assertion) {
     return outcome(fcinfo, {}, &token.jws(), thumbprint(*token.key()));
 }
 
-// What it says of itself, to find the keys by; nothing is verified.
-SQL_FUNCTION(peek_assertion) {
-    Datum values[3] = {}; // fault, iss, sub
-    bool nulls[3] = {true, true, true};
-    const auto tell = [&](int column, std::string_view text) {
-        const auto told = if_storable([&] { return PointerGetDatum(to_text(text)); });
-        values[column] = told.value_or(0);
-        nulls[column] = !told;
-        return told.has_value();
-    };
-    CompactJws jws;
-    json::Document claims;
-    std::string fault;
-    if (const TokenFault found = jws.parse(bytes_argument(fcinfo, 0), KeysInHeader::ignored);
+namespace {
+
+// What a token says of itself, to find the keys by; nothing is verified. In the server's encoding;
+// nullptr: it does not say, or no text.
+struct Said {
+    std::string fault; // empty: none
+    text *iss = nullptr, *sub = nullptr;
+};
+
+Said peek(std::string_view token) {
+    static auto *const jws = new CompactJws; // never destroyed, as scratch()
+    static auto *const claims = new json::Document;
+    Said said;
+    if (const TokenFault found = jws->parse(token, KeysInHeader::ignored);
         found != TokenFault::none)
-        fault = describe(found, jws.header_json);
-    else if (const json::ParseStatus json = json::try_parse(claims, jws.payload); !json)
-        fault = describe(TokenFault::payload_not_json, json);
-    else if (!claims.root().is_object())
-        fault = describe(TokenFault::payload_not_an_object);
-    int column = 1;
-    for (const char *name : {"iss", "sub"}) {
-        const json::Value claim = fault.empty() ? claims.root().find(name) : json::Value();
-        if (claim.is_string() && !tell(column, claim.as_string()))
-            fault = describe(TokenFault::value_not_storable);
-        ++column;
-    }
-    if (!fault.empty() && !tell(0, fault))
-        (void)tell(0, describe(TokenFault::malformed));
+        said.fault = describe(found, jws->header_json);
+    else if (const json::ParseStatus json = json::try_parse(*claims, jws->payload); !json)
+        said.fault = describe(TokenFault::payload_not_json, json);
+    else if (!claims->root().is_object())
+        said.fault = describe(TokenFault::payload_not_an_object);
+    if (!said.fault.empty())
+        return said;
+    for (const auto &[name, kept] : {std::pair("iss", &said.iss), std::pair("sub", &said.sub)})
+        if (const json::Value claim = claims->root().find(name); claim.is_string()) {
+            *kept = text_if_storable(claim.as_string());
+            if (*kept == nullptr)
+                said.fault = describe(TokenFault::value_not_storable);
+        }
+    return said;
+}
+
+std::vector<std::string_view> utf8_of(const Texts &texts) {
+    std::vector<std::string_view> all;
+    for (int i = 0; i < texts.count; ++i)
+        all.push_back(to_utf8(view_of(DatumGetTextPP(texts.items[i]))));
+    return all;
+}
+
+// The issuer that a token names, or, SPIFFE's tokens may lack iss, its trust domain.
+IssuerRow trusted_issuer(const Said &said) {
+    IssuerRow row{};
+    if (said.iss != nullptr)
+        row = read_trusted_issuer(said.iss);
+    if (!row.found && said.sub != nullptr)
+        if (const std::string_view domain = trust_domain_of(view_of(said.sub)); !domain.empty())
+            row = read_trusted_issuer(to_bytes(domain));
+    return row;
+}
+
+} // namespace
+
+SQL_FUNCTION(peek_assertion) {
+    const Said said = peek(bytes_argument(fcinfo, 0));
+    Datum values[3] = {0, PointerGetDatum(said.iss), PointerGetDatum(said.sub)};
+    bool nulls[3] = {said.fault.empty(), said.iss == nullptr, said.sub == nullptr};
+    if (!said.fault.empty())
+        values[0] = fault_text(said.fault);
     return record_result(fcinfo, values, nulls);
+}
+
+// trusted, claims, fault
+SQL_FUNCTION(judge_foreign_token) {
+    Datum values[3] = {};
+    bool nulls[3] = {true, true, true};
+    const auto refuse = [&](std::string_view fault) {
+        values[2] = fault_text(fault);
+        nulls[2] = false;
+        return record_result(fcinfo, values, nulls);
+    };
+    const std::string_view token = PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0);
+    const Said said = peek(token);
+    if (!said.fault.empty())
+        return refuse(said.fault);
+    const IssuerRow row = trusted_issuer(said);
+    if (!row.found)
+        return refuse("issuer not trusted");
+    values[0] = row.whole;
+    nulls[0] = false;
+    if (!row.has_keys)
+        return refuse("keys of the issuer not known yet");
+
+    const TimeRules time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
+    const std::string_view issuer = to_utf8(view_of(DatumGetTextPP(row.issuer)));
+    const bool is_trust_domain = issuer.substr(0, 7) == "spiffe:";
+    ForeignRules rules;
+    rules.time = time;
+    if (!is_trust_domain)
+        rules.issuer = issuer;
+    rules.audiences = utf8_of(row.audiences);
+    for (const std::string_view name : utf8_of(row.algorithms))
+        rules.algorithms.push_back(require_alg(name));
+    rules.types = {"at+jwt"};
+    rules.longest_life_s = row.longest_life_s;
+    TokenScratch &verified = scratch();
+    TokenFault fault =
+        verify_foreign_token(token, key_set_of(row.keys), rules, verified, check_interrupts);
+    if (fault == TokenFault::none) {
+        const auto claims =
+            if_storable([&] { return to_jsonb(verified.claims(), verified.payload()); });
+        values[1] = claims.value_or(0);
+        nulls[1] = !claims;
+        IssuerRules own;
+        own.time = time;
+        if (is_trust_domain)
+            own.trust_domain = issuer;
+        own.no_audience = rules.audiences.empty();
+        own.longest_life_s = row.longest_life_s;
+        own.required_claims = utf8_of(row.required_claims);
+        fault =
+            claims ? check_issuer_rules(verified.claims(), own) : TokenFault::value_not_storable;
+    }
+    return fault == TokenFault::none ? record_result(fcinfo, values, nulls)
+                                     : refuse(verified.describe(fault));
 }
 
 namespace {

@@ -67,8 +67,8 @@ template <class Keys>
 class Prepared {
   public:
     template <class Read>
-    const Keys &of(FunctionCallInfo fcinfo, int n, Read read) {
-        const std::string_view bytes = bytes_argument(fcinfo, n); // as stored: enough to tell
+    const Keys &of(Datum jsonb, Read read) {
+        const std::string_view bytes = bytes_of(jsonb); // as stored: enough to tell
         if (epoch_ != everything_epoch)
             forget();
         epoch_ = everything_epoch;
@@ -81,7 +81,7 @@ class Prepared {
             throw Error(Errc::key_set_too_large,
                         {std::to_string(KeySet::max_bytes), "bytes", std::to_string(bytes.size())});
         // one odd member of one key takes no other with it
-        const json::Document document(jsonb_argument(fcinfo, n),
+        const json::Document document(jsonb_text(jsonb),
                                       {512, std::numeric_limits<std::size_t>::max(), false, true});
         all_.push_front({Secret(bytes), read(document.root())});
         size_ += bytes.size();
@@ -124,11 +124,13 @@ const Key *of_alg(const std::vector<Key> &keys, Alg alg) {
 } // namespace
 
 const KeySet &key_set_argument(FunctionCallInfo fcinfo, int n) {
-    return prepared<KeySet>().of(fcinfo, n, read_verifiers);
+    return key_set_of(PG_GETARG_DATUM(n));
 }
 
+const KeySet &key_set_of(Datum jsonb) { return prepared<KeySet>().of(jsonb, read_verifiers); }
+
 Key key_argument(FunctionCallInfo fcinfo, int n, std::optional<Alg> alg) {
-    const auto &keys = prepared<std::vector<Key>>().of(fcinfo, n, read_signers);
+    const auto &keys = prepared<std::vector<Key>>().of(PG_GETARG_DATUM(n), read_signers);
     if (keys.size() == 1)
         return keys.front();
     const Key *key = of_alg(keys, alg.value_or(Alg::HS256));
@@ -139,7 +141,7 @@ Key verifying_key_argument(FunctionCallInfo fcinfo, int n, Alg alg) {
     struct Verifiers {
         std::vector<Key> keys;
     };
-    const auto &keys = prepared<Verifiers>().of(fcinfo, n, [](json::Value root) {
+    const auto &keys = prepared<Verifiers>().of(PG_GETARG_DATUM(n), [](json::Value root) {
         if (root.is_string())
             return Verifiers{keys_from_string(root.as_string(), Reading::public_half)};
         const json::Value set = root.find("keys");

@@ -10,6 +10,7 @@ namespace pg_principal {
 // The keys of a jsonb argument, to verify with: a JWK, a JWK Set, or a string with a PEM or a
 // secret. Valid until the next call.
 const KeySet &key_set_argument(FunctionCallInfo fcinfo, int n);
+const KeySet &key_set_of(Datum jsonb);
 // One key to verify with; a set of several is an error.
 Key verifying_key_argument(FunctionCallInfo fcinfo, int n, Alg alg);
 // One key to sign or describe with, its private half checked; a set of several is an error. A
