@@ -1,0 +1,58 @@
+#!/bin/bash
+# check_postgres 2.25.0 and apgdiff 2.7.0 (Debian 12) with PostgreSQL 15.18: what compares schemas loses the policies, and the restrictive ones above all.
+#
+# `check_postgres --action=same_schema` is there to find that production is no longer what staging is. It compares tables with all of pg_class, so that
+# row-level security which is on in one alone is told; views, functions, privileges, and of a policy its comment alone: dropped, or made anew with
+# another condition, it says "All databases have identical items". Its manual has "identical as far as their schema"; the main branch does the same.
+# apgdiff writes what changes one schema into another, from two dumps. It knows policies as PostgreSQL 9.5 had them: where AS RESTRICTIVE follows the
+# table's name it stops reading, without an error, and what it writes is a policy for everybody, permissive and without a condition. A
+# change of that condition is none. First of all it wants the lines \restrict and \unrestrict taken out that pg_dump writes since 15.14 (and 13.22,
+# 17.6 of the same day): "Cannot find ending semicolon of statement". fordfrog/apgdiff#213 added policies; of RESTRICTIVE we found nothing.
+# Way out: compare `SELECT * FROM pg_policies` or the text of two dumps; a comment on each policy, so that check_postgres misses it.
+#
+#   check_postgres: the same POSTGRES_SAME_SCHEMA OK; restrictive policy dropped: POSTGRES_SAME_SCHEMA OK; row security off: POSTGRES_SAME_SCHEMA CRITICAL
+#   apgdiff, dumps as they are: Cannot find ending semicolon of statement: \unrestrict
+#   pg_dump: CREATE POLICY owners ON public.bill AS RESTRICTIVE TO app USING ((owner = CURRENT_USER));
+#   apgdiff: CREATE POLICY owners ON bill FOR ALL TO PUBLIC;
+#   apgdiff, another condition in it: nothing to do
+# shellcheck source=findings/lib/postgresql.sh
+. "$(dirname "$0")/lib/postgresql.sh"
+
+need java perl
+debian check-postgres=2.25.0-5 apgdiff=2.7.0-1
+serve_postgresql
+
+query() { run psql -XAtq -v ON_ERROR_STOP=1 "$@" >&2 || not_tried "psql"; }
+query -c 'CREATE DATABASE one' -c 'CREATE DATABASE two' -c 'CREATE ROLE app'
+for database in one two; do
+    query -d $database -c 'CREATE TABLE bill (owner name, amount int)' -c 'GRANT SELECT ON bill TO app' -c 'ALTER TABLE bill ENABLE ROW LEVEL SECURITY' \
+        -c 'CREATE POLICY everyone ON bill USING (true)' -c 'CREATE POLICY owners ON bill AS RESTRICTIVE TO app USING (owner = current_user)'
+done
+same() {
+    (PATH=$work/root/usr/lib/postgresql/15/bin:$PATH timeout 60 perl "$work/root/usr/bin/check_postgres" --action=same_schema --dbname=one --dbname2=two \
+        --dbuser=postgres --host="$work" --port="$PGPORT" || true) | sed -n '1s/:.*//p'
+}
+dump() { # DATABASE: without what apgdiff cannot read
+    run pg_dump -s -d "$1" >"$work/$1.whole.sql" && grep -v '^\\' "$work/$1.whole.sql" >"$work/$1.sql" || not_tried "pg_dump"
+}
+apgdiff() { timeout 60 java -jar "$work"/root/usr/share/java/apgdiff-2.7.jar "$@" 2>&1 || true; }
+
+{
+    told="the same $(same)"
+    query -d two -c 'DROP POLICY owners ON bill'
+    told+="; restrictive policy dropped: $(same)"
+    dump one
+    dump two
+    query -d two -c 'ALTER TABLE bill DISABLE ROW LEVEL SECURITY'
+    echo "check_postgres: $told; row security off: $(same)"
+    echo "apgdiff, dumps as they are: $(apgdiff "$work/two.whole.sql" "$work/one.whole.sql" | sed -nE 's/.*(Cannot find .* \\unrestrict).*/\1/p')"
+    echo "pg_dump: $(grep 'POLICY owners' "$work/one.sql")"
+    echo "apgdiff: $(apgdiff "$work/two.sql" "$work/one.sql" | grep -v '^$' | tr -s ' \n' ' ' | sed 's/ $//')"
+    sed '/POLICY owners/s/CURRENT_USER/SESSION_USER/' "$work/one.sql" >"$work/other.sql"
+    changes=$(apgdiff "$work/one.sql" "$work/other.sql" | grep . || true)
+    echo "apgdiff, another condition in it: ${changes:-nothing to do}"
+} | expect 'check_postgres: the same POSTGRES_SAME_SCHEMA OK; restrictive policy dropped: POSTGRES_SAME_SCHEMA OK; row security off: POSTGRES_SAME_SCHEMA CRITICAL
+apgdiff, dumps as they are: Cannot find ending semicolon of statement: \unrestrict
+pg_dump: CREATE POLICY owners ON public.bill AS RESTRICTIVE TO app USING ((owner = CURRENT_USER));
+apgdiff: CREATE POLICY owners ON bill FOR ALL TO PUBLIC;
+apgdiff, another condition in it: nothing to do'
