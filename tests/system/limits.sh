@@ -46,6 +46,7 @@ unset options
 PGDATABASE=owned psql -Xqc "CREATE EXTENSION pg_principal"
 is "the owner of a database is not the owner of what is in auth" "$(PGDATABASE=owned as owner "DROP EXTENSION pg_principal CASCADE") $(PGDATABASE=owned as owner "SELECT count(*) FROM auth.users") $(PGDATABASE=owned as owner "CREATE FUNCTION auth.x() RETURNS int LANGUAGE sql AS 'SELECT 1'") $(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.trust_request_claims = on") $(PGDATABASE=owned as owner "CREATE EVENT TRIGGER t ON ddl_command_start EXECUTE FUNCTION auth.signal_revocation()")" \
     "ERROR:  42501 ERROR:  42501 ERROR:  42501 ERROR:  42501 ERROR:  42501"
+is "but may lock it by VACUUM FULL" "$(PGDATABASE=owned as owner "VACUUM FULL auth.users")" ""
 PGDATABASE=owned psql -XAtqc "SELECT auth.create_signing_key(); SELECT auth.push_people('[{\"email\": \"own@example.com\", \"name\": \"O\"}]'); SELECT auth.provision()" >/dev/null
 own=$(PGDATABASE=owned psql -XAtqc "SELECT auth.issue('own@example.com')")
 is "but may give a token to every session that brings none" "$(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.token = '$own'")$(PGDATABASE=owned as app "SELECT auth.email()")" own@example.com
