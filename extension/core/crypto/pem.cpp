@@ -200,7 +200,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         if (is_a(pkey, akp_name(set)))
             return set;
     if (!is_a(pkey, "EC"))
-        refuse("its type is not RSA, EC or Ed25519");
+        refuse("its type is not RSA, EC, Ed25519 or Ed448");
     int is_explicit = 0;
     char name[64] = "";
     std::size_t size = 0;
