@@ -140,8 +140,9 @@ SELECT label, pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', change), :'gi
     (19, 'without what is required', '{"repository_id": null}'),
     (20, 'the other issuer''s name', '{"iss": "https://kubernetes.default.svc"}'),
     (21, 'a logout token',
-        '{"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}')) AS t (n, label,
-        change) ORDER BY n;
+        '{"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}'),
+    (22, 'bound to a key', '{"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}'))
+        AS t (n, label, change) ORDER BY n;
 SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'forged')) AS same_kid,
     pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'rotated')) AS unknown_kid,
     pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'github'::jsonb - 'alg',

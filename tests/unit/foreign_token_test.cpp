@@ -157,6 +157,13 @@ TEST(IssuerRules, ASecurityEventIsNoIdentity) {
             << events;
 }
 
+TEST(IssuerRules, NobodyProvesAKey) {
+    for (const char *cnf : {"{}", "null", R"({"jkt":"0ZcO"})", R"({"x5t#S256":"bwcK"})"})
+        EXPECT_EQ(kept(R"({"exp":1001,"cnf":)" + std::string(cnf) + "}", of_an_hour()),
+                  TokenFault::bound_to_key)
+            << cnf;
+}
+
 TEST(IssuerRules, WhatIsRequiredIsThereWhateverItSays) {
     IssuerRules rules = of_an_hour();
     rules.required_claims = {"ref", "env"};

@@ -159,6 +159,9 @@ TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noex
     // a security event or a logout token, whose typ may be missing (RFC 8417, section 4.5)
     if (claims.find("events"))
         return TokenFault::wrong_type;
+    // of whoever proves the key (RFC 7800: DPoP, mTLS), which nobody does here
+    if (claims.find("cnf"))
+        return TokenFault::bound_to_key;
     const json::Value sub = claims.find("sub");
     // whatever iss says: a trust domain speaks for its own alone
     if (rules.trust_domain &&
