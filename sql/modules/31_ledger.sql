@@ -172,7 +172,8 @@ BEGIN
     -- after those that are there, also where the clock was set back meanwhile
     VALUES (before.id, greatest(clock_timestamp(), (SELECT max(d.decided_at) + interval '1 us'
             FROM auth.decisions d WHERE d.user_id = before.id)), bans, before.banned_until,
-        becomes.banned_until, becomes.ban_reason, becomes.ban_origin, becomes.session_generation - before.session_generation,
+        becomes.banned_until, becomes.ban_reason, becomes.ban_origin,
+        becomes.session_generation - before.session_generation,
         becomes.owner_generation - before.owner_generation,
         CASE WHEN becomes.app_role <> before.app_role THEN before.app_role END,
         CASE WHEN becomes.app_role <> before.app_role THEN becomes.app_role END,

@@ -28,8 +28,8 @@ CREATE OR REPLACE FUNCTION auth.judge_foreign_token(token text, OUT trusted auth
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_judge_foreign_token';
 COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
 'Internal: what a token of a trusted issuer says, or why it is not accepted, whoever it may stand '
-'for. The issuer is looked up by the claim iss, or else by the trust domain in sub (SPIFFE), and as '
-'it is now. claims are there when the signature, exp and nbf, iss, aud and typ hold.';
+'for. The issuer is looked up by the claim iss, or else by the trust domain in sub (SPIFFE), and '
+'as it is now. claims are there when the signature, exp and nbf, iss, aud and typ hold.';
 
 CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_fitting boolean,
     OUT rule auth.issuer_rules, OUT principal auth.users) RETURNS SETOF record
