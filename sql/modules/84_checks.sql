@@ -139,7 +139,7 @@ DECLARE
     checks text;
 BEGIN
     FOREACH checks IN ARRAY '{versions,keys,roles,grants,doors,logs,tables,functions,clamps,'
-        'health,clocks,writing}'::text[]
+        'collation,health,clocks,writing}'::text[]
     LOOP
         BEGIN -- what one of them stumbles over keeps nobody from the others
             RETURN QUERY EXECUTE format('SELECT c.item, c.state, c.detail, c.remedy FROM '

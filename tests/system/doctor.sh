@@ -86,6 +86,12 @@ out=$(PGUSER=oscar "$PG_PRINCIPAL" doctor 2>&1)
 is "an operator sees the same" "$(cut -d: -f1 <<<"$out" | sort -u)" "$(doctor; cut -d: -f1 <<<"$out" | sort -u)"
 like "nobody else" "$(PGUSER=app "$PG_PRINCIPAL" doctor 2>&1)" 'permission denied'
 is "it changes nothing" "$(PGOPTIONS='-c default_transaction_read_only=on' sql shop "SELECT count(*) > 10 FROM auth.check_installation()")" t
+sql postgres "CREATE DATABASE sorted TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'" >/dev/null
+sql sorted "CREATE EXTENSION pg_principal" "UPDATE pg_database SET datcollversion = '1.0' WHERE datname = current_database()" >/dev/null
+PGDATABASE=sorted tells "an operating system that sorts otherwise" collation error 'texts are sorted by version [0-9.]+ .*built by 1[.]0: .*Do: As a superuser.* REINDEX DATABASE sorted; ALTER DATABASE sorted REFRESH COLLATION VERSION'
+sed -nE 's/^error +collation: .* nobody writes: (REINDEX [^;]*); (ALTER [^;]*);.*/\1;\n\2;/p' <<<"$out" | psql -Xqd sorted >/dev/null 2>&1
+PGDATABASE=sorted sound "indexes built again" collation
+sql postgres "DROP DATABASE sorted" >/dev/null
 sql shop "UPDATE pg_extension SET extversion = '99.0' WHERE extname = 'pg_principal'" >/dev/null
 tells "a library older than the extension" library error '.*runs version [0-9.]+, the extension is 99[.]0[.] Do: Restart the server'
 sql shop "UPDATE pg_extension SET extversion = '0.2.9' WHERE extname = 'pg_principal'" >/dev/null
