@@ -34,6 +34,23 @@ BEGIN
             AND to_regrole('auth_operator') IS NOT NULL
             AND pg_has_role(r.oid, 'auth_operator', 'MEMBER')
         UNION ALL
+        -- they may have been there before the extension, made by somebody else
+        SELECT 'warning', format('%I can log in by itself', r.rolname),
+            format('ALTER ROLE %I NOLOGIN, and let login roles be members of it', r.rolname)
+        FROM pg_roles r WHERE r.rolname IN ('auth_operator', 'service_role') AND r.rolcanlogin
+        UNION ALL
+        SELECT DISTINCT 'warning', format('%I, who is no superuser, may make anybody a member of '
+            '%I', m.rolname, r.rolname), format('REVOKE ADMIN OPTION FOR %I FROM %I', r.rolname,
+            m.rolname)
+        FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
+            JOIN pg_roles m ON m.oid = a.member
+        WHERE r.rolname IN ('auth_operator', 'service_role') AND a.admin_option AND NOT m.rolsuper
+        UNION ALL
+        SELECT 'warning', format('%I has CREATEROLE, with which it can make itself a member of '
+            'auth_operator', r.rolname), format('ALTER ROLE %I NOCREATEROLE', r.rolname)
+        FROM pg_roles r WHERE r.rolcreaterole AND NOT r.rolsuper
+            AND current_setting('server_version_num')::integer < 160000
+        UNION ALL
         SELECT DISTINCT 'error', format('pg_principal serve is connected as %I, which may do more '
             'than serve', r.rolname), 'Connect it as a login role that is a member of authenticator'
         FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid

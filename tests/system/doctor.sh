@@ -125,6 +125,11 @@ reload pg_principal.master_key_file="$dir/master"
 sound "back again" "(master key|signing key|other keys)"
 
 # roles and grants
+sql postgres "ALTER ROLE auth_operator LOGIN" "GRANT service_role TO oscar WITH ADMIN OPTION" "ALTER ROLE oscar CREATEROLE" >/dev/null
+tells "operators' own role that logs in" roles warning 'auth_operator can log in by itself[.] Do: ALTER ROLE auth_operator NOLOGIN'
+like "who makes members" "$(of_check roles)" 'warning +roles: oscar, who is no superuser, may make anybody a member of service_role[.] Do: REVOKE ADMIN OPTION FOR service_role FROM oscar'
+like "CREATEROLE before PostgreSQL 16" "$(of_check roles) $(sql postgres "SELECT current_setting('server_version_num')::int >= 160000")" '(oscar has CREATEROLE.*ALTER ROLE oscar NOCREATEROLE| t$)'
+sql postgres "ALTER ROLE auth_operator NOLOGIN" "REVOKE service_role FROM oscar" "ALTER ROLE oscar NOCREATEROLE" >/dev/null
 sql postgres "ALTER ROLE authenticated BYPASSRLS" >/dev/null
 tells "a role that no row security binds" roles error '.*ALTER ROLE authenticated NOBYPASSRLS'
 sql postgres "ALTER ROLE authenticated NOBYPASSRLS" "ALTER ROLE anon SUPERUSER" >/dev/null
