@@ -226,6 +226,20 @@ BEGIN
             RETURN NEXT;
         END LOOP;
     END LOOP;
+    FOR clamps IN -- FORCE is part of the definition, policies and that they count are not
+        SELECT c.oid::regclass AS tbl FROM pg_class c
+        WHERE c.relforcerowsecurity AND NOT c.relrowsecurity
+            AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
+        ORDER BY c.oid::regclass::text
+    LOOP
+        found_any := true;
+        state := 'error';
+        detail := format('row security of %s is forced, but switched off, and there is no policy: '
+            'pg_restore --table leaves a table so that had a clamp', clamps.tbl);
+        remedy := format('SELECT auth.clamp(%L, ...), or ALTER TABLE %s NO FORCE ROW LEVEL '
+            'SECURITY', clamps.tbl, clamps.tbl);
+        RETURN NEXT;
+    END LOOP;
     IF NOT found_any THEN
         state := 'ok';
         detail := format('%s, and nothing that goes past them',

@@ -328,6 +328,16 @@ sql shop "DROP PUBLICATION p" "ALTER TABLE activity DISABLE ROW LEVEL SECURITY" 
 tells "a clamp that is switched off" clamps error '.*Do: ALTER TABLE public.activity ENABLE ROW LEVEL SECURITY'
 sql shop "ALTER TABLE activity ENABLE ROW LEVEL SECURITY" >/dev/null
 sound "on again" clamps
+sql shop "CREATE TABLE ledger (owner text)" "CREATE INDEX ON ledger (owner)" "GRANT SELECT ON ledger TO app" \
+    "SELECT auth.clamp('ledger', 'owner')" >/dev/null
+pg_dump -Fc -d shop -t ledger -f "$dir/ledger.dump"
+sql shop "DROP TABLE ledger" >/dev/null
+pg_restore -d shop -t ledger "$dir/ledger.dump"
+tells "a table that pg_restore --table brought back without its clamp" clamps error \
+    ".*of public.ledger is forced, but switched off, and there is no policy.*Do: SELECT auth.clamp[(]'public.ledger', [.]{3}[)], or ALTER TABLE"
+sql shop "SELECT auth.clamp('ledger', 'owner')" >/dev/null
+sound "clamped again" clamps
+sql shop "DROP TABLE ledger" >/dev/null
 
 # scans
 if [[ $more != *pg_cron* ]]; then
