@@ -182,6 +182,7 @@ CREATE TABLE auth.sessions (
     agent_generations integer[],
     parents uuid[],
     grants uuid[],
+    kid text,
     CONSTRAINT sessions_check CHECK (auth.check_session(role, user_id, origin, label, revoked_as,
         agents, agent_generations))
 );
@@ -200,6 +201,8 @@ COMMENT ON COLUMN auth.sessions.origin IS
 '/oauth/token.';
 COMMENT ON COLUMN auth.sessions.credential_id IS
 'What the token was got with at /oauth/token: the id of a client secret. With it the session ends.';
+COMMENT ON COLUMN auth.sessions.kid IS
+'What has signed the one token of the session; NULL: it has another after each refresh.';
 COMMENT ON COLUMN auth.sessions.expires_at IS
 'infinity after a sign-in: the session lasts as long as its refresh token is renewed.';
 COMMENT ON COLUMN auth.sessions.last_used_at IS

@@ -12,6 +12,11 @@ COMMENT ON FUNCTION auth.sign_token(jsonb) IS
 'Internal: the claims as a JWT (RFC 7519) under the key in use. 55000 when there is none. Whoever '
 'may call this may be anybody.';
 
+CREATE OR REPLACE FUNCTION auth.token_kid(token text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_token_kid';
+COMMENT ON FUNCTION auth.token_kid(text) IS
+'Internal: the key that a token says it is signed with; NULL when it names none.';
+
 CREATE OR REPLACE FUNCTION auth.mint_token(
     principal auth.users, role text, session_id uuid, issued_at bigint, ttl_seconds bigint,
         scopes text, method text, signed_in_at bigint) RETURNS text
@@ -26,6 +31,7 @@ CREATE OR REPLACE FUNCTION auth.open_session(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     issued_at bigint := floor(extract(epoch FROM clock_timestamp()));
+    signer text;
 BEGIN
     IF octet_length(label) > 255 THEN
         PERFORM auth.raise_error('label_too_long', octet_length(label)::text);
@@ -37,11 +43,13 @@ BEGIN
     END IF;
     session_id := gen_random_uuid();
     expires_at := to_timestamp(issued_at + ttl_seconds);
-    INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at)
-    VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label,
-        scopes, clock_timestamp(), expires_at);
     token := auth.mint_token(principal, role, session_id, issued_at, ttl_seconds,
         array_to_string(scopes, ' '), 'issued', issued_at);
+    signer := auth.token_kid(token); -- no parameter of a statement, which may be logged, is a token
+    INSERT INTO auth.sessions (id, user_id, role, generation, label, scopes, created_at, expires_at,
+        kid)
+    VALUES (session_id, principal.id, role, coalesce(principal.session_generation, 0), label,
+        scopes, clock_timestamp(), expires_at, signer);
     PERFORM auth.audit(coalesce(principal.id, auth.nobody()), principal.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(jsonb_build_object('sessionId', session_id, 'role', role, 'label', label,

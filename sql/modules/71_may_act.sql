@@ -30,6 +30,8 @@ DECLARE
     the_agent auth.users;
     present auth.sessions;
     ends timestamptz;
+    token text;
+    signer text;
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;
@@ -66,17 +68,19 @@ BEGIN
         RETURN auth.refusal(403, 'expired', 'The session is about to end');
     END IF;
     ends := to_timestamp(issued_at + life);
+    token := auth.mint_may_act(person, new_id, issued_at, life, array_to_string(lent, ' '),
+        the_agent.id);
+    signer := auth.token_kid(token);
     INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
-        expires_at, ip, user_agent, agents, agent_generations, parents, grants)
+        expires_at, ip, user_agent, agents, agent_generations, parents, grants, kid)
     VALUES (new_id, person.id, person.session_generation, 'oauth', left('lent to '
         || the_agent.email, 63), nullif(lent, '{}'), clock_timestamp(), ends, request.ip,
         request.user_agent, ARRAY[the_agent.id], ARRAY[the_agent.session_generation],
-        present.id || present.parents, present.grants);
+        present.id || present.parents, present.grants, signer);
     PERFORM auth.audit(person.id, person.email, '{"token": {"previous": null, "current": "lent"}}',
         NULL, jsonb_strip_nulls(jsonb_build_object('sessionId', new_id, 'agent', the_agent.email,
             'scopes', nullif(lent, '{}'), 'expiresAt', auth.iso_time(ends))));
-    RETURN ROW(true, 201, NULL, jsonb_build_object('token', auth.mint_may_act(person, new_id,
-            issued_at, life, array_to_string(lent, ' '), the_agent.id), 'sessionId', new_id,
+    RETURN ROW(true, 201, NULL, jsonb_build_object('token', token, 'sessionId', new_id,
         'expiresAt', auth.iso_time(ends)))::auth.auth_result;
 END
 $$;

@@ -167,17 +167,20 @@ DECLARE
     ends timestamptz := to_timestamp(issued_at + life);
     request record := auth.request_context();
     token text;
+    signer text;
 BEGIN
     IF life < 1 THEN
         RETURN auth.oauth_error(400, 'invalid_grant', 'It has ended', 'expired');
     END IF;
     -- of an earlier session_generation than a ban that runs beside this it is dead from its birth
-    INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
-        user_agent, credential_id)
-    VALUES (new_id, principal.id, principal.session_generation, 'oauth', nullif(scopes, '{}'),
-        clock_timestamp(), ends, request.ip, request.user_agent, open_access.credential_id);
     token := auth.mint_access_token(principal, new_id, issued_at, life,
         array_to_string(scopes, ' '), client_id, NULL);
+    signer := auth.token_kid(token);
+    INSERT INTO auth.sessions (id, user_id, generation, origin, scopes, created_at, expires_at, ip,
+        user_agent, credential_id, kid)
+    VALUES (new_id, principal.id, principal.session_generation, 'oauth', nullif(scopes, '{}'),
+        clock_timestamp(), ends, request.ip, request.user_agent, open_access.credential_id,
+        signer);
     PERFORM auth.audit_as(principal.id, principal.email, principal.id, principal.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(metadata || jsonb_build_object('sessionId', new_id, 'scopes',

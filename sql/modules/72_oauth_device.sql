@@ -146,6 +146,7 @@ DECLARE
     may text[];
     has_ended boolean;
     token text;
+    signer text;
     reason text;
 BEGIN
     -- a ban that runs beside this makes the session one of an earlier generation
@@ -169,11 +170,12 @@ BEGIN
         RETURN auth.oauth_error(400, 'access_denied', 'The approval has ended', reason);
     END IF;
     issued_at := floor(extract(epoch FROM clock_timestamp()));
-    UPDATE auth.sessions s SET expires_at = to_timestamp(issued_at + life), ip = request.ip,
-        user_agent = request.user_agent, scopes = nullif(may, '{}')
-    WHERE s.id = session.id;
     token := auth.mint_access_token(person, session.id, issued_at, life,
         array_to_string(may, ' '), client.client_id, NULL);
+    signer := auth.token_kid(token);
+    UPDATE auth.sessions s SET expires_at = to_timestamp(issued_at + life), ip = request.ip,
+        user_agent = request.user_agent, scopes = nullif(may, '{}'), kid = signer
+    WHERE s.id = session.id;
     PERFORM auth.audit_as(person.id, person.email, person.id, person.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(jsonb_build_object('grant', 'device_code', 'clientId', client.client_id,

@@ -87,17 +87,20 @@ DECLARE
     ends timestamptz := to_timestamp(issued_at + ttl_seconds);
     request record := auth.request_context();
     token text;
+    signer text;
 BEGIN
+    token := auth.mint_access_token(person, new_id, issued_at, ttl_seconds,
+        array_to_string(scopes, ' '), agent.id::text, act);
+    signer := auth.token_kid(token);
     -- labelled with who acts, as an application's session is with its name
     INSERT INTO auth.sessions (id, user_id, generation, origin, label, scopes, created_at,
-        expires_at, ip, user_agent, credential_id, agents, agent_generations, parents, grants)
+        expires_at, ip, user_agent, credential_id, agents, agent_generations, parents, grants, kid)
     VALUES (new_id, person.id, person.session_generation, 'oauth', agent.email,
         nullif(scopes, '{}'), clock_timestamp(), ends, request.ip, request.user_agent, grant_id,
         agent.id || subject.agents, agent.session_generation || subject.agent_generations,
         ARRAY[subject.id, actor.id] || subject.parents || actor.parents,
-        nullif(array_remove(grant_id || subject.grants || actor.grants, NULL), '{}'));
-    token := auth.mint_access_token(person, new_id, issued_at, ttl_seconds,
-        array_to_string(scopes, ' '), agent.id::text, act);
+        nullif(array_remove(grant_id || subject.grants || actor.grants, NULL), '{}'),
+        signer);
     PERFORM auth.audit_as(agent.id, agent.email, person.id, person.email,
         '{"token": {"previous": null, "current": "issued"}}', NULL,
         jsonb_strip_nulls(jsonb_build_object('grant', 'token-exchange', 'sessionId', new_id,

@@ -30,7 +30,7 @@ BEGIN ATOMIC
             LEFT JOIN auth.refresh_tokens r ON r.session_id = CASE s.origin WHEN 'sign_in'
                 THEN s.id END
         WHERE s.revoked_at IS NULL AND least(s.expires_at,
-            r.expires_at) > now() - interval '720 hours'
+            r.expires_at) > now() - interval '720 hours' AND auth.signer_stands(s.kid)
     ), live AS (
         SELECT * FROM unrevoked l WHERE l.ends_at > now()
     ), dead AS (
@@ -47,7 +47,8 @@ BEGIN ATOMIC
                     THEN i.subject::uuid END AS id) AS o
             LEFT JOIN auth.sessions s ON s.id = o.id
         WHERE i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND o.id IS NOT NULL
-          AND (s.id IS NULL OR s.revoked_at IS NULL AND s.generation = a.session_generation)
+          AND (s.id IS NULL OR s.revoked_at IS NULL AND s.generation = a.session_generation
+              AND auth.signer_stands(s.kid))
           AND NOT EXISTS (SELECT FROM unrevoked u WHERE u.id = o.id)
     )
     SELECT 'token_expiring', l.user_id, l.email, format('%s within %s', l.id, d.subject), d.reason,
@@ -252,9 +253,8 @@ CREATE OR REPLACE FUNCTION auth.agent_health(
 LANGUAGE sql STABLE SECURITY DEFINER
 BEGIN ATOMIC
     SELECT u.email, u.app_role, coalesce(u.banned_until > now(), false), l.issued, l.signed_in,
-    l.next_expiry,
-        l.last_used_at, l.last_refresh_at, u.password_changed_at, coalesce(f.failures, 0),
-        f.last_at, f.last_reason,
+        l.next_expiry, l.last_used_at, l.last_refresh_at, u.password_changed_at,
+        coalesce(f.failures, 0), f.last_at, f.last_reason,
         ARRAY(SELECT i.reason FROM auth.incidents i WHERE i.user_id = u.id
             AND i.kind <> 'refresh_failure' AND i.resolved_at IS NULL ORDER BY i.reason),
         coalesce(f.delegations, 0)

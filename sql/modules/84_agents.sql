@@ -205,5 +205,5 @@ END
 $$;
 COMMENT ON FUNCTION auth.token_expiries(integer) IS
 'For AUDITOR and ADMIN: how many issued tokens end on each day (UTC) of the next 1 to 366; revoked '
-'ones are not counted, those of a banned principal are. 200 with {from, days: [{day, tokens}]}, '
-'days without any left out; 400, 401, 403.';
+'ones are not counted, those of a banned principal or of a revoked key are. 200 with {from, days: '
+'[{day, tokens}]}, days without any left out; 400, 401, 403.';

@@ -77,7 +77,7 @@ roster_leavers: column github_username held kind name user_id; constraint
 server_keys: column created_at material name sealed_under; constraint server_keys_pkey;
   trigger signal_change signal_truncate |
 sessions: column agent_generations agents created_at credential_id expires_at generation
-  grants id ip label last_used_at origin parents revoke_reason revoked_as revoked_at role
+  grants id ip kid label last_used_at origin parents revoke_reason revoked_as revoked_at role
   scopes user_agent user_id; constraint sessions_check
   sessions_pkey; index sessions_grants sessions_issued
   sessions_user_id; trigger audit_delete audit_insert audit_truncate audit_update

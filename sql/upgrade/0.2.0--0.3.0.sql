@@ -105,7 +105,7 @@ ALTER TABLE auth.sessions DROP CONSTRAINT sessions_role_check, DROP CONSTRAINT s
     DROP CONSTRAINT sessions_origin_check, DROP CONSTRAINT sessions_revoked_as_check,
     DROP CONSTRAINT sessions_principal,
     ADD COLUMN credential_id uuid, ADD COLUMN agents uuid[], ADD COLUMN agent_generations integer[],
-    ADD COLUMN parents uuid[], ADD COLUMN grants uuid[],
+    ADD COLUMN parents uuid[], ADD COLUMN grants uuid[], ADD COLUMN kid text,
     ADD CONSTRAINT sessions_check CHECK (auth.check_session(role, user_id, origin, label,
         revoked_as, agents, agent_generations));
 COMMENT ON COLUMN auth.sessions.origin IS 'issued: one token, minted by an operator. sign_in: access tokens that auth.refresh() follows up. adopted: a project key from elsewhere, auth.adopt_key(). oauth: one access token, got at /oauth/token.';
@@ -417,6 +417,8 @@ COMMENT ON COLUMN auth.sessions.agents IS
 'Of a delegated token: who acts for the person, one for the other. Whoever verifies the token '
 'looks whether each is still a service account that is not banned, of the session_generation in '
 'agent_generations.';
+COMMENT ON COLUMN auth.sessions.kid IS
+'What has signed the one token of the session; NULL: it has another after each refresh.';
 COMMENT ON COLUMN auth.sessions.parents IS
 'The sessions that it was got by: looked at with each verification, as agents. With any of them it '
 'ends.';

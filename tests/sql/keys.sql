@@ -251,6 +251,33 @@ SELECT auth.revoke_signing_key(:'kid');
 SELECT regexp_replace(regress_try('SELECT auth.import_signing_key(''super-secret-jwt-token-with-at-least-32-characters-long''::text)'),
     'key \S+', 'key KID'), regress_alive(:'t');
 SELECT state, count(*) FROM auth.list_signing_keys() GROUP BY state ORDER BY state;
+-- sessions whose one token it has signed are over wherever they are listed, those that are
+-- refreshed are not
+SELECT auth.create_signing_key('ES256') AS older \gset
+SELECT client_id, secret FROM auth.create_client_secret('kata-agent-team@example.com') \gset
+CREATE FUNCTION pg_temp.listed() RETURNS TABLE (issued text, oauth text, sign_in text,
+    health text, clients bigint, findings bigint) LANGUAGE sql AS $$
+    SELECT (SELECT string_agg(DISTINCT l.state, ' ') FROM auth.list_sessions(a) AS l
+        WHERE l.label = 'by the older'), (SELECT string_agg(DISTINCT l.state, ' ')
+        FROM auth.list_sessions(a) AS l WHERE l.origin = 'oauth'),
+        (SELECT string_agg(DISTINCT l.state, ' ') FROM auth.list_sessions(a) AS l
+        WHERE l.origin = 'sign_in'), (SELECT concat(h.issued_tokens, ' issued, ',
+        h.signed_in_sessions, ' signed in') FROM auth.agent_health() AS h WHERE h.email = a),
+        (SELECT c.live_tokens FROM auth.list_clients() AS c WHERE c.email = a),
+        (SELECT count(*) FROM auth.agent_findings(true) AS f WHERE f.email = a
+        AND f.metadata->>'label' = 'by the older')
+    FROM (VALUES ('kata-agent-team@example.com')) AS v (a) $$;
+UPDATE auth.sessions SET revoked_at = now() WHERE user_id = :'client_id' AND revoked_at IS NULL;
+SELECT auth.set_password('kata-agent-team@example.com', 'Th1sIsAStrong!Pass');
+SELECT auth.issue('kata-agent-team@example.com', '1h', 'by the older') AS issued \gset
+UPDATE auth.sessions SET created_at = now() - interval '10 hours' WHERE label = 'by the older';
+SELECT (auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id', :'secret')).status;
+SELECT (auth.sign_in('kata-agent-team@example.com', 'Th1sIsAStrong!Pass')).status;
+SELECT * FROM pg_temp.listed();
+SELECT length(auth.create_signing_key('ES256'));
+SELECT * FROM pg_temp.listed();
+SELECT auth.revoke_signing_key(:'older');
+SELECT regress_alive(:'issued') AS issued, l.* FROM pg_temp.listed() AS l;
 -- no error quotes what it was given
 SELECT count(*) AS leaks FROM unnest(ARRAY['{"kty":"oct","k":"VE9QU0VDUkVU"}', 'TOPSECRET',
     '{"kty":"oct","k":"TOPSECRET!"}', '{"kty": TOPSECRET', '{"TOPSECRET":1,"TOPSECRET":2}',

@@ -142,6 +142,14 @@ SQL_FUNCTION(sign_token) {
     return PointerGetDatum(to_text(sign_claims(jsonb_argument(fcinfo, 0))));
 }
 
+SQL_FUNCTION(token_kid) {
+    const std::string token(bytes_argument(fcinfo, 0));
+    CompactJws jws;
+    if (jws.parse(token) != TokenFault::none || !jws.kid)
+        PG_RETURN_NULL();
+    return PointerGetDatum(to_text(*jws.kid));
+}
+
 SQL_FUNCTION(parse_ttl) {
     const std::string_view text = text_argument(fcinfo, 0);
     const std::int64_t seconds = parse_ttl(text);
