@@ -15,10 +15,10 @@ using namespace pg_principal;
 SQL_FUNCTION(default_collation) {
     auto *request = reinterpret_cast<SupportRequestSimplify *>(PG_GETARG_POINTER(0));
     if (!IsA(request, SupportRequestSimplify))
-        return PointerGetDatum(nullptr);
+        return 0;
     const FuncExpr *call = request->fcall;
     if (!OidIsValid(call->inputcollid) || call->inputcollid == DEFAULT_COLLATION_OID)
-        return PointerGetDatum(nullptr); // as it is
+        return 0; // as it is
     return guard([call] {
         auto *planned = makeNode(FuncExpr);
         *planned = *call;
