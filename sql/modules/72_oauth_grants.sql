@@ -197,9 +197,14 @@ BEGIN
         END IF;
         caller := (client.principal).id;
     END IF;
-    IF NOT auth.is_for_us(request->'resource')
-        OR grant_type = token_exchange AND NOT auth.is_for_us(request->'audience') THEN
-        RETURN auth.refuse_target();
+    IF request ?| '{resource,audience}' THEN
+        IF NOT auth.is_for_us(request->'resource')
+            OR grant_type = token_exchange AND NOT auth.is_for_us(request->'audience') THEN
+            RETURN auth.refuse_target();
+        END IF;
+    END IF;
+    IF grant_type = jwt_bearer THEN
+        RETURN auth.grant_jwt_bearer(request, caller, context);
     ELSIF grant_type = 'refresh_token' THEN
         RETURN auth.grant_refresh(request->>'refresh_token', caller, context);
     ELSIF grant_type = token_exchange THEN
@@ -210,8 +215,6 @@ BEGIN
         result := auth.grant_device_code(request, caller, context);
         EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
         RETURN result;
-    ELSIF grant_type = jwt_bearer THEN
-        RETURN auth.grant_jwt_bearer(request, caller, context);
     ELSIF caller IS NULL THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;

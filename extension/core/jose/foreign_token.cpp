@@ -128,12 +128,18 @@ ForeignRules read_foreign_rules(json::Value rules) {
 TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
                                 const ForeignRules &rules, TokenScratch &scratch,
                                 Checkpoint checkpoint) {
+    const TokenFault fault = scratch.read(token, KeysInHeader::ignored);
+    return fault == TokenFault::none ? verify_foreign_token(keys, rules, scratch, checkpoint)
+                                     : fault;
+}
+
+TokenFault verify_foreign_token(const KeySet &keys, const ForeignRules &rules,
+                                TokenScratch &scratch, Checkpoint checkpoint) {
     ClaimRules claim_rules;
     claim_rules.time = rules.time;
     claim_rules.issuer = rules.issuer;
     claim_rules.require_expiry = true;
-    claim_rules.keys_in_header = KeysInHeader::ignored;
-    if (const TokenFault fault = verify_token(token, keys, claim_rules, scratch, checkpoint);
+    if (const TokenFault fault = verify_read_token(keys, claim_rules, scratch, checkpoint);
         fault != TokenFault::none)
         return fault;
     const CompactJws &jws = scratch.jws();

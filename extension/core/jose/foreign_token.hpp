@@ -29,8 +29,11 @@ struct ForeignRules {
 // Error(token_rules_malformed) or Error(algorithm_unknown).
 ForeignRules read_foreign_rules(json::Value rules);
 
+// The token, or the one that the scratch has read: its keys may be found by what it says.
 TokenFault verify_foreign_token(std::string_view token, const KeySet &keys,
                                 const ForeignRules &rules, TokenScratch &scratch,
+                                Checkpoint checkpoint = no_checkpoint);
+TokenFault verify_foreign_token(const KeySet &keys, const ForeignRules &rules, TokenScratch &read,
                                 Checkpoint checkpoint = no_checkpoint);
 
 // What an issuer's tokens must be like to be exchanged for ours, beside verify_foreign_token().

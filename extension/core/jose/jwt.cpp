@@ -151,11 +151,28 @@ TokenFault check_claims(json::Value claims, const ClaimRules &rules) noexcept {
     return TokenFault::none;
 }
 
-TokenFault TokenScratch::finish(const ClaimRules &rules) {
+TokenFault TokenScratch::read(std::string_view token, KeysInHeader keys) {
+    if (const TokenFault fault = jws_.parse(token, keys); fault != TokenFault::none)
+        return fault;
     payload_json_ = json::try_parse(claims_, jws_.payload);
     if (!payload_json_)
         return TokenFault::payload_not_json;
-    return check_claims(claims_.root(), rules);
+    return claims_.root().is_object() ? TokenFault::none : TokenFault::payload_not_an_object;
+}
+
+TokenFault TokenScratch::verify_signature(const KeySet &keys, Checkpoint checkpoint) {
+    key_ = nullptr;
+    key_fault_.clear();
+    return verify(jws_, keys, &key_, &key_fault_, checkpoint);
+}
+
+TokenFault TokenScratch::check(const KeySet &keys, const ClaimRules &rules) {
+    const TokenFault fault = check_claims(claims_.root(), rules);
+    if (fault == TokenFault::none && rules.issuer)
+        if (const std::string_view issuer = keys.issuer_of(key_);
+            !issuer.empty() && !is_for(issuer, claims()))
+            return TokenFault::wrong_key_issuer;
+    return fault;
 }
 
 std::string TokenScratch::describe(TokenFault fault) const {
@@ -170,18 +187,19 @@ std::string TokenScratch::describe(TokenFault fault) const {
 
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
                         TokenScratch &scratch, Checkpoint checkpoint) {
-    scratch.key_ = nullptr;
-    scratch.key_fault_.clear();
     TokenFault fault = scratch.jws_.parse(token, rules.keys_in_header);
     if (fault == TokenFault::none)
-        fault = verify(scratch.jws_, keys, &scratch.key_, &scratch.key_fault_, checkpoint);
-    if (fault == TokenFault::none)
-        fault = scratch.finish(rules);
-    if (fault == TokenFault::none && rules.issuer)
-        if (const std::string_view issuer = keys.issuer_of(scratch.key_);
-            !issuer.empty() && !is_for(issuer, scratch.claims()))
-            fault = TokenFault::wrong_key_issuer;
-    return fault;
+        fault = scratch.verify_signature(keys, checkpoint);
+    if (fault != TokenFault::none)
+        return fault;
+    scratch.payload_json_ = json::try_parse(scratch.claims_, scratch.jws_.payload);
+    return scratch.payload_json_ ? scratch.check(keys, rules) : TokenFault::payload_not_json;
+}
+
+TokenFault verify_read_token(const KeySet &keys, const ClaimRules &rules, TokenScratch &scratch,
+                             Checkpoint checkpoint) {
+    const TokenFault fault = scratch.verify_signature(keys, checkpoint);
+    return fault == TokenFault::none ? scratch.check(keys, rules) : fault;
 }
 
 std::string jwt_sign(std::string_view claims_json, const Key &key, std::optional<Alg> alg,

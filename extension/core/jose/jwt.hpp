@@ -35,7 +35,11 @@ std::optional<std::int64_t> numeric_date_us(json::Value value) noexcept;
 // What a verification leaves behind; reuse one to avoid allocations.
 class TokenScratch {
   public:
-    // After TokenFault::none; valid until the next verification.
+    // Takes a token apart; nothing of it is verified. What it says is for finding its issuer.
+    TokenFault read(std::string_view token, KeysInHeader keys);
+    TokenFault read(std::string &&token, KeysInHeader) = delete; // the views would outlive it
+
+    // After TokenFault::none; valid until the next token.
     json::Value claims() const noexcept { return claims_.root(); }
     std::string_view payload() const noexcept { return jws_.payload; }
     const CompactJws &jws() const noexcept { return jws_; }
@@ -46,7 +50,10 @@ class TokenScratch {
   private:
     friend TokenFault verify_token(std::string_view, const KeySet &, const ClaimRules &,
                                    TokenScratch &, Checkpoint);
-    TokenFault finish(const ClaimRules &rules);
+    friend TokenFault verify_read_token(const KeySet &, const ClaimRules &, TokenScratch &,
+                                        Checkpoint);
+    TokenFault verify_signature(const KeySet &keys, Checkpoint checkpoint);
+    TokenFault check(const KeySet &keys, const ClaimRules &rules);
 
     CompactJws jws_;
     json::Document claims_;
@@ -59,6 +66,9 @@ class TokenScratch {
 // asked for, a key that says whose it is must be the issuer's.
 TokenFault verify_token(std::string_view token, const KeySet &keys, const ClaimRules &rules,
                         TokenScratch &scratch, Checkpoint checkpoint = no_checkpoint);
+// Of the token that the scratch has read.
+TokenFault verify_read_token(const KeySet &keys, const ClaimRules &rules, TokenScratch &scratch,
+                             Checkpoint checkpoint = no_checkpoint);
 
 // Throws Error(claims_not_an_object), Error(json_malformed) or Error(algorithm_mismatch).
 std::string jwt_sign(std::string_view claims_json, const Key &key,

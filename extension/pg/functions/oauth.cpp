@@ -85,21 +85,17 @@ struct Said {
     text *iss = nullptr, *sub = nullptr;
 };
 
+// Leaves the token in the scratch.
 Said peek(std::string_view token) {
-    static auto *const jws = new CompactJws; // never destroyed, as scratch()
-    static auto *const claims = new json::Document;
+    TokenScratch &read = scratch();
     Said said;
-    if (const TokenFault found = jws->parse(token, KeysInHeader::ignored);
-        found != TokenFault::none)
-        said.fault = describe(found, jws->header_json);
-    else if (const json::ParseStatus json = json::try_parse(*claims, jws->payload); !json)
-        said.fault = describe(TokenFault::payload_not_json, json);
-    else if (!claims->root().is_object())
-        said.fault = describe(TokenFault::payload_not_an_object);
-    if (!said.fault.empty())
+    if (const TokenFault fault = read.read(token, KeysInHeader::ignored);
+        fault != TokenFault::none) {
+        said.fault = read.describe(fault);
         return said;
+    }
     for (const auto &[name, kept] : {std::pair("iss", &said.iss), std::pair("sub", &said.sub)})
-        if (const json::Value claim = claims->root().find(name); claim.is_string()) {
+        if (const json::Value claim = read.claims().find(name); claim.is_string()) {
             *kept = text_if_storable(claim.as_string());
             if (*kept == nullptr)
                 said.fault = describe(TokenFault::value_not_storable);
@@ -145,8 +141,7 @@ SQL_FUNCTION(judge_foreign_token) {
         nulls[2] = false;
         return record_result(fcinfo, values, nulls);
     };
-    const std::string_view token = PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0);
-    const Said said = peek(token);
+    const Said said = peek(PG_ARGISNULL(0) ? std::string_view() : bytes_argument(fcinfo, 0));
     if (!said.fault.empty())
         return refuse(said.fault);
     const IssuerRow row = trusted_issuer(said);
@@ -171,7 +166,7 @@ SQL_FUNCTION(judge_foreign_token) {
     rules.longest_life_s = row.longest_life_s;
     TokenScratch &verified = scratch();
     TokenFault fault =
-        verify_foreign_token(token, key_set_of(row.keys), rules, verified, check_interrupts);
+        verify_foreign_token(key_set_of(row.keys), rules, verified, check_interrupts);
     if (fault == TokenFault::none) {
         const auto claims =
             if_storable([&] { return to_jsonb(verified.claims(), verified.payload()); });
