@@ -105,8 +105,10 @@ COMMENT ON FUNCTION auth.read_key_document(text) IS
 CREATE OR REPLACE FUNCTION auth.keys_uri(issuer text, url text, document jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF document ? 'keys'
-        OR url !~ '/[.]well-known/(openid-configuration|oauth-authorization-server)(/[^?]*)?$' THEN
+    -- with a query where a policy or an application has keys of its own, as at Entra ID
+    IF document ? 'keys' OR url
+        !~ '^[^?]*/[.]well-known/(openid-configuration|oauth-authorization-server)(/[^?]*)?([?]|$)'
+        THEN
         RETURN NULL;
     ELSIF document->>'issuer' IS DISTINCT FROM issuer THEN
         PERFORM auth.raise_error('key_set_refused', 'it is the document of another issuer');

@@ -330,6 +330,13 @@ def discovery(issuer):
         trust(name, issuer.url(well_known))
         equal(f"discovery: {json.dumps(document).replace(str(issuer.port), 'PORT')}",
             refresh(name, *issuer.flags())[:2], outcome)
+    for at, found in (("?p=B2C_1_job", 0), ("/b2c?p=B2C_1_job", 0), ("x?p=B2C_1_job", 1)):
+        sql("SELECT auth.distrust_issuer(:'i')", i=name)
+        issuer.pages[f"{well_known}{at}"] = (200, {}, json.dumps({"issuer": name,
+            "jwks_uri": issuer.url("/keys?p=b2c_1_job")}).encode())
+        issuer.pages["/keys?p=b2c_1_job"] = keys(key)
+        trust(name, issuer.url(f"{well_known}{at}"))
+        equal(f"discovery at {well_known}{at}", refresh(name, *issuer.flags())[0], found)
     sql("SELECT auth.distrust_issuer(:'i')", i=name)
 
 
