@@ -31,6 +31,15 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pg_principal_uu
 COMMENT ON FUNCTION auth.uuid_of(text) IS
 'Internal: an id out of what strangers write, as we write it; NULL for anything else.';
 
+CREATE OR REPLACE FUNCTION auth.named_id(name text) RETURNS uuid
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT encode(substring(sha256(convert_to(named_id.name, getdatabaseencoding())), 1, 16),
+        'hex')::uuid;
+END;
+COMMENT ON FUNCTION auth.named_id(text) IS
+'Internal: the id of what has no other, by its name. Not by MD5: a server in FIPS mode has none.';
+
 CREATE OR REPLACE FUNCTION auth.seconds(setting text) RETURNS bigint
 LANGUAGE sql STABLE
 BEGIN ATOMIC

@@ -77,7 +77,7 @@ BEGIN
         -- For an email that nobody has, one of 4,096 stand-ins is counted and locked: the same
         -- work, and no table to fill.
         refused_as := auth.admit_sign_in(coalesce(principal.id,
-            md5('nobody ' || left(md5(given_email), 3))::uuid), checked.ok);
+            auth.named_id('nobody ' || left(auth.named_id(given_email)::text, 3))), checked.ok);
         IF refused_as IS NOT NULL THEN
             RETURN auth.refuse_sign_in(principal, CASE WHEN principal.id IS NULL
                 THEN 'unknown-email' ELSE refused_as END, 401,

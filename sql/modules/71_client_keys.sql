@@ -23,10 +23,10 @@ COMMENT ON FUNCTION auth.peek_assertion(text) IS
 'Internal: what a token says of itself, to find its issuer by. Nothing of it is verified.';
 
 CREATE OR REPLACE FUNCTION auth.key_id(jwk jsonb) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT
+LANGUAGE sql STABLE STRICT
 BEGIN ATOMIC
-    SELECT md5(concat_ws(' ', 'client key', auth.jwk_thumbprint(key_id.jwk), key_id.jwk->>'alg',
-        key_id.jwk->>'use'))::uuid;
+    SELECT auth.named_id(concat_ws(' ', 'client key', auth.jwk_thumbprint(key_id.jwk),
+        key_id.jwk->>'alg', key_id.jwk->>'use'));
 END;
 COMMENT ON FUNCTION auth.key_id(jsonb) IS
 'Internal: what tells the public keys of a client apart: one that is published for two algorithms '

@@ -95,7 +95,7 @@ CREATE OR REPLACE FUNCTION auth.key_names(jwks jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT CASE WHEN key_names.jwks ? 'keys' THEN ARRAY(
-            SELECT left(coalesce(e.jwk->>'kid', md5(e.jwk::text)), 100)
+            SELECT left(coalesce(e.jwk->>'kid', auth.short_digest(e.jwk::text)), 100)
             FROM jsonb_array_elements(key_names.jwks->'keys') WITH ORDINALITY AS e (jwk, n)
             ORDER BY e.n LIMIT 50)
         WHEN key_names.jwks IS NOT NULL THEN ARRAY(

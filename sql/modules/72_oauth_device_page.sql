@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     -- Counted as wrong passwords are, and for each person apart from those. A right one alone
     -- forgives none: whoever guesses may have a code of their own to show in between.
-    admitted := auth.admit_sign_in(md5('device ' || person.id)::uuid, EXISTS (
+    admitted := auth.admit_sign_in(auth.named_id('device ' || person.id), EXISTS (
         SELECT FROM auth.device_codes d WHERE d.user_code_hash = auth.held_secret(held)), false);
     IF admitted = 'locked' THEN
         PERFORM auth.note_device_refusal(person, 'locked', NULL);
@@ -136,7 +136,7 @@ BEGIN
             nullif(may, '{}'), clock_timestamp(), (seen.code).expires_at, c.ip,
             c.user_agent, ARRAY[(seen.client).id]
         FROM auth.request_context() AS c;
-        PERFORM auth.admit_sign_in(md5('device ' || person.id)::uuid, true);
+        PERFORM auth.admit_sign_in(auth.named_id('device ' || person.id), true);
     END IF;
     UPDATE auth.device_codes d SET decision = CASE WHEN approve THEN 'approved' ELSE 'denied' END,
         session_id = CASE WHEN approve THEN new_id END

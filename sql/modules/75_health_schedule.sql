@@ -25,7 +25,7 @@ BEGIN ATOMIC
     -- a name of pg_cron's has at most 63 bytes
     SELECT 'pg_principal_health_scan ' || CASE WHEN octet_length(current_database()) < 38
         THEN current_database()::text
-        ELSE md5(current_database()) END;
+        ELSE auth.named_id(current_database())::text END;
 END;
 COMMENT ON FUNCTION auth.health_job() IS
 'For operators: what the job of this database is called where pg_cron, in another one, may run '

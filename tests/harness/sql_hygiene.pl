@@ -3,7 +3,7 @@
 # about a function, type, table, view or role without COMMENT ON, and about a literal with a backslash that is no
 # E'...': what it means is up to standard_conforming_strings, which any role may set. And about NOT IN (SELECT):
 # rows that do not fit into work_mem are compared each with each, and a NULL among them makes it NULL. And about set_config(),
-# which the extension set_user refuses to whoever came by it: administrators.
+# which the extension set_user refuses to whoever came by it: administrators. And about md5().
 use strict;
 use warnings;
 
@@ -22,6 +22,7 @@ for my $file (@ARGV) {
             complain("$file:$number: a backslash in a literal: write E'...', or [.] and [0-9]") if index($2, '\\') >= 0 && lc $1 ne 'e';
         }
         complain("$file:$number: set_config(): write SET LOCAL, or EXECUTE format('SET LOCAL ...') where it is computed") if $code =~ /\bset_config\s*\(/i;
+        complain("$file:$number: md5(): a server in FIPS mode has none, write auth.named_id()") if $code =~ /\bmd5\s*\(/i;
         complain("$file:$number: NOT IN (SELECT: write NOT EXISTS (SELECT") if $code =~ /\bNOT\s+IN\s*\(\s*SELECT\b/i;
     }
     # Comments and bodies are blanked, newlines kept, so that only statements remain.
