@@ -2,7 +2,9 @@
 // claims pass for the reasons they should.
 #include "fuzz.hpp"
 
+#include "core/base/utf8.hpp"
 #include "core/jose/jwt.hpp"
+#include "core/json/storable.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -136,6 +138,19 @@ bool in_range(json::Value value) {
     return !value.is_number() || value.as_double();
 }
 
+// What a stranger publishes, before jsonb takes it: no more is lost than has to be.
+void check_storable(std::string_view text, bool is_json) {
+    const std::string held = json::storable(text);
+    fuzz::check(is_utf8(held) && json::storable(held) == held, "what is storable stays as it is");
+    json::Document document, shallow;
+    const json::Limits limits{512, std::size_t{64} << 20, true};
+    fuzz::check(!is_json || static_cast<bool>(json::try_parse(document, held, limits)),
+                "JSON stays JSON");
+    json::Limits skipping{3, limits.max_bytes, true, true};
+    fuzz::check(!is_json || static_cast<bool>(json::try_parse(shallow, text, skipping)),
+                "depth alone is no fault");
+}
+
 } // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
@@ -149,6 +164,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     } catch (const Error &error) {
         fuzz::check(!status && error.code() == Errc::json_malformed, error.what());
     }
+    check_storable(text, static_cast<bool>(status));
     if (!status)
         return 0;
     // a number that no double holds is an error to the other reader
