@@ -208,6 +208,8 @@ SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", 
     :'cognito')) AS access,
        pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access", "aud": "7a"}'),
            :'cognito')) AS with_aud,
+       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access", "aud": []}'),
+           :'cognito')) AS for_nobody,
        pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "id"}'),
            :'cognito')) AS id_token;
 

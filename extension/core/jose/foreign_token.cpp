@@ -178,7 +178,9 @@ TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noex
     // within the skew it may be alive, but nothing that ends with it
     if (!exp || whole_seconds(*exp) <= whole_seconds(now))
         return TokenFault::expired;
-    if (rules.no_audience && claims.find("aud"))
+    // an empty list is what Ory Hydra writes
+    if (const json::Value aud = claims.find("aud");
+        rules.no_audience && aud && !(aud.is_array() && aud.size() == 0))
         return TokenFault::wrong_audience;
     if (iat && *iat > now + std::max(rules.time.skew_s, 0) * us_per_second)
         return TokenFault::issued_in_future;
