@@ -96,6 +96,15 @@ is "a unique constraint covers rows that its writer is not shown, and says no mo
     "$(PGOPTIONS="-c pg_principal.token=$ann" as reader app "SELECT count(*) FROM seat" "INSERT INTO seat VALUES (1, 'ann@example.com') ON CONFLICT DO NOTHING" "INSERT INTO seat VALUES (1, 'ann@example.com')")" \
     $'0\nINSERT 0 0\nERROR:  duplicate key value violates unique constraint "seat_pkey"'
 
+# plans
+as owner app "DROP INDEX seat_owner_email_idx" >/dev/null
+like "a plan that is run tells that an index has found a row that is not shown" \
+    "$(PGOPTIONS="-c pg_principal.token=$ann -c enable_seqscan=off" as reader app "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM seat WHERE id = 1")" \
+    'Index Cond: .id = 1.*Rows Removed by Filter: 1'
+as owner app "CREATE INDEX ON seat (owner_email, id)" "ALTER TABLE seat DROP CONSTRAINT seat_pkey" >/dev/null
+is "not where every index begins with the owner" \
+    "$(PGOPTIONS="-c pg_principal.token=$ann -c enable_seqscan=off" as reader app "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM seat WHERE id = 1" | grep -c 'Rows Removed')" 0
+
 # without FORCE
 as owner app "SELECT auth.clamp('activity', 'owner_email', force => false)" >/dev/null 2>&1
 is "force => false: the owner sees and changes all rows, others their own" "$(as owner app "SELECT count(*) FROM activity" "BEGIN" "UPDATE activity SET done = false" "ROLLBACK") $(count reader asks)" \
