@@ -95,9 +95,9 @@ share() { # REFUSED COUNT: about what part that is
 try() { # ALGORITHM CURVE COUNT
     local public=$work/$1.public.pem private=$work/$1.pem tokens=$work/$1.tokens
     openssl ecparam -name "$2" -genkey -noout -out "$private" && openssl ec -in "$private" -pubout -out "$public" 2>/dev/null || not_tried "openssl"
-    timeout 60 "$work/poco" "$1" "$public" "$private" "$3" >"$tokens" || not_tried "Poco does not sign"
+    timeout 240 "$work/poco" "$1" "$public" "$private" "$3" >"$tokens" || not_tried "Poco does not sign"
     echo "$1: of $3 tokens of Poco jose refuses $(share "$(node "$work/jose.mjs" "$1" "$public" "$private" 0 <"$tokens")" "$3"), PyJWT $(
-        share "$(timeout 60 python3 "$work/pyjwt.py" "$work/root/usr/lib/python3/dist-packages" "$1" "$public" <"$tokens")" "$3"), Poco $(
+        share "$(timeout 240 python3 "$work/pyjwt.py" "$work/root/usr/lib/python3/dist-packages" "$1" "$public" <"$tokens")" "$3"), Poco $(
         share "$("$work/poco" "$1" "$public" "$private" 0 <"$tokens")" "$3"); of 200 tokens of jose Poco refuses $(
         node "$work/jose.mjs" "$1" "$public" "$private" 200 | "$work/poco" "$1" "$public" "$private" 0)"
 }

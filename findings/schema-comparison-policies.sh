@@ -28,29 +28,41 @@ for database in one two; do
     query -d $database -c 'CREATE TABLE bill (owner name, amount int)' -c 'GRANT SELECT ON bill TO app' -c 'ALTER TABLE bill ENABLE ROW LEVEL SECURITY' \
         -c 'CREATE POLICY everyone ON bill USING (true)' -c 'CREATE POLICY owners ON bill AS RESTRICTIVE TO app USING (owner = current_user)'
 done
-same() {
-    (PATH=$work/root/usr/lib/postgresql/15/bin:$PATH timeout 60 perl "$work/root/usr/bin/check_postgres" --action=same_schema --dbname=one --dbname2=two \
-        --dbuser=postgres --host="$work" --port="$PGPORT" || true) | sed -n '1s/:.*//p'
+same() { # sets answer
+    answer=$(PATH=$work/root/usr/lib/postgresql/15/bin:$PATH timeout 300 perl "$work/root/usr/bin/check_postgres" --action=same_schema --dbname=one \
+        --dbname2=two --dbuser=postgres --host="$work" --port="$PGPORT" --timeout=240 2>&1 | sed -n '1s/:.*//p')
+    [[ $answer = 'POSTGRES_SAME_SCHEMA '@(OK|CRITICAL) ]] || not_tried "check_postgres: $answer"
 }
 dump() { # DATABASE: without what apgdiff cannot read
     run pg_dump -s -d "$1" >"$work/$1.whole.sql" && grep -v '^\\' "$work/$1.whole.sql" >"$work/$1.sql" || not_tried "pg_dump"
 }
-apgdiff() { timeout 60 java -jar "$work"/root/usr/share/java/apgdiff-2.7.jar "$@" 2>&1 || true; }
+apgdiff() { # OLD NEW: sets answer
+    answer=$(timeout 240 java -jar "$work"/root/usr/share/java/apgdiff-2.7.jar "$work/$1.sql" "$work/$2.sql" 2>&1) || [ $? = 1 ] || not_tried "apgdiff"
+}
+
+same
+told="the same $answer"
+query -d two -c 'DROP POLICY owners ON bill'
+same
+told+="; restrictive policy dropped: $answer"
+dump one
+dump two
+query -d two -c 'ALTER TABLE bill DISABLE ROW LEVEL SECURITY'
+same
+told+="; row security off: $answer"
+apgdiff two.whole one.whole
+whole=$answer
+apgdiff two one
+policy=$answer
+sed '/POLICY owners/s/CURRENT_USER/SESSION_USER/' "$work/one.sql" >"$work/other.sql"
+apgdiff one other
 
 {
-    told="the same $(same)"
-    query -d two -c 'DROP POLICY owners ON bill'
-    told+="; restrictive policy dropped: $(same)"
-    dump one
-    dump two
-    query -d two -c 'ALTER TABLE bill DISABLE ROW LEVEL SECURITY'
-    echo "check_postgres: $told; row security off: $(same)"
-    echo "apgdiff, dumps as they are: $(apgdiff "$work/two.whole.sql" "$work/one.whole.sql" | sed -nE 's/.*(Cannot find .* \\unrestrict).*/\1/p')"
+    echo "check_postgres: $told"
+    echo "apgdiff, dumps as they are: $(sed -nE 's/.*(Cannot find .* \\unrestrict).*/\1/p' <<<"$whole")"
     echo "pg_dump: $(grep 'POLICY owners' "$work/one.sql")"
-    echo "apgdiff: $(apgdiff "$work/two.sql" "$work/one.sql" | grep -v '^$' | tr -s ' \n' ' ' | sed 's/ $//')"
-    sed '/POLICY owners/s/CURRENT_USER/SESSION_USER/' "$work/one.sql" >"$work/other.sql"
-    changes=$(apgdiff "$work/one.sql" "$work/other.sql" | grep . || true)
-    echo "apgdiff, another condition in it: ${changes:-nothing to do}"
+    echo "apgdiff: $(grep -v '^$' <<<"$policy" | tr -s ' \n' ' ' | sed 's/ $//')"
+    echo "apgdiff, another condition in it: ${answer:-nothing to do}"
 } | expect 'check_postgres: the same POSTGRES_SAME_SCHEMA OK; restrictive policy dropped: POSTGRES_SAME_SCHEMA OK; row security off: POSTGRES_SAME_SCHEMA CRITICAL
 apgdiff, dumps as they are: Cannot find ending semicolon of statement: \unrestrict
 pg_dump: CREATE POLICY owners ON public.bill AS RESTRICTIVE TO app USING ((owner = CURRENT_USER));
