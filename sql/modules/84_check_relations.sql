@@ -105,6 +105,17 @@ BEGIN ATOMIC
             JOIN pg_type y ON y.oid = a.atttypid JOIN pg_roles r ON r.oid = y.typowner
         WHERE k.contype = 'f' AND c.relnamespace = 'auth'::regnamespace AND NOT r.rolsuper
         UNION ALL
+        SELECT format('column %I of %s is of the type %s, and an update of the extension that '
+                'alters that table is refused', a.attname, c.oid::regclass,
+                format_type(a.atttypid, NULL)),
+            format('ALTER TABLE %s ALTER %I TYPE jsonb USING to_jsonb(%2$I)', c.oid::regclass,
+                a.attname)
+        FROM pg_class t JOIN pg_type y ON y.typrelid = t.oid
+            JOIN pg_attribute a ON a.atttypid IN (y.oid, y.typarray)
+            JOIN pg_class c ON c.oid = a.attrelid
+        WHERE t.relnamespace = 'auth'::regnamespace AND t.relkind = 'r'
+            AND c.relkind IN ('r', 'p', 'm', 'f')
+        UNION ALL
         SELECT format('%s belongs to %I, whose triggers run as %I, the owner of %s, when a '
                 'principal goes', d.part::regclass, d.others, d.owner, d.tbl::regclass),
             format('ALTER TABLE %s OWNER TO %I', d.part::regclass, d.owner)
@@ -122,8 +133,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION auth.weakened_objects() IS
 'Internal: tables of the extension without row security, secrets that are sampled, what of it '
-'belongs to somebody else than a superuser, foreign keys to it by types that do, and whose code '
-'runs as a superuser when a principal goes, with what mends it.';
+'belongs to somebody else than a superuser, foreign keys to it by types that do, columns of the '
+'types of its tables, and whose code runs as a superuser when a principal goes, with what mends '
+'it.';
 
 CREATE OR REPLACE FUNCTION auth.check_tables(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record

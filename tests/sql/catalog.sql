@@ -103,6 +103,10 @@ SELECT t.oid::regtype AS uncommented FROM pg_type t LEFT JOIN pg_class c ON c.oi
 WHERE t.typnamespace = 'auth'::regnamespace AND t.typelem = 0 AND coalesce(c.relkind, 'c') = 'c'
     AND coalesce(obj_description(t.oid, 'pg_type'), obj_description(t.typrelid,
     'pg_class')) IS NULL;
+-- no column of somebody's is of the type of a table, which no update could alter then
+SELECT t.oid::regtype AS anybodys_type FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid,
+    aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) AS a
+WHERE t.typnamespace = 'auth'::regnamespace AND c.relkind = 'r' AND a.grantee = 0;
 SELECT extname AS uncommented FROM pg_extension WHERE extname = 'pg_principal'
     AND obj_description(oid, 'pg_extension') IS NULL;
 -- internal functions say so, and nobody but the owner may call them

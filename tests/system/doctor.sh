@@ -178,6 +178,11 @@ sql shop "CREATE TABLE held (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE
     "CREATE TABLE behind_it (id uuid PRIMARY KEY REFERENCES auth.users); ALTER TABLE behind_it OWNER TO owner; CREATE TABLE beyond (id uuid REFERENCES behind_it)" \
     "CREATE FUNCTION runs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'" \
     "CREATE TRIGGER runs BEFORE DELETE ON behind FOR EACH ROW EXECUTE FUNCTION runs(); CREATE TRIGGER runs BEFORE DELETE ON beyond FOR EACH ROW EXECUTE FUNCTION runs()" >/dev/null
+sql shop "CREATE TABLE public.copied (who auth.users, of auth.sessions[])" >/dev/null
+tells "a column of the type of a table" "own objects" error 'column of of public.copied is of the type auth.sessions\[\], and an update.*Do: ALTER TABLE public.copied ALTER of TYPE jsonb USING to_jsonb[(]of[)]'
+sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd shop
+sound "mended by what it says" "own objects"
+sql shop "DROP TABLE public.copied" >/dev/null
 sound "superusers' tables that reference principals, and their triggers" "own objects"
 sql shop "ALTER TABLE held_1 OWNER TO owner" >/dev/null
 tells "a partition of somebody else" "own objects" error 'public.held_1 belongs to owner, whose triggers run as postgres, the owner of public.held, when.*Do: ALTER TABLE public.held_1 OWNER TO postgres'
