@@ -105,6 +105,12 @@ as owner app "CREATE INDEX ON seat (owner_email, id)" "ALTER TABLE seat DROP CON
 is "not where every index begins with the owner" \
     "$(PGOPTIONS="-c pg_principal.token=$ann -c enable_seqscan=off" as reader app "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM seat WHERE id = 1" | grep -c 'Rows Removed')" 0
 
+# samples
+as "$super" app "CREATE ROLE everything LOGIN IN ROLE pg_read_all_data" "INSERT INTO seat VALUES (2, 'cy@example.com')" "ANALYZE seat" >/dev/null
+like "who may read all data is clamped, but reads what ANALYZE has sampled" \
+    "$(as everything app "SELECT count(*) FROM seat" "SELECT stavalues1 FROM pg_statistic WHERE starelid = 'seat'::regclass AND staattnum = 2")" '^0.*ben@example'
+as "$super" app "DROP ROLE everything" >/dev/null
+
 # without FORCE
 as owner app "SELECT auth.clamp('activity', 'owner_email', force => false)" >/dev/null 2>&1
 is "force => false: the owner sees and changes all rows, others their own" "$(as owner app "SELECT count(*) FROM activity" "BEGIN" "UPDATE activity SET done = false" "ROLLBACK") $(count reader asks)" \
