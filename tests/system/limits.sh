@@ -50,6 +50,11 @@ is "but may lock it by VACUUM FULL" "$(PGDATABASE=owned as owner "VACUUM FULL au
 PGDATABASE=owned psql -XAtqc "SELECT auth.create_signing_key(); SELECT auth.push_people('[{\"email\": \"own@example.com\", \"name\": \"O\"}]'); SELECT auth.provision()" >/dev/null
 own=$(PGDATABASE=owned psql -XAtqc "SELECT auth.issue('own@example.com')")
 is "but may give a token to every session that brings none" "$(PGDATABASE=owned as owner "ALTER DATABASE owned SET pg_principal.token = '$own'")$(PGDATABASE=owned as app "SELECT auth.email()")" own@example.com
+sql "CREATE ROLE mal LOGIN; CREATE SCHEMA mal AUTHORIZATION mal; GRANT USAGE ON SCHEMA mal TO app; SET SESSION AUTHORIZATION mal; CREATE FUNCTION mal.f() RETURNS text LANGUAGE sql
+    AS \$\$ SELECT set_config('pg_principal.token', '$mallory', false) \$\$; CREATE VIEW mal.v AS SELECT mal.f() AS f; GRANT SELECT ON mal.v TO app"
+options="-c pg_principal.token=$(sql "SELECT auth.issue('ann@example.com')")"
+is "a view of somebody else's may bind a token of its owner's" "$(as app "SELECT f FROM mal.v; SELECT auth.email()")" mallory@example.com
+unset options
 is "what reads everything reads nothing of ours" "$(sql "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")$(as reader "SELECT count(*) FROM auth.signing_keys")" 0
 # samples of every column, and what is kept apart because of its length, are tables that no row security binds
 sql "SELECT auth.create_signing_key(a, false) FROM unnest('{HS256, ES256, RS256, RS512}'::text[]) AS a; SELECT auth.set_password('ann@example.com', 'Th1sIsAStrong!Pass'); ANALYZE" >/dev/null
