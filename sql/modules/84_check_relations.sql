@@ -185,6 +185,36 @@ BEGIN
             CASE WHEN changed.is_always THEN 'ALWAYS ' END, changed.tgname);
         RETURN NEXT;
     END LOOP;
+    FOR changed IN
+        WITH RECURSIVE reached (tbl, by_others) AS (
+            SELECT k.conrelid, NOT r.rolsuper
+            FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid
+                JOIN pg_class d ON d.oid = k.conrelid JOIN pg_roles r ON r.oid = d.relowner
+            WHERE k.contype = 'f' AND c.relnamespace = 'auth'::regnamespace
+                AND d.relnamespace <> 'auth'::regnamespace
+            UNION
+            SELECT k.conrelid, NOT r.rolsuper
+            FROM reached h JOIN pg_constraint k ON k.confrelid = h.tbl AND k.contype = 'f'
+                JOIN pg_class d ON d.oid = k.conrelid JOIN pg_roles r ON r.oid = d.relowner
+            WHERE NOT h.by_others
+        )
+        SELECT g.tgname, g.tgrelid::regclass AS tbl, g.tgfoid::regprocedure AS function
+        FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_proc f ON f.oid = g.tgfoid
+        WHERE NOT g.tgisinternal AND g.tgtype & 74 = 8 AND NOT f.prosecdef -- AFTER DELETE
+            AND (c.relnamespace = 'auth'::regnamespace OR EXISTS (SELECT FROM reached h
+                WHERE h.tbl = c.oid AND NOT h.by_others))
+            AND f.pronamespace <> 'auth'::regnamespace
+            AND EXISTS (SELECT FROM reached h WHERE h.by_others)
+            AND current_setting('server_version_num')::integer < 180000
+    LOOP
+        found_any := true;
+        state := 'warning';
+        detail := format('trigger %I on %s runs with the rights of who owns tables that reference '
+            'principals when one is deleted', changed.tgname, changed.tbl);
+        remedy := format('ALTER FUNCTION %s SECURITY DEFINER, with a search_path of its own',
+            changed.function);
+        RETURN NEXT;
+    END LOOP;
     FOR changed IN SELECT * FROM auth.weakened_objects() LOOP
         found_any := true;
         state := 'error';

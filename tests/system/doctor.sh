@@ -184,6 +184,13 @@ sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd s
 sound "mended by what it says" "own objects"
 sql shop "DROP TABLE public.copied" >/dev/null
 sound "superusers' tables that reference principals, and their triggers" "own objects"
+sql shop "CREATE TRIGGER late AFTER DELETE ON behind FOR EACH ROW EXECUTE FUNCTION runs()" >/dev/null
+if [ "$(sql shop "SELECT current_setting('server_version_num')::int < 180000")" = t ]; then
+    tells "a trigger that runs as another" "own objects" warning 'trigger late on public.behind runs with the rights of .*Do: ALTER FUNCTION public.runs[(][)] SECURITY DEFINER'
+fi
+sql shop "ALTER FUNCTION runs() SECURITY DEFINER" >/dev/null
+sound "a definer's is what it was" "own objects"
+sql shop "DROP TRIGGER late ON behind; ALTER FUNCTION runs() SECURITY INVOKER" >/dev/null
 sql shop "ALTER TABLE held_1 OWNER TO owner" >/dev/null
 tells "a partition of somebody else" "own objects" error 'public.held_1 belongs to owner, whose triggers run as postgres, the owner of public.held, when.*Do: ALTER TABLE public.held_1 OWNER TO postgres'
 sql shop "ALTER TABLE held_1 OWNER TO postgres; ALTER FUNCTION runs() OWNER TO owner" >/dev/null
