@@ -72,7 +72,7 @@ BEGIN
         RETURN head;
     END IF;
     BEGIN
-        EXECUTE format('SET LOCAL lock_timeout = %L', patience);
+        EXECUTE 'SET LOCAL lock_timeout = ' || quote_literal(patience);
         head := auth.lock_audit_head(user_id);
         EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN lock_not_available THEN
