@@ -44,16 +44,6 @@ COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
 'Internal: whether the agents, sessions, grants and the secret, key or rule that a session was '
 'got by are what they were, as whoever verifies its tokens judges it.';
 
-CREATE OR REPLACE FUNCTION auth.signer_stands(kid text) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC -- becomes part of the statement that asks
-    SELECT signer_stands.kid IS NULL OR EXISTS (SELECT FROM auth.signing_keys k
-        WHERE k.kid = signer_stands.kid AND k.state <> 'revoked');
-END;
-COMMENT ON FUNCTION auth.signer_stands(text) IS
-'Internal: whether the key that has signed the one token of a session verifies it; true where it '
-'is not told.';
-
 CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer,
     banned_until timestamptz, r auth.refresh_tokens) RETURNS text
 LANGUAGE sql STABLE
@@ -73,7 +63,9 @@ BEGIN ATOMIC
                 (session_state.s).grants,
                 (session_state.s).credential_id) > 0
             AND NOT auth.ties_hold(session_state.s) THEN 'revoked'
-        WHEN NOT auth.signer_stands((session_state.s).kid) THEN 'revoked'
+        WHEN (session_state.s).kid IS NOT NULL
+            AND NOT EXISTS (SELECT FROM auth.signing_keys k
+                WHERE k.kid = (session_state.s).kid AND k.state <> 'revoked') THEN 'revoked'
         ELSE 'live'
     END;
 END;

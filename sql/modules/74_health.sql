@@ -21,7 +21,7 @@ BEGIN ATOMIC
     WITH agents AS (
         SELECT * FROM auth.users u WHERE auth.is_agent(u.kind, u.email)
             AND (u.banned_until > now()) IS NOT TRUE
-    ), unrevoked AS (
+    ), signers AS (SELECT k.kid FROM auth.signing_keys k WHERE k.state <> 'revoked'), unrevoked AS (
         SELECT s.*, a.email, r.created_at AS refreshed_at, r.expires_at AS refresh_expires_at,
             least(s.expires_at, r.expires_at) AS ends_at
         FROM agents a JOIN auth.sessions s ON s.user_id = a.id
@@ -29,8 +29,8 @@ BEGIN ATOMIC
             -- an issued token has no refresh token: the index is not asked for NULL
             LEFT JOIN auth.refresh_tokens r ON r.session_id = CASE s.origin WHEN 'sign_in'
                 THEN s.id END
-        WHERE s.revoked_at IS NULL AND least(s.expires_at,
-            r.expires_at) > now() - interval '720 hours' AND auth.signer_stands(s.kid)
+        WHERE s.revoked_at IS NULL AND (s.kid IS NULL OR s.kid IN (SELECT k.kid FROM signers k))
+            AND least(s.expires_at, r.expires_at) > now() - interval '720 hours'
     ), live AS (
         SELECT * FROM unrevoked l WHERE l.ends_at > now()
     ), dead AS (
@@ -48,7 +48,7 @@ BEGIN ATOMIC
             LEFT JOIN auth.sessions s ON s.id = o.id
         WHERE i.kind <> 'refresh_failure' AND i.resolved_at IS NULL AND o.id IS NOT NULL
           AND (s.id IS NULL OR s.revoked_at IS NULL AND s.generation = a.session_generation
-              AND auth.signer_stands(s.kid))
+              AND (s.kid IS NULL OR s.kid IN (SELECT k.kid FROM signers k)))
           AND NOT EXISTS (SELECT FROM unrevoked u WHERE u.id = o.id)
     )
     SELECT 'token_expiring', l.user_id, l.email, format('%s within %s', l.id, d.subject), d.reason,

@@ -77,7 +77,7 @@ pem_to_jwk~100~auth.pem_to_jwk(:pem || repeat(' ', (10 * random())::int))~auth.p
 generate_jwk~100~auth.generate_jwk('HS256')~auth.generate_jwk('nope')
 self_and_report_emails, self_and_report_ids~100~cardinality(auth.self_and_report_emails()) + cardinality(auth.self_and_report_ids())~auth.self_and_report_ids() FROM set_config('pg_principal.token', 'x', true)
 jwks, list_signing_keys~100~jsonb_array_length(auth.jwks()->'keys') FROM auth.list_signing_keys() LIMIT 1~
-sign_token, token_kid, signer_stands~500~auth.signer_stands(auth.token_kid(auth.sign_token('{"a": 1}')))~auth.sign_token('[]')
+sign_token, token_kid~500~auth.token_kid(auth.sign_token('{"a": 1}'))~auth.sign_token('[]')
 read_roster, push_people~50~auth.push_people('[{"email": "ann@example.com", "name": "Ann"}]')~auth.push_people('[{"email": "no at", "name": 1, "x": "y"}]')
 read_roster, many~5~count(*) FROM auth.read_roster(:roster)~auth.push_people(:roster || '[{}]')
 remove_person~50~auth.remove_person('nobody@example.com')~auth.remove_person('no at')
