@@ -159,7 +159,8 @@ void finish(QueryDesc *query) {
         standard_ExecutorFinish(query);
 }
 
-// A constraint whose trigger waits for the commit, perhaps: the server tells of what waits the table alone.
+// A constraint whose trigger waits for the commit, perhaps: the server tells of what waits the table
+// alone.
 struct PutOff {
     Oid constraint, table, owner; // no superuser
     NameData name;

@@ -153,7 +153,7 @@ SQL_FUNCTION(judge_foreign_token) {
         return refuse("keys of the issuer not known yet");
 
     const TimeRules time = {unix_microseconds(GetCurrentTimestamp()), settings::clock_skew()};
-    const std::string_view issuer = to_utf8(view_of(DatumGetTextPP(row.issuer)));
+    const std::string_view issuer = to_utf8(bytes_of(row.issuer));
     const bool is_trust_domain = issuer.substr(0, 7) == "spiffe:";
     ForeignRules rules;
     rules.time = time;
