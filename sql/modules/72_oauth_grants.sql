@@ -31,20 +31,12 @@ COMMENT ON FUNCTION auth.judge_foreign_token(text) IS
 'for. The issuer is looked up by the claim iss, or else by the trust domain in sub (SPIFFE), and '
 'as it is now. claims are there when the signature, exp and nbf, iss, aud and typ hold.';
 
-CREATE OR REPLACE FUNCTION auth.matching_rules(issuer text, claims jsonb, only_fitting boolean,
-    OUT rule auth.issuer_rules, OUT principal auth.users) RETURNS SETOF record
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT x.r, x.u
-    FROM (SELECT r, (SELECT auth.standing(o) FROM auth.users o WHERE o.id = r.user_id) AS u
-        FROM auth.issuer_rules r
-        WHERE r.issuer = matching_rules.issuer AND (NOT matching_rules.only_fitting
-            OR auth.rule_fits(r.claims, matching_rules.claims)) OFFSET 0) AS x
-    WHERE (x.u).owner_generation = (x.r).owner_generation AND (x.u).kind = 'service_account';
-END;
-COMMENT ON FUNCTION auth.matching_rules(text, jsonb, boolean) IS
-'Internal: the rules of an issuer whose accounts are still whose they were, and these accounts; '
-'only_fitting: those that the claims fit.';
+CREATE OR REPLACE FUNCTION auth.match_rules(issuer text, claims jsonb,
+    OUT rule auth.issuer_rules, OUT principal auth.users, OUT emails text[]) RETURNS record
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pg_principal_match_rules';
+COMMENT ON FUNCTION auth.match_rules(text, jsonb) IS
+'Internal: of the rules of an issuer that the claims fit, and whose accounts are still whose they '
+'were, one with its account, and the addresses of all; NULLs when there is none.';
 
 CREATE OR REPLACE FUNCTION auth.test_issuer_token(token text, OUT email text, OUT rule_id uuid,
     OUT matches boolean, OUT faults text[]) RETURNS SETOF record
@@ -61,7 +53,11 @@ BEGIN
     RETURN QUERY SELECT (m.principal).email, (m.rule).id, f.faults = '{}',
         f.faults || CASE WHEN auth.is_banned(m.principal) THEN '{the account is banned}'
             ELSE '{}' END::text[]
-    FROM auth.matching_rules((judged.trusted).issuer, judged.claims, false) AS m,
+    FROM (SELECT x.r AS rule, x.u AS principal
+        FROM (SELECT r, (SELECT auth.standing(o) FROM auth.users o WHERE o.id = r.user_id) AS u
+            FROM auth.issuer_rules r WHERE r.issuer = (judged.trusted).issuer OFFSET 0) AS x
+        WHERE (x.u).owner_generation = (x.r).owner_generation
+            AND (x.u).kind = 'service_account') AS m,
         auth.rule_faults((m.rule).claims, judged.claims) AS f (faults)
     ORDER BY f.faults <> '{}', cardinality(f.faults), (m.principal).email;
 END
@@ -77,10 +73,9 @@ CREATE OR REPLACE FUNCTION auth.grant_jwt_bearer(request jsonb, client uuid, con
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record := auth.judge_foreign_token(request->>'assertion');
-    candidate record;
+    matched record;
     principal auth.users;
     rule auth.issuer_rules;
-    names text[];
     ends timestamptz;
     scopes text[];
 BEGIN
@@ -91,18 +86,14 @@ BEGIN
     IF judged.fault IS NOT NULL THEN
         RETURN auth.refuse_assertion(NULL, 'bad-assertion', judged);
     END IF;
-    FOR candidate IN
-        SELECT m.* FROM auth.matching_rules((judged.trusted).issuer, judged.claims, true) AS m
-    LOOP
-        principal := candidate.principal;
-        rule := candidate.rule;
-        names := names || principal.email;
-    END LOOP;
-    IF names IS NULL THEN
+    matched := auth.match_rules((judged.trusted).issuer, judged.claims);
+    principal := matched.principal;
+    rule := matched.rule;
+    IF matched.emails IS NULL THEN
         RETURN auth.refuse_assertion(NULL, 'no-rule', judged);
-    ELSIF cardinality(names) > 1 THEN
+    ELSIF cardinality(matched.emails) > 1 THEN
         RETURN auth.refuse_assertion(NULL, 'several-rules', judged,
-            ARRAY(SELECT n FROM unnest(names) AS n ORDER BY 1));
+            ARRAY(SELECT n FROM unnest(matched.emails) AS n ORDER BY 1));
     ELSIF auth.is_banned(principal) THEN
         RETURN auth.refuse_assertion(principal, 'banned', judged);
     ELSIF client <> principal.id THEN

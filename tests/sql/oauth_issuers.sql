@@ -235,6 +235,27 @@ SELECT auth.map_claims(:'gh', 'ci@example.com',
     '{"repository_id": "74"}') IS NOT NULL AS mapped_anew;
 SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', t))
     FROM unnest(ARRAY[:'token', :'pods']) AS t;
+-- what was decided while somebody held the row
+BEGIN;
+SELECT count(auth.decide(u, jsonb_populate_record(u, '{"banned_until": "2999-01-01", "ban_origin": "operator"}'))) AS decided
+    FROM auth.users u WHERE u.email = 'pod@example.com';
+SELECT pg_temp.exchanged(:'pods_token') AS banned;
+ROLLBACK;
+BEGIN;
+SELECT count(auth.decide(u, jsonb_populate_record(u, '{"owner_generation": 1}'))) AS decided
+    FROM auth.users u WHERE u.email = 'pod@example.com';
+SELECT pg_temp.exchanged(:'pods_token') AS former;
+ROLLBACK;
+BEGIN;
+SELECT count(auth.decide(u, jsonb_populate_record(u, '{"kind": "person"}'))) AS decided
+    FROM auth.users u WHERE u.email = 'pod@example.com';
+SELECT pg_temp.exchanged(:'pods_token') AS person;
+ROLLBACK;
+BEGIN;
+SELECT count(auth.decide(u, jsonb_populate_record(u, '{"app_role": "AUDITOR"}'))) AS decided
+    FROM auth.users u WHERE u.email = 'pod@example.com';
+SELECT pg_temp.exchanged(:'pods_token') AS still;
+ROLLBACK;
 SELECT auth.ban('pod@example.com');
 SELECT email, matches, faults FROM auth.test_issuer_token(:'pods_token');
 SELECT pg_temp.exchanged(:'pods_token') AS banned,

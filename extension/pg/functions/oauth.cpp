@@ -9,7 +9,9 @@
 #include "pg/tables/issuers.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 }
 
@@ -226,4 +228,39 @@ SQL_FUNCTION(rule_fits) {
     return guard([fcinfo] {
         return BoolGetDatum(fits(&PG_GETARG_JSONB_P(0)->root, &PG_GETARG_JSONB_P(1)->root));
     });
+}
+
+// The rules of an issuer that a token fits, of accounts that are still whose they were: rule and
+// principal of one of them, and the addresses of all; NULLs: there is none.
+SQL_FUNCTION(match_rules) {
+    text *issuer = guard([fcinfo] { return PG_GETARG_TEXT_PP(0); });
+    Jsonb *claims = guard([fcinfo] { return PG_GETARG_JSONB_P(1); });
+    const Moment moment; // a decision may be moved from table to table
+    const IssuerRule *rule = read_issuer_rules(
+        issuer,
+        [](Datum wanted, void *given) {
+            return fits(&DatumGetJsonbP(wanted)->root, &static_cast<Jsonb *>(given)->root);
+        },
+        claims, moment);
+    Datum values[3] = {};
+    bool nulls[3] = {true, true, true};
+    std::vector<Datum> emails;
+    for (; rule != nullptr; rule = rule->next) {
+        const Account account = read_account(rule->user_id, moment);
+        if (!account.found || !account.is_service_account ||
+            account.owner_generation != rule->owner_generation)
+            continue;
+        values[0] = rule->whole;
+        values[1] = account.whole;
+        emails.push_back(PointerGetDatum(account.email));
+    }
+    if (!emails.empty()) {
+        Datum *items = emails.data();
+        const int count = static_cast<int>(emails.size());
+        values[2] = guard([items, count] {
+            return PointerGetDatum(construct_array(items, count, TEXTOID, -1, false, TYPALIGN_INT));
+        });
+        nulls[0] = nulls[1] = nulls[2] = false;
+    }
+    return record_result(fcinfo, values, nulls);
 }
