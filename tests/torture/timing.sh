@@ -96,7 +96,7 @@ cat "$dir/signed_in"
 is "all were compared" "$(wc -l <"$dir/signed_in")" 5
 like "a planted 5 ms is found" "$(cat "$dir/slower")" ' found'
 is "each was refused for its own reason" "$(psql -XqAt -F ' ' -c "SELECT DISTINCT kind, reason FROM took ORDER BY 1, 2")" \
-    "$(printf '%s\n' 'banned wrong-password' 'known wrong-password' 'locked wrong-password' 'passwordless wrong-password' 'same wrong-password' 'slower wrong-password' 'unknown unknown-email')"
+    "$(printf '%s\n' 'banned wrong-password' 'known wrong-password' 'locked locked' 'passwordless wrong-password' 'same wrong-password' 'slower wrong-password' 'unknown unknown-email')"
 is "nobody else was locked" "$(psql -XqAtc "SELECT count(*) FROM auth.sign_in_attempts a JOIN auth.users u ON u.id = a.user_id WHERE a.locked_until > now() AND u.email NOT LIKE 'locked%'")" 0
 token=$(psql -XqAtc "SELECT (s.payload->'tokens'->>'accessToken') FROM auth.add_user('{\"email\": \"one@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}') AS a, LATERAL auth.sign_in('one@example.com', CASE WHEN a.ok THEN 'Th1sIsAStrong!Pass' END) AS s")
 psql -Xqc "TRUNCATE took" -c "CALL measure_tokens($((rounds * 4)), '$token')"
