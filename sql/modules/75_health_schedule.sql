@@ -25,7 +25,9 @@ BEGIN ATOMIC
     -- a name of pg_cron's has at most 63 bytes
     SELECT 'pg_principal_health_scan ' || CASE WHEN octet_length(current_database()) < 38
         THEN current_database()::text
-        ELSE auth.named_id(current_database())::text END;
+        -- with the caller's rights: nothing internal is called
+        ELSE left(encode(sha256(convert_to(current_database(), getdatabaseencoding())), 'hex'), 32)
+        END;
 END;
 COMMENT ON FUNCTION auth.health_job() IS
 'For operators: what the job of this database is called where pg_cron, in another one, may run '
