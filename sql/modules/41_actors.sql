@@ -34,7 +34,7 @@ COMMENT ON FUNCTION auth.chain_of(jsonb) IS
 'Internal: the agents of a claim act, the outermost first.';
 
 CREATE OR REPLACE FUNCTION auth.actors() RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 BEGIN ATOMIC
     SELECT to_jsonb(auth.chain_of(auth.jwt()->'act'));
 END;

@@ -71,11 +71,25 @@ SELECT p.oid::regprocedure AS public_definer FROM pg_proc p
         'auth.audit_status()', 'auth.check_audit()', 'auth.find_user(uuid)',
         'auth.search_users(text,integer,integer)', 'auth.update_account(jsonb,jsonb)',
         'auth.clamp_notices(regclass,boolean)',
-    'auth.actor_email()', 'auth.delegate_to(text,text,text[],uuid,jsonb)',
+    'auth.actor_email()', 'auth.actors()', 'auth.delegate_to(text,text,text[],uuid,jsonb)',
         'auth.issue_may_act(text,text,text[],jsonb)', 'auth.revoke_delegation(uuid,jsonb)',
         'auth.my_delegations()', 'auth.show_device(text,jsonb)',
         'auth.decide_device(text,boolean,text[],jsonb)',
     'auth.list_connections()', 'auth.end_connection(integer)');
+-- what runs with the caller's rights calls nothing that the caller may not
+SELECT c.caller::regprocedure, c.called::regprocedure AS not_granted, r.rolname
+FROM (SELECT d.objid AS caller, d.refobjid AS called FROM pg_depend d
+        WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_proc'::regclass
+            AND d.deptype = 'n'
+        UNION SELECT p.oid, q.oid FROM pg_proc p,
+            regexp_matches(p.prosrc, 'auth\.([a-z0-9_]+)\(', 'g') AS m JOIN pg_proc q
+            ON q.proname = m[1] AND q.pronamespace = 'auth'::regnamespace) AS c
+    JOIN pg_proc f ON f.oid = c.caller AND f.pronamespace = 'auth'::regnamespace
+    JOIN pg_proc g ON g.oid = c.called AND g.pronamespace = 'auth'::regnamespace
+    JOIN pg_roles r ON r.rolname IN ('anon', 'auth_operator')
+WHERE NOT f.prosecdef AND g.oid <> f.prosupport
+    AND has_function_privilege(r.oid, f.oid, 'EXECUTE')
+    AND NOT has_function_privilege(r.oid, g.oid, 'EXECUTE');
 SELECT p.oid::regprocedure AS owned_by_no_superuser FROM pg_proc p
     JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'auth'::regnamespace
     AND NOT r.rolsuper;

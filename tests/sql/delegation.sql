@@ -54,6 +54,9 @@ SELECT regress_try(format('SELECT count(*) FROM auth.list_delegations(%L)', e)) 
 -- The token is the person's, the agent visible in it; scopes that all have, and no longer a life than any.
 SELECT pg_temp.token(:'person', :'agent') AS both \gset
 SET pg_principal.token = :'both';
+SET ROLE authenticated;
+SELECT jsonb_array_length(auth.actors()) AS actors, auth.actors()->>0 = auth.actor()::text AS first;
+RESET ROLE;
 SELECT auth.email(), auth.actor_email(), auth.actor() = (SELECT id FROM auth.users
     WHERE email = 'kata-agent-team@example.com') AS actor,
     auth.actors() = jsonb_build_array(auth.actor()) AS actors,
