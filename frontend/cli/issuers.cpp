@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/values.hpp"
+#include "core/json/document.hpp"
 #include "issuers/keys.hpp"
 
 namespace pg_principal::cli {
@@ -85,9 +86,11 @@ void trust(const Session &session, const Given &given) {
 }
 
 std::string claims(const std::string &given) {
-    const nlohmann::json read = nlohmann::json::parse(given, nullptr, false);
-    if (!read.is_object())
-        throw UsageError("--claims is not a JSON object",
+    json::Document read; // strict: of a name that is given twice jsonb would keep the last
+    const json::ParseStatus status = json::try_parse(read, given);
+    if (!status || !read.root().is_object())
+        throw UsageError("--claims is not a JSON object" +
+                             (status ? std::string() : ": " + std::string(status.fault)),
                          R"(As {"repository_id": "74", "environment": "prod"}.)");
     return given;
 }

@@ -26,6 +26,7 @@ DECLARE
         WHEN greatest(array_ndims(audiences), array_ndims(algorithms),
             array_ndims(required_claims)) > 1 THEN 'its lists have one dimension'
         WHEN audiences IS NULL OR array_position(audiences, NULL) > 0 THEN 'audiences are missing'
+        WHEN '' = ANY (audiences) THEN 'an audience is empty'
         WHEN issuer LIKE 'spiffe:%' AND issuer !~ '^spiffe://[a-z0-9._-]{1,255}$'
             THEN 'a trust domain is spiffe:// and its name'
         WHEN issuer LIKE 'spiffe:%' AND audiences = '{}' THEN 'tokens of SPIFFE have an audience'

@@ -52,7 +52,8 @@ SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(
     (20, '''i'', ''{a}'', ''{"keys": []}'', max_life => NULL'),
     (21, '''i'', ''{{a},{b}}'', ''{"keys": []}'''),
     (22, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{{RS256},{ES256}}'''),
-    (23, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{{a},{b}}''')) AS t (n, a)
+    (23, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{{a},{b}}'''),
+    (24, '''i'', ARRAY[''a'', ''''], ''{"keys": []}''')) AS t (n, a)
         ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)',
     jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
