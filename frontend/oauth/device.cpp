@@ -30,13 +30,18 @@ std::string as_shown(const std::string &typed) {
     return code ? code->substr(0, 4) + '-' + code->substr(4) : typed;
 }
 
+std::optional<http::Form> form_of(const Request &request) {
+    auto form = http::Form::parse(request.body);
+    return form && !repeated(*form) ? std::move(form) : std::nullopt;
+}
+
 Response get_page(const Backend &, const Request &request) {
     const auto query = http::Form::parse(request.query);
     return sign_in_page(200, query ? value_of(*query, "user_code") : std::string(), {}, {});
 }
 
 Response post_page(const Backend &backend, const Request &request) {
-    const auto form = http::Form::parse(request.body);
+    const auto form = form_of(request);
     if (!form)
         return sign_in_page(400, {}, {}, "The form is malformed");
     const std::string code = value_of(*form, "user_code"), email = value_of(*form, "email");
@@ -52,7 +57,7 @@ Response post_page(const Backend &backend, const Request &request) {
 
 // Whoever sends the token has read it in the page that was made for who signed in.
 Response post_decision(const Backend &backend, const Request &request) {
-    const auto form = http::Form::parse(request.body);
+    const auto form = form_of(request);
     if (!form)
         return last_page(400, "The form is malformed");
     const std::string decision = value_of(*form, "decision");
@@ -61,8 +66,11 @@ Response post_decision(const Backend &backend, const Request &request) {
                             {value_of(*form, "token"), value_of(*form, "user_code"), decision,
                              value_of(*form, "scopes")});
     if (told.status != 200)
-        return last_page(told.status, told.status == 401 ? "This page has expired. Begin again."
-                                                         : message_of(told.body));
+        return last_page(
+            told.status,
+            told.status == 401
+                ? "This page has expired or was used. Begin again, unless the device is in."
+                : message_of(told.body));
     return last_page(200, decision == "approve"
                               ? "The device is in. You can close this page."
                               : "The device was refused. You can close this page.");

@@ -43,17 +43,6 @@ void challenge(const Request &request, Response &response) {
     throw api::Answer{refuse(request, 400, "invalid_request", what)};
 }
 
-// Sorted: a stranger's form has thousands of them.
-std::optional<std::string_view> repeated(const http::Form &form) {
-    std::vector<std::string_view> names;
-    for (const auto &[name, value] : form.fields())
-        if (!may_repeat(name))
-            names.push_back(name);
-    std::sort(names.begin(), names.end());
-    const auto found = std::adjacent_find(names.begin(), names.end());
-    return found == names.end() ? std::nullopt : std::optional(*found);
-}
-
 // As our own are; what else a stranger writes is not repeated to anybody.
 bool is_plain_name(std::string_view name) {
     return !name.empty() && name.size() <= 40 &&
@@ -135,6 +124,17 @@ Response as_client(const Backend &backend, const Request &request, const Stateme
         challenge(request, response);
     response.set("Pragma", "no-cache"); // RFC 6749, section 5.1, beside Cache-Control: no-store
     return response;
+}
+
+// Sorted: a stranger's form has thousands of them.
+std::optional<std::string_view> repeated(const http::Form &form) {
+    std::vector<std::string_view> names;
+    for (const auto &[name, value] : form.fields())
+        if (!may_repeat(name))
+            names.push_back(name);
+    std::sort(names.begin(), names.end());
+    const auto found = std::adjacent_find(names.begin(), names.end());
+    return found == names.end() ? std::nullopt : std::optional(*found);
 }
 
 std::string grant_type_of(const Request &request) {

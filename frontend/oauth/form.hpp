@@ -1,6 +1,7 @@
 // What a request to an OAuth endpoint brings: a form, and the client in its Authorization header.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ http::Response refuse(const http::Request &request, int status, std::string_view
 // resource and audience, and one without a value as if it were not there. Throws api::Answer.
 http::Response as_client(const Backend &backend, const http::Request &request,
                          const Statement &statement, std::vector<Param> more = {});
+
+// A parameter that is given more than once and must not be.
+std::optional<std::string_view> repeated(const http::Form &form);
 
 // Of the form, where it can be read at all.
 std::string grant_type_of(const http::Request &request);

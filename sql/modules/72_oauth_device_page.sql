@@ -120,6 +120,10 @@ BEGIN
         -- what the application may have may have grown since the person looked
         may := auth.common_scopes(may, decide_device.scopes);
     END IF;
+    IF approve AND may = '{}' AND (seen.code).scopes <> '{}' THEN
+        -- nobody could redeem it: it asks for a token with scopes
+        RETURN auth.refusal(400, 'no-scopes', 'It asks for scopes, and would get none of them');
+    END IF;
     -- whoever bans the person or signs it out waits, and ends the new session too
     PERFORM FROM auth.users u WHERE u.id = (caller.person).id FOR NO KEY UPDATE;
     SELECT o.* INTO person FROM auth.users u, auth.standing(u) AS o
@@ -154,9 +158,10 @@ $$;
 COMMENT ON FUNCTION auth.decide_device(text, boolean, text[], jsonb) IS
 'For a person who has signed in: lets the device that shows this code in, or not. scopes: those '
 'that the person was shown, or lets it have of them: it gets no other, whatever it may have had '
-'added since; NULL: all that it may have now. 200 with what '
-'auth.show_device() tells and approved; errors as there. What is approved is redeemed once, until '
-'the code ends; a ban, a sign-out everywhere, a new password meanwhile end it.';
+'added since; NULL: all that it may have now; 400 when that is none of those that it asks for. '
+'200 with what auth.show_device() tells and approved; other errors as there. What is approved is '
+'redeemed once, until the code ends; a ban, a sign-out everywhere, a new password meanwhile end '
+'it.';
 
 CREATE OR REPLACE FUNCTION auth.open_device_page(form jsonb, origin text DEFAULT NULL,
     context jsonb DEFAULT NULL) RETURNS auth.auth_result

@@ -368,6 +368,8 @@ def device():
         equal("still pending",
             error(post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]}))[1],
             "slow_down")
+        equal("a decision that is two", form("/oauth/device/decision", urllib.parse.urlencode(
+            {**hidden, "decision": "deny"}).encode() + b"&decision=approve")[0], 400)
         status, _, page = form("/oauth/device/decision", {**hidden, "decision": "approve"})
         equal("the decision", (status, "The device is in" in page), (200, True))
         status, _, page = form("/oauth/device/decision", {**hidden, "decision": "approve"})
@@ -384,6 +386,13 @@ def device():
         equal("it is dead", api.call(server, "GET", "/api/users/me",
             token=got.json["access_token"]).status, 401)
         begun = post(server, "/oauth/device_authorization", {"client_id": "psql"}).json
+        hidden = dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">',
+            form("/oauth/device", {**who, "user_code": begun["user_code"]})[2]))
+        del hidden["scopes"]
+        status, _, page = form("/oauth/device/decision", {**hidden, "decision": "approve"})
+        equal("none of the scopes that it asks for", (status, "would get none" in page,
+            error(post(server, "/oauth/token", {**grant, "device_code": begun["device_code"]}))),
+            (400, True, (400, "authorization_pending")))
         pages = [dict(re.findall('<input type="hidden" name="([a-z_]+)" value="([^"]*)">',
             form("/oauth/device", {**who, "user_code": begun["user_code"]})[2])) for _ in range(3)]
         with concurrent.futures.ThreadPoolExecutor(24) as pool:

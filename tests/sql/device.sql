@@ -256,14 +256,16 @@ SELECT auth.register_client('psql', scopes => '{database,read}');
 SELECT :'told' AS told, (auth.decide_device(:'shown', true, :'told')).payload->'scopes' AS decided;
 RESET pg_principal.token;
 SELECT payload->>'scope' AS granted FROM pg_temp.polled(:'device');
--- A person may let it have less; nothing is nothing.
+-- A person may let it have less, but not nothing of what it asks for: it could redeem nothing.
 SELECT payload->>'device_code' AS device, payload->>'user_code' AS shown
     FROM pg_temp.begun('psql') \gset
 SELECT payload->>'device_code' AS bare, payload->>'user_code' AS shown_bare
     FROM pg_temp.begun('psql') \gset
 SET pg_principal.token = :'person';
 SELECT (auth.decide_device(:'shown', true, '{admin,read}')).payload->'scopes' AS less,
-    (auth.decide_device(:'shown_bare', true, '{}')).payload->'scopes' AS nothing;
+    pg_temp.told(auth.decide_device(:'shown_bare', true, '{}')) AS nothing,
+    pg_temp.told(auth.decide_device(:'shown_bare', true, '{admin}')) AS others,
+    pg_temp.told(auth.decide_device(:'shown_bare', false, '{}')) AS denied;
 RESET pg_principal.token;
 SELECT pg_temp.told(pg_temp.polled(:'device')) AS less, pg_temp.told(pg_temp.polled(:'bare'))
     AS nothing;
