@@ -134,9 +134,16 @@ BEGIN
         AND (client.principal).id <> ALL (coalesce(session.agents, '{}')) THEN
         RETURN auth.oauth_error(400, 'invalid_grant', 'The token is not the client''s',
             'another-client');
-    ELSIF (client.principal).id IS NULL AND session.origin = 'oauth' AND NOT EXISTS (
-        SELECT FROM auth.public_clients c WHERE c.client_id = named
-            AND c.id = ANY (session.grants)) THEN
+    -- got by a secret or key, or by an agent with a token, its second parent, that was; of others
+    -- whoever holds it is all that anybody ever showed
+    ELSIF (client.principal).id IS NULL AND seen.claims->'may_act' IS NULL AND (
+        EXISTS (SELECT FROM auth.sessions s WHERE s.id IN (session.id, session.parents[2])
+            AND (EXISTS (SELECT FROM auth.client_secrets c
+                WHERE c.user_id = s.user_id AND c.id = s.credential_id)
+            OR EXISTS (SELECT FROM auth.client_keys k
+                WHERE k.user_id = s.user_id AND k.id = s.credential_id)))
+        OR session.agents IS NULL AND EXISTS (SELECT FROM auth.public_clients c
+            WHERE c.id = ANY (session.grants) AND c.client_id IS DISTINCT FROM named)) THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;
     PERFORM auth.end_shown_session(session);
@@ -145,9 +152,10 @@ END
 $$;
 COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
 'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows '
-'it; of a token that a client got with a secret, for that client, and of one that an application '
-'got by a device code, for who names it in client_id. From the next statement on every token of '
-'the session is refused everywhere. 200 also for a token that is dead or unknown.';
+'it; of a token that a client got with a secret or key, and of one that an agent got with such a '
+'token, for that client, and of one that an application got by a device code, for who names it in '
+'client_id. From the next statement on every token of the session is refused everywhere. 200 also '
+'for a token that is dead or unknown.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT '')
     RETURNS auth.auth_result

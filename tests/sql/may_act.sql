@@ -123,6 +123,22 @@ SELECT secret, client_id FROM auth.create_client_secret('kata-agent-team@example
 SELECT pg_temp.state(:'both') AS before, (auth.oauth_revoke(jsonb_build_object('token', :'lent'),
     :'client_id', :'secret')).status, pg_temp.state(:'both') AS after,
     pg_temp.told(pg_temp.answer(:'lent', :'agent')) AS again;
+-- The person holds what is lent, and so may end it; so may whoever holds what was got by it, unless
+-- the agent has shown a secret to get its own token.
+SELECT payload->>'token' AS lent FROM pg_temp.lent(:'person', 'kata-agent-team@example.com') \gset
+SELECT (auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id',
+    :'secret')).payload->>'access_token' AS secrets \gset
+SELECT (pg_temp.answer(:'lent', :'agent')).payload->>'access_token' AS both,
+    (pg_temp.answer(:'lent', :'secrets')).payload->>'access_token' AS by_secret \gset
+SELECT (auth.oauth_revoke(jsonb_build_object('token', :'both'))).status AS holder,
+    (auth.oauth_revoke(jsonb_build_object('token', :'by_secret'))).status AS no_client,
+    (auth.oauth_revoke(jsonb_build_object('token', :'by_secret', 'client_id',
+        :'client_id'))).status AS no_secret, pg_temp.state(:'by_secret') AS still,
+    (auth.oauth_revoke(jsonb_build_object('token', :'by_secret'), :'client_id',
+        :'secret')).status AS client, pg_temp.state(:'both') AS first,
+    pg_temp.state(:'by_secret') AS second;
+SELECT (auth.oauth_revoke(jsonb_build_object('token', :'lent'))).status AS person,
+    pg_temp.told(pg_temp.answer(:'lent', :'agent')) AS again;
 SELECT payload->>'token' AS lent FROM pg_temp.lent(:'person', 'kata-agent-team@example.com') \gset
 SELECT payload->>'access_token' AS both FROM pg_temp.answer(:'lent', :'agent') \gset
 SELECT pg_temp.state(:'both') AS before,

@@ -99,6 +99,12 @@ SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'github'), '{"scop
 -- a pod's has no typ, a list of audiences and nested claims, and is good for as long as it lives
 SELECT auth.jws_sign(convert_to(pg_temp.said(:'pod')::text, 'UTF8'), :'pods') AS pods_token \gset
 SELECT pg_temp.exchanged(:'pods_token'), pg_temp.exchanged(:'pods_token') AS again;
+-- a pod has no secret to show: whoever holds its token ends it
+SELECT (auth.oauth_token(jsonb_build_object('grant_type',
+    'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', :'pods_token'))).payload
+    ->>'access_token' AS token \gset
+SELECT pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', :'token'))) AS revoked,
+    regress_try(format('SELECT auth.authenticate(%L)', :'token')) AS after;
 -- a job's once: by its jti, by itself without one
 SELECT auth.jwt_sign(pg_temp.said(:'job', '{"jti": "1"}'), :'github') AS once,
     auth.jwt_sign(pg_temp.said(:'job', '{"jti": null}'), :'github') AS no_jti \gset
