@@ -88,6 +88,27 @@ wait "$sleeper"
 is "which ends" "$(cat "$dir/slept")" "ERROR:  canceling statement due to user request"
 is "and set what its next connections begin with" "$(as app "ALTER ROLE app SET search_path = trap")$(unset options; as app "SHOW search_path")$(as app "ALTER ROLE app RESET search_path")" trap
 unset options
+# A loop in one statement, that works between its questions, and takes no new lock from which it would hear of anything.
+job() { # QUESTION: how many more turns a banned principal's job makes, and why it ends
+    local turn ends
+    ann=$(sql "SELECT auth.issue('ann@example.com')")
+    PGUSER=app PGOPTIONS="-c pg_principal.token=$ann" psql -XAtqc "DO \$\$ DECLARE n int := 0; x text; BEGIN
+        FOR turn IN 1..300 LOOP x := $1; n := n + 1; PERFORM set_config('application_name', 'turn ' || n, false), pg_sleep(0.02); END LOOP; RAISE NOTICE '% never', n;
+        EXCEPTION WHEN invalid_authorization_specification THEN RAISE NOTICE '% %', n, SQLERRM; END \$\$" >"$dir/job" 2>&1 &
+    for _ in {1..300}; do
+        [[ $(sql "SELECT max(substr(application_name, 6)::int) FROM pg_stat_activity WHERE application_name LIKE 'turn %'") -lt 70 ]] || break
+        sleep 0.1
+    done
+    turn=$(sql "SELECT auth.ban('ann@example.com')" && sql "SELECT substr(application_name, 6) FROM pg_stat_activity WHERE application_name LIKE 'turn %'")
+    wait $!
+    sql "SELECT auth.unban('ann@example.com')" >/dev/null
+    read -r _ ends _ <"$dir/job"
+    turn=${turn##*$'\n'}
+    sed "s/^NOTICE:  [0-9]* //; s/\$/ at once/" "$dir/job" | if [ $((ends - ${turn:-$ends})) -le 5 ]; then cat; else echo "after $((ends - turn)) turns"; fi
+}
+for question in "auth.uid()" "auth.has_role('ANALYST')" "auth.owner_is('mallory@example.com', 'person')"; do
+    is "a job that has asked often asks again each time: $question" "$(job "$question")" "token refused at once"
+done
 is "a password from open registration ends when the roster names the address" "$(sql "SELECT (auth.sign_up('{\"email\": \"next@example.com\", \"password\": \"Th1sIsAStrong!Pass\"}')).status; SELECT auth.push_people('[{\"email\": \"next@example.com\", \"name\": \"N\"}]'); SELECT auth.provision(); SELECT (auth.sign_in('next@example.com', 'Th1sIsAStrong!Pass')).status" | paste -sd ' ')" "201 1 (0,0,0,3) 401"
 sql "ALTER ROLE app REPLICATION"
 sql "SELECT pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null

@@ -1,10 +1,6 @@
 // auth.owner_is(): what kind of principal owns a row, looked up once for each owner in a scan.
-#include "pg/identity/identity.hpp"
+#include "pg/identity/call_site.hpp"
 #include "pg/tables/store.hpp"
-
-extern "C" {
-#include "access/xact.h"
-}
 
 #include <cstdint>
 #include <string>
@@ -20,13 +16,14 @@ class OwnerKinds {
 
     // Whether there is a calling principal, as of this statement.
     bool caller_is_principal() {
-        if (identity_is_unwatched() || epoch_ != identity_epoch ||
-            statement_ != GetCurrentStatementStartTimestamp()) {
+        if (!look_.fresh()) {
+            const std::uint64_t epoch = look_.epoch;
+            const TimestampTz statement = look_.statement;
             const Identity *identity = current_identity();
             principal_ = identity != nullptr && identity->has_principal;
-            kinds_.clear();
-            epoch_ = identity_epoch;
-            statement_ = GetCurrentStatementStartTimestamp();
+            look_.looked();
+            if (epoch != look_.epoch || statement != look_.statement)
+                kinds_.clear();
         }
         return principal_;
     }
@@ -44,8 +41,7 @@ class OwnerKinds {
     }
 
   private:
-    std::uint64_t epoch_ = 0;
-    TimestampTz statement_ = 0;
+    Look look_{};
     bool principal_ = false;
     std::string key_;
     std::unordered_map<std::string, std::string> kinds_;

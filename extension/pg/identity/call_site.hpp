@@ -12,30 +12,42 @@ extern "C" {
 
 namespace pg_principal {
 
-// Lives in fn_extra. Fresh while the identity epoch and the statement are those of the last look.
-// Since one plan can outlive many statements (a loop in PL/pgSQL) and one statement many bans, it
-// also looks again after 1, 2, 4, ... and then every 1024 calls.
-struct CallSite {
+// Fresh while the identity epoch and the statement are those of the last look. Since one plan can
+// outlive many statements (a loop in PL/pgSQL) and one statement many bans, it also looks again
+// after 1, 2, 4, ... and then every 256 calls; at each one while calls are rare, as in a job that
+// works or sleeps between them.
+struct Look {
     std::uint64_t epoch;
-    TimestampTz statement;
+    TimestampTz statement, at;
     std::uint32_t calls_left;
     std::uint32_t interval;
-    bool isnull;
-    Datum value;
-    Datum previous; // handed out before value; the caller may still hold it
 
     bool fresh() noexcept {
-        return likely(epoch == identity_epoch && --calls_left != 0 &&
-                      statement == GetCurrentStatementStartTimestamp());
+        if (unlikely(epoch != identity_epoch || calls_left <= 1 ||
+                     statement != GetCurrentStatementStartTimestamp()))
+            return false; // until it has looked, which may fail
+        --calls_left;
+        return true;
     }
 
     void looked() noexcept {
-        constexpr std::uint32_t longest = 1024;
+        constexpr std::uint32_t longest = 256;
+        constexpr TimestampTz rare = 1000; // us
+        const TimestampTz now = GetCurrentTimestamp();
+        const bool each = identity_is_unwatched() || now - at > rare;
         epoch = identity_epoch;
         statement = GetCurrentStatementStartTimestamp();
-        interval = identity_is_unwatched() ? 1 : std::clamp(2 * interval, 2U, longest);
+        at = now;
+        interval = each ? 1 : std::clamp(2 * interval, 2U, longest);
         calls_left = interval;
     }
+};
+
+// Lives in fn_extra.
+struct CallSite : Look {
+    bool isnull;
+    Datum value;
+    Datum previous; // handed out before value; the caller may still hold it
 };
 
 // nullptr when called without a plan, or for the first time.
