@@ -16,9 +16,9 @@ COMMENT ON FUNCTION auth.jws_verify(text, jsonb) IS
 'The payload of a compact JWS (RFC 7515) when one of the keys verifies it, otherwise NULL: for a '
 'wrong signature as for alg none, an algorithm that is not the key''s, crit, jwk, jku, x5u, '
 'non-canonical base64url, more than 16 KiB, a key of a set that must not be used. Such a key is '
-'passed over (RFC 7517, section 5), a kid that two keys of one algorithm share is ambiguous, and a '
-'secret beside public keys is never used. 22023 when a key by itself is malformed or must not be '
-'used, or the document is not a JWK Set; 54000 for a set of more than 256 keys or 4 MiB.';
+'passed over (RFC 7517, section 5), a kid that two secrets of one algorithm share is ambiguous, '
+'and a secret beside public keys is never used. 22023 when a key by itself is malformed or must '
+'not be used, or the document is not a JWK Set; 54000 for a set of more than 256 keys or 4 MiB.';
 
 CREATE OR REPLACE FUNCTION auth.jwt_sign(claims jsonb, jwk jsonb, alg text DEFAULT NULL)
     RETURNS text

@@ -48,11 +48,6 @@ BEGIN
     -- the public half alone: what was private never gets here
     keys := (SELECT coalesce(jsonb_agg(DISTINCT auth.public_jwk(k)), '[]')
         FROM jsonb_array_elements(keys) AS k);
-    -- an assertion that names it could be of either, and would be refused
-    PERFORM auth.raise_error('key_set_refused', format(
-        'two of its keys have the kid %s and serve the same algorithm', to_json(left(d.kid, 100))))
-    FROM (SELECT p.kid FROM auth.jwks_problems(jsonb_build_object('keys', keys)) AS p
-        WHERE p.problem LIKE 'another key of the set has this kid %' ORDER BY 1 LIMIT 1) AS d;
     principal := auth.hold_client(register_client_keys.email);
     FOR gone IN
         DELETE FROM auth.client_keys c WHERE c.user_id = principal.id
@@ -84,8 +79,8 @@ $$;
 COMMENT ON FUNCTION auth.register_client_keys(text, jsonb) IS
 'The public keys that a service account signs its client assertions with, a JWK Set of at most 20, '
 'in place of those before. A key that is gone takes along the tokens that were got with it. Of '
-'private keys the public half is kept. Returns how many there are. 22023 for what is no key set, '
-'for symmetric keys, and for two with the same kid for the same algorithm.';
+'private keys the public half is kept. Returns how many there are. 22023 for what is no key set '
+'and for symmetric keys.';
 
 CREATE OR REPLACE FUNCTION auth.list_client_keys(
     email text DEFAULT NULL, OUT client_id uuid, OUT client_email text, OUT thumbprint text,

@@ -79,7 +79,7 @@ SELECT regress_jwt(:'good_token', jsonb_build_object('keys', jsonb_agg(jwk ORDER
     || :'good_public'::jsonb)) AS "beside all of them" FROM bad;
 SELECT what, regress_jwt(pg_temp.naming('bad', alg),
     jsonb_build_object('keys', jsonb_build_array(jwk, :'good_public'::jsonb))) FROM bad ORDER BY n;
--- one kid for RS256 and RS512 is no ambiguity, nor is the same key again or one that cannot be used; one for two keys of RS256 is: for the tokens that name it
+-- one kid for RS256 and RS512 is no ambiguity, nor is the same key again, one that cannot be used, or another of RS256: each is tried
 SELECT what, regress_jwt(auth.jwt_sign('{}', rsa || '{"kid": "same", "alg": "RS256"}'), k) AS its,
     regress_jwt(:'good_token', k) AS others
 FROM (SELECT jwk FROM regress_rfc WHERE name = '7515 A.2') AS r (rsa),
@@ -89,7 +89,7 @@ FROM (SELECT jwk FROM regress_rfc WHERE name = '7515 A.2') AS r (rsa),
     LATERAL (VALUES (1, 'RS256 and RS512', jsonb_build_array(public || '{"alg": "RS256"}',
         public || '{"alg": "RS512"}')),
         (2, 'RS256 twice', jsonb_build_array(public || '{"alg": "RS256"}', public)),
-        (5, 'two of RS256', jsonb_build_array(public, other)),
+        (5, 'two of RS256', jsonb_build_array(other, public)),
         (6, 'one too short', jsonb_build_array(public || '{"n": "r7Hl"}', public)),
         (3, 'sig and enc', jsonb_build_array(public || '{"use": "enc"}', public)),
         (4, 'a secret of that kid',

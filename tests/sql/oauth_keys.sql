@@ -37,9 +37,16 @@ SELECT regress_try(format('SELECT auth.register_client_keys(''boss@example.com''
     jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb))));
 SELECT auth.register_client_keys('kata-agent-team@example.com',
     jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'key'::jsonb)));
-SELECT regress_try(format('SELECT auth.register_client_keys(''kata-agent-team@example.com'', %L)',
-    jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb,
-    :'forged'::jsonb)))) AS one_kid_for_two;
+-- a key that is renewed under its old name: both serve until the old one goes
+SELECT auth.register_client_keys('kata-agent-team@example.com', jsonb_build_object('keys',
+    jsonb_build_array(:'key'::jsonb, :'next'::jsonb, :'forged'::jsonb)));
+SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'key')) AS old,
+    pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'forged')) AS new;
+SELECT count(DISTINCT credential_id) AS keys FROM auth.sessions WHERE origin = 'oauth';
+SELECT auth.register_client_keys('kata-agent-team@example.com',
+    jsonb_build_object('keys', jsonb_build_array(:'key'::jsonb, :'next'::jsonb)));
+SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'key')) AS old,
+    pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'forged')) AS new;
 SELECT count(*) AS private FROM auth.client_keys WHERE jwk ?| '{d,k}';
 SELECT client_email, CASE kty WHEN 'EC' THEN kid END AS kid, kty,
     thumbprint = ANY (ARRAY[auth.jwk_thumbprint(:'key'), auth.jwk_thumbprint(:'next')]) AS known

@@ -176,7 +176,7 @@ TokenFault verify(const CompactJws &jws, const KeySet &keys, const Key **used, s
     case KeySet::Lack::ambiguous:
         if (reason)
             *reason =
-                "two keys of the set have this kid and serve " + std::string(alg_name(jws.alg));
+                "two secrets of the set have this kid and serve " + std::string(alg_name(jws.alg));
         return TokenFault::ambiguous_key;
     case KeySet::Lack::unusable:
         break;

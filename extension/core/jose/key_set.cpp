@@ -83,7 +83,7 @@ std::string KeySet::problem(std::size_t index, Checkpoint checkpoint) const {
             continue;
         const Serving meant = serving(alg, member.kid);
         if (meant.count > 1 && is_ambiguous(alg, member.kid, meant, checkpoint))
-            return "another key of the set has this kid and serves the same algorithm";
+            return "another secret of the set has this kid and serves the same algorithm";
     }
     return {};
 }
@@ -106,10 +106,12 @@ KeySet::Serving KeySet::serving(Alg alg, std::string_view kid) const noexcept {
     return found;
 }
 
-// Which of two keys was meant is not guessed. One that is published twice is one, and a public key
-// that cannot be used was not meant; of two secrets with one name it could have been.
+// Of public keys with one name each is tried (RFC 7515, appendix D): all are the issuer's. Which of
+// two secrets was meant is not guessed; one that is there twice is one.
 bool KeySet::is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
                           Checkpoint checkpoint) const {
+    if (alg_kty(alg) != Kty::oct)
+        return false;
     const Member *first = nullptr;
     for (Member &member : members_) {
         if (!member.is_outlined || member.kid != kid ||
@@ -117,11 +119,8 @@ bool KeySet::is_ambiguous(Alg alg, std::string_view kid, const Serving &meant,
             continue;
         checkpoint();
         const Key *key = read(member);
-        if (key == nullptr || !key->allows(alg, KeyOperation::verify)) {
-            if (member.kty == Kty::oct)
-                return true;
-            continue;
-        }
+        if (key == nullptr || !key->allows(alg, KeyOperation::verify))
+            return true;
         if (member.print.empty())
             member.print = thumbprint(*key);
         if (first != nullptr && first->print != member.print)
@@ -168,7 +167,7 @@ KeySet::Candidates KeySet::candidates(Alg alg, std::optional<std::string_view> k
         }
         all_faulty &= !member.fault.empty();
         if (key && key->allows(alg, KeyOperation::verify)) {
-            if (found.count == max_candidates || (found.count == 1 && meant.count > 1))
+            if (found.count == max_candidates)
                 break;
             found.keys[found.count++] = key;
         } else if (found.reason.empty() && !member.fault.empty() &&

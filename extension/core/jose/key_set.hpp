@@ -17,7 +17,7 @@ namespace pg_principal {
 class KeySet {
   public:
     static constexpr std::size_t max_keys = 256, max_bytes = std::size_t{4} << 20;
-    // At most this many keys of a set are tried for one token without a kid.
+    // At most this many keys of a set are tried for one token.
     static constexpr std::size_t max_candidates = 8;
 
     // Why there is no candidate.
@@ -48,8 +48,8 @@ class KeySet {
     // fault; empty: nothing. Reads its numbers.
     std::string problem(std::size_t index, Checkpoint checkpoint = no_checkpoint) const;
 
-    // A token with a kid is checked with the key of that kid and of its algorithm, and with none
-    // when two different ones could be meant; when no usable key of the set has a kid, or the token
+    // A token with a kid is checked with the keys of that kid and of its algorithm, and with none
+    // when two different secrets could be meant; when no usable key of the set has a kid, or the token
     // has none, with those whose type and alg fit, in the order of the set.
     Candidates candidates(Alg alg, std::optional<std::string_view> kid,
                           Checkpoint checkpoint = no_checkpoint) const;
