@@ -116,6 +116,9 @@ constexpr api::Row documents[] = {
      "Endpoints of an issuer with a path", get_metadata<server_document>, server_metadata},
     {"GET", "/.well-known/oauth-authorization-server/:a/:b", Caller::anybody,
      "Endpoints of an issuer with a longer path", get_metadata<server_document>, server_metadata},
+    {"GET", "/.well-known/oauth-authorization-server/:a/:b/:c", Caller::anybody,
+     "Endpoints of an issuer with a path of three parts", get_metadata<server_document>,
+     server_metadata},
     {"GET", "/.well-known/oauth-protected-resource/:a", Caller::anybody,
      "Who issues tokens for /api (RFC 9728)", get_metadata<resource_document>, resource_metadata},
     {"GET", "/.well-known/openid-configuration", Caller::anybody,
@@ -125,6 +128,8 @@ constexpr api::Row documents[] = {
      server_metadata},
     {"GET", "/:a/:b/.well-known/openid-configuration", Caller::anybody,
      "The same, below a longer path", get_metadata<openid_document>, server_metadata},
+    {"GET", "/:a/:b/:c/.well-known/openid-configuration", Caller::anybody,
+     "The same, below a path of three parts", get_metadata<openid_document>, server_metadata},
 };
 
 } // namespace

@@ -209,7 +209,8 @@ def error_without_key(server, grant, bot):
 
 
 def metadata():
-    for path, at in (("", ""), ("/auth", "/auth"), ("/a/b", "/a/b"), ("/auth/v1", "/auth/v1")):
+    for path, at in (("", ""), ("/auth", "/auth"), ("/a/b", "/a/b"), ("/auth/v1", "/auth/v1"),
+            ("/auth/realms/main", "/auth/realms/main")):
         port = free_port()
         issuer = f"http://127.0.0.1:{port}{path}"
         sql(f"ALTER ROLE web SET pg_principal.issuer = '{issuer}'")
@@ -250,7 +251,7 @@ def metadata():
                 f"http://127.0.0.1:{port}")).status == 200, openid)
             equal("not below another path",
                 [get(server, f"{other}/.well-known/openid-configuration").status for other in ("/x",
-                "/x/y", "/api")], [404] * 3)
+                "/x/y", "/x/y/z", "/api")], [404] * 4)
             equal("OpenID Connect Discovery at the root",
                 get(server, "/.well-known/openid-configuration").status, 404 if path else 200)
     sql("ALTER ROLE web RESET pg_principal.issuer")
