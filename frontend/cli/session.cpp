@@ -79,10 +79,13 @@ Failure failure_of(const PGresult *result) {
                    hint_of(result, sqlstate, message));
 }
 
-void print_warning(void *err, const PGresult *result) {
-    if (db::field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
+// What a function says beside its result; other severities are for those who debug it.
+void print_notice(void *err, const PGresult *result) {
+    const std::string severity = db::field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity == "WARNING" || severity == "NOTICE")
         print_error(*static_cast<std::ostream *>(err),
-                    "warning: " + db::field(result, PG_DIAG_MESSAGE_PRIMARY),
+                    (severity == "WARNING" ? "warning: " : "note: ") +
+                        db::field(result, PG_DIAG_MESSAGE_PRIMARY),
                     db::field(result, PG_DIAG_MESSAGE_DETAIL),
                     db::field(result, PG_DIAG_MESSAGE_HINT));
 }
@@ -120,7 +123,7 @@ void open(db::Connection &connection, const Session &session, const std::string 
                   "a service file; all else from --dsn or PGHOST, PGPORT, PGUSER, PGDATABASE."
                 : "The connection comes from --dsn or from PGHOST, PGPORT, PGUSER, PGDATABASE.");
     }
-    PQsetNoticeReceiver(connection.raw(), print_warning, &session.streams.err);
+    PQsetNoticeReceiver(connection.raw(), print_notice, &session.streams.err);
 }
 
 db::Result run(db::Connection &connection, const std::string &sql,

@@ -142,6 +142,10 @@ BEGIN
     ELSIF was <> 'previously_used' THEN
         UPDATE auth.signing_keys k SET state = 'previously_used', retired_at = clock_timestamp()
         WHERE k.kid = retire_signing_key.kid;
+        IF was = 'in_use' THEN
+            RAISE WARNING 'no signing key is in use: nobody can sign in, and nothing is minted'
+                USING HINT = 'pg_principal keys activate KID, or pg_principal keys create';
+        END IF;
     END IF;
 END
 $$;
@@ -151,16 +155,23 @@ COMMENT ON FUNCTION auth.retire_signing_key(text) IS
 
 CREATE OR REPLACE FUNCTION auth.revoke_signing_key(kid text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was text := auth.lock_signing_key(revoke_signing_key.kid);
 BEGIN
-    IF auth.lock_signing_key(revoke_signing_key.kid) <> 'revoked' THEN
+    IF was <> 'revoked' THEN
         UPDATE auth.signing_keys k SET state = 'revoked', revoked_at = clock_timestamp()
         WHERE k.kid = revoke_signing_key.kid;
+        IF was = 'in_use' THEN
+            RAISE WARNING 'no signing key is in use: nobody can sign in, and nothing is minted'
+                USING HINT = 'pg_principal keys activate KID, or pg_principal keys create';
+        END IF;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.revoke_signing_key(text) IS
 'Ends every token that the key has signed, at the next statement everywhere; there is no way back. '
-'42704 when there is no such key.';
+'Of the key in use: nothing can be minted until another is activated, which a WARNING says. 42704 '
+'when there is no such key.';
 
 CREATE OR REPLACE FUNCTION auth.seal_signing_keys() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

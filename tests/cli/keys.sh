@@ -36,7 +36,9 @@ new=$("$PG_PRINCIPAL" auth issue --email $agent --output token)
 is "rotation kills no token" "$(alive "$old") $(alive "$new")" "alive alive"
 is "revoke" "$("$PG_PRINCIPAL" keys revoke "$first")" "revoked $first"
 is "revocation kills its tokens alone" "$(alive "$old") $(alive "$new")" "dead alive"
-is "retire" "$("$PG_PRINCIPAL" keys retire "$second" --output json | jq -c .)" "{\"retired\":\"$second\"}"
+is "retire" "$("$PG_PRINCIPAL" keys retire "$second" --output json 2>"$work/err" | jq -c .)" "{\"retired\":\"$second\"}"
+is "that nothing signs now is told" "$(cat "$work/err")" "pg_principal: warning: no signing key is in use: nobody can sign in, and nothing is minted
+  hint: pg_principal keys activate KID, or pg_principal keys create"
 "$PG_PRINCIPAL" auth issue --email $agent >"$work/out" 2>"$work/err"
 is "no key in use" "$?|$(head -n 1 "$work/err")" "1|pg_principal: no signing key is in use"
 "$PG_PRINCIPAL" keys activate "$first" >"$work/out" 2>"$work/err"

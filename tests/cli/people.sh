@@ -31,7 +31,11 @@ is "provision restores, as JSON" "$("$PG_PRINCIPAL" people provision --output js
 
 # Another address is the same person: nothing for provision to do.
 id=$(ask "SELECT id FROM auth.users WHERE email = 'ada.lovelace@example.com'")
-is "rename" "$("$PG_PRINCIPAL" people rename --from Ada.Lovelace@example.com --to ada@example.org)" "renamed ada.lovelace@example.com to ada@example.org"
+ask "CREATE TABLE notes (owner text PRIMARY KEY); SELECT auth.clamp('notes', 'owner')" >/dev/null
+is "rename" "$("$PG_PRINCIPAL" people rename --from Ada.Lovelace@example.com --to ada@example.org 2>"$work/err")" "renamed ada.lovelace@example.com to ada@example.org"
+is "rename tells of rows that keep the old address" "$(cat "$work/err")" "pg_principal: note: rows of public.notes whose owner is ada.lovelace@example.com stay as they are
+  hint: To hand them on: UPDATE public.notes SET owner = 'ada@example.org' WHERE owner = 'ada.lovelace@example.com';"
+ask "DROP TABLE notes"
 is "the account and the reports go along" "$(ask "SELECT id = '$id' FROM auth.users WHERE email = 'ada@example.org'") $(ask "SELECT manager_email FROM auth.organization_people WHERE email = 'charles@example.com'") $(counters)" \
     "t ada@example.org created 0 restored 0 decommissioned 0 unchanged 3 "
 "$PG_PRINCIPAL" people push tests/samples/roster.csv >"$work/out" 2>"$work/err"
