@@ -18,10 +18,12 @@ DECLARE
     longest bigint := CASE WHEN max_life ~ '^[0-9]{1,9}m$' THEN rtrim(max_life, 'm')::bigint * 60
         WHEN max_life ~ '^[0-9]+[hdy]$' THEN auth.parse_ttl(max_life) END;
     kept jsonb;
-    known constant text[] :=
-        ARRAY(SELECT jsonb_array_elements_text(auth.signature_algorithms()));
+    before auth.trusted_issuers;
+    stored jsonb;
+    known constant text[] := ARRAY(SELECT jsonb_array_elements_text(auth.signature_algorithms()));
     problem text := CASE
         WHEN coalesce(issuer, '') = '' OR octet_length(issuer) > 1000 THEN 'it has 1 to 1000 bytes'
+        WHEN issuer ~ '^[[:space:]]|[[:space:]]$' THEN 'it begins or ends with white space'
         WHEN issuer = current_setting('pg_principal.issuer') THEN 'it is this database'
         WHEN greatest(array_ndims(audiences), array_ndims(algorithms),
             array_ndims(required_claims)) > 1 THEN 'its lists have one dimension'
@@ -45,6 +47,8 @@ BEGIN
         PERFORM auth.raise_error('issuer_refused', problem);
     END IF;
     kept := auth.published_keys(jwks);
+    SELECT * INTO before FROM auth.trusted_issuers t WHERE t.issuer = trust_issuer.issuer
+        FOR NO KEY UPDATE;
     INSERT INTO auth.trusted_issuers AS t (issuer, jwks, jwks_url, audiences, algorithms, max_life,
         required_claims, single_use, created_at, keys_read_at, fetch_due_at)
     VALUES (trust_issuer.issuer, kept, trust_issuer.jwks_url, trust_issuer.audiences,
@@ -59,10 +63,16 @@ BEGIN
         keys_read_at = coalesce(excluded.keys_read_at, t.keys_read_at),
         -- what is under way may be from the URL of before
         fetch_due_at = excluded.fetch_due_at, fetch_attempt = NULL, fetch_attempted_at = NULL,
-        fetch_failures = 0, fetch_problem = NULL;
-    PERFORM auth.audit_later('{"trustedIssuer": {"previous": null, "current": "trusted"}}',
-        jsonb_build_object('issuer', issuer, 'audiences', audiences, 'algorithms', algorithms,
-            'maxLife', longest, 'requiredClaims', required_claims, 'singleUse', single_use));
+        fetch_failures = 0, fetch_problem = NULL
+    RETURNING t.jwks INTO stored;
+    PERFORM auth.audit_later(jsonb_build_object('trustedIssuer', jsonb_build_object('previous',
+            CASE WHEN before.issuer IS NOT NULL THEN 'trusted' END, 'current', 'trusted'))
+        || CASE WHEN stored IS DISTINCT FROM before.jwks THEN jsonb_build_object('issuerKeys',
+            jsonb_build_object('previous', auth.key_names(before.jwks), 'current',
+                auth.key_names(stored))) ELSE '{}' END,
+        jsonb_build_object('issuer', issuer, 'jwksUrl', jwks_url, 'audiences', audiences,
+            'algorithms', algorithms, 'maxLife', longest, 'singleUse', single_use,
+            'requiredClaims', required_claims));
     PERFORM auth.warn_of_keys(issuer, kept);
 END
 $$;

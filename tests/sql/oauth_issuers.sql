@@ -53,7 +53,9 @@ SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(
     (21, '''i'', ''{{a},{b}}'', ''{"keys": []}'''),
     (22, '''i'', ''{a}'', ''{"keys": []}'', algorithms => ''{{RS256},{ES256}}'''),
     (23, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{{a},{b}}'''),
-    (24, '''i'', ARRAY[''a'', ''''], ''{"keys": []}''')) AS t (n, a)
+    (24, '''i'', ARRAY[''a'', ''''], ''{"keys": []}'''),
+    (25, '''https://i '', ''{a}'', ''{"keys": []}'''),
+    (26, 'E''i\n'', ''{a}'', ''{"keys": []}''')) AS t (n, a)
         ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)',
     jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
@@ -278,8 +280,9 @@ SELECT payload->>'access_token' AS token
 SELECT auth.distrust_issuer(:'gh'), auth.distrust_issuer(:'gh');
 SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'token')),
     pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'github')) AS distrusted;
-SELECT changes, metadata->>'issuer' AS issuer FROM auth.audit_log WHERE changes ? 'trustedIssuer'
-    ORDER BY seq;
+SELECT changes - 'issuerKeys' AS changes, changes->'issuerKeys' AS keys,
+    metadata->>'issuer' AS issuer, metadata->>'jwksUrl' AS url FROM auth.audit_log
+    WHERE changes ? 'trustedIssuer' ORDER BY seq;
 SELECT count(*) AS faults FROM auth.audit_verify();
 -- for operators
 SET ROLE authenticated;

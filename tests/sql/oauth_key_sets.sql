@@ -94,7 +94,7 @@ SELECT auth.store_issuer_keys('https://i',
     jsonb_build_object('keys', (SELECT jsonb_agg(auth.public_jwk(jwk)
     || jsonb_build_object('kid', alg) ORDER BY alg) FROM fresh))) FROM generate_series(1, 2);
 SELECT changes->'issuerKeys'->'current' AS current,
-    jsonb_array_length(changes->'issuerKeys'->'previous') AS before, metadata->>'issuer' AS issuer
+    jsonb_array_length(nullif(changes->'issuerKeys'->'previous', 'null')) AS before
     FROM auth.audit_log WHERE changes ? 'issuerKeys' AND metadata->>'issuer' = 'https://i'
     ORDER BY seq;
 -- certificates by kid, as Google publishes them
