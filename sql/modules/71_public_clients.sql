@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION auth.register_client(client_id text, name text DEFAUL
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted text[];
+    before auth.public_clients;
     ttl_seconds bigint := CASE WHEN ttl IS NOT NULL THEN auth.parse_ttl(ttl) END;
 BEGIN
     PERFORM auth.check_scopes(register_client.scopes);
@@ -16,14 +17,18 @@ BEGIN
     END IF;
     wanted := ARRAY(SELECT s FROM unnest(register_client.scopes) WITH ORDINALITY AS u (s, n)
         GROUP BY s ORDER BY min(n));
+    SELECT * INTO before FROM auth.public_clients c
+    WHERE c.client_id = register_client.client_id FOR NO KEY UPDATE;
     INSERT INTO auth.public_clients AS c (id, client_id, name, scopes, token_ttl, created_at)
     VALUES (gen_random_uuid(), register_client.client_id,
         coalesce(nullif(register_client.name, ''), register_client.client_id), wanted, ttl_seconds,
         clock_timestamp())
     ON CONFLICT ON CONSTRAINT public_clients_client_id_key DO UPDATE
         SET name = excluded.name, scopes = excluded.scopes, token_ttl = excluded.token_ttl;
-    PERFORM auth.audit_later('{"publicClient": {"previous": null, "current": "registered"}}',
+    PERFORM auth.audit_later(jsonb_build_object('publicClient', jsonb_build_object('previous',
+            CASE WHEN before.id IS NOT NULL THEN 'registered' END, 'current', 'registered')),
         jsonb_strip_nulls(jsonb_build_object('clientId', register_client.client_id,
+            'name', coalesce(nullif(register_client.name, ''), register_client.client_id),
             'scopes', wanted, 'tokenTtl', ttl_seconds)));
 END
 $$;

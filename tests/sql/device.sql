@@ -40,6 +40,8 @@ SELECT auth.register_client('psql', 'psql on a laptop', '{database,read,database
     auth.register_client('tv');
 SELECT client_id, name, scopes, token_ttl, live_tokens FROM auth.list_public_clients();
 SELECT auth.register_client('tv', 'The screen', '{read}');
+SELECT changes->'publicClient' AS change, metadata - 'databaseRole' AS metadata
+    FROM auth.audit_log WHERE changes ? 'publicClient' ORDER BY seq;
 SELECT client_id, name, scopes, token_ttl, live_tokens FROM auth.list_public_clients();
 
 -- A device begins.
