@@ -96,13 +96,13 @@ std::string_view without_authority(std::string_view target) {
 class Passage {
   public:
     Passage(const httplib::Request &from, httplib::Response &to, Dispatcher &dispatcher,
-            const Limits &limits)
+            const ServerOptions &options)
         : from_(const_cast<httplib::Request &>(from)), to_(to), dispatcher_(dispatcher),
-          limits_(limits) {
+          limits_(options.limits) {
         Request &request = exchange_.request;
         request.method = from.method;
         request.minor_version = from.version == "HTTP/1.0" ? 0 : 1;
-        request.secure = from.ssl != nullptr;
+        request.secure = options.tls != nullptr;
         const std::string_view target = without_authority(from.target);
         request.path = target.substr(0, target.find('?'));
         request.query = target.substr(std::min(request.path.size() + 1, target.size()));
@@ -225,13 +225,17 @@ const char *reason_of(int status) {
 
 } // namespace
 
-void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits) {
-    const auto plain = [&dispatcher, limits](const httplib::Request &from, httplib::Response &to) {
-        Passage(from, to, dispatcher, limits).answer(nullptr);
+void adapt(httplib::Server &server, Dispatcher &dispatcher, const ServerOptions &options) {
+    const auto passage = [&dispatcher, &options](const httplib::Request &from,
+                                                 httplib::Response &to) {
+        return Passage(from, to, dispatcher, options);
     };
-    const auto reading = [&dispatcher, limits](const httplib::Request &from, httplib::Response &to,
-                                               const httplib::ContentReader &reader) {
-        Passage(from, to, dispatcher, limits).answer(&reader);
+    const auto plain = [passage](const httplib::Request &from, httplib::Response &to) {
+        passage(from, to).answer(nullptr);
+    };
+    const auto reading = [passage](const httplib::Request &from, httplib::Response &to,
+                                   const httplib::ContentReader &reader) {
+        passage(from, to).answer(&reader);
     };
     // Methods without a body never get as far as the library's routes.
     server.set_pre_routing_handler([plain](const httplib::Request &from, httplib::Response &to) {
@@ -246,19 +250,18 @@ void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits
     server.Put(anything, reading);
     server.Patch(anything, reading);
     server.Delete(anything, reading);
-    server.set_expect_100_continue_handler([limits](const httplib::Request &from,
-                                                    httplib::Response &to) {
-        std::uint64_t length = 0;
-        const bool fits =
-            read_digits(from.get_header_value("Content-Length"), length) && length <= limits.body;
-        return fits || !from.has_header("Content-Length") ? 100 : to.status = 413;
-    });
-    // What the library itself refuses has no answer of ours yet.
-    server.set_error_handler(
-        [&dispatcher, limits](const httplib::Request &from, httplib::Response &to) {
-            if (!to.has_header("X-Request-Id"))
-                Passage(from, to, dispatcher, limits).reject({to.status, reason_of(to.status)});
+    server.set_expect_100_continue_handler(
+        [most = options.limits.body](const httplib::Request &from, httplib::Response &to) {
+            std::uint64_t length = 0;
+            const bool fits =
+                read_digits(from.get_header_value("Content-Length"), length) && length <= most;
+            return fits || !from.has_header("Content-Length") ? 100 : to.status = 413;
         });
+    // What the library itself refuses has no answer of ours yet.
+    server.set_error_handler([passage](const httplib::Request &from, httplib::Response &to) {
+        if (!to.has_header("X-Request-Id"))
+            passage(from, to).reject({to.status, reason_of(to.status)});
+    });
     server.set_exception_handler([](const httplib::Request &, httplib::Response &to,
                                     std::exception_ptr) { to.status = 500; });
     server.set_post_routing_handler([](const httplib::Request &, httplib::Response &to) {

@@ -7,10 +7,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <httplib.h>
-
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
+#include "http/stream.hpp"
 
 namespace pg_principal::http {
 
@@ -21,34 +20,6 @@ void be_alone(int socket) {
     const int on = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on); // 0.0.0.0 and [::] are two
-}
-
-// The library's, with a longer backlog than its 5.
-template <class Library>
-struct Listening final : Library {
-    using Library::Library;
-    bool bind(const std::string &host, int port) {
-        const int bound = port == 0                        ? this->bind_to_any_port(host)
-                          : this->bind_to_port(host, port) ? port
-                                                           : -1;
-        port_ = bound;
-        return bound > 0 && ::listen(this->svr_sock_, SOMAXCONN) == 0;
-    }
-    int port_ = 0;
-};
-
-template <class Library>
-int bind(Library &library, const Endpoint &endpoint) {
-    errno = 0;
-    if (library.bind(endpoint.host, std::stoi(endpoint.port)))
-        return library.port_;
-    const int error = errno;
-    throw Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
-                      (error ? std::strerror(error) : "no such address"),
-                  {},
-                  error == EADDRINUSE ? "Another program, perhaps another server of this "
-                                        "kind, listens there."
-                                      : "");
 }
 
 // The library makes all its threads at once, where nobody could catch that there are too many.
@@ -79,6 +50,61 @@ double number(std::uint64_t count) { return static_cast<double>(count); }
 
 } // namespace
 
+// The library's, with a longer backlog than its 5 and connections of ours.
+class Server::Listening final : public httplib::Server {
+  public:
+    explicit Listening(const ServerOptions &options) : options_(options) {}
+
+    int bind(const Endpoint &endpoint) {
+        errno = 0;
+        const int port = std::stoi(endpoint.port);
+        const int bound = port == 0                           ? bind_to_any_port(endpoint.host)
+                          : bind_to_port(endpoint.host, port) ? port
+                                                              : -1;
+        if (bound > 0 && ::listen(svr_sock_, SOMAXCONN) == 0)
+            return bound;
+        const int error = errno;
+        throw Failure("cannot listen on " + endpoint.host + ':' + endpoint.port + ": " +
+                          (error ? std::strerror(error) : "no such address"),
+                      {},
+                      error == EADDRINUSE ? "Another program, perhaps another server of this "
+                                            "kind, listens there."
+                                          : "");
+    }
+
+    // Asked again later, it stops what was about to begin.
+    void end() {
+        if (svr_sock_ != -1) // newer versions abort at the second time
+            stop();
+    }
+
+  private:
+    bool process_and_close_socket(int socket) override {
+        Stream stream(socket, options_.limits, options_.tls.get());
+        bool closed = false;
+        for (auto left = keep_alive_max_count_; left > 0 && !closed && stream.next(svr_sock_);
+             --left)
+            closed = !answer(*this, stream, left == 1, closed) || closed;
+        return true;
+    }
+    // Newer versions want the addresses beforehand.
+    template <class Self>
+    static bool answer(Self &self, Stream &stream, bool last, bool &closed) {
+        const auto at_body = [&stream](httplib::Request &) { stream.begin_body(); };
+        if constexpr (std::is_invocable_v<decltype(&Self::process_request), Self &, Stream &, bool,
+                                          bool &, decltype(at_body)>) {
+            return self.process_request(stream, last, closed, at_body);
+        } else {
+            std::string ip;
+            int port = 0;
+            stream.get_remote_ip_and_port(ip, port);
+            return self.process_request(stream, ip, port, {}, 0, last, closed, at_body);
+        }
+    }
+
+    const ServerOptions &options_;
+};
+
 // The library's threads, counting who has one and who waits for one.
 class Server::Threads final : public httplib::TaskQueue {
   public:
@@ -104,43 +130,23 @@ class Server::Threads final : public httplib::TaskQueue {
 Server::Server(ServerOptions options, Dispatcher &dispatcher)
     : options_(std::move(options)), dispatcher_(dispatcher) {
     for (const Endpoint &endpoint : options_.listen)
-        servers_.push_back(listen(endpoint));
+        listen(endpoint);
     try_threads(options_.limits.connections * servers_.size());
     publish_metrics();
 }
 
 Server::~Server() = default;
 
-std::unique_ptr<httplib::Server> Server::listen(const Endpoint &endpoint) {
-    const auto begin = [&](auto server) {
-        configure(*server);
-        ports_.push_back(bind(*server, endpoint));
-        return server;
-    };
-    if (!options_.tls)
-        return begin(std::make_unique<Listening<httplib::Server>>());
-    Tls &tls = *options_.tls;
-    auto server = std::make_unique<Listening<httplib::SSLServer>>(tls.certificate_file().c_str(),
-                                                                  tls.key_file().c_str());
-    if (!server->is_valid())
-        throw Failure("cannot set up TLS");
-    tls.govern(context_of(*server, 0));
-    return begin(std::move(server));
-}
-
-void Server::configure(httplib::Server &server) {
-    const Limits &limits = options_.limits;
-    const auto whole_seconds = [](milliseconds time) {
-        return std::max<time_t>(1, std::chrono::duration_cast<std::chrono::seconds>(time).count());
-    };
-    adapt(server, dispatcher_, limits);
-    server.new_task_queue = [this] { return new Threads(*this); };
-    server.set_socket_options(be_alone);
-    server.set_tcp_nodelay(true);
-    server.set_read_timeout(limits.request_time);
-    server.set_write_timeout(limits.write_time);
-    server.set_keep_alive_timeout(whole_seconds(limits.idle_time));
-    server.set_keep_alive_max_count(options_.behind_proxy ? 1 : limits.requests_per_connection);
+void Server::listen(const Endpoint &endpoint) {
+    auto server = std::make_unique<Listening>(options_);
+    adapt(*server, dispatcher_, options_);
+    server->new_task_queue = [this] { return new Threads(*this); };
+    server->set_socket_options(be_alone);
+    server->set_tcp_nodelay(true);
+    server->set_keep_alive_max_count(
+        options_.behind_proxy ? 1 : options_.limits.requests_per_connection);
+    ports_.push_back(server->bind(endpoint));
+    servers_.push_back(std::move(server));
 }
 
 bool Server::run() {
@@ -159,8 +165,8 @@ bool Server::run() {
         throw Failure("cannot accept connections any more");
     const Clock::time_point until = Clock::now() + options_.stop_time;
     while (accepting_ > 0 && stops_ < 2 && Clock::now() < until) {
-        for (const auto &server : servers_) // one that is about to begin would not hear it once
-            server->stop();
+        for (const auto &server : servers_)
+            server->end();
         changed_.wait_for(lock, milliseconds(20));
     }
     if (accepting_ > 0 && options_.interrupt)

@@ -1,6 +1,5 @@
 // The HTTP server: one of cpp-httplib's for each address. A connection holds a thread for as long
-// as it lasts, and slow clients are bounded byte by byte only: on a hostile network a proxy stands
-// in front, as frontend/nginx.conf sets it up.
+// as it lasts: on a hostile network a proxy stands in front, as frontend/nginx.conf sets it up.
 #pragma once
 
 #include <atomic>
@@ -25,15 +24,12 @@ namespace pg_principal::http {
 struct Limits {
     std::size_t headers = 100;         // lines; each, and the request line, has at most 8 KiB
     std::size_t body = 64 << 10;       // bytes after the chunks are joined; 413 beyond
-    milliseconds request_time{15'000}; // between two pieces of a request
-    milliseconds idle_time{2'000};     // between two requests, in whole seconds
+    milliseconds request_time{15'000}; // for the head of a request, and again for its body
+    milliseconds idle_time{2'000};     // between two requests
     milliseconds write_time{30'000};   // between two pieces of a response
     std::uint32_t requests_per_connection = 10'000;
     std::uint32_t connections = 256; // at once, a thread each; others wait
 };
-
-// Every request that `server` gets goes to the dispatcher, which must outlive it.
-void adapt(httplib::Server &server, Dispatcher &dispatcher, const Limits &limits);
 
 // host:port, [::1]:port; throws UsageError.
 struct Endpoint {
@@ -50,6 +46,9 @@ struct ServerOptions {
     // Handlers still run when stop_time is over: the last thing to be done about them.
     std::function<void()> interrupt = {};
 };
+
+// Every request that `server` gets goes to the dispatcher, which must outlive it.
+void adapt(httplib::Server &server, Dispatcher &dispatcher, const ServerOptions &options);
 
 class Server {
   public:
@@ -68,14 +67,14 @@ class Server {
     std::vector<int> ports() const { return ports_; }
 
   private:
+    class Listening;
     class Threads;
-    std::unique_ptr<httplib::Server> listen(const Endpoint &endpoint);
-    void configure(httplib::Server &server);
+    void listen(const Endpoint &endpoint);
     void publish_metrics();
 
     ServerOptions options_;
     Dispatcher &dispatcher_;
-    std::vector<std::unique_ptr<httplib::Server>> servers_;
+    std::vector<std::unique_ptr<Listening>> servers_;
     std::vector<int> ports_;
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -80,17 +80,10 @@ void check_authorities(const std::string &file) {
         fail("cannot read the certificates of authorities from " + printable(file));
 }
 
-void Tls::govern(SSL_CTX *context) {
-    configure(context);
-    SSL_CTX_set_client_hello_cb(context, at_hello, this);
-}
-
-// Each connection begins with the certificate of this moment.
-int Tls::at_hello(SSL *connection, int *, void *tls) {
-    Tls &self = *static_cast<Tls *>(tls);
-    const std::lock_guard<std::mutex> lock(self.mutex_);
-    return SSL_set_SSL_CTX(connection, self.context_.get()) ? SSL_CLIENT_HELLO_SUCCESS
-                                                            : SSL_CLIENT_HELLO_ERROR;
+std::shared_ptr<SSL> Tls::begin(int socket) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::shared_ptr<SSL> connection(SSL_new(context_.get()), SSL_free);
+    return connection && SSL_set_fd(connection.get(), socket) ? connection : nullptr;
 }
 
 } // namespace pg_principal::http

@@ -16,14 +16,10 @@ class Tls {
     Tls(std::string certificate_file, std::string key_file);
     // Reads the files again; new connections use them. Throws Failure and changes nothing then.
     void reload();
-    // The library's context takes all from here; this must outlive it.
-    void govern(ssl_ctx_st *context);
-
-    const std::string &certificate_file() const { return certificate_file_; }
-    const std::string &key_file() const { return key_file_; }
+    // For a connection that was accepted, with the certificate of this moment; none without memory.
+    std::shared_ptr<ssl_st> begin(int socket);
 
   private:
-    static int at_hello(ssl_st *connection, int *alert, void *tls);
     std::string certificate_file_, key_file_;
     std::mutex mutex_;
     std::shared_ptr<ssl_ctx_st> context_;
@@ -35,7 +31,7 @@ void block_pipe_signal();
 // Throws Failure when a client could not read them (PEM).
 void check_authorities(const std::string &file);
 
-// Of a server or client of cpp-httplib: newer versions have it under another name.
+// Of a client of cpp-httplib: newer versions have it under another name.
 template <class Library>
 auto context_of(Library &library, int)
     -> decltype(static_cast<ssl_ctx_st *>(library.tls_context())) {

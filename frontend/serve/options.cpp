@@ -117,9 +117,9 @@ void add_serve_flags(CLI::App &verb, ServeFlags &flags) {
     add("--statement-timeout", flags.pool.statement_time, "How long a statement may take");
     add("--connect-timeout", flags.pool.connect_time, "How long to try each host of the DSN");
 
-    add("--request-timeout", flags.server.limits.request_time, "Between two pieces of a request");
-    add("--idle-timeout", flags.server.limits.idle_time,
-        "Between two requests of a connection, in whole seconds");
+    add("--request-timeout", flags.server.limits.request_time,
+        "For the head of a request, and again for its body");
+    add("--idle-timeout", flags.server.limits.idle_time, "Between two requests of a connection");
     add("--write-timeout", flags.server.limits.write_time, "For a client that is slow to read");
     add("--stop-timeout", flags.server.stop_time, "For requests underway after SIGTERM or SIGINT");
     add("--max-body", flags.server.limits.body, "BYTES", "Largest body of a request",

@@ -4,6 +4,7 @@ and behind nginx by the thousand."""
 import contextlib
 import resource
 import select
+import signal
 import socket
 import threading
 import time
@@ -38,6 +39,16 @@ def keep_alive():
                 said.append(reader.response()[1].get("connection"))
             equal("the last request of a connection says so", (said, reader.at_end()),
                 ([None, None, "close"], True))
+    with Server("--idle-timeout", "600") as server:
+        responses, end = talk(server.port, request() * 3)
+        equal("who does not wait for an answer is to ask again", ([r[0] for r in responses], end),
+            ([200], "closed"))
+        with connect(server.port) as sock:
+            sock.sendall(request())
+            sock.shutdown(socket.SHUT_WR)
+            reader = Reader(sock)
+            equal("who has nothing more to say gets the answer", reader.response()[0], 200)
+            ok("and then the end", reader.at_end())
     with Server("--trusted-proxy", "127.0.0.1") as server:
         responses, end = talk(server.port, request() * 2)
         equal("behind a proxy a connection has one request",
@@ -62,7 +73,7 @@ def dripping(server, count):
     socks, ends = [connect(server.port) for _ in range(count)], threading.Event()
 
     def drip():
-        head = request("/echo", "POST", ["Content-Length: 1000"])
+        head = request("/echo", "POST", ["X: " + "x" * 500, "Content-Length: 1000"])
         for i in range(len(head)):
             answered = select.select(socks, [], [], 0)[0]
             for sock in socks:
@@ -116,6 +127,18 @@ def slow_clients():
             until(lambda: gauge(server, "http_connections") == 1))
         for sock in socks:
             sock.close()
+    with Server("--request-timeout", "1") as server:
+        with dripping(server, 20) as socks:
+            ok("a byte now and then does not begin the time anew",
+                until(lambda: gauge(server, "http_connections") == 1))
+        head = request("/echo", "POST", ["Content-Length: 1000"])
+        with connect(server.port) as sock:
+            sock.sendall(head)
+            sent = 0
+            while sent < 500 and not select.select([sock], [], [], 0.2)[0]:
+                sock.sendall(b"x")
+                sent += 1
+            ok("nor one of the body", sent < 500 and Reader(sock).response()[0] == 408, sent)
     with Server(*PATIENT, "--idle-timeout", "600", "--pool-size", "2") as server:
         with dripping(server, 100):
             ok("100 that drip leave room for others",
@@ -186,6 +209,16 @@ def idle_connections():
             served(server, times=20) and served(server, "/select", 20))
         for sock in idle:
             sock.close()
+    with Server("--idle-timeout", "600") as server:
+        idle = [connect(server.port) for _ in range(50)]
+        ok("idle ones", all(speaks(sock) for sock in idle))
+        before, began = server.woken(), time.monotonic()
+        time.sleep(1)
+        each = (server.woken() - before) / (time.monotonic() - began) / len(idle)
+        ok("hardly wake their threads", each < 20, each)
+        server.signal(signal.SIGTERM)
+        ok("and end with the server, at once", all(Reader(sock).at_end() for sock in idle)
+            and server.stop() == 0)
     with Server("--max-connections", "4", "--idle-timeout", "1") as server:
         idle = [connect(server.port) for _ in range(4)]
         for sock in idle:

@@ -72,6 +72,12 @@ class Server:
             self.process.kill()
             return "killed"
 
+    def woken(self):
+        """How often its threads have waited for something so far."""
+        folder = f"/proc/{self.process.pid}/task"
+        return sum(int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", open(
+            f"{folder}/{thread}/status").read()).group(1)) for thread in os.listdir(folder))
+
     def memory_mib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
