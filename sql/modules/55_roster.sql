@@ -127,7 +127,7 @@ BEGIN
     was_there := FOUND;
     EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     IF was_there AND reports > 0 THEN
-        RAISE NOTICE '% reports of % no longer have a manager', reports, who;
+        RAISE NOTICE '% of % without a manager now', auth.counted(reports, 'report'), who;
     END IF;
     RETURN was_there;
 EXCEPTION WHEN lock_not_available THEN
