@@ -120,6 +120,13 @@ BEGIN ATOMIC
             x.privilege_type, true
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS x
         WHERE c.relnamespace = 'auth'::regnamespace
+        UNION ALL -- together: pg_upgrade makes all of them everybody's
+        SELECT 'TYPE ' || string_agg(y.oid::regtype::text, ', ' ORDER BY c.relname), x.grantee,
+            x.privilege_type, true
+        FROM pg_type y JOIN pg_class c ON c.oid = y.typrelid,
+            aclexplode(coalesce(y.typacl, acldefault('T', y.typowner))) AS x
+        WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind = 'r' AND x.grantee <> y.typowner
+        GROUP BY x.grantee, x.privilege_type
     )
     SELECT r.what, CASE r.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END,
         r.privilege_type, r.given
@@ -128,8 +135,8 @@ BEGIN ATOMIC
     ORDER BY 1, 2, 3;
 END;
 COMMENT ON FUNCTION auth.changed_grants() IS
-'Internal: privileges on the extension''s functions, tables and schema that administrators have '
-'given or taken since it was installed.';
+'Internal: privileges on the extension''s functions, tables, their types and schema that '
+'administrators have given or taken since it was installed.';
 
 CREATE OR REPLACE FUNCTION auth.check_grants(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record
@@ -148,12 +155,16 @@ BEGIN
     LOOP
         CONTINUE WHEN changed.n > 3; -- the first ones tell what was done
         found_any := true;
-        state := CASE WHEN changed.given AND (changed.grantee = ANY (strangers)
+        state := CASE WHEN changed.what LIKE 'TYPE %' THEN 'warning'
+            WHEN changed.given AND (changed.grantee = ANY (strangers)
             OR changed.privilege IN ('REFERENCES', 'TRIGGER')) THEN 'error' ELSE 'warning' END;
         IF changed.given THEN
             detail := format('%s has %s on %s', changed.grantee, changed.privilege, changed.what);
             IF changed.privilege IN ('REFERENCES', 'TRIGGER') THEN
                 detail := detail || ', with which it can run code as that table''s owner';
+            ELSIF changed.what LIKE 'TYPE %' THEN
+                detail := detail || ', and a column of one stops the next update of the extension '
+                                    '(pg_upgrade does not keep this)';
             END IF;
             remedy := format('REVOKE %s ON %s FROM %s', changed.privilege, changed.what,
                 changed.grantee);

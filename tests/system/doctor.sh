@@ -170,6 +170,10 @@ sql shop "REVOKE SELECT (email) ON auth.users FROM app" "GRANT REFERENCES (id) O
 tells "what lets its owner be used" grants error 'owner has REFERENCES on TABLE auth.users [(]id[)], with which it can run code.*Do: REVOKE REFERENCES'
 sql shop "REVOKE REFERENCES (id) ON auth.users FROM owner" >/dev/null
 sound "without it" grants
+sql shop "GRANT USAGE ON TYPE auth.users, auth.sessions TO PUBLIC" >/dev/null # all of them are everybody's after pg_upgrade
+tells "whoever may stop an update" grants warning 'PUBLIC has USAGE on TYPE auth.sessions, auth.users, and a column of one stops .*Do: REVOKE USAGE ON TYPE auth.sessions, auth.users FROM PUBLIC'
+sed -nE 's/^warning +grants: .* Do: (REVOKE .*)/\1;/p' <<<"$out" | psql -Xqd shop
+sound "mended by what it says, too" grants
 sql shop "CREATE DOMAIN known AS uuid; ALTER DOMAIN known OWNER TO owner; CREATE TABLE knows (id known REFERENCES auth.users)" >/dev/null
 tells "a key of somebody's type" "own objects" error 'public.knows references auth.users by a column of type public.known.*Do: ALTER TABLE public.knows DROP CONSTRAINT knows_id_fkey'
 sql shop "DROP TABLE knows; DROP DOMAIN known" >/dev/null
