@@ -95,12 +95,34 @@ COMMENT ON FUNCTION auth.settle(uuid) IS
 'Internal: brings the decisions on a principal into its row, and locks it, where nobody holds it; '
 'true when there were any.';
 
+CREATE OR REPLACE FUNCTION auth.has_one_snapshot() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC -- 40001 of SERIALIZABLE may have other causes, which nobody may pass over
+    SELECT current_setting('transaction_isolation') = 'repeatable read';
+END;
+COMMENT ON FUNCTION auth.has_one_snapshot() IS
+'Internal: whether this transaction is REPEATABLE READ: what others have written to since it began '
+'is to it as what they hold.';
+
 CREATE OR REPLACE FUNCTION auth.hold(target uuid, tries integer DEFAULT 4) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_ours boolean;
 BEGIN
     FOR attempt IN 1..tries LOOP
-        PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE SKIP LOCKED;
-        IF FOUND THEN
+        -- not always in a block: what that locks and we then write takes a MultiXact each time
+        IF auth.has_one_snapshot() THEN
+            BEGIN
+                PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE SKIP LOCKED;
+                is_ours := FOUND;
+            EXCEPTION WHEN serialization_failure THEN
+                RETURN false;
+            END;
+        ELSE
+            PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE SKIP LOCKED;
+            is_ours := FOUND;
+        END IF;
+        IF is_ours THEN
             PERFORM auth.settle(target);
             RETURN true;
         END IF;
@@ -113,7 +135,8 @@ END
 $$;
 COMMENT ON FUNCTION auth.hold(uuid, integer) IS
 'Internal: locks a principal, its decisions brought in, unless somebody holds it for longer than '
-'some hundredths of a second. Then, and where there is none, false.';
+'some hundredths of a second. Then, and where there is none, false; so it is of what was written '
+'to since the snapshot of a REPEATABLE READ transaction.';
 
 CREATE OR REPLACE FUNCTION auth.wait_briefly() RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -89,8 +89,17 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head auth.audit_heads;
 BEGIN
-    SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = free_audit_head.user_id
-        FOR NO KEY UPDATE SKIP LOCKED;
+    IF auth.has_one_snapshot() THEN
+        BEGIN
+            SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = free_audit_head.user_id
+                FOR NO KEY UPDATE SKIP LOCKED;
+        EXCEPTION WHEN serialization_failure THEN
+            RETURN NULL;
+        END;
+    ELSE
+        SELECT * INTO head FROM auth.audit_heads h WHERE h.user_id = free_audit_head.user_id
+            FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
     IF FOUND OR EXISTS (SELECT FROM auth.audit_heads h
         WHERE h.user_id = free_audit_head.user_id) THEN
         RETURN head;
@@ -99,7 +108,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.free_audit_head(uuid) IS
-'Internal: as auth.lock_audit_head(), but NULL where somebody holds it.';
+'Internal: as auth.lock_audit_head(), but NULL where somebody holds it, or in REPEATABLE READ has '
+'written to it since.';
 
 CREATE OR REPLACE FUNCTION auth.append_entry(head auth.audit_heads, e auth.audit_unlinked)
     RETURNS auth.audit_heads

@@ -232,7 +232,7 @@ AuditChains::Head AuditChains::find_and_lock(const pg_uuid_t &principal) {
         break;
     case TM_Updated:
     case TM_Deleted:
-        if (one_snapshot)
+        if (IsolationIsSerializable()) // in REPEATABLE READ the entry waits to be linked
             ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                             errmsg("could not serialize access due to concurrent update")));
         return head;
