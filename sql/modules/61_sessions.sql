@@ -31,7 +31,9 @@ BEGIN
     AND NOT EXISTS (SELECT FROM unnest(s.parents) AS p (id)
         WHERE (SELECT o.id FROM auth.sessions o WHERE o.id = p.id AND o.revoked_at IS NULL
                 AND (o.credential_id IS NULL OR o.agents IS NOT NULL
-                    OR auth.credential_stands(o.user_id, o.credential_id))) IS NULL
+                    OR auth.credential_stands(o.user_id, o.credential_id))
+                AND (o.kid IS NULL OR EXISTS (SELECT FROM auth.signing_keys k
+                    WHERE k.kid = o.kid AND k.state <> 'revoked'))) IS NULL
             OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1)
                 IS NOT NULL)
     AND NOT EXISTS (SELECT FROM unnest(s.grants) AS g (id)
@@ -41,8 +43,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.ties_hold(auth.sessions) IS
-'Internal: whether the agents, sessions, grants and the secret, key or rule that a session was '
-'got by are what they were, as whoever verifies its tokens judges it.';
+'Internal: whether the agents, sessions, what has signed their tokens, grants and the secret, key '
+'or rule that a session was got by are what they were, as whoever verifies its tokens judges it.';
 
 CREATE OR REPLACE FUNCTION auth.session_state(s auth.sessions, session_generation integer,
     banned_until timestamptz, r auth.refresh_tokens) RETURNS text

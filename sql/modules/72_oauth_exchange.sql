@@ -46,6 +46,7 @@ CREATE OR REPLACE FUNCTION auth.shown_session(token text, lent boolean, OUT clai
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     seen record := auth.examine_token(token);
+    signer constant text := auth.token_kid(token);
 BEGIN
     IF seen.claims IS NULL AND lent THEN
         seen := auth.examine_may_act(token);
@@ -60,7 +61,9 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO session FROM auth.sessions s WHERE s.id = (seen.claims->>'session_id')::uuid
-        AND s.revoked_at IS NULL AND s.generation = principal.session_generation;
+        AND s.revoked_at IS NULL AND s.generation = principal.session_generation
+        -- another key than the one that its token was signed with has signed none
+        AND (s.kid = signer) IS NOT FALSE;
     IF session.id IS NOT NULL AND NOT auth.is_banned(principal) THEN
         claims := seen.claims;
     END IF;

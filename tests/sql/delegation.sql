@@ -24,6 +24,9 @@ CREATE FUNCTION pg_temp.exchanged(subject text, actor text, more jsonb DEFAULT '
 CREATE FUNCTION pg_temp.token(subject text, actor text, more jsonb DEFAULT '{}') RETURNS text
     LANGUAGE sql AS $$
     SELECT (auth.oauth_token(pg_temp.asked(subject, actor, more))).payload->>'access_token' $$;
+CREATE FUNCTION pg_temp.claims(token text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT convert_from(decode(translate(p, '-_', '+/') || repeat('=', -length(p) & 3),
+        'base64'), 'UTF8')::jsonb FROM split_part(token, '.', 2) AS p $$;
 CREATE FUNCTION pg_temp.state(token text) RETURNS text LANGUAGE sql AS $$
     SELECT replace(public.regress_try(format('SELECT auth.authenticate(%L)->>''email''', token)),
     '28000 | token refused | ', '') $$;
@@ -327,6 +330,30 @@ SELECT l.state, s.revoked_at IS NULL AS unwritten, count(*) > 1 AS several
     WHERE s.parents IS NOT NULL AND l.state <> 'expired' GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) AS faults FROM auth.audit_verify();
 SELECT auth.audit_seal() ~ '^eyJ' AS sealed;
+-- What was got by a token ends with the key that had signed that one.
+SELECT payload->'tokens'->>'refreshToken' AS refresh
+    FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS by_old \gset
+SELECT auth.create_signing_key('ES256') IS NOT NULL AS renewed;
+SELECT payload->'tokens'->>'accessToken' AS person FROM auth.refresh(:'refresh') \gset
+SELECT auth.issue('kata-agent-team@example.com', '1h', NULL, '{read}') AS by_new \gset
+SELECT pg_temp.token(:'person', :'by_old') AS got_by_old,
+    pg_temp.token(:'person', :'by_new') AS got_by_new \gset
+SELECT auth.token_kid(:'got_by_old') = auth.token_kid(:'got_by_new') AS same_signer,
+    pg_temp.state(:'got_by_old') AS by_old, pg_temp.state(:'got_by_new') AS by_new;
+-- another key makes no other token of the same session
+SELECT pg_temp.exchanged(:'person', auth.jwt_sign(pg_temp.claims(:'by_old'), (
+    SELECT convert_from(material, 'UTF8')::jsonb || jsonb_build_object('kid', kid)
+    FROM auth.signing_keys WHERE state = 'in_use'))) AS made_by_new;
+SET pg_principal.token = :'got_by_old';
+SELECT auth.email();
+SELECT auth.revoke_signing_key(auth.token_kid(:'by_old')) IS NOT NULL AS revoked \gset
+SELECT regress_try('SELECT auth.email()') AS bound;
+RESET pg_principal.token;
+SELECT pg_temp.state(:'by_old') AS agent, pg_temp.state(:'got_by_old') AS by_old,
+    pg_temp.state(:'got_by_new') AS by_new;
+SELECT l.state FROM auth.list_sessions('ann@example.com') AS l JOIN auth.sessions s USING (id)
+    WHERE s.parents IS NOT NULL ORDER BY l.created_at DESC LIMIT 2;
 -- who may what
 SET ROLE authenticated;
 SELECT regress_try('SELECT auth.delegate(''ann@example.com'', ''third-agent@example.com'')'),

@@ -1,6 +1,7 @@
 #include "pg/identity/ties.hpp"
 
 #include "pg/bridge/uuid.hpp"
+#include "pg/keys/keyring.hpp"
 #include "pg/identity/verification.hpp"
 
 namespace pg_principal {
@@ -23,6 +24,12 @@ bool tie_holds(const Tie &tie, TimestampTz now, const Moment &moment,
         const SessionRow session = read_session(tie.id, moment);
         if (!session.found || session.revoked)
             return false;
+        if (*session.kid != '\0') { // a token that whoever stole the key could have made
+            const std::optional<SignalId> key = standing_key(to_utf8(session.kid));
+            if (!key)
+                return false;
+            signals.push_back(*key);
+        }
         // all else that it hangs on, whoever hangs on it has, too
         for (int i = 0; i < session.tie_count; ++i)
             if (session.ties[i].what == Tie::credential)

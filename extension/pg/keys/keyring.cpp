@@ -211,6 +211,11 @@ VerificationKey verification_key(std::string_view kid) {
             stored->signal};
 }
 
+std::optional<SignalId> standing_key(std::string_view kid) {
+    const StoredKey *stored = stored_key(kid);
+    return stored != nullptr && !stored->revoked ? std::optional(stored->signal) : std::nullopt;
+}
+
 std::optional<std::string> signer_of(const CompactJws &jws) {
     const Heads heads = key_heads();
     for (const Heads::Head *head = heads.first; head != nullptr; head = head->next) {

@@ -24,6 +24,8 @@ struct VerificationKey {
     SignalId signal = 0;
 };
 VerificationKey verification_key(std::string_view kid);
+// What changes of a key are signalled by that may verify; none when there is no such key.
+std::optional<SignalId> standing_key(std::string_view kid);
 // The kid of a key that may verify and has signed it: for tokens without a kid. Throws as above.
 std::optional<std::string> signer_of(const CompactJws &jws);
 // The key in use; throws Error(token_not_signed) when there is none.

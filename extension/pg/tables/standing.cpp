@@ -207,6 +207,8 @@ SessionRow read_session(const pg_uuid_t &id, const Moment &moment) {
                 char origin[16];
                 row.copy_text("origin", origin);
                 result.adopted = std::strcmp(origin, "adopted") == 0;
+                if (column_if_there(row.relation, "kid") != InvalidAttrNumber)
+                    row.copy_text_or_empty("kid", result.kid);
                 read_ties(row, result);
             },
             Rows::many, snapshot);

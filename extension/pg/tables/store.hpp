@@ -46,6 +46,7 @@ struct SessionRow {
     int generation;
     TimestampTz expires_at;
     char role[32];
+    char kid[256]; // of the key that has signed its one token; empty: it has several, or is older
 };
 
 struct PrincipalRow {
