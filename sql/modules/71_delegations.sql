@@ -22,10 +22,14 @@ CREATE OR REPLACE FUNCTION auth.store_delegation(person auth.users, agent auth.u
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_id uuid := gen_random_uuid();
+    gone uuid;
+    former uuid;
 BEGIN
     LOOP -- until nobody has granted it in between
         -- one that is replaced ends, and with it what was got by it
-        DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id;
+        DELETE FROM auth.delegations d WHERE d.person_id = person.id AND d.agent_id = agent.id
+            RETURNING d.id INTO gone;
+        former := coalesce(gone, former);
         INSERT INTO auth.delegations (id, person_id, agent_id, person_generation,
             agent_generation, scopes, created_at, expires_at, granted_by)
         VALUES (new_id, person.id, agent.id, person.owner_generation, agent.owner_generation,
@@ -34,10 +38,11 @@ BEGIN
         ON CONFLICT ON CONSTRAINT delegations_person_id_agent_id_key DO NOTHING;
         EXIT WHEN FOUND;
     END LOOP;
-    PERFORM auth.audit(person.id, person.email,
-        '{"delegation": {"previous": null, "current": "granted"}}', NULL, jsonb_build_object(
-            'delegationId', new_id, 'agent', agent.email, 'scopes', scopes,
-            'expiresAt', auth.iso_time(ends)));
+    PERFORM auth.audit(person.id, person.email, jsonb_build_object('delegation',
+        jsonb_build_object('previous', CASE WHEN former IS NOT NULL THEN 'active' END, 'current',
+            'granted')), NULL, jsonb_build_object('delegationId', new_id, 'agent', agent.email,
+            'scopes', scopes, 'expiresAt', auth.iso_time(ends))
+            || jsonb_strip_nulls(jsonb_build_object('replaces', former)));
     RETURN new_id;
 END
 $$;

@@ -121,8 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.delete_issuer_rules() IS
-'Internal: trigger that deletes the rules of issuers that are deleted, and so ends what was got by '
-'them.';
+'Internal: trigger that deletes the rules of deleted issuers, and so ends what was got by them.';
 CREATE OR REPLACE TRIGGER delete_rules AFTER DELETE ON auth.trusted_issuers
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
@@ -224,9 +223,10 @@ BEGIN
     IF former IS NOT NULL THEN
         PERFORM auth.end_credential(principal.id, former, 'rule replaced');
     END IF;
-    PERFORM auth.audit(principal.id, principal.email,
-        '{"issuerRule": {"previous": null, "current": "added"}}', NULL, jsonb_build_object(
-            'ruleId', rule.id, 'issuer', issuer, 'claims', claims, 'scopes', scopes));
+    PERFORM auth.audit(principal.id, principal.email, jsonb_build_object('issuerRule',
+        jsonb_build_object('previous', CASE WHEN former IS NOT NULL THEN 'active' END, 'current',
+        'added')), NULL, jsonb_build_object('ruleId', rule.id, 'issuer', issuer, 'claims', claims,
+        'scopes', scopes) || jsonb_strip_nulls(jsonb_build_object('replaces', former)));
     RETURN rule.id;
 END
 $$;

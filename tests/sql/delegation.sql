@@ -330,6 +330,11 @@ SELECT l.state, s.revoked_at IS NULL AS unwritten, count(*) > 1 AS several
     WHERE s.parents IS NOT NULL AND l.state <> 'expired' GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) AS faults FROM auth.audit_verify();
 SELECT auth.audit_seal() ~ '^eyJ' AS sealed;
+-- a grant in place of another tells which one has ended
+SELECT auth.delegate('boss@example.com', 'third-agent@example.com') AS former \gset
+SELECT auth.delegate('boss@example.com', 'third-agent@example.com') AS present \gset
+SELECT changes->'delegation' AS delegation, metadata->>'replaces' = :'former' AS of_former
+    FROM auth.audit_log WHERE metadata->>'delegationId' IN (:'former', :'present') ORDER BY seq;
 -- What was got by a token ends with the key that had signed that one.
 SELECT payload->'tokens'->>'refreshToken' AS refresh
     FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset

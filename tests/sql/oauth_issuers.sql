@@ -283,6 +283,8 @@ SELECT regress_try(format('SELECT auth.authenticate(%L)->>''email''', :'token'))
 SELECT changes - 'issuerKeys' AS changes, changes->'issuerKeys' AS keys,
     metadata->>'issuer' AS issuer, metadata->>'jwksUrl' AS url FROM auth.audit_log
     WHERE changes ? 'trustedIssuer' ORDER BY seq;
+SELECT changes->'issuerRule' AS rule, metadata ? 'replaces' AS replaces, subject, count(*)
+    FROM auth.audit_log WHERE changes ? 'issuerRule' GROUP BY 1, 2, 3 ORDER BY 3, 1;
 SELECT count(*) AS faults FROM auth.audit_verify();
 -- for operators
 SET ROLE authenticated;
