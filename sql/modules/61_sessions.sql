@@ -21,6 +21,9 @@ BEGIN
     -- delegated token the credential is the grant.
     IF s.credential_id IS NOT NULL AND s.agents IS NULL THEN
         RETURN auth.credential_stands(s.user_id, s.credential_id);
+    ELSIF s.agents IS NOT NULL AND (SELECT (auth.standing(u)).kind FROM auth.users u
+        WHERE u.id = s.user_id) IS DISTINCT FROM 'person' THEN
+        RETURN false;
     END IF;
     RETURN NOT EXISTS (SELECT FROM unnest(s.agents, s.agent_generations)
             AS a (id, generation) CROSS JOIN LATERAL (

@@ -157,7 +157,8 @@ BEGIN
     RETURN QUERY SELECT d.id, p.email, a.email, d.scopes, d.created_at, d.expires_at,
         CASE WHEN d.expires_at <= clock_timestamp() THEN 'expired'
             WHEN p.owner_generation <> d.person_generation
-                OR a.owner_generation <> d.agent_generation THEN 'void' ELSE 'live' END,
+                OR a.owner_generation <> d.agent_generation
+                OR p.kind <> 'person' OR a.kind <> 'service_account' THEN 'void' ELSE 'live' END,
         (SELECT g.email FROM auth.users g WHERE g.id = d.granted_by)
     FROM auth.delegations d JOIN auth.users o ON o.id = d.person_id
         CROSS JOIN LATERAL auth.standing(o) AS p JOIN auth.users b ON b.id = d.agent_id
@@ -173,7 +174,7 @@ $$;
 COMMENT ON FUNCTION auth.list_delegations(text) IS
 'For operators: which agents may act for a person, or for whom an agent may act (42704 when nobody '
 'has that email); with NULL all. state: live, expired, or void: one of the two addresses has a new '
-'owner.';
+'owner, or is of another kind now.';
 
 CREATE OR REPLACE FUNCTION auth.my_delegations() RETURNS auth.auth_result
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

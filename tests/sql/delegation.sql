@@ -330,6 +330,17 @@ SELECT l.state, s.revoked_at IS NULL AS unwritten, count(*) > 1 AS several
     WHERE s.parents IS NOT NULL AND l.state <> 'expired' GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*) AS faults FROM auth.audit_verify();
 SELECT auth.audit_seal() ~ '^eyJ' AS sealed;
+-- an agent acts for people, and a service account for nobody while it is none
+SELECT pg_temp.token(:'person', auth.issue('kata-agent-team@example.com', '1h', NULL,
+    '{read}')) AS one \gset
+SELECT pg_temp.state(:'one') AS before \gset
+UPDATE auth.users SET kind = 'service_account' WHERE email = 'ann@example.com';
+SELECT :'before' AS before, pg_temp.state(:'one') AS no_person,
+    (SELECT l.state FROM auth.list_sessions('ann@example.com') AS l JOIN auth.sessions s USING (id)
+        WHERE s.parents IS NOT NULL ORDER BY l.created_at DESC LIMIT 1) AS told,
+    (SELECT l.state FROM auth.list_delegations('ann@example.com') AS l
+        WHERE l.agent = 'kata-agent-team@example.com') AS granted;
+UPDATE auth.users SET kind = 'person' WHERE email = 'ann@example.com';
 -- a grant in place of another tells which one has ended
 SELECT auth.delegate('boss@example.com', 'third-agent@example.com') AS former \gset
 SELECT auth.delegate('boss@example.com', 'third-agent@example.com') AS present \gset

@@ -8,6 +8,11 @@
 
 namespace pg_principal {
 
+// Whether an agent has it, who acts for its principal; agents come first.
+inline bool is_delegated(const SessionRow &session) noexcept {
+    return session.tie_count > 0 && session.ties[0].what == Tie::agent;
+}
+
 // What changes of each are signalled by. Raises that the token is dead when one is not what it was
 // when the session began.
 std::vector<SignalId> judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment);

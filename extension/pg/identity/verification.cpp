@@ -84,6 +84,8 @@ Standing judge_session(const Claims &claims, TimestampTz now, const Moment &mome
         if (!uid || !same(*uid, session.user_id))
             refuse_token("wrong subject");
         standing = judge_principal(claims, *uid, session.generation, now, moment);
+        if (is_delegated(session) && standing.kind != "person")
+            refuse_token("session revoked"); // an agent acts for nobody else
     } else if (!claims.subject.empty()) {
         refuse_token("wrong subject");
     }
