@@ -31,6 +31,7 @@ void _PG_init(void) {
     pg_principal::watch_dependents();
     pg_principal::watch_last_admin(); // the server asks the last one first, and this one locks
     pg_principal::watch_failed_sign_ins();
+    pg_principal::watch_token_use();
     pg_principal::run_or_exit(pg_principal::watch_held_secrets);
     if (process_shared_preload_libraries_in_progress) {
         pg_principal::run_or_exit(pg_principal::bind_early);

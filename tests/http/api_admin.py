@@ -166,7 +166,7 @@ def refused_by_others():
                 FOR EACH ROW EXECUTE FUNCTION public.stand()""")
 
         profile = {"firstName": "Ann"}
-        for state in ["42501", "P0001", "55000", "23514"]:
+        for state in ["42501", "P0001", "55000", "23514", "28000"]:
             stands("BEFORE UPDATE OR DELETE", f"RAISE 'no' USING ERRCODE = '{state}'")
             equal(f"{state} of a trigger", (call(server, "DELETE", path, token=token).brief(),
                 call(server, "PATCH", path + "/role", {"role": "AUDITOR"}, token).brief(),

@@ -198,7 +198,10 @@ sql postgres "SELECT auth.issue('etl@example.com', '90d', 'idle')" >/dev/null
 PGOPTIONS="-c pg_principal.token=$here" sql postgres "SELECT auth.email()" >/dev/null
 PGOPTIONS="-c pg_principal.token=$there" sql other "SELECT auth.email()" >/dev/null
 is "a use is not written by who reads" "$(used postgres)" ""
-is "but by the scan" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used postgres)" here:true
+sql postgres "BEGIN" "SELECT count(*) FROM auth.scan_agent_health()" "ROLLBACK" >/dev/null
+sql postgres "DO \$\$ BEGIN PERFORM auth.scan_agent_health(); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$"
+is "nor by a scan that is taken back" "$(used postgres)" ""
+is "but by the next one" "$(sql postgres "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used postgres)" here:true
 is "which takes nothing of another database" "$(used other; sql other "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null && used other)" there:true
 cluster_stop "$dir" fast
 

@@ -12,8 +12,6 @@ using namespace pg_principal;
 
 namespace {
 
-constexpr int max_uses = 32768; // as many as there can be
-
 // May ereport: for use inside guard().
 void report(ReturnSetInfo *result, HeapTuple tuple, TupleDesc desc) {
     Datum values[16];
@@ -52,18 +50,15 @@ SQL_FUNCTION(scan_agent_health) {
 
 // session_id, used_at
 SQL_FUNCTION(drain_token_use) {
-    guard([fcinfo] {
+    const std::vector<TokenUse> uses = drain_token_use();
+    guard([fcinfo, &uses] {
         InitMaterializedSRF(fcinfo, 0);
         auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-        auto *uses = static_cast<TokenUse *>(palloc(max_uses * sizeof(TokenUse)));
-        const int count = drain_token_use(uses, max_uses);
-        for (int i = 0; i < count; ++i) {
-            Datum values[2] = {UUIDPGetDatum(&uses[i].session),
-                               TimestampTzGetDatum(uses[i].used_at)};
+        for (const TokenUse &use : uses) {
+            Datum values[2] = {UUIDPGetDatum(&use.session), TimestampTzGetDatum(use.used_at)};
             bool nulls[2] = {false, false};
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         }
-        pfree(uses);
     });
     return 0;
 }

@@ -3,9 +3,11 @@
 #include "pg/memory/shared_area.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "miscadmin.h"
 }
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -25,7 +27,48 @@ SharedArea area{"pg_principal token use", sizeof(Shared)};
 
 Shared *contents() noexcept { return static_cast<Shared *>(area.contents()); }
 
+// What this transaction has taken out.
+struct Taken {
+    std::vector<TokenUse> uses;
+    bool overflowed;
+};
+Taken &taken() noexcept {
+    static auto *const state = new Taken{}; // never destroyed
+    return *state;
+}
+
+void put_back() noexcept {
+    for (const TokenUse &use : taken().uses)
+        note_token_use(use.session, use.used_at);
+    if (taken().overflowed)
+        contents()->overflowed = true;
+}
+
+void forget_taken() noexcept {
+    std::vector<TokenUse>().swap(taken().uses);
+    taken().overflowed = false;
+}
+
+void on_transaction(XactEvent event, void *) {
+    if (event == XACT_EVENT_ABORT)
+        put_back();
+    if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+        forget_taken();
+}
+
+// Of what an outer one has taken it may put back, too, what is then noted twice.
+void on_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        put_back();
+}
+
 } // namespace
+
+void watch_token_use() {
+    (void)taken();
+    RegisterXactCallback(on_transaction, nullptr);
+    RegisterSubXactCallback(on_subtransaction, nullptr);
+}
 
 void request_token_use_memory() { area.request(); }
 
@@ -51,27 +94,30 @@ void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
             break;
         }
     }
-    if (slot != nullptr)
-        *slot = {MyDatabaseId, session, now};
+    if (slot != nullptr) // what is put back may be older
+        *slot = {MyDatabaseId, session, std::max(slot->used_at, now)};
     else
         shared->overflowed = true;
     LWLockRelease(area.lock());
 }
 
-int drain_token_use(TokenUse *out, int size) noexcept {
+std::vector<TokenUse> drain_token_use() {
     Shared *shared = contents();
     if (shared == nullptr)
-        return 0;
-    int count = 0;
+        return {};
+    std::vector<TokenUse> &all = taken().uses;
+    const std::size_t before = all.size();
+    all.reserve(before + slot_count); // nothing may fail below
     LWLockAcquire(area.lock(), LW_EXCLUSIVE);
     for (TokenUse &slot : shared->slots)
-        if (slot.used_at != 0 && slot.database == MyDatabaseId && count < size) {
-            out[count++] = slot;
+        if (slot.used_at != 0 && slot.database == MyDatabaseId) {
+            all.push_back(slot);
             slot.used_at = 0;
         }
+    taken().overflowed = taken().overflowed || shared->overflowed;
     shared->overflowed = false;
     LWLockRelease(area.lock());
-    return count;
+    return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
 }
 
 } // namespace pg_principal

@@ -10,6 +10,8 @@ extern "C" {
 #include "utils/uuid.h"
 }
 
+#include <vector>
+
 namespace pg_principal {
 
 // Called while the library is preloaded.
@@ -25,8 +27,9 @@ struct TokenUse {
     pg_uuid_t session;
     TimestampTz used_at;
 };
-// Takes out what was noted in this database: at most `size` of them, the rest stays for the next
-// call.
-int drain_token_use(TokenUse *out, int size) noexcept;
+// Takes out what was noted in this database. A transaction that does not commit puts it back.
+std::vector<TokenUse> drain_token_use();
+// What puts it back.
+void watch_token_use();
 
 } // namespace pg_principal
