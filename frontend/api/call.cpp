@@ -132,9 +132,8 @@ std::string sql_of(By by, const std::string &call, const Dialect &dialect) {
 
 bool is_of_application(const DbError &error) {
     const std::string_view state = error.sqlstate;
-    return error.is_foreign &&
-           (state == "P0001" || state == "28000" || state == "42501" || state == "55000" ||
-            state.substr(0, 2) == "23");
+    return error.is_foreign && (state == "P0001" || state == "28000" || state == "42501" ||
+                                state == "55000" || state.substr(0, 2) == "23");
 }
 
 void throw_other(const DbError &error) {
