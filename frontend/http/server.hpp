@@ -22,7 +22,7 @@ namespace pg_principal::http {
 
 // Every bound of the server, in one place.
 struct Limits {
-    std::size_t headers = 100;         // lines; each, and the request line, has at most 8 KiB
+    std::size_t headers = 100;         // lines of at most 8 KiB, with 1 KiB for each together
     std::size_t body = 64 << 10;       // bytes after the chunks are joined; 413 beyond
     milliseconds request_time{15'000}; // for the head of a request, and again for its body
     milliseconds idle_time{2'000};     // between two requests

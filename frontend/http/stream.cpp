@@ -19,6 +19,7 @@ namespace pg_principal::http {
 namespace {
 
 constexpr std::size_t most_held_back = 16 << 10; // a record of TLS, too
+constexpr std::size_t least_characters = 64 << 10;
 constexpr milliseconds look{500}; // how often an idle connection looks whether the server stops
 
 } // namespace
@@ -30,12 +31,14 @@ Stream::Stream(int socket, const Limits &limits, Tls *tls)
     socklen_t size = sizeof peer;
     char host[NI_MAXHOST], port[NI_MAXSERV];
     auto *address = reinterpret_cast<sockaddr *>(&peer);
-    if (getpeername(socket, address, &size) == 0 &&
-        getnameinfo(address, size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        ip_ = host;
-        port_ = std::atoi(port);
-    }
+    // Who has gone already has no address, and what he sent would be of nobody.
+    broken_ = getpeername(socket, address, &size) != 0 ||
+              getnameinfo(address, size, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV) != 0;
+    if (broken_)
+        return;
+    ip_ = host;
+    port_ = std::atoi(port);
     if (!tls)
         return;
     tls_ = tls->begin(socket);
@@ -61,11 +64,19 @@ bool Stream::next(const std::atomic<int> &listening) {
     while (!await(POLLIN, std::min(last, Clock::now() + look)))
         if (Clock::now() >= last || listening == -1)
             return false;
-    begin_body();
+    until_ = Clock::now() + limits_.request_time;
+    characters_ = std::max(limits_.headers * 1024, least_characters);
     return true;
 }
 
+void Stream::begin_body() {
+    until_ = Clock::now() + limits_.request_time;
+    characters_ = std::max(limits_.body * 8, least_characters); // chunks may have a byte each
+}
+
 ssize_t Stream::read(char *to, size_t size) {
+    if (size == 1 && characters_ == 0)
+        return -1;
     if (at_ == end_) {
         at_ = end_ = 0;
         const ssize_t got = flush() ? transfer(POLLIN, until_, [this] { return receive(); }) : -1;
@@ -76,6 +87,7 @@ ssize_t Stream::read(char *to, size_t size) {
     const std::size_t count = std::min(size, end_ - at_);
     std::memcpy(to, in_ + at_, count);
     at_ += count;
+    characters_ -= size == 1;
     return static_cast<ssize_t>(count);
 }
 
@@ -98,9 +110,9 @@ bool Stream::await(short events, Clock::time_point until) const {
         const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
         const int most = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
         const int ready = poll(&entry, 1, most);
-        if (ready != 0 && errno != EINTR)
+        if (ready > 0 || (ready < 0 && errno != EINTR))
             return ready > 0;
-        if (left <= most)
+        if (ready == 0 && left <= most)
             return false;
     }
 }
@@ -108,7 +120,7 @@ bool Stream::await(short events, Clock::time_point until) const {
 // Repeats what is to move bytes while it wants to wait, until then; as read(2) otherwise.
 template <class Step>
 ssize_t Stream::transfer(short events, Clock::time_point until, Step step) {
-    while (!broken_) {
+    while (!broken_ && Clock::now() < until) { // also while there is always something
         if (tls_)
             ERR_clear_error();
         const ssize_t done = step();

@@ -26,7 +26,7 @@ class Stream final : public httplib::Stream {
     // is more than the last one, or once `listening` is no socket any more.
     bool next(const std::atomic<int> &listening);
     // The head was read: what follows has its own time.
-    void begin_body() { until_ = Clock::now() + limits_.request_time; }
+    void begin_body();
 
     // The library's: all are pure there, in one version or another.
     ssize_t read(char *to, size_t size);
@@ -54,6 +54,8 @@ class Stream final : public httplib::Stream {
     std::string ip_;
     int port_ = 0;
     Clock::time_point until_; // the client has this long for its request
+    // What is left to it for lines, which the library reads so, and joins however long they are.
+    std::size_t characters_ = 0;
     bool broken_ = false;
     std::size_t at_ = 0, end_ = 0;
     char in_[8192];

@@ -6,6 +6,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -107,6 +108,30 @@ def deaf(server, count):
     return socks
 
 
+def refused_in_time(server, head, piece):
+    """The connection ends though there is always something to read."""
+    with connect(server.port) as sock:
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(head)
+            while time.monotonic() - began < 4:
+                sock.sendall(piece)
+        return time.monotonic() - began < 4
+
+
+def reset_clients():
+    """Gone before they were looked at, when nobody can tell any more who they were."""
+    with Server("--max-connections", "1", "--idle-timeout", "600") as server:
+        with connect(server.port) as first:
+            ok("one has the only thread", speaks(first))
+            for _ in range(3):
+                sock = connect(server.port)
+                sock.sendall(request("/limited"))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.close()
+        ok("a request of nobody is none", '"/limited"' not in ask(server.port, "/metrics")[2])
+
+
 def slow_clients():
     with Server("--request-timeout", "1", "--idle-timeout", "1", "--write-timeout", "1") as server:
         silent = [connect(server.port) for _ in range(50)]
@@ -139,6 +164,14 @@ def slow_clients():
                 sock.sendall(b"x")
                 sent += 1
             ok("nor one of the body", sent < 500 and Reader(sock).response()[0] == 408, sent)
+        before = server.memory_mib()
+        lines = {"headers": b"GET /hello HTTP/1.1\r\nHost: x\r\n", "a header": b"GET / HTTP/1.1\r\nX:",
+            "a request line": b"GET /", "a chunk's line": request("/echo", "POST",
+                ["Transfer-Encoding: chunked"]) + b"5;"}
+        for name, head in lines.items():
+            ok(f"{name} without an end",
+                refused_in_time(server, head, (b"a: b\r\n" if name == "headers" else b"a") * 9000))
+        ok("took little memory", server.memory_mib() - before < 40, server.memory_mib() - before)
     with Server(*PATIENT, "--idle-timeout", "600", "--pool-size", "2") as server:
         with dripping(server, 100):
             ok("100 that drip leave room for others",
@@ -230,4 +263,4 @@ def idle_connections():
             sock.close()
 
 
-main(keep_alive, expectations, slow_clients, idle_connections, many_behind_nginx)
+main(keep_alive, expectations, reset_clients, slow_clients, idle_connections, many_behind_nginx)

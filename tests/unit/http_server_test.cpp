@@ -3,6 +3,11 @@
 #include "base/failure.hpp"
 #include "http/server.hpp"
 
+#include <csignal>
+#include <filesystem>
+
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 #include <httplib.h>
 
@@ -113,6 +118,35 @@ TEST_F(HttpServer, ChunkedUploads) {
         "text/plain");
     ASSERT_TRUE(got);
     EXPECT_EQ(got->body.size(), 30'000u);
+}
+
+// A signal, as a debugger or a profiler sends it, is no end of anybody's time.
+TEST_F(HttpServer, SignalsWhileARequestComes) {
+    start();
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    sigaction(SIGUSR1, &action, nullptr); // without SA_RESTART
+    httplib::Client one = client();
+    std::atomic<bool> done{false};
+    std::thread signals([&] {
+        while (!done) {
+            for (const auto &entry : std::filesystem::directory_iterator("/proc/self/task"))
+                if (const int id = std::stoi(entry.path().filename()); id != gettid())
+                    tgkill(getpid(), id, SIGUSR1);
+            std::this_thread::sleep_for(milliseconds(20));
+        }
+    });
+    const auto got = one.Post(
+        "/echo", 10,
+        [](std::size_t, std::size_t, httplib::DataSink &sink) {
+            std::this_thread::sleep_for(milliseconds(50));
+            return sink.write("x", 1);
+        },
+        "text/plain");
+    done = true;
+    signals.join();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->body, "xxxxxxxxxx");
 }
 
 TEST_F(HttpServer, ASecondServerIsRefused) {
