@@ -77,8 +77,9 @@ SET pg_principal.token = :'boss';
 CREATE TEMP TABLE codes AS SELECT c.function, c.argument, c.filler, h.what,
     pg_temp.code_of(c.call, h.value) AS code FROM calls c, hostile h
 WHERE (c.filler = 'something' OR h.what IN ('empty', 'quote', 'object'))
-  AND (c.function !~ 'sign_in\(|change_password|check_password|hold_password'
-      OR h.what IN ('empty', 'emoji', 'nested', 'hash', 'megabyte'));
+  -- what hashes a password or looks through the catalog takes its time
+  AND (c.function !~ 'sign_in\(|change_password|(check|hold|new)_password|check_installation'
+      OR h.what IN ('empty', 'quotes', 'injection', 'emoji', 'nested', 'hash', 'megabyte'));
 RESET pg_principal.token;
 -- what may come out: an answer, our own errors, or the server's refusal of a text that is no jsonb, no row, too long an index key
 SELECT DISTINCT code, function, argument FROM codes
