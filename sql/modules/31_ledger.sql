@@ -138,6 +138,18 @@ COMMENT ON FUNCTION auth.hold(uuid, integer) IS
 'some hundredths of a second. Then, and where there is none, false; so it is of what was written '
 'to since the snapshot of a REPEATABLE READ transaction.';
 
+CREATE OR REPLACE FUNCTION auth.refuse_if_outdated(target uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF auth.has_one_snapshot() THEN
+        PERFORM FROM auth.users u WHERE u.id = target FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.refuse_if_outdated(uuid) IS
+'Internal: 40001 where a REPEATABLE READ transaction finds nothing to decide on a principal that '
+'was written to since its snapshot: it may be no longer as that shows it.';
+
 CREATE OR REPLACE FUNCTION auth.wait_briefly() RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

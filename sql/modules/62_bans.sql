@@ -30,6 +30,7 @@ BEGIN
     END IF;
     SELECT s.* INTO stands FROM auth.users u, auth.standing(u) AS s WHERE u.id = target;
     IF NOT FOUND OR stands.banned_until IS NOT DISTINCT FROM until THEN
+        PERFORM auth.refuse_if_outdated(target);
         RETURN stands;
     END IF;
     becomes := stands;

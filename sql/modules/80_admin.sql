@@ -64,6 +64,7 @@ BEGIN
     ELSIF ban = interval '0' THEN
         becomes.banned_until := NULL;
     END IF;
+    PERFORM auth.refuse_if_outdated(target) WHERE becomes IS NOT DISTINCT FROM stands;
     RETURN ROW(true, 200, NULL, jsonb_build_object('user',
         auth.user_json(auth.decide(stands, becomes))))::auth.auth_result;
 END

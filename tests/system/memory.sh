@@ -143,7 +143,7 @@ count_up, set_gauge, read_metrics, expose_metrics~10~count(*) FROM (SELECT auth.
 lock_audit_head, await_audit_head, free_audit_head, append_entry, append_at_once, link_entries, link_audit, audit_as, audit~10~concat(auth.audit(auth.uid(), 'me', '{"a": 1}'), (auth.await_audit_head(auth.uid(), '20ms')).user_id, auth.link_audit())~auth.audit(NULL, NULL, '{}')
 audit_failure, refuse_sign_in~10~auth.audit_failure(auth.uid(), 'me', '{}', 'r', '{}')~auth.audit_failure(NULL, NULL, '{}', 'r', '{}')
 hold, wait_for, wait_briefly, standing, has_decisions, with_decisions, with_decision, decide, marked, settle, is_active_admin, set_ban~10~concat(auth.hold(u.id), auth.wait_for(u.id, 'password'), auth.standing(u), auth.has_decisions(u.id), auth.with_decisions(u), auth.decide(u, u), auth.marked(u, u), auth.settle(u.id), auth.is_active_admin(u)) FROM auth.users u WHERE u.email = :me~
-note_end, end_free, has_one_snapshot, settle_sessions, settle_grants, settle_all~10~concat(auth.note_end(ARRAY[gen_random_uuid()], 'revoked'), auth.settle_all())~
+note_end, end_free, has_one_snapshot, refuse_if_outdated, settle_sessions, settle_grants, settle_all~10~concat(auth.note_end(ARRAY[gen_random_uuid()], 'revoked'), auth.settle_all())~
 refusal, refusal_of_caller, require_role~300~concat(auth.refusal_of_caller('AUDITOR'), auth.require_role())~auth.require_role('READ_ONLY')
 audits~20~count(*) FROM auth.audits(10)~auth.audits(0)
 hold_password, hold_hash, held_hash~1~concat(auth.hold_password(u, 'x'), auth.hold_hash(u, :bcrypt), auth.held_hash(u)) FROM gen_random_uuid() AS u~
