@@ -10,21 +10,24 @@ extern "C" {
 #include <algorithm>
 #include <cstdint>
 
+#include <time.h>
+
 namespace pg_principal {
 
 // Fresh while the identity epoch and the statement are those of the last look. Since one plan can
 // outlive many statements (a loop in PL/pgSQL) and one statement many bans, it also looks again
 // after 1, 2, 4, ... and then every 256 calls; at each one while calls are rare, as in a job that
-// works or sleeps between them.
+// works or sleeps between them, and with each tick of the kernel's clock, should they become so.
 struct Look {
     std::uint64_t epoch;
+    std::int64_t tick;
     TimestampTz statement, at;
     std::uint32_t calls_left;
     std::uint32_t interval;
 
     bool fresh() noexcept {
         if (unlikely(epoch != identity_epoch || calls_left <= 1 ||
-                     statement != GetCurrentStatementStartTimestamp()))
+                     statement != GetCurrentStatementStartTimestamp() || tick != clock_tick()))
             return false; // until it has looked, which may fail
         --calls_left;
         return true;
@@ -38,8 +41,22 @@ struct Look {
         epoch = identity_epoch;
         statement = GetCurrentStatementStartTimestamp();
         at = now;
+        tick = clock_tick();
         interval = each ? 1 : std::clamp(2 * interval, 2U, longest);
         calls_left = interval;
+    }
+
+  private:
+    // Some milliseconds apart, and read in a quarter of the time that the exact one takes.
+    static std::int64_t clock_tick() noexcept {
+#ifdef CLOCK_MONOTONIC_COARSE
+        constexpr clockid_t clock = CLOCK_MONOTONIC_COARSE;
+#else
+        constexpr clockid_t clock = CLOCK_MONOTONIC;
+#endif
+        timespec now{};
+        clock_gettime(clock, &now);
+        return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
     }
 };
 
