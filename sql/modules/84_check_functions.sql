@@ -5,9 +5,9 @@ CREATE OR REPLACE FUNCTION auth.function_digests(OUT function text, OUT definiti
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- names as the catalog has them: how they are written is up to the session
-    SELECT concat(p.proname, '(', (SELECT string_agg(t.typname, ', ' ORDER BY a.n)
-            FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)
-                JOIN pg_type t ON t.oid = a.type), ')'),
+    SELECT concat(p.proname, '(', (SELECT string_agg((SELECT t.typname FROM pg_type t
+                WHERE t.oid = a.type), ', ' ORDER BY a.n)
+            FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)), ')'),
         auth.short_digest(jsonb_build_array(l.lanname, p.prosrc, p.probin, p.prosecdef,
             p.proleakproof, p.proisstrict, p.provolatile, p.proparallel,
             (SELECT s.proname FROM pg_proc s WHERE s.oid = p.prosupport), ARRAY(

@@ -111,7 +111,8 @@ BEGIN ATOMIC
             format('ALTER TABLE %s ALTER %I TYPE jsonb USING to_jsonb(%2$I)', c.oid::regclass,
                 a.attname)
         FROM pg_class t JOIN pg_type y ON y.typrelid = t.oid
-            JOIN pg_attribute a ON a.atttypid IN (y.oid, y.typarray)
+            CROSS JOIN unnest(ARRAY[y.oid, y.typarray]) AS own (type)
+            JOIN pg_attribute a ON a.atttypid = own.type AND NOT a.attisdropped
             JOIN pg_class c ON c.oid = a.attrelid
         WHERE t.relnamespace = 'auth'::regnamespace AND t.relkind = 'r'
             AND c.relkind IN ('r', 'p', 'm', 'f')

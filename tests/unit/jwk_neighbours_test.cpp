@@ -148,8 +148,7 @@ const std::vector<Neighbour> &neighbours() {
         {"halves that do not match", ec(",\"d\":\"AQ\""), Alg::ES256, ""},
         {"RS256 and RS512 of one kid", rsa(",\"alg\":\"RS256\"") + "," + rsa(",\"alg\":\"RS512\""),
          Alg::RS256, ""},
-        {"RS256 twice of one kid", rsa("") + "," + rsa("", bytes(256, '\xff')), Alg::RS256,
-         "two keys of the set"},
+        {"RS256 twice of one kid", rsa("") + "," + rsa("", bytes(256, '\xff')), Alg::RS256, ""},
     };
     return all;
 }
