@@ -16,12 +16,12 @@ namespace pg_principal {
 
 // Fresh while the identity epoch and the statement are those of the last look. Since one plan can
 // outlive many statements (a loop in PL/pgSQL) and one statement many bans, it also looks again
-// after 1, 2, 4, ... and then every 256 calls; at each one while calls are rare, as in a job that
-// works or sleeps between them, and with each tick of the kernel's clock, should they become so.
+// after 1, 2, 4, ... and then every 256 calls, and with each tick of the kernel's clock: at each
+// call of a job that works or sleeps between them.
 struct Look {
     std::uint64_t epoch;
     std::int64_t tick;
-    TimestampTz statement, at;
+    TimestampTz statement;
     std::uint32_t calls_left;
     std::uint32_t interval;
 
@@ -35,14 +35,10 @@ struct Look {
 
     void looked() noexcept {
         constexpr std::uint32_t longest = 256;
-        constexpr TimestampTz rare = 1000; // us
-        const TimestampTz now = GetCurrentTimestamp();
-        const bool each = identity_is_unwatched() || now - at > rare;
         epoch = identity_epoch;
         statement = GetCurrentStatementStartTimestamp();
-        at = now;
         tick = clock_tick();
-        interval = each ? 1 : std::clamp(2 * interval, 2U, longest);
+        interval = identity_is_unwatched() ? 1 : std::clamp(2 * interval, 2U, longest);
         calls_left = interval;
     }
 
