@@ -27,6 +27,10 @@ std::string examples_of(const std::string &command, std::string_view examples) {
     return text;
 }
 
+bool holds_list(const Option &option) {
+    return option.taken == several || option.taken == each || option.taken == listed;
+}
+
 // A verb or a family of them. The program itself has its --dsn.
 template <class Row>
 CLI::App &add_command(CLI::App &above, Session &session, const std::string &path, const Row &row) {
@@ -47,15 +51,20 @@ void add_verb(CLI::App &above, Session &session, const std::string &path, const 
                         "What to print (default " + outputs.front() + ")")
             ->check(CLI::IsMember(outputs))
             ->type_name("FORMAT");
+    command.footer(command.get_footer() + verb.note);
     const auto given = std::make_shared<Given>();
     for (const Option &option : verb.options)
-        given->declare(command, option);
-    const Act act = verb.declare ? verb.declare(command) : verb.act;
-    command.callback([&session, given, act, otherwise = outputs.empty() ? "" : outputs.front()] {
-        session.action = [&session, given, act] { act(session, *given); };
-        if (session.output.empty())
-            session.output = otherwise;
-    });
+        given->declare(command, option, variable_of(verb, option));
+    // A variable whose value cannot be is no concern of other verbs: CLI11 looks at a verb's early
+    // without one of these.
+    if (*verb.variables)
+        command.parse_complete_callback([] {});
+    command.callback(
+        [&session, given, act = verb.act, otherwise = outputs.empty() ? "" : outputs.front()] {
+            session.action = [&session, given, act] { act(session, *given); };
+            if (session.output.empty())
+                session.output = otherwise;
+        });
 }
 
 void build(CLI::App &root, Session &session, const Verb *more) {
@@ -154,7 +163,6 @@ Check between(T least, T most) {
 
 template Check between(int, int);
 template Check between(unsigned, unsigned);
-template Check between(std::uint64_t, std::uint64_t);
 template Check between(double, double);
 
 Check one_of(const std::vector<std::string> &choices) {
@@ -169,22 +177,41 @@ Check read_as(std::string (*meant)(const std::string &given)) {
     return std::make_shared<const CLI::Validator>(read, "");
 }
 
-void Given::declare(CLI::App &verb, const Option &option) {
-    Value &value = values_.emplace_back(Value{option, option.otherwise, {}, false});
-    const bool is_list = option.taken == several || option.taken == each;
+// --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
+std::string variable_of(const Verb &verb, const Option &option) {
+    std::string name = *option.variable ? option.variable : verb.variables;
+    if (*option.variable || name.empty())
+        return name;
+    for (const char c : std::string_view(option.name).substr(2))
+        name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    return name;
+}
+
+void Given::declare(CLI::App &verb, const Option &option, const std::string &variable) {
+    const bool is_list = holds_list(option);
+    Value &value = values_.emplace_back(Value{option, is_list ? "" : option.otherwise, {}, false});
+    for (const std::string_view item : split(option.otherwise, ','))
+        if (is_list && !item.empty())
+            value.items.emplace_back(item);
     CLI::Option *const argument = option.taken == flag
                                       ? verb.add_flag(option.name, value.is_set, option.text)
                                   : is_list ? verb.add_option(option.name, value.items, option.text)
                                             : verb.add_option(option.name, value.text, option.text);
     if (option.taken == needed)
         argument->required();
-    if (option.taken == each)
+    if (option.taken == each || option.taken == listed)
         argument->allow_extra_args(false);
+    if (option.taken == listed)
+        argument->delimiter(',');
     const bool by_place = option.name[0] != '-';
     if (by_place || option.type)
         argument->type_name(by_place ? "" : option.type);
     if (option.check)
         argument->transform(*option.check);
+    if (!variable.empty())
+        argument->envname(variable);
+    if (!variable.empty() && option.taken != flag)
+        argument->capture_default_str();
 }
 
 const Given::Value &Given::find(std::string_view name) const {
@@ -206,7 +233,7 @@ std::vector<db::Param> Given::parameters() const {
         const Option &option = value.option;
         if (option.taken == flag)
             parameters.emplace_back(value.is_set ? "true" : "false");
-        else if (option.taken == several || option.taken == each)
+        else if (holds_list(option))
             parameters.emplace_back(db::array_param(value.items));
         else if (value.text.empty() && option.taken == maybe && !*option.otherwise)
             parameters.emplace_back();

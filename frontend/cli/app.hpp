@@ -2,7 +2,6 @@
 // statement, in their order.
 #pragma once
 
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -21,15 +20,15 @@ class Validator;
 namespace pg_principal::cli {
 
 // Bounds, with a refusal that is the same in every version of CLI11; what is whole is left in
-// digits. T: int, unsigned, std::uint64_t, double.
+// digits. T: int, unsigned, double.
 using Check = std::shared_ptr<const CLI::Validator>;
 template <class T>
 Check between(T least, T most);
 Check one_of(const std::vector<std::string> &choices);
 Check read_as(std::string (*meant)(const std::string &given)); // which throws UsageError
 
-// `each`: several, but one behind each mention of the name.
-enum Taken { maybe, needed, several, each, flag };
+// `each`: several, but one behind each mention of the name; `listed`: or several behind commas.
+enum Taken { maybe, needed, several, each, listed, flag };
 
 // A name without dashes is given by its place.
 struct Option {
@@ -39,11 +38,13 @@ struct Option {
     const char *otherwise = ""; // what is not given; "" is NULL
     Check check = nullptr;
     std::string (*read)(const std::string &file) = nullptr; // what the parameter is of a file
+    const char *variable = ""; // in place of the one that its verb gives it
 };
 
 class Given {
   public:
-    void declare(CLI::App &verb, const Option &option);
+    // `variable`: where its value may come from, too; "": nowhere.
+    void declare(CLI::App &verb, const Option &option, const std::string &variable);
     const std::string &operator[](std::string_view name) const { return find(name).text; }
     bool has(std::string_view name) const { return find(name).is_set; } // a flag
     bool is_given(std::string_view name) const;
@@ -70,8 +71,10 @@ struct Verb {
     std::vector<Option> options;
     Act act;
     std::vector<std::string> outputs = {"text", "json"}; // of --output; the first is the default
-    Act (*declare)(CLI::App &verb) = nullptr; // in place of options and act: flags of its own
+    const char *note = "";                               // below the examples
+    const char *variables = ""; // prefix of those that stand for its options; "": none do
 };
+std::string variable_of(const Verb &verb, const Option &option);
 
 // One statement with what was given, and what is said of its result.
 Act asks(std::string sql, std::function<void(const Session &, const db::Result &)> tell);

@@ -110,9 +110,17 @@ std::optional<std::string> utc_time(const std::string &given) {
     return given + (parts[1].matched ? "" : " 00:00:00") + (parts[4].matched ? "" : "Z");
 }
 
+milliseconds time_of(const Given &given, const char *name) {
+    return milliseconds(static_cast<std::int64_t>(std::stod(given[name]) * 1000));
+}
+
 issuers::FetchRules fetch_rules(const Given &given) {
-    return issuers::fetch_rules(
-        {given["--fetch-ca"], given.list("--fetch-from"), std::stod(given["--fetch-timeout"])});
+    issuers::FetchRules rules;
+    rules.time = time_of(given, "--fetch-timeout");
+    rules.authorities = given["--fetch-ca"];
+    rules.allowed = http::address_ranges(given.list("--fetch-from"), "--fetch-from");
+    rules.user_agent = std::string("pg_principal/") + version;
+    return rules;
 }
 
 } // namespace pg_principal::cli

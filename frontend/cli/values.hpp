@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli/app.hpp"
-#include "issuers/keys.hpp"
+#include "issuers/fetch.hpp"
 
 namespace pg_principal::cli {
 
@@ -40,6 +40,9 @@ std::string read_published_keys(const std::string &file);
 // the connection's settings are. nullopt: it is none.
 std::optional<std::string> utc_time(const std::string &given);
 
+// Of an option in seconds.
+milliseconds time_of(const Given &given, const char *name);
+
 // Of a verb that fetches keys.
 inline const Option fetch_ca{
     "--fetch-ca",
@@ -51,6 +54,6 @@ inline const Option fetch_from{
 inline const Option fetch_timeout{
     "--fetch-timeout", "How long each may take (default 10)", maybe, "SECONDS", "10",
     between(0.1, 60.0)};
-issuers::FetchRules fetch_rules(const Given &given);
+issuers::FetchRules fetch_rules(const Given &given); // throws UsageError for what cannot be
 
 } // namespace pg_principal::cli

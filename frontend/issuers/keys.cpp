@@ -43,15 +43,6 @@ db::Result carry_keys(Fetcher &fetcher, const Ask &ask, const db::Result &fetch)
     }
 }
 
-FetchRules fetch_rules(const FetchFlags &flags) {
-    FetchRules rules;
-    rules.time = milliseconds(static_cast<std::int64_t>(flags.seconds * 1000));
-    rules.authorities = flags.authorities;
-    rules.user_agent = "pg_principal/" PG_PRINCIPAL_VERSION;
-    rules.allowed = http::address_ranges(flags.allowed, "--fetch-from");
-    return rules;
-}
-
 KeyFetcher::KeyFetcher(db::Pool &pool, FetchRules rules, std::ostream &err)
     : pool_(pool), fetcher_(std::move(rules)), err_(err), thread_([this] { run(); }) {}
 

@@ -24,14 +24,6 @@ inline bool is_due(const db::Result &fetch) { return !fetch.text(0, 1).empty(); 
 // To the end, as auth.end_key_fetch() has it: outcome, URL, problem. Throws what `ask` throws.
 db::Result carry_keys(Fetcher &fetcher, const Ask &ask, const db::Result &fetch);
 
-struct FetchFlags {
-    std::string authorities;
-    std::vector<std::string> allowed;
-    double seconds = 10;
-};
-// Throws UsageError for what cannot be.
-FetchRules fetch_rules(const FetchFlags &flags);
-
 // Beside the requests of a server, whenever the database says so. Of several servers on one database
 // one does.
 class KeyFetcher {

@@ -11,7 +11,9 @@
 #include "base/failure.hpp"
 #include "base/terminal.hpp"
 #include "base/text_object.hpp"
+#include "cli/values.hpp"
 #include "http/tls.hpp"
+#include "issuers/keys.hpp"
 #include "oauth/oauth.hpp"
 #include "serve/routes.hpp"
 
@@ -109,32 +111,32 @@ void add_documentation(http::RouteTable &routes) {
 
 } // namespace
 
-void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
-           const RouteSource &add_routes) {
-    http::ServerOptions options = server_options(flags);
-    http::Policy rules = policy(flags);
-    issuers::FetchRules fetching = issuers::fetch_rules(flags.fetch);
-    if (!flags.no_fetch && !fetching.authorities.empty())
+void serve(const Session &session, const Given &given, const RouteSource &add_routes) {
+    std::ostream &err = session.streams.err;
+    warn_of_unknown_variables(err);
+    http::ServerOptions options = server_options(given);
+    http::Policy rules = policy(given);
+    const bool fetches = !given.has("--no-fetch");
+    issuers::FetchRules fetching = fetch_rules(given);
+    if (fetches && !fetching.authorities.empty())
         http::check_authorities(fetching.authorities);
     const sigset_t signals = server_signals(); // before the first thread, which inherits this
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-    http::LineLog log(flags.access_log);
-    db::PoolOptions pooling = flags.pool;
-    pooling.dsn = dsn;
-    db::Pool pool(std::move(pooling));
+    http::LineLog log(given["--access-log"]);
+    db::Pool pool(pool_options(given, session.dsn));
     options.interrupt = [&pool] { pool.cancel_all(); };
 
     http::RouteTable routes;
     const http::Dispatcher *dispatching = nullptr;
-    const supabase::Options theirs = supabase_options(flags);
+    const supabase::Options theirs = supabase_options(given);
     add_status_routes(
         routes, pool,
         theirs.offered && theirs.prefix.empty()
             ? supabase::health_body()
             : text_object({{"status", "ok"}, {"name", "pg_principal"}}),
         [&dispatching] { return dispatching->metrics().text(); },
-        http::address_ranges(flags.metrics_from, "--metrics-from"));
+        http::address_ranges(given.list("--metrics-from"), "--metrics-from"));
     add_routes(routes, pool);
     add_documentation(routes);
     http::Dispatcher dispatcher(std::move(routes), std::move(rules), log);
@@ -144,35 +146,20 @@ void serve(const ServeFlags &flags, const std::string &dsn, std::ostream &err,
     http::Server server(options, dispatcher);
     announce(server, options, pool, err);
     std::optional<issuers::KeyFetcher> fetcher;
-    if (!flags.no_fetch)
+    if (fetches)
         fetcher.emplace(pool, std::move(fetching), err);
     attend(server, options.tls.get(), log, err);
 }
 
-const Verb serve_verb{
-    "serve",
-    "Serve HTTP",
-    "\n"
-    "--listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n"
-    "  PG_PRINCIPAL_SERVE_POOL_SIZE=8 pg_principal serve --trusted-proxy 10.0.0.1",
-    {},
-    nullptr,
-    {},
-    [](CLI::App &verb) -> Act {
-        const auto flags = std::make_shared<ServeFlags>();
-        add_serve_flags(verb, *flags);
-        return [flags, &verb](const Session &session, const Given &) {
-            std::ostream &err = session.streams.err;
-            warn_of_unknown_variables(verb, err);
-            serve(*flags, session.dsn, err, [&](http::RouteTable &routes, db::Pool &pool) {
-                const auto backend = std::make_shared<const api::Backend>(pool, flags->lifetimes);
-                const supabase::Options theirs = supabase_options(*flags);
-                api::add_routes(routes, backend);
-                oauth::add_routes(routes, backend, !theirs.offered || !theirs.prefix.empty());
-                supabase::add_routes(routes, backend, theirs);
-                add_console(routes, flags->console, err);
-            });
-        };
-    }};
+void serve_all(const Session &session, const Given &given) {
+    serve(session, given, [&](http::RouteTable &routes, db::Pool &pool) {
+        const auto backend = std::make_shared<const api::Backend>(pool, lifetimes(given));
+        const supabase::Options theirs = supabase_options(given);
+        api::add_routes(routes, backend);
+        oauth::add_routes(routes, backend, !theirs.offered || !theirs.prefix.empty());
+        supabase::add_routes(routes, backend, theirs);
+        add_console(routes, given["--console"], session.streams.err);
+    });
+}
 
 } // namespace pg_principal::cli

@@ -1,12 +1,7 @@
-// The engine with handlers for its tests and measurements, and the flags of `pg_principal serve`.
+// The engine with handlers for its tests and measurements, and the options of `pg_principal serve`.
 #include <cstdlib>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
-
-#include "base/failure.hpp"
-#include "base/terminal.hpp"
-#include "cli/command_line.hpp"
 #include "serve/serve.hpp"
 
 #include "core/json/document.hpp"
@@ -102,27 +97,16 @@ void add_database(RouteTable &routes, Pool &pool) {
 } // namespace
 
 int main(int argc, char **argv) {
-    CLI::App root("The engine's test server", "demo_server");
-    cli::ServeFlags flags;
-    std::string dsn;
-    root.add_option("--dsn", dsn, "Database");
-    cli::add_serve_flags(root, flags);
-    try {
-        root.parse(argc, argv);
-        cli::insist_on_variables(root);
-    } catch (const CLI::ParseError &error) {
-        return root.exit(error);
-    }
-    try {
-        cli::serve(flags, dsn, std::cerr, [](RouteTable &routes, Pool &pool) {
+    cli::Verb demo = cli::serve_verb;
+    demo.name = "demo";
+    demo.act = [](const cli::Session &session, const cli::Given &given) {
+        cli::serve(session, given, [](RouteTable &routes, Pool &pool) {
             add_quick(routes);
             add_database(routes, pool);
         });
-        return 0;
-    } catch (const UsageError &error) {
-        print_error(std::cerr, error.what(), {}, error.hint);
-    } catch (const Failure &error) {
-        print_error(std::cerr, error.what(), error.detail, error.hint);
-    }
-    return 1;
+    };
+    std::vector<const char *> arguments(argv, argv + argc);
+    arguments.insert(arguments.begin() + 1, demo.name);
+    cli::Streams streams{std::cin, std::cout, std::cerr};
+    return cli::run(static_cast<int>(arguments.size()), arguments.data(), streams, &demo);
 }
