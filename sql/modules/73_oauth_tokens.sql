@@ -8,30 +8,26 @@ COMMENT ON FUNCTION auth.examine_token(text) IS
 'Internal: what a live token says, or why it is dead. Binds nothing.';
 
 CREATE OR REPLACE FUNCTION auth.find_refresh_session(refresh_token text,
-    OUT session auth.sessions, OUT principal auth.users, OUT expires_at timestamptz)
-    RETURNS record
+    OUT session auth.sessions, OUT principal auth.users, OUT expires_at timestamptz,
+    OUT is_used boolean) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     given constant record := auth.read_refresh_token(refresh_token);
     held constant bigint := auth.hold_secret(given.hash);
-    seen record;
+    seen constant record := auth.judge_refresh(given.fault, given.session_id, given.generation,
+        given.is_ours, held);
 BEGIN
-    SELECT s AS found_session, u AS found_user, r.expires_at AS ends INTO seen
-    FROM auth.sessions s JOIN auth.users o ON o.id = s.user_id
-        CROSS JOIN LATERAL auth.standing(o) AS u JOIN auth.refresh_tokens r ON r.session_id = s.id
-    WHERE s.id = given.session_id AND given.is_ours AND r.generation = given.generation
-        AND auth.equal_secrets(auth.held_secret(held), r.hash)
-        AND r.invalidated_as IS NULL
-        AND auth.session_state(s, u.session_generation, u.banned_until, r) = 'live';
-    IF FOUND THEN
-        session := seen.found_session;
-        principal := seen.found_user;
-        expires_at := seen.ends;
+    IF seen.known AND (seen.reason IS NULL OR seen.reason = 'refresh-id-mismatch') THEN
+        SELECT * INTO session FROM auth.sessions s WHERE s.id = given.session_id;
+        principal := seen.principal;
+        expires_at := seen.expires_at;
+        is_used := given.generation < seen.stored_generation;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION auth.find_refresh_session(text) IS
-'Internal: the live session whose present refresh token this is; NULLs when it is none.';
+'Internal: the live session whose refresh token this is, the present one or (is_used) one that was '
+'exchanged before; NULLs when it is none.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_introspect(request jsonb, basic_id text DEFAULT NULL,
     basic_secret text DEFAULT NULL, bearer text DEFAULT NULL, context jsonb DEFAULT NULL)
@@ -71,7 +67,7 @@ BEGIN
             'session_id', seen.claims->'session_id')))::auth.auth_result;
     END IF;
     refreshable := auth.find_refresh_session(request->>'token');
-    IF (refreshable.session).id IS NULL THEN
+    IF (refreshable.session).id IS NULL OR refreshable.is_used THEN
         RETURN ROW(true, 200, NULL, '{"active": false}')::auth.auth_result;
     END IF;
     RETURN ROW(true, 200, NULL, jsonb_build_object('active', true,
@@ -126,6 +122,7 @@ BEGIN
                 'Project keys are revoked by operators');
         END IF;
     ELSE
+        -- a used one, too: whoever lost the answer to its exchange has no other
         session := (auth.find_refresh_session(request->>'token')).session;
     END IF;
     IF session.id IS NULL THEN
@@ -151,11 +148,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION auth.oauth_revoke(jsonb, text, text, jsonb) IS
-'Token revocation (RFC 7009): ends the session of an access or refresh token, for whoever shows '
-'it; of a token that a client got with a secret or key, and of one that an agent got with such a '
-'token, for that client, and of one that an application got by a device code, for who names it in '
-'client_id. From the next statement on every token of the session is refused everywhere. 200 also '
-'for a token that is dead or unknown.';
+'Token revocation (RFC 7009): ends the session of an access or refresh token, also of a refresh '
+'token that was exchanged before, for whoever shows it; of a token that a client got with a secret '
+'or key, and of one that an agent got with such a token, for that client, and of one that an '
+'application got by a device code, for who names it in client_id. From the next statement on every '
+'token of the session is refused everywhere. 200 also for a token that is dead or unknown.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_metadata(document text, path text DEFAULT '')
     RETURNS auth.auth_result

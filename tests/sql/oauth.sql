@@ -195,6 +195,27 @@ SELECT regress_try(format('SELECT auth.authenticate(%L)', :'access')),
     pg_temp.active(:'next', :'client_id', :'secret') AS next,
        pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token',
            'refresh_token', :'next'))) AS refreshed;
+-- One that was exchanged ends its session, too: a moment ago, its answer may be lost; long ago; with
+-- a secret that is not its own none.
+CREATE FUNCTION pg_temp.exchanged(refresh_token text) RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT payload->>'refresh_token' FROM auth.oauth_token(jsonb_build_object('grant_type',
+        'refresh_token', 'refresh_token', refresh_token)) $$;
+CREATE FUNCTION pg_temp.revoked(shown text, present text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', shown)))
+        || ', present token ' || pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type',
+            'refresh_token', 'refresh_token', present)));
+END $$;
+SELECT payload->'tokens'->>'refreshToken' AS r1
+    FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT pg_temp.exchanged(:'r1') AS r2 \gset
+SELECT pg_temp.revoked(left(:'r1', -3) || 'AAA', :'r2') AS not_its_secret;
+SELECT pg_temp.exchanged(:'r2') AS r3 \gset
+SELECT pg_temp.revoked(:'r2', :'r3') AS just_exchanged;
+SELECT payload->'tokens'->>'refreshToken' AS r1
+    FROM auth.sign_in('ann@example.com', 'Th1sIsAStrong!Pass') \gset
+SELECT pg_temp.exchanged(pg_temp.exchanged(:'r1')) AS r3 \gset
+SELECT pg_temp.revoked(:'r1', :'r3') AS long_ago;
 
 -- A secret that is revoked takes its tokens along, and no others.
 SELECT payload->>'access_token' AS token
