@@ -201,9 +201,10 @@ COMMENT ON FUNCTION auth.registration_is_open() IS
 'Whether auth.sign_up() takes anybody now: see pg_principal.registration.';
 
 CREATE OR REPLACE FUNCTION auth.leave_sessions(owner_id uuid, owner_email text, scope text,
-    present uuid, metadata jsonb) RETURNS integer
+    present uuid, metadata jsonb, actor_id uuid DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
+    by_agent constant boolean := actor_id <> owner_id;
     patient_until constant timestamptz := clock_timestamp() + interval '100 ms';
     concerned uuid[];
     ended uuid[];
@@ -238,17 +239,21 @@ BEGIN
     DELETE FROM auth.refresh_tokens r USING free f WHERE r.session_id = f.session_id;
     IF cardinality(ended) > 0 THEN
         -- by now the caller's token may be dead
-        PERFORM auth.audit_as(owner_id, owner_email, owner_id, owner_email,
+        PERFORM auth.audit_as(coalesce(actor_id, owner_id), CASE WHEN by_agent
+                THEN (SELECT u.email FROM auth.users u WHERE u.id = actor_id)
+                ELSE owner_email END, owner_id, owner_email,
             '{"session": {"previous": "active", "current": "signed out"}}', NULL, metadata
             || CASE WHEN metadata ? 'scope'
-                THEN jsonb_build_object('sessions', cardinality(ended)) ELSE '{}' END);
+                THEN jsonb_build_object('sessions', cardinality(ended)) ELSE '{}' END
+            || CASE WHEN by_agent THEN jsonb_build_object('onBehalfOf', owner_email)
+                ELSE '{}' END);
     END IF;
     RETURN cardinality(ended);
 END
 $$;
-COMMENT ON FUNCTION auth.leave_sessions(uuid, text, text, uuid, jsonb) IS
+COMMENT ON FUNCTION auth.leave_sessions(uuid, text, text, uuid, jsonb, uuid) IS
 'Internal: ends sessions of whoever asks for it: the present one (local), all but that (others) '
-'or all (global), whoever holds what. Returns how many.';
+'or all (global), whoever holds what. actor_id: the agent that asks instead. Returns how many.';
 
 CREATE OR REPLACE FUNCTION auth.sign_out(scope text DEFAULT 'local', context jsonb DEFAULT NULL)
     RETURNS auth.auth_result

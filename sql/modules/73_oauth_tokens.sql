@@ -84,16 +84,18 @@ COMMENT ON FUNCTION auth.oauth_introspect(jsonb, text, text, text, jsonb) IS
 'refresh token that is alive now, whatever ended or banned it since it was issued, else {"active": '
 'false}.';
 
-CREATE OR REPLACE FUNCTION auth.end_shown_session(session auth.sessions) RETURNS void
+CREATE OR REPLACE FUNCTION auth.end_shown_session(session auth.sessions,
+    actor_id uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM auth.leave_sessions(session.user_id, (SELECT u.email FROM auth.users u
         WHERE u.id = session.user_id), 'local', session.id,
-        jsonb_build_object('sessionId', session.id, 'by', 'token revocation'));
+        jsonb_build_object('sessionId', session.id, 'by', 'token revocation'), actor_id);
 END
 $$;
-COMMENT ON FUNCTION auth.end_shown_session(auth.sessions) IS
-'Internal: ends the session of a token for whoever shows it, whoever holds its row.';
+COMMENT ON FUNCTION auth.end_shown_session(auth.sessions, uuid) IS
+'Internal: ends the session of a token for whoever shows it, actor_id or the principal itself, '
+'whoever holds its row.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_revoke(request jsonb, basic_id text DEFAULT NULL,
     basic_secret text DEFAULT NULL, context jsonb DEFAULT NULL) RETURNS auth.auth_result
@@ -143,7 +145,9 @@ BEGIN
             WHERE c.id = ANY (session.grants) AND c.client_id IS DISTINCT FROM named)) THEN
         RETURN auth.oauth_error(401, 'invalid_client', 'The client must authenticate itself');
     END IF;
-    PERFORM auth.end_shown_session(session);
+    -- a token that is lent may be shown by who lent it
+    PERFORM auth.end_shown_session(session, coalesce((client.principal).id,
+        CASE WHEN seen.claims->'may_act' IS NULL THEN session.agents[1] END));
     RETURN ROW(true, 200, NULL, NULL)::auth.auth_result;
 END
 $$;

@@ -139,6 +139,10 @@ SELECT (auth.oauth_revoke(jsonb_build_object('token', :'both'))).status AS holde
     pg_temp.state(:'by_secret') AS second;
 SELECT (auth.oauth_revoke(jsonb_build_object('token', :'lent'))).status AS person,
     pg_temp.told(pg_temp.answer(:'lent', :'agent')) AS again;
+-- the audit tells who did: what an agent gives up is not the person's sign-out
+SELECT actor_email, subject, changes->'session'->>'current' AS session,
+    metadata->>'onBehalfOf' AS on_behalf_of FROM auth.audit_log
+    WHERE metadata->>'by' = 'token revocation' ORDER BY seq;
 SELECT payload->>'token' AS lent FROM pg_temp.lent(:'person', 'kata-agent-team@example.com') \gset
 SELECT payload->>'access_token' AS both FROM pg_temp.answer(:'lent', :'agent') \gset
 SELECT pg_temp.state(:'both') AS before,
