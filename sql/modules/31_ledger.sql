@@ -86,6 +86,10 @@ BEGIN
             session_generation = u.session_generation, owner_generation = u.owner_generation,
             on_roster = u.on_roster, updated_at = now()
         WHERE o.id = target RETURNING * INTO u;
+        IF NOT FOUND THEN -- a trigger of the application's keeps it from the row: it stays beside
+            UPDATE auth.decisions o SET settling = false WHERE o.id = d.id;
+            RETURN false;
+        END IF;
         DELETE FROM auth.decisions o WHERE o.id = d.id;
     END LOOP;
     RETURN true;
@@ -94,6 +98,12 @@ $$;
 COMMENT ON FUNCTION auth.settle(uuid) IS
 'Internal: brings the decisions on a principal into its row, and locks it, where nobody holds it; '
 'true when there were any.';
+
+CREATE OR REPLACE FUNCTION auth.has_application_triggers(table_name text) RETURNS boolean
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pg_principal_has_application_triggers';
+COMMENT ON FUNCTION auth.has_application_triggers(text) IS
+'Internal: whether an UPDATE of a table of ours sets off a trigger or rule that is none of ours, '
+'which may wait for whatever it locks.';
 
 CREATE OR REPLACE FUNCTION auth.has_one_snapshot() RETURNS boolean
 LANGUAGE sql STABLE
@@ -104,11 +114,45 @@ COMMENT ON FUNCTION auth.has_one_snapshot() IS
 'Internal: whether this transaction is REPEATABLE READ: what others have written to since it began '
 'is to it as what they hold.';
 
+CREATE OR REPLACE FUNCTION auth.try_settle(target uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := current_setting('lock_timeout');
+    is_settled boolean;
+BEGIN
+    IF NOT auth.has_application_triggers('users') THEN
+        RETURN auth.settle(target);
+    ELSIF NOT EXISTS (SELECT FROM auth.decisions o WHERE o.user_id = target) THEN
+        RETURN false;
+    END IF;
+    SET LOCAL lock_timeout = '20ms';
+    is_settled := auth.settle(target);
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
+    RETURN is_settled;
+EXCEPTION
+    WHEN lock_not_available OR deadlock_detected THEN
+        RETURN false;
+    WHEN serialization_failure THEN
+        IF NOT auth.has_one_snapshot() THEN
+            RAISE;
+        END IF;
+        RETURN false;
+END
+$$;
+COMMENT ON FUNCTION auth.try_settle(uuid) IS
+'Internal: as auth.settle(), but leaves the decisions where they are when a trigger of the '
+'application''s on auth.users would wait for somebody.';
+
 CREATE OR REPLACE FUNCTION auth.hold(target uuid, tries integer DEFAULT 4) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_ours boolean;
 BEGIN
+    -- Who holds what an application's trigger writes holds the row up as well: it is decided beside
+    -- the row, and then brought in.
+    IF auth.has_application_triggers('users') THEN
+        RETURN false;
+    END IF;
     FOR attempt IN 1..tries LOOP
         -- not always in a block: what that locks and we then write takes a MultiXact each time
         IF auth.has_one_snapshot() THEN
@@ -136,7 +180,8 @@ $$;
 COMMENT ON FUNCTION auth.hold(uuid, integer) IS
 'Internal: locks a principal, its decisions brought in, unless somebody holds it for longer than '
 'some hundredths of a second. Then, and where there is none, false; so it is of what was written '
-'to since the snapshot of a REPEATABLE READ transaction.';
+'to since the snapshot of a REPEATABLE READ transaction, and where the table has triggers of the '
+'application''s.';
 
 CREATE OR REPLACE FUNCTION auth.refuse_if_outdated(target uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -190,7 +235,8 @@ COMMENT ON FUNCTION auth.wait_for(uuid, text) IS
 '(against a deletion and another address: reference), which cannot be decided '
 'beside its row. Whoever holds it is waited for for three seconds, then it is named: 55P03.';
 
-CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users) RETURNS auth.users
+CREATE OR REPLACE FUNCTION auth.decide(before auth.users, becomes auth.users,
+    brings_in boolean DEFAULT true) RETURNS auth.users
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bans constant boolean := becomes.banned_until IS DISTINCT FROM before.banned_until;
@@ -220,12 +266,16 @@ BEGIN
             EXISTS (SELECT FROM auth.organization_people o WHERE o.email = before.email)),
             CASE WHEN bans THEN becomes.ban_reason END);
     END IF;
+    IF brings_in AND auth.has_application_triggers('users') THEN
+        PERFORM auth.try_settle(before.id);
+    END IF;
     RETURN becomes;
 END
 $$;
-COMMENT ON FUNCTION auth.decide(auth.users, auth.users) IS
+COMMENT ON FUNCTION auth.decide(auth.users, auth.users, boolean) IS
 'Internal: writes what becomes of a principal (ban, role, kind, owner, roster) beside its row, '
-'which somebody holds, and audits it. Returns what it is now.';
+'which somebody may hold, and audits it. Returns what it is now. brings_in: where triggers of the '
+'application''s are why it is not written into the row, it is brought in if they let it.';
 
 -- ENABLE ALWAYS, as on auth.users.
 CREATE OR REPLACE TRIGGER signal_change AFTER INSERT OR DELETE ON auth.decisions

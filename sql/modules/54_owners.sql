@@ -19,7 +19,7 @@ DECLARE
     stands auth.users;
     becomes auth.users;
 BEGIN
-    PERFORM auth.settle(r.user_id) FROM unnest(returners) AS r (user_id);
+    PERFORM auth.try_settle(r.user_id) FROM unnest(returners) AS r (user_id);
     FOR returned IN
         SELECT l.user_id, o.kind
         FROM unnest(returners) WITH ORDINALITY AS r (user_id, n)

@@ -60,7 +60,7 @@ BEGIN
         becomes.ban_origin := 'provision';
         becomes.ban_reason := 'not on the roster';
     END IF;
-    PERFORM auth.decide(stands, becomes);
+    PERFORM auth.decide(stands, becomes, false);
     IF action IN ('decommission', 'hold') THEN
         -- an ADMIN who deletes the principal holds this row, too
         WITH free AS MATERIALIZED (
@@ -77,6 +77,61 @@ $$;
 COMMENT ON FUNCTION auth.decide_plan(auth.users, text, text) IS
 'Internal: what auth.provision() does with a principal whose row somebody holds.';
 
+CREATE OR REPLACE FUNCTION auth.carry_out_plan(occupied uuid[], OUT restored integer,
+    OUT decommissioned integer, OUT unchanged integer) RETURNS record
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    for_long constant timestamptz := auth.later(now(), interval '100 years');
+BEGIN
+    WITH plan AS MATERIALIZED (
+        SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
+        WHERE p.id IS NOT NULL
+    ), changed AS (
+        UPDATE auth.users u SET
+            on_roster = true,
+            kind = coalesce(p.kind, u.kind),
+            -- whoever registered the address before the roster named it may be anybody
+            self_registered = false,
+            password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
+            password_version = u.password_version + (auth.is_unproven(u)
+                AND u.password_scheme IS NOT NULL)::integer,
+            session_generation = u.session_generation
+                + (p.action = 'decommission' OR auth.is_unproven(u))::integer,
+            email_confirmed_at =
+                CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
+            email_autoconfirmed = false,
+            banned_until = CASE p.action WHEN 'restore' THEN NULL
+                WHEN 'decommission' THEN for_long ELSE u.banned_until END,
+            ban_origin = CASE p.action WHEN 'restore' THEN NULL
+                WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
+            ban_reason = CASE p.action WHEN 'restore' THEN NULL
+                WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
+            owner_generation = u.owner_generation + (p.action = 'hold')::integer,
+            updated_at = now()
+        FROM plan p
+        WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
+            AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = u.id)
+    ), left_roster AS (
+        UPDATE auth.roster_leavers l SET held = true FROM plan p
+        WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
+            AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = l.user_id)
+    ), left_before AS (
+        INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
+            WHERE p.action IN ('decommission', 'hold')
+                AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = p.id)
+                AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
+        ON CONFLICT (user_id) DO UPDATE SET held = true
+    )
+    SELECT count(*) FILTER (WHERE p.action = 'restore'),
+        count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
+        count(*) FILTER (WHERE p.action = 'keep')
+    INTO restored, decommissioned, unchanged FROM plan p;
+END
+$$;
+COMMENT ON FUNCTION auth.carry_out_plan(uuid[]) IS
+'Internal: what auth.provision() does with the principals that there are, but for those given; '
+'counts these, too.';
+
 CREATE OR REPLACE FUNCTION auth.provision(dry_run boolean DEFAULT false, OUT created integer,
     OUT restored integer, OUT decommissioned integer, OUT unchanged integer) RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -91,11 +146,12 @@ DECLARE
     additions bigint;
     taken text;
     again record;
-    for_long constant timestamptz := auth.later(now(), interval '100 years');
+    counts record;
     callers_plans constant text := current_setting('enable_nestloop');
     callers_timeout constant text := current_setting('lock_timeout');
     patience constant text := coalesce(nullif(callers_timeout, '0'), '100ms');
     spares boolean := false;
+    has_triggers constant boolean := auth.has_application_triggers('users');
 BEGIN
     IF coalesce(dry_run, true) THEN
         SELECT count(*) FILTER (WHERE p.action = 'create'),
@@ -143,49 +199,25 @@ BEGIN
     restored := 0;
     decommissioned := 0;
     IF changes THEN
-        WITH plan AS MATERIALIZED (
-            SELECT p.id, p.action, p.kind, p.adopted FROM auth.provision_plan() p
-            WHERE p.id IS NOT NULL
-        ), changed AS (
-            UPDATE auth.users u SET
-                on_roster = true,
-                kind = coalesce(p.kind, u.kind),
-                -- whoever registered the address before the roster named it may be anybody
-                self_registered = false,
-                password_scheme = CASE WHEN NOT auth.is_unproven(u) THEN u.password_scheme END,
-                password_version = u.password_version + (auth.is_unproven(u)
-                    AND u.password_scheme IS NOT NULL)::integer,
-                session_generation = u.session_generation
-                    + (p.action = 'decommission' OR auth.is_unproven(u))::integer,
-                email_confirmed_at =
-                    CASE WHEN NOT auth.is_unproven(u) THEN u.email_confirmed_at END,
-                email_autoconfirmed = false,
-                banned_until = CASE p.action WHEN 'restore' THEN NULL
-                    WHEN 'decommission' THEN for_long ELSE u.banned_until END,
-                ban_origin = CASE p.action WHEN 'restore' THEN NULL
-                    WHEN 'decommission' THEN 'provision' ELSE u.ban_origin END,
-                ban_reason = CASE p.action WHEN 'restore' THEN NULL
-                    WHEN 'decommission' THEN 'not on the roster' ELSE u.ban_reason END,
-                owner_generation = u.owner_generation + (p.action = 'hold')::integer,
-                updated_at = now()
-            FROM plan p
-            WHERE u.id = p.id AND (p.action IN ('restore', 'decommission', 'hold') OR p.adopted)
-                AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = u.id)
-        ), left_roster AS (
-            UPDATE auth.roster_leavers l SET held = true FROM plan p
-            WHERE l.user_id = p.id AND p.action IN ('decommission', 'hold') AND NOT l.held
-                AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = l.user_id)
-        ), left_before AS (
-            INSERT INTO auth.roster_leavers (user_id, held) SELECT p.id, true FROM plan p
-                WHERE p.action IN ('decommission', 'hold')
-                    AND NOT EXISTS (SELECT FROM unnest(occupied) AS h WHERE h = p.id)
-                    AND NOT EXISTS (SELECT FROM auth.roster_leavers l WHERE l.user_id = p.id)
-            ON CONFLICT (user_id) DO UPDATE SET held = true
-        )
-        SELECT count(*) FILTER (WHERE p.action = 'restore'),
-            count(*) FILTER (WHERE p.action IN ('decommission', 'hold')),
-            count(*) FILTER (WHERE p.action = 'keep')
-        INTO restored, decommissioned, unchanged FROM plan p;
+        IF has_triggers THEN
+            BEGIN
+                EXECUTE format('SET LOCAL lock_timeout = %L', patience);
+                counts := auth.carry_out_plan(occupied);
+                EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                -- somebody holds what one of them writes: all is decided beside the rows
+                SELECT array_agg(p.id), array_agg(p.action), array_agg(p.kind)
+                INTO occupied, actions, kinds FROM auth.provision_plan() p
+                WHERE p.action IN ('restore', 'decommission', 'hold')
+                    OR p.id IS NOT NULL AND p.adopted;
+                counts := auth.carry_out_plan(occupied);
+            END;
+        ELSE
+            counts := auth.carry_out_plan(occupied);
+        END IF;
+        restored := counts.restored;
+        decommissioned := counts.decommissioned;
+        unchanged := counts.unchanged;
     END IF;
     EXECUTE format('SET LOCAL enable_nestloop = %L', callers_plans);
     PERFORM auth.decide_plan(u, h.action, h.kind)

@@ -2,12 +2,25 @@
 
 CREATE OR REPLACE FUNCTION auth.settle_all() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    callers_timeout constant text := current_setting('lock_timeout');
 BEGIN
-    PERFORM auth.settle(d.user_id) FROM (SELECT DISTINCT o.user_id FROM auth.decisions o
+    PERFORM auth.try_settle(d.user_id) FROM (SELECT DISTINCT o.user_id FROM auth.decisions o
         ORDER BY 1) AS d;
     DELETE FROM auth.decisions d WHERE d.id IN (SELECT o.id FROM auth.decisions o
         WHERE NOT EXISTS (SELECT FROM auth.users u WHERE u.id = o.user_id) FOR UPDATE SKIP LOCKED);
-    PERFORM auth.settle_sessions(), auth.settle_grants(), auth.link_audit();
+    IF auth.has_application_triggers('sessions') THEN
+        BEGIN
+            SET LOCAL lock_timeout = '20ms';
+            PERFORM auth.settle_sessions();
+            EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN -- by what a trigger writes
+            NULL;
+        END;
+    ELSE
+        PERFORM auth.settle_sessions();
+    END IF;
+    PERFORM auth.settle_grants(), auth.link_audit();
 END
 $$;
 COMMENT ON FUNCTION auth.settle_all() IS

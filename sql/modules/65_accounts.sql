@@ -250,3 +250,36 @@ COMMENT ON FUNCTION auth.search_users(text, integer, integer) IS
 'For AUDITOR and ADMIN: profiles whose email or name contains the text in any case (NULL: all), '
 'newest first, and how many there are. page counts from 1; per_page: 1 to 1000. 400, 401, 403 '
 'otherwise.';
+
+CREATE OR REPLACE FUNCTION auth.check_references() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    waiting text;
+    wait_on text;
+BEGIN
+    WITH RECURSIVE behind AS (
+        SELECT o.oid FROM (VALUES ('auth.users'::regclass), ('auth.sessions')) AS o (oid)
+        UNION SELECT c.conrelid FROM behind b JOIN pg_constraint c ON c.confrelid = b.oid
+            AND c.contype = 'f'
+    )
+    SELECT string_agg(f.name, ', '), string_agg(f.name, ', ') FILTER (WHERE f.may_wait_on)
+    INTO waiting, wait_on
+    FROM (SELECT DISTINCT format('%I.%I', n.nspname, c.conname) AS name,
+            NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace
+                AND o.conname = c.conname AND NOT o.condeferrable) AS may_wait_on
+        FROM behind b JOIN pg_constraint c ON c.confrelid = b.oid AND c.contype = 'f'
+            AND c.condeferred JOIN pg_namespace n ON n.oid = c.connamespace) AS f;
+    IF waiting IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE 'SET CONSTRAINTS ' || waiting || ' IMMEDIATE';
+    IF wait_on IS NOT NULL THEN
+        EXECUTE 'SET CONSTRAINTS ' || wait_on || ' DEFERRED';
+    END IF;
+EXCEPTION WHEN foreign_key_violation THEN
+    NULL; -- the caller may still delete what refers to it: the commit looks again
+END
+$$;
+COMMENT ON FUNCTION auth.check_references() IS
+'Internal: looks now, not when the transaction commits, whether foreign keys that are INITIALLY '
+'DEFERRED still refer to a principal that was deleted: whoever holds such a row is met now.';

@@ -115,6 +115,7 @@ DECLARE
         'password', 'password');
     target constant uuid := (SELECT u.id FROM auth.users u
         WHERE u.email = auth.known_email(set_password.email));
+    callers_timeout constant text := current_setting('lock_timeout');
     new_scheme text;
 BEGIN
     IF checked.problems IS NOT NULL THEN
@@ -123,6 +124,9 @@ BEGIN
                 p));
     END IF;
     PERFORM auth.wait_for(target, 'password');
+    IF auth.has_application_triggers('users') THEN
+        PERFORM auth.wait_briefly();
+    END IF;
     PERFORM auth.settle(target);
     PERFORM auth.forget_sign_ins(ARRAY[u.id]), auth.forget_guesses(u.id) FROM auth.users u
         WHERE u.id = target;
@@ -133,6 +137,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM auth.raise_error('user_missing', coalesce(set_password.email, 'NULL'));
     END IF;
+    EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     PERFORM auth.end_sessions(target, 'password_rotated', NULL);
 END
 $$;

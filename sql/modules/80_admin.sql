@@ -80,6 +80,7 @@ DECLARE
     checked record;
     ban interval;
     is_held boolean;
+    callers_timeout constant text := current_setting('lock_timeout');
     result auth.auth_result;
 BEGIN
     IF refused.ok IS NOT NULL THEN
@@ -118,6 +119,9 @@ BEGIN
         PERFORM auth.wait_for(update_user.user_id, 'profile');
     END IF;
     BEGIN
+        IF auth.has_application_triggers('users') THEN
+            PERFORM auth.wait_briefly();
+        END IF;
         IF ban = interval '0' THEN
             -- first: it may end what proved the person before, and not what is set here
             PERFORM auth.unban(u.email) FROM auth.users u WHERE u.id = update_user.user_id;
@@ -126,6 +130,7 @@ BEGIN
         IF NOT result.ok THEN
             RAISE no_data_found;
         END IF;
+        EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN no_data_found THEN
         IF result.ok IS NULL THEN -- a trigger's
             RAISE;
@@ -250,6 +255,7 @@ BEGIN
         SET LOCAL lock_timeout = '100ms';
         DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
         is_there := FOUND;
+        PERFORM auth.check_references();
         EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN lock_not_available THEN
         -- a deletion must wait, as PostgreSQL has it, but nobody is alive meanwhile

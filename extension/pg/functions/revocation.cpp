@@ -76,6 +76,11 @@ SQL_FUNCTION(signal_revocation) {
     return Datum(0);
 }
 
+SQL_FUNCTION(has_application_triggers) {
+    text *const table = guard([fcinfo] { return PG_GETARG_TEXT_PP(0); });
+    return BoolGetDatum(has_application_triggers(view_of(table)));
+}
+
 SQL_FUNCTION(has_decisions) { return BoolGetDatum(has_decisions(*PG_GETARG_UUID_P(0))); }
 
 // signatures, judgements, keys

@@ -4,6 +4,8 @@
 #include "pg/tables/store.hpp"
 
 extern "C" {
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "utils/array.h"
 #include "utils/snapmgr.h"
 }
@@ -246,6 +248,29 @@ bool has_decisions(const pg_uuid_t &user_id) {
         scan_if_there(
             "decisions", "user_id", key, [&found](const Row &) { found = true; }, Rows::few,
             GetActiveSnapshot());
+        return found;
+    });
+}
+
+bool has_application_triggers(std::string_view table) {
+    char name[NAMEDATALEN] = {};
+    table.copy(name, sizeof name - 1);
+    const char *const wanted = name;
+    return guard([wanted] {
+        const Oid schema = get_namespace_oid("auth", false);
+        const Relation relation = table_open(existing_relation(wanted), AccessShareLock);
+        bool found = relation->rd_rules != nullptr;
+        const TriggerDesc *const all = relation->trigdesc;
+        for (int i = 0; all != nullptr && i < all->numtriggers && !found; ++i) {
+            const Trigger &trigger = all->triggers[i];
+            const char silent = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA
+                                    ? TRIGGER_FIRES_ON_ORIGIN
+                                    : TRIGGER_FIRES_ON_REPLICA;
+            found = TRIGGER_FOR_UPDATE(trigger.tgtype) && !trigger.tgisinternal &&
+                    trigger.tgenabled != TRIGGER_DISABLED && trigger.tgenabled != silent &&
+                    get_func_namespace(trigger.tgfoid) != schema;
+        }
+        table_close(relation, NoLock);
         return found;
     });
 }

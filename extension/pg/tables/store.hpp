@@ -68,6 +68,8 @@ PrincipalRow read_principal(const pg_uuid_t &id, TimestampTz now, const Moment &
 PrincipalRow read_principal(std::string_view email, TimestampTz now, const Moment &moment);
 // To the statement that asks, not at a moment of its own.
 bool has_decisions(const pg_uuid_t &user_id);
+// Whether an UPDATE of a table of ours sets off a trigger or rule that is none of ours.
+bool has_application_triggers(std::string_view table);
 // Whether what a delegated token was got by is still there.
 bool grant_stands(const pg_uuid_t &id, const Moment &moment);
 // Whether the client secret, key or rule is still there that a client's token was got with.
