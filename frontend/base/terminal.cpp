@@ -15,7 +15,7 @@ void print_indented(std::ostream &err, std::string_view label, std::string_view 
     std::string indent = "  " + std::string(label) + ": ";
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
-        err << indent << printable(text.substr(0, end)) << '\n';
+        err << indent << for_terminal(text.substr(0, end)) << '\n';
         text.remove_prefix(std::min(end + 1, text.size()));
         indent.assign(indent.size(), ' ');
     }
@@ -23,7 +23,7 @@ void print_indented(std::ostream &err, std::string_view label, std::string_view 
 
 } // namespace
 
-std::string printable(std::string_view text) {
+std::string for_terminal(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t start = at;
@@ -42,7 +42,7 @@ void print_error(std::ostream &err, std::string_view message, std::string_view d
                  std::string_view hint) {
     // A message of several lines (libpq writes them) is one error.
     const std::size_t end = std::min(message.find('\n'), message.size());
-    err << "pg_principal: " << printable(message.substr(0, end)) << '\n';
+    err << "pg_principal: " << for_terminal(message.substr(0, end)) << '\n';
     print_indented(err, "detail", trim_ascii(message.substr(end)));
     print_indented(err, "detail", detail);
     print_indented(err, "hint", hint);

@@ -12,6 +12,6 @@ void print_error(std::ostream &err, std::string_view message, std::string_view d
                  std::string_view hint = {});
 
 // A terminal obeys control characters: they become question marks.
-std::string printable(std::string_view text);
+std::string for_terminal(std::string_view text);
 
 } // namespace pg_principal

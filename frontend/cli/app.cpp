@@ -283,7 +283,7 @@ Act does(std::string sql, const char *done, const char *none, const char *hint) 
         const std::string what = rows.columns() > 1 ? std::string(rows.text(0, 1)) : given.first();
         if (none && !rows.boolean(0, 0)) {
             std::string message = none;
-            throw Failure(message.replace(message.find("{}"), 2, printable(what)), {}, hint);
+            throw Failure(message.replace(message.find("{}"), 2, for_terminal(what)), {}, hint);
         }
         print_done(session, done, what);
     };

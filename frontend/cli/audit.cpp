@@ -72,7 +72,7 @@ void list(const Session &session, const Given &given) {
         session.streams.out << "older entries: --cursor " << next << '\n';
 }
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> audit_verbs = {
     {"list",
      "Show audit entries, newest first",
      "--email kata-agent-team@example.com --since 7d\n"
@@ -104,6 +104,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family audit_family{"audit", "The audit: one hash chain for each principal",
-                          "list --since 7d\nverify\nseal > seal.jws", verbs};
+                          "list --since 7d\nverify\nseal > seal.jws", audit_verbs};
 
 } // namespace pg_principal::cli

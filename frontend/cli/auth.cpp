@@ -54,7 +54,7 @@ const Option ttl{"--ttl", "Time to live: hours, days or years, as 24h, 90d, 1y (
                  maybe, "TEXT", "8760h"};
 const Option label{"--label", "A name for the session, to recognise it later"};
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> auth_verbs = {
     {"issue",
      "Mint a token for a person or a service account on the roster",
      "--email kata-agent-team@example.com\n"
@@ -173,6 +173,6 @@ const Family auth_family{"auth", "Tokens, sessions and bans",
                          "issue --email kata-agent-team@example.com\n"
                          "sessions --email kata-agent-team@example.com\n"
                          "ban --email kata-agent-team@example.com",
-                         verbs};
+                         auth_verbs};
 
 } // namespace pg_principal::cli

@@ -21,7 +21,7 @@ std::string fetched_keys(const Given &given) {
     } catch (const Failure &failure) {
         problem = failure.what();
     }
-    throw Failure("cannot get the keys of " + printable(given["--email"]), problem,
+    throw Failure("cannot get the keys of " + for_terminal(given["--email"]), problem,
                   "Those of before stay.");
 }
 
@@ -36,7 +36,7 @@ void register_keys(const Session &session, const Given &given) {
 const Option whose{"--email", "Whose", needed};
 const Option of_whom{"--email", "Whose; everybody's when not given"};
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> clients_verbs = {
     {"list",
      "List the clients",
      "\n--output json",
@@ -128,6 +128,6 @@ const Family clients_family{"clients", "Service accounts that get tokens at /oau
                             "create-secret --email kata-agent-team@example.com\n"
                             "scopes --email kata-agent-team@example.com --scope read\n"
                             "list",
-                            verbs};
+                            clients_verbs};
 
 } // namespace pg_principal::cli

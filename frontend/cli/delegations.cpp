@@ -4,7 +4,7 @@ namespace pg_principal::cli {
 
 namespace {
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> delegations_verbs = {
     {"create",
      "Let an agent act for a person",
      "--person ann@example.com --agent kata-agent-team@example.com --ttl 30d --scope read",
@@ -35,6 +35,6 @@ const Family delegations_family{
     "delegations", "Which agents may act for whom",
     "create --person ann@example.com --agent kata-agent-team@example.com --scope read\n"
     "list",
-    verbs};
+    delegations_verbs};
 
 } // namespace pg_principal::cli

@@ -75,7 +75,7 @@ void print(std::ostream &out, const Json &findings) {
         line += text_of(finding["check"]) + ": " + text_of(finding["detail"]);
         if (!finding["remedy"].is_null())
             line += ". Do: " + text_of(finding["remedy"]);
-        out << printable(line) << '\n';
+        out << for_terminal(line) << '\n';
     }
 }
 

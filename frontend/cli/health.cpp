@@ -43,14 +43,15 @@ void insist_on_cron(const Session &session, const std::string &database, bool to
         {}, database);
     if (rows.is_null(0, 0))
         throw Failure(
-            "pg_cron is not in the database \"" + printable(database) + "\", which is to have it",
+            "pg_cron is not in the database \"" + for_terminal(database) +
+                "\", which is to have it",
             {},
             "There: CREATE EXTENSION pg_cron; or let cron.database_name be another than " +
-                printable(database) + '.');
+                for_terminal(database) + '.');
     if (!rows.boolean(0, 0))
-        throw Failure(printable(rows.text(0, 1)) + " may not " +
+        throw Failure(for_terminal(rows.text(0, 1)) + " may not " +
                           (to_schedule ? "schedule anything by" : "use") +
-                          " pg_cron in the database \"" + printable(database) + '"',
+                          " pg_cron in the database \"" + for_terminal(database) + '"',
                       {}, to_schedule ? "Do this as a superuser." : see_jobs_as);
 }
 
@@ -61,7 +62,7 @@ void status(const Session &session, const Given &) {
     else
         for (const auto &[name, value] : told.items())
             if (!value.is_null() && name != "problem" && name != "remedy")
-                session.streams.out << name << ": " << printable(text_of(value)) << '\n';
+                session.streams.out << name << ": " << for_terminal(text_of(value)) << '\n';
     if (!told["problem"].is_null())
         throw Failure(text_of(told["problem"]), {}, text_of(told["remedy"]));
 }
@@ -95,7 +96,7 @@ void schedule(const Session &session, const Given &given) {
     print_done(session, "scheduled", "the health scan: " + when);
 }
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> health_verbs = {
     {"scan",
      "Report what happened to agents since the last scan",
      "\n--output json",
@@ -166,7 +167,7 @@ Json read_health_schedule(const Session &session) {
                           text_of(told["otherPort"]) + ", and this server has port " + port;
         told["remedy"] = "Either cron.use_background_workers = on and a restart, or as a "
                          "superuser, in the database \"" +
-                         printable(home) + "\", UPDATE cron.job SET nodeport = " + port +
+                         for_terminal(home) + "\", UPDATE cron.job SET nodeport = " + port +
                          " WHERE jobid = " + text_of(told["jobId"]) + ';';
     }
     told.erase("otherPort");
@@ -175,6 +176,6 @@ Json read_health_schedule(const Session &session) {
 }
 
 const Family health_family{"health", "Agents: refused refreshes, tokens about to expire or unused",
-                           "scan\nreport\nschedule", verbs};
+                           "scan\nreport\nschedule", health_verbs};
 
 } // namespace pg_principal::cli

@@ -24,8 +24,9 @@ void refresh(const Session &session, const Given &given) {
                     "= coalesce($1::pg_catalog.text, issuer)",
                     {given_or_null(issuer)});
     if (known.rows() == 0)
-        throw Failure(issuer.empty() ? "no issuer is trusted by a URL"
-                                     : "issuer " + printable(issuer) + " is not trusted by a URL");
+        throw Failure(issuer.empty()
+                          ? "no issuer is trusted by a URL"
+                          : "issuer " + for_terminal(issuer) + " is not trusted by a URL");
     int failed = 0;
     for (int i = 0; i < known.rows(); ++i) {
         const std::string name(known.text(i, 0));
@@ -36,7 +37,7 @@ void refresh(const Session &session, const Given &given) {
         const std::string outcome(end.text(0, 0));
         failed += outcome == "failed";
         if (outcome == "failed")
-            print_error(session.streams.err, "cannot get the keys of issuer " + printable(name),
+            print_error(session.streams.err, "cannot get the keys of issuer " + for_terminal(name),
                         end.text(0, 2));
         else
             print_done(session, outcome.c_str(), name);
@@ -57,10 +58,10 @@ void test(const Session &session, const Given &given) {
     std::string text;
     for (int i = 0; i < rows.rows(); ++i) {
         const bool matches = rows.text(i, 2) == "true";
-        const std::string faults = printable(rows.text(i, 4));
+        const std::string faults = for_terminal(rows.text(i, 4));
         matching += matches;
         is_banned |= matches && !faults.empty();
-        text += (rows.is_null(i, 0) ? "the token" : printable(rows.text(i, 0))) + ": " +
+        text += (rows.is_null(i, 0) ? "the token" : for_terminal(rows.text(i, 0))) + ": " +
                 (!matches         ? faults
                  : faults.empty() ? "matches"
                                   : "matches, but " + faults) +
@@ -98,7 +99,7 @@ std::string claims(const std::string &given) {
 const Option issuer{"ISSUER", "The claim iss of its tokens", needed};
 const Option account{"--email", "The service account", needed};
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> issuers_verbs = {
     {"list",
      "List the trusted issuers",
      "\n--output json",
@@ -181,6 +182,6 @@ const Family issuers_family{"issuers",
                             "trust https://token.actions.githubusercontent.com --audience "
                             "https://id.example.com --jwks-file github.json\n"
                             "test --token-file token.jwt",
-                            verbs};
+                            issuers_verbs};
 
 } // namespace pg_principal::cli

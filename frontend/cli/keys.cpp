@@ -32,7 +32,7 @@ void import_key(const Session &session, const Given &given) {
 const Option standby{"--standby", "Publish it, but do not sign with it yet", flag};
 const Option kid{"KID", "The key's id, as keys list shows it", needed};
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> keys_verbs = {
     {"list",
      "List the signing keys and their states",
      "\n--output json",
@@ -83,6 +83,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family keys_family{"keys", "Signing keys",
-                         "create\nimport --secret-env SUPABASE_JWT_SECRET\nlist", verbs};
+                         "create\nimport --secret-env SUPABASE_JWT_SECRET\nlist", keys_verbs};
 
 } // namespace pg_principal::cli

@@ -62,10 +62,10 @@ std::string cell_of(const db::Result &rows, int row, int column) {
     if (value.empty())
         return "-";
     if (value.front() != '[' || !rows.is_json(column))
-        return printable(value);
+        return for_terminal(value);
     std::string cell;
     for (const Json &element : Json::parse(value))
-        cell += (cell.empty() ? "" : " ") + printable(text_of(element));
+        cell += (cell.empty() ? "" : " ") + for_terminal(text_of(element));
     return cell.empty() ? "-" : cell;
 }
 
@@ -111,7 +111,7 @@ void print_told(const Session &session,
 }
 
 void print_done(const Session &session, const char *done, const std::string &what) {
-    print_told(session, {{done, what}}, std::string(done) + ' ' + printable(what) + '\n');
+    print_told(session, {{done, what}}, std::string(done) + ' ' + for_terminal(what) + '\n');
 }
 
 Json object_of(const db::Result &rows, int row) {
@@ -187,7 +187,7 @@ void print_row(const Session &session, const db::Result &rows, const std::string
                           end = std::min(text.find('}', brace), text.size());
         out << text.substr(at, brace - at);
         if (brace < text.size())
-            out << printable(rows.text(text.substr(brace + 1, end - brace - 1)));
+            out << for_terminal(rows.text(text.substr(brace + 1, end - brace - 1)));
         at = end + 1;
     }
 }

@@ -117,7 +117,7 @@ const std::vector<Option> input = {
     {"--ignore-unknown-fields", "Drop fields that a roster does not have instead of refusing them",
      flag}};
 
-const std::vector<Verb> verbs = {
+const std::vector<Verb> people_verbs = {
     {"validate", "Check a roster without touching the database",
      "roster.csv\n--format yaml - < people", input, validate},
     {"push", "Add or update the rows of a roster, all or none; removes nobody",
@@ -159,6 +159,6 @@ const std::vector<Verb> verbs = {
 } // namespace
 
 const Family people_family{"people", "The roster and the accounts made from it",
-                           "validate roster.yaml\npush roster.yaml\nprovision", verbs};
+                           "validate roster.yaml\npush roster.yaml\nprovision", people_verbs};
 
 } // namespace pg_principal::cli

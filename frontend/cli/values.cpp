@@ -42,7 +42,7 @@ std::string read_stream(std::istream &in, std::size_t limit) {
 }
 
 std::string label_of(const std::string &file) {
-    return file == "-" ? "standard input" : printable(file);
+    return file == "-" ? "standard input" : for_terminal(file);
 }
 
 namespace {
@@ -72,7 +72,7 @@ std::string read_text(const std::string &file, std::size_t kibibytes, const char
 std::string read_variable(const std::string &name) {
     const char *value = std::getenv(name.c_str());
     if (!value || !*value)
-        throw Failure("the environment variable " + printable(name) +
+        throw Failure("the environment variable " + for_terminal(name) +
                       (value ? " is empty" : " is not set"));
     return value;
 }

@@ -28,7 +28,7 @@ void whoami(const Session &session, const Given &given) {
     // a file read into a variable often brings its last newline along
     const std::string token(trim_ascii(value ? value : ""));
     if (token.empty())
-        throw Failure("the environment variable " + printable(variable) +
+        throw Failure("the environment variable " + for_terminal(variable) +
                       (value ? " is empty" : " is not set"));
     const db::Result rows = session.ask(whoami_sql, {token});
     if (rows.rows() != 1)
@@ -40,7 +40,7 @@ void whoami(const Session &session, const Given &given) {
                                       "session   ", "expires   "};
     for (int column = 0; column < rows.columns(); ++column)
         if (const auto text = rows.maybe(0, column))
-            session.streams.out << labels[column] << printable(*text) << '\n';
+            session.streams.out << labels[column] << for_terminal(*text) << '\n';
 }
 
 } // namespace

@@ -28,7 +28,7 @@ int open_log(const std::string &path) {
 
 LineLog::LineLog(const std::string &path) : path_(path) {
     if (path != "off" && !path.empty() && (fd_ = open_log(path)) < 0)
-        throw Failure("cannot open the access log " + printable(path) + ": " +
+        throw Failure("cannot open the access log " + for_terminal(path) + ": " +
                       std::strerror(errno));
 }
 

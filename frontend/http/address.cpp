@@ -128,7 +128,7 @@ std::vector<Cidr> address_ranges(const std::vector<std::string> &texts, const ch
     for (const std::string &text : texts) {
         const std::optional<Cidr> range = Cidr::parse(text);
         if (!range)
-            throw UsageError(std::string(flag) + ": " + printable(text) +
+            throw UsageError(std::string(flag) + ": " + for_terminal(text) +
                                  " is not an address or range",
                              "For example 10.0.0.0/8 or 2001:db8::1.");
         ranges.push_back(*range);

@@ -77,7 +77,7 @@ void check_authorities(const std::string &file) {
     ERR_clear_error();
     const std::shared_ptr<SSL_CTX> any(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
     if (!any || SSL_CTX_load_verify_locations(any.get(), file.c_str(), nullptr) != 1)
-        fail("cannot read the certificates of authorities from " + printable(file));
+        fail("cannot read the certificates of authorities from " + for_terminal(file));
 }
 
 std::shared_ptr<SSL> Tls::begin(int socket) {

@@ -97,8 +97,9 @@ void KeyFetcher::tell(const std::string &issuer, const std::string &problem) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!problem.empty() && !stopping_)
         print_error(err_,
-                    issuer.empty() ? "warning: the keys of trusted issuers are not looked after"
-                                   : "warning: cannot get the keys of issuer " + printable(issuer),
+                    issuer.empty()
+                        ? "warning: the keys of trusted issuers are not looked after"
+                        : "warning: cannot get the keys of issuer " + for_terminal(issuer),
                     problem);
 }
 

@@ -10,14 +10,14 @@ using namespace http;
 
 namespace {
 
-const Statement authorize{
+const Statement authorize_device{
     api::sql_of(By::stranger, "auth.oauth_device_authorization($1::jsonb, $2, $3, $4::jsonb)")};
 const Statement open_page{
     api::sql_of(By::stranger, "auth.open_device_page($1::jsonb, $2, $3::jsonb)")};
 const Statement close_page{api::sql_of(By::self, "auth.close_device_page($2, $3, $4, $5::jsonb)")};
 
 Response post_authorization(const Backend &backend, const Request &request) {
-    return as_client(backend, request, authorize);
+    return as_client(backend, request, authorize_device);
 }
 
 std::string value_of(const http::Form &form, std::string_view name) {
@@ -30,7 +30,7 @@ std::string as_shown(const std::string &typed) {
     return code ? code->substr(0, 4) + '-' + code->substr(4) : typed;
 }
 
-std::optional<http::Form> form_of(const Request &request) {
+std::optional<http::Form> single_form_of(const Request &request) {
     auto form = http::Form::parse(request.body);
     return form && !repeated(*form) ? std::move(form) : std::nullopt;
 }
@@ -41,7 +41,7 @@ Response get_page(const Backend &, const Request &request) {
 }
 
 Response post_page(const Backend &backend, const Request &request) {
-    const auto form = form_of(request);
+    const auto form = single_form_of(request);
     if (!form)
         return sign_in_page(400, {}, {}, "The form is malformed");
     const std::string code = value_of(*form, "user_code"), email = value_of(*form, "email");
@@ -57,7 +57,7 @@ Response post_page(const Backend &backend, const Request &request) {
 
 // Whoever sends the token has read it in the page that was made for who signed in.
 Response post_decision(const Backend &backend, const Request &request) {
-    const auto form = form_of(request);
+    const auto form = single_form_of(request);
     if (!form)
         return last_page(400, "The form is malformed");
     const std::string decision = value_of(*form, "decision");

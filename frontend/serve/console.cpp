@@ -27,7 +27,7 @@ constexpr std::uintmax_t most_bytes = 1 << 20;
 
 // Nothing that is not a file of ours: no script or style in a page, none from elsewhere, no frame
 // around it, and no HTML made of text (Trusted Types, where a browser knows them).
-constexpr const char *policy =
+constexpr const char *content_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
@@ -79,7 +79,7 @@ Response give(const File &file, const Request &request) {
     }
     return response.set("ETag", file.tag)
         .set("Cache-Control", "no-cache")
-        .set("Content-Security-Policy", policy)
+        .set("Content-Security-Policy", content_policy)
         .set("Referrer-Policy", "no-referrer")
         .set("Cross-Origin-Opener-Policy", "same-origin")
         .set("Cross-Origin-Resource-Policy", "same-origin")

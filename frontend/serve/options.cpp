@@ -44,7 +44,7 @@ bool is_origin(const std::string &text) {
 std::vector<std::string> origins(const std::vector<std::string> &texts) {
     for (const std::string &text : texts)
         if (!is_origin(text) || (text == "*" && texts.size() > 1))
-            throw UsageError("--cors-origin: " + printable(text) +
+            throw UsageError("--cors-origin: " + for_terminal(text) +
                                  (text == "*" ? " must be given alone" : " is not a web origin"),
                              "For example https://app.example or http://localhost:3000, as "
                              "browsers send it, or * alone.");
@@ -76,7 +76,7 @@ void warn_of_unknown_variables(std::ostream &err) {
         };
         if (text.substr(0, prefix.size()) == prefix &&
             std::none_of(options.begin(), options.end(), is_it))
-            print_error(err, "warning: there is no variable " + printable(name), {},
+            print_error(err, "warning: there is no variable " + for_terminal(name), {},
                         "pg_principal serve --help has them.");
     }
 }
@@ -98,7 +98,7 @@ http::ServerOptions server_options(const Given &given) {
         options.listen.push_back(http::Endpoint::parse(text));
         if (!is_covered && !given.has("--allow-plain-http") &&
             !is_of_this_machine(options.listen.back()))
-            throw UsageError("--listen " + printable(text) +
+            throw UsageError("--listen " + for_terminal(text) +
                                  " would have passwords and tokens cross a network in the clear",
                              "Give --tls-cert and --tls-key, or --trusted-proxy for a proxy that "
                              "speaks TLS, or --allow-plain-http.");
@@ -144,7 +144,7 @@ supabase::Options supabase_options(const Given &given) {
     const bool is_taken = first == "/api" || first == "/oauth";
     if (is_taken || !plain || prefix.size() < 2 || prefix.front() != '/' || prefix.back() == '/' ||
         prefix.find("//") != prefix.npos)
-        throw UsageError("--supabase-prefix: " + printable(prefix) +
+        throw UsageError("--supabase-prefix: " + for_terminal(prefix) +
                              (is_taken ? " is where other routes are" : " is not a path"),
                          "For example /auth/v1; \"\" is the root, \"off\" nowhere.");
     return {true, prefix, key_required};
@@ -157,7 +157,7 @@ http::Policy policy(const Given &given) {
     policy.cors_headers = given.list("--cors-header");
     for (const std::string &name : policy.cors_headers)
         if (!http::is_token(name))
-            throw UsageError("--cors-header: " + printable(name) + " is not a header name");
+            throw UsageError("--cors-header: " + for_terminal(name) + " is not a header name");
     policy.rate = {std::stod(given["--rate-limit"]), std::stod(given["--rate-burst"])};
     policy.problem_body = [options = supabase_options(given)](const http::Problem &problem) {
         if (oauth::is_ours(problem.request.path))

@@ -112,11 +112,11 @@ Response post_user(const api::Backend &backend, const Request &request) {
     return user(ask(backend, request, create_user, {profile_of(body), backend.context(request)}));
 }
 
-Response get_user(const api::Backend &backend, const Request &request) {
+Response get_one_user(const api::Backend &backend, const Request &request) {
     return user(ask(backend, request, find_user, {user_id(request)}));
 }
 
-Response put_user(const api::Backend &backend, const Request &request) {
+Response put_one_user(const api::Backend &backend, const Request &request) {
     const std::string id = user_id(request);
     const Body body(request);
     return user(
@@ -138,7 +138,7 @@ Response get_factors(const api::Backend &backend, const Request &request) {
     return Response::json(200, "[]");
 }
 
-constexpr api::Row table[] = {
+constexpr api::Row admin_table[] = {
     {"GET", "/admin/users", Caller::auditor, "Users, newest first, a page at a time", get_users,
      "SupabaseUsers", api::unlimited,
      R"({"page": {"type": "integer", "minimum": 0, "default": 1}, "per_page": {"type": "integer",
@@ -146,10 +146,10 @@ constexpr api::Row table[] = {
          "filter": {"type": "string", "maxLength": 254}})"},
     {"POST", "/admin/users", Caller::admin, "Make a user", post_user, "SupabaseUser",
      Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
-    {"GET", "/admin/users/:id", Caller::auditor, "A user", get_user, "SupabaseUser"},
+    {"GET", "/admin/users/:id", Caller::auditor, "A user", get_one_user, "SupabaseUser"},
     {"PUT", "/admin/users/:id", Caller::admin,
-     "Change a user; ban_duration bans (876000h) or lifts a ban (none)", put_user, "SupabaseUser",
-     Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
+     "Change a user; ban_duration bans (876000h) or lifts a ban (none)", put_one_user,
+     "SupabaseUser", Budget::administration, "SupabaseUserAttributes", 200, api::conflict},
     {"DELETE", "/admin/users/:id", Caller::admin, "Delete a user", remove_user,
      R"({"type":"object"})", Budget::administration, R"({"should_soft_delete": {"const": false}})",
      200, api::conflict},
@@ -160,7 +160,7 @@ constexpr api::Row table[] = {
 } // namespace
 
 void add_admin_routes(Routes &routes) {
-    for (const api::Row &row : table)
+    for (const api::Row &row : admin_table)
         routes.add(row);
 }
 

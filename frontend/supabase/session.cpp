@@ -122,7 +122,7 @@ Response post_logout(const api::Backend &backend, const Request &request) {
     return Response::empty();
 }
 
-constexpr api::Row table[] = {
+constexpr api::Row session_table[] = {
     {"POST", "/signup", Caller::anybody, "Register, where the database allows it", post_signup,
      "SupabaseSession", Budget::costly,
      R"({"email!": "string", "password!": "string", "data": "object"})"},
@@ -142,7 +142,7 @@ constexpr api::Row table[] = {
 } // namespace
 
 void add_session_routes(Routes &routes) {
-    for (const api::Row &row : table)
+    for (const api::Row &row : session_table)
         routes.add(row);
 }
 

@@ -12,8 +12,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-constexpr std::uint64_t million = 1'000'000;
-
 // @sarah_chen is Sarah Chen.
 std::string name_of_handle(std::string_view handle) {
     std::string name(handle);

@@ -11,8 +11,6 @@ namespace pg_principal::cli {
 
 namespace {
 
-constexpr std::uint64_t million = 1'000'000;
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '-'; }

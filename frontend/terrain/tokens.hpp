@@ -26,6 +26,8 @@ struct TokenList {
 // Throws RosterFileError.
 TokenList read_terrain_tokens(std::string_view text);
 
+constexpr std::uint64_t million = 1'000'000; // millionths in one
+
 // Digits only, so that no locale and no rounding plays a part; nothing when it is no such number.
 // "33.3" is 33300000 millionths; beyond a million it is not a share of anything.
 std::optional<std::uint64_t> parse_millionths(std::string_view text);

@@ -5,7 +5,8 @@ FUZZ_CXX ?= clang++
 # STRICT may name warnings that only gcc knows.
 FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -g1 -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -Iextension -Ifrontend
-FUZZ_SRC := $(CORE_SRC) frontend/http/message.cpp frontend/http/address.cpp frontend/base/terminal.cpp
+FUZZ_SRC := frontend/http/message.cpp frontend/http/address.cpp frontend/base/terminal.cpp
+CORE_FOLDERS := $(patsubst %/,%,$(sort $(dir $(CORE_SRC))))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
 
 fuzz-targets: $(FUZZ_TARGETS)
@@ -14,7 +15,11 @@ $(FUZZ)/obj/%.o: %.cpp Makefile tests/harness/fuzz.mk
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
-$(FUZZ)/libcore.a: $(FUZZ_SRC:%.cpp=$(FUZZ)/obj/%.o)
+$(FUZZ)/obj/%.folder.o: $(BUILD)/folders/%.cpp Makefile tests/harness/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -Wno-shadow -I. -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+$(FUZZ)/libcore.a: $(CORE_FOLDERS:%=$(FUZZ)/obj/%.folder.o) $(FUZZ_SRC:%.cpp=$(FUZZ)/obj/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -24,4 +29,4 @@ $(FUZZ)/bin/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ)/libcore.a
 
 .PHONY: fuzz-targets
 .SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/bin/%=$(FUZZ)/obj/tests/fuzz/%.o)
--include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*/*.d $(FUZZ)/obj/frontend/*/*.d)
+-include $(wildcard $(FUZZ)/obj/tests/fuzz/*.d $(FUZZ)/obj/extension/core/*.d $(FUZZ)/obj/frontend/*/*.d)

@@ -1,5 +1,5 @@
 # Programs for the tests and measurements of the HTTP engine, with the frontend's own objects.
-HTTP_OBJS := $(patsubst frontend/%.cpp,$(BUILD)/obj/frontend/%.o,$(filter-out frontend/main.cpp,$(FRONTEND_SRC))) $(CORE_OBJS)
+HTTP_OBJS := $(FRONTEND_OBJS) $(CORE_OBJS)
 
 $(BUILD)/http/demo_server: tests/http/demo_server.cpp $(HTTP_OBJS)
 	@mkdir -p $(@D)

@@ -5,14 +5,22 @@ UNIT := $(BUILD)/unit
 UNIT_FLAGS := $(STRICT) -Wno-unknown-warning-option -O0 -g1 -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(FRONTEND_INCLUDES)
 UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(UNIT)/bin/%,$(wildcard tests/unit/$(or $(TESTS),*).cpp))
-UNIT_OBJS := $(FUZZ_SRC:%.cpp=$(FUZZ)/obj/%.o) \
-	$(patsubst %.cpp,$(UNIT)/%.o,$(filter-out frontend/main.cpp $(FUZZ_SRC),$(FRONTEND_SRC)))
+UNIT_OBJS := $(CORE_FOLDERS:%=$(FUZZ)/obj/%.folder.o) $(FRONTEND_FOLDERS:%=$(UNIT)/%.folder.o)
 
 unit: $(UNIT_TESTS)
 
-$(UNIT)/%.o: %.cpp Makefile tests/harness/unit.mk
+$(UNIT)/%.o: %.cpp $(UNIT)/gtest.pch Makefile tests/harness/unit.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) $(UNIT_FLAGS) -MMD -MP -c $< -o $@
+	$(FUZZ_CXX) $(UNIT_FLAGS) -include-pch $(UNIT)/gtest.pch -MMD -MP -c $< -o $@
+
+$(UNIT)/gtest.pch: Makefile tests/harness/unit.mk
+	@mkdir -p $(@D)
+	echo '#include <gtest/gtest.h>' >$(@:.pch=.hpp)
+	$(FUZZ_CXX) $(UNIT_FLAGS) -Xclang -fno-pch-timestamp -x c++-header $(@:.pch=.hpp) -o $@
+
+$(UNIT)/%.folder.o: $(BUILD)/folders/%.cpp Makefile tests/harness/unit.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(UNIT_FLAGS) -Wno-shadow -I. -MMD -MP -c $< -o $@
 
 $(UNIT)/libunit.a: $(UNIT_OBJS)
 	@rm -f $@
@@ -25,7 +33,7 @@ $(UNIT)/bin/%: $(UNIT)/tests/unit/%.o $(UNIT)/libunit.a
 # fault_injection_test has a crypto of its own, in which OpenSSL fails when told to: every function
 # of libcrypto that the objects refer to.
 CRYPTO_SRC := $(wildcard extension/core/crypto/*.cpp)
-$(UNIT)/fault/openssl_calls.hpp: $(CRYPTO_SRC:%.cpp=$(FUZZ)/obj/%.o)
+$(UNIT)/fault/openssl_calls.hpp: $(FUZZ)/obj/extension/core/crypto.folder.o
 	@mkdir -p $(@D)
 	{ nm -D --defined-only "$$($(FUZZ_CXX) -print-file-name=libcrypto.so)" | sed 's/@.*//'; nm -u $^; } | awk ' \
 		NF == 3 { known[$$3] } $$1 == "U" && $$2 in known && !seen[$$2]++ { \

@@ -8,12 +8,10 @@ using namespace openssl;
 
 namespace {
 
-constexpr std::size_t key_size = 32, nonce_size = 12, tag_size = 16;
-
 Ptr<EVP_CIPHER_CTX> start(std::string_view key, std::string_view nonce, std::string_view aad,
                           std::size_t text_size, bool encrypting) {
-    require(key.size() == key_size && nonce.size() == nonce_size && aad.size() <= INT_MAX &&
-                text_size <= INT_MAX - tag_size,
+    require(key.size() == aead_key_size && nonce.size() == aead_nonce_size &&
+                aad.size() <= INT_MAX && text_size <= INT_MAX - aead_tag_size,
             "encryption parameters");
     const Ptr<EVP_CIPHER> cipher(
         require(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr), "cipher lookup"));
@@ -34,14 +32,14 @@ std::string aes256_gcm_encrypt(std::string_view key, std::string_view nonce, std
                                std::string_view plaintext) {
     const CleanQueue queue;
     const auto ctx = start(key, nonce, aad, plaintext.size(), true);
-    std::string out(plaintext.size() + tag_size, '\0');
+    std::string out(plaintext.size() + aead_tag_size, '\0');
     int size = 0, rest = 0;
     require(EVP_CipherUpdate(ctx.get(), bytes(out.data()), &size, bytes(plaintext),
                              static_cast<int>(plaintext.size())),
             "encryption");
     require(EVP_CipherFinal_ex(ctx.get(), bytes(out.data()) + size, &rest), "encryption");
     require(static_cast<std::size_t>(size + rest) == plaintext.size(), "encryption");
-    require(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_GET_TAG, tag_size,
+    require(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_GET_TAG, aead_tag_size,
                                 out.data() + plaintext.size()),
             "encryption");
     return out;
@@ -50,9 +48,9 @@ std::string aes256_gcm_encrypt(std::string_view key, std::string_view nonce, std
 std::optional<Secret> aes256_gcm_decrypt(std::string_view key, std::string_view nonce,
                                          std::string_view aad, std::string_view sealed) {
     const CleanQueue queue;
-    if (sealed.size() < tag_size)
+    if (sealed.size() < aead_tag_size)
         return std::nullopt;
-    const std::string_view ciphertext = sealed.substr(0, sealed.size() - tag_size);
+    const std::string_view ciphertext = sealed.substr(0, sealed.size() - aead_tag_size);
     std::string tag(sealed.substr(ciphertext.size()));
     const auto ctx = start(key, nonce, aad, ciphertext.size(), false);
     // one byte more, so that an empty text has a place to be written to
@@ -61,7 +59,7 @@ std::optional<Secret> aes256_gcm_decrypt(std::string_view key, std::string_view 
     require(EVP_CipherUpdate(ctx.get(), bytes(plain.data()), &size, bytes(ciphertext),
                              static_cast<int>(ciphertext.size())),
             "decryption");
-    require(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()),
+    require(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_SET_TAG, aead_tag_size, tag.data()),
             "decryption");
     if (EVP_CipherFinal_ex(ctx.get(), bytes(plain.data()) + size, &rest) != 1) {
         check_memory();

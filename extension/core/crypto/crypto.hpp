@@ -86,6 +86,7 @@ void random_bytes(void *out, std::size_t size);
 std::string random_bytes(std::size_t size);
 
 // AES-256-GCM with a 96-bit nonce: ciphertext followed by the 128-bit tag.
+constexpr std::size_t aead_key_size = 32, aead_nonce_size = 12, aead_tag_size = 16;
 std::string aes256_gcm_encrypt(std::string_view key, std::string_view nonce, std::string_view aad,
                                std::string_view plaintext);
 // nullopt when the tag does not fit.

@@ -36,6 +36,8 @@ struct Free : OpensslFree {
 template <class T>
 using Ptr = std::unique_ptr<T, Free>;
 
+[[noreturn]] inline void refuse_key(const char *why) { throw Error(Errc::key_refused, {why}); }
+
 inline void clean_queue() noexcept {
     if (ERR_peek_error() != 0) // clearing costs more than looking
         ERR_clear_error();

@@ -23,7 +23,6 @@ struct Block {
 };
 
 [[noreturn]] void malformed(const char *why) { throw Error(Errc::key_malformed, {why}); }
-[[noreturn]] void refuse(const char *why) { throw Error(Errc::key_refused, {why}); }
 
 // The next block, text before it left out; the label is empty when there is none.
 Block next_block(std::string_view &pem) {
@@ -45,7 +44,7 @@ Block next_block(std::string_view &pem) {
     pem.remove_prefix(body_end + end.size());
     if (block.label.find("ENCRYPTED") != block.label.npos ||
         body.find(",ENCRYPTED") != body.npos) // Proc-Type: 4,ENCRYPTED
-        refuse("it is encrypted; decrypt it first");
+        refuse_key("it is encrypted; decrypt it first");
 
     std::string text, der;
     const WipeOnExit wipe_text(text), wipe_der(der);
@@ -144,7 +143,7 @@ Ptr<EVP_PKEY> read_block(const Block &block, bool &is_private) {
             return (pkey = read_der(*form, block.der.view(), fault)) != nullptr;
         })) {
         if (fault != nullptr)
-            refuse(fault);
+            refuse_key(fault);
         malformed("its PEM does not contain a valid key of that type");
     }
     return pkey;
@@ -187,7 +186,7 @@ PssLimits pss_limits(const EVP_PKEY *pkey) {
     if (limits.hash == Hash::none ||
         hash_of(text_of(pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST)) != limits.hash ||
         static_cast<std::size_t>(salt) > hash_size(limits.hash))
-        refuse("its RSASSA-PSS parameters are none of PS256, PS384 and PS512");
+        refuse_key("its RSASSA-PSS parameters are none of PS256, PS384 and PS512");
     return limits;
 }
 
@@ -200,7 +199,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         if (is_a(pkey, akp_name(set)))
             return set;
     if (!is_a(pkey, "EC"))
-        refuse("its type is not RSA, EC, Ed25519 or Ed448");
+        refuse_key("its type is not RSA, EC, Ed25519 or Ed448");
     int is_explicit = 0;
     char name[64] = "";
     std::size_t size = 0;
@@ -209,7 +208,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         "key curve");
     if (is_explicit ||
         !confirmed([&] { return EVP_PKEY_get_group_name(pkey, name, sizeof name, &size) == 1; }))
-        refuse("its curve is not a named curve");
+        refuse_key("its curve is not a named curve");
     const std::string_view group(name);
     if (group == "prime256v1")
         return Curve::P256;
@@ -217,7 +216,7 @@ Curve curve_of(const EVP_PKEY *pkey) {
         return Curve::P384;
     if (group == "secp521r1")
         return Curve::P521;
-    refuse("its curve is not P-256, P-384 or P-521");
+    refuse_key("its curve is not P-256, P-384 or P-521");
 }
 
 Ptr<BIO> memory() { return Ptr<BIO>(require_memory(BIO_new(BIO_s_secmem()))); }
@@ -244,7 +243,7 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
             throw Error(Errc::key_refused, {"its PEM is a " + printable(block.label) +
                                             ", neither a public nor a private key"});
         if (pkey && found)
-            refuse("its PEM contains more than one key");
+            refuse_key("its PEM contains more than one key");
         if (pkey) {
             found = std::move(pkey);
             found_private = is_private;
@@ -262,7 +261,7 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
                     : curve >= Curve::ML_DSA_44                        ? Kty::AKP
                                                                        : Kty::EC;
     if (kty == Kty::AKP && found_private && !public_half)
-        refuse("ML-DSA is verified here, and not signed: give its public key");
+        refuse_key("ML-DSA is verified here, and not signed: give its public key");
     if (kty == Kty::AKP)
         found_private = false;
     BIGNUM *third_prime = nullptr;
@@ -270,7 +269,7 @@ PKey PKey::from_pem(std::string_view pem, bool public_half) {
         EVP_PKEY_get_bn_param(found.get(), OSSL_PKEY_PARAM_RSA_FACTOR3, &third_prime) != 1)
         check_memory();
     if (Ptr<BIGNUM>(third_prime))
-        refuse("it has more than two primes");
+        refuse_key("it has more than two primes");
     // taken apart and built again, so that every key passes the same checks
     const PKey read = adopt(OpensslPtr<EVP_PKEY>(found.release()), kty, curve, found_private);
     KeyParts parts = read.parts();

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::size_t min_rsa_bits = 2048, max_exponent_bytes = 8;
 
-[[noreturn]] void refuse(const char *why) { throw Error(Errc::key_refused, {why}); }
-
 std::size_t bit_length(std::string_view number) noexcept {
     while (!number.empty() && number[0] == 0)
         number.remove_prefix(1);
@@ -86,7 +84,7 @@ Ptr<EVP_PKEY> from_params(const char *type, OSSL_PARAM_BLD *builder, bool is_pri
         return result == 1;
     });
     if (!fits)
-        refuse(fault);
+        refuse_key(fault);
     require(pkey.get(), "key");
     return pkey;
 }
@@ -94,16 +92,16 @@ Ptr<EVP_PKEY> from_params(const char *type, OSSL_PARAM_BLD *builder, bool is_pri
 void check_rsa_numbers(const KeyParts &parts, std::size_t max_bits) {
     const std::size_t bits = bit_length(parts.n);
     if (bits < min_rsa_bits)
-        refuse("an RSA key needs at least 2048 bits");
+        refuse_key("an RSA key needs at least 2048 bits");
     if (bits > max_bits)
         throw Error(Errc::key_refused,
                     {"an RSA key has at most " + std::to_string(max_bits) + " bits"});
     if (!is_odd(parts.n))
-        refuse("its RSA modulus is even");
+        refuse_key("its RSA modulus is even");
     if (!is_odd(parts.e) || bit_length(parts.e) < 2 || parts.e.size() > max_exponent_bytes)
-        refuse("its RSA exponent is not an odd number from 3 to 64 bits");
+        refuse_key("its RSA exponent is not an odd number from 3 to 64 bits");
     if (has_roca_fingerprint(parts.n))
-        refuse("its RSA modulus comes from a flawed generator (ROCA, CVE-2017-15361)");
+        refuse_key("its RSA modulus comes from a flawed generator (ROCA, CVE-2017-15361)");
 }
 
 // OpenSSL falls back from a wrong CRT member to d without a word, so they are checked here.
@@ -132,7 +130,7 @@ void check_rsa_crt(const KeyParts &parts) {
         check_exponent(q, parts.dq);
     }
     if (!matches)
-        refuse("its private members do not match its public ones");
+        refuse_key("its private members do not match its public ones");
 }
 
 Ptr<EVP_PKEY> build_rsa(const KeyParts &parts, std::size_t max_bits) {
@@ -179,9 +177,9 @@ Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {
     const std::size_t size = field_size(parts.curve);
     if (parts.x.size() != size || parts.y.size() != size ||
         (parts.is_private() && parts.d.size() != size))
-        refuse("a coordinate has another length than the curve's field");
+        refuse_key("a coordinate has another length than the curve's field");
     if (parts.is_private() && !is_scalar(parts.curve, parts.d.view()))
-        refuse("its private member is out of range");
+        refuse_key("its private member is out of range");
     const std::string point = '\4' + parts.x + parts.y;
     const auto d = to_secret_number(parts.d.view());
     const Ptr<OSSL_PARAM_BLD> builder(require_memory(OSSL_PARAM_BLD_new()));
@@ -199,12 +197,12 @@ Ptr<EVP_PKEY> build_ec(const KeyParts &parts) {
     const Ptr<EVP_PKEY_CTX> ctx(
         require(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey.get(), nullptr), "key context"));
     if (!confirmed([&] { return EVP_PKEY_public_check_quick(ctx.get()) == 1; }))
-        refuse("its point is not on the curve");
+        refuse_key("its point is not on the curve");
     if (parts.is_private() && !confirmed([&] {
             return EVP_PKEY_private_check(ctx.get()) == 1 &&
                    EVP_PKEY_pairwise_check(ctx.get()) == 1;
         }))
-        refuse("its private members do not match its public ones");
+        refuse_key("its private members do not match its public ones");
     return pkey;
 }
 
@@ -213,10 +211,10 @@ Ptr<EVP_PKEY> build_raw(const KeyParts &parts) {
     const bool is_okp = parts.kty == Kty::OKP;
     const std::size_t size = field_size(parts.curve);
     if (parts.x.size() != size || (parts.is_private() && parts.d.size() != size))
-        refuse(is_okp ? "a member has another length than the curve's keys"
-                      : "its public key has another length than its algorithm's");
+        refuse_key(is_okp ? "a member has another length than the curve's keys"
+                          : "its public key has another length than its algorithm's");
     if (is_okp && has_small_order(parts.curve, parts.x))
-        refuse("its point has a small order");
+        refuse_key("its point has a small order");
     const char *type = is_okp ? okp_name(parts.curve) : akp_name(parts.curve);
     if (!parts.is_private())
         return Ptr<EVP_PKEY>(require(
@@ -228,7 +226,7 @@ Ptr<EVP_PKEY> build_raw(const KeyParts &parts) {
     std::size_t x_size = size;
     require(EVP_PKEY_get_raw_public_key(pkey.get(), bytes(x.data()), &x_size), "key");
     if (x_size != size || x != parts.x)
-        refuse("its private members do not match its public ones");
+        refuse_key("its private members do not match its public ones");
     return pkey;
 }
 
@@ -293,7 +291,7 @@ PKey PKey::build(const KeyParts &parts, std::size_t rsa_bits) {
     key.pss_ = parts.pss;
     // for RSA the only check that needs no primes
     if (parts.kty == Kty::RSA && parts.is_private() && !key.signs_what_it_verifies())
-        refuse("its private members do not match its public ones");
+        refuse_key("its private members do not match its public ones");
     return key;
 }
 

@@ -8,7 +8,7 @@ namespace pg_principal {
 namespace {
 
 constexpr char version = 1;
-constexpr std::size_t key_size = 32, id_size = 8, nonce_size = 12, tag_size = 16;
+constexpr std::size_t id_size = 8;
 constexpr std::size_t prefix_size = 1 + id_size; // authenticated along with aad
 constexpr std::size_t max_keys = 1000;
 
@@ -49,8 +49,8 @@ MasterKeys parse_master_keys(std::string_view file_text, std::string_view file_n
         std::string bytes;
         const WipeOnExit guard(bytes);
         const bool decoded =
-            line.size() == 2 * key_size ? hex_decode(line, bytes) : base64_decode(line, bytes);
-        if (!decoded || bytes.size() != key_size)
+            line.size() == 2 * aead_key_size ? hex_decode(line, bytes) : base64_decode(line, bytes);
+        if (!decoded || bytes.size() != aead_key_size)
             throw malformed("line " + std::to_string(number) + " is not a key");
         if (keys.keys_.size() == max_keys)
             throw malformed("it has more than 1000 keys");
@@ -76,7 +76,7 @@ std::string MasterKeys::seal(std::string_view plaintext, std::string_view aad) c
     std::string blob(1, version), id;
     hex_decode(key.id, id);
     blob += id;
-    const std::string nonce = random_bytes(nonce_size);
+    const std::string nonce = random_bytes(aead_nonce_size);
     const std::string sealed =
         aes256_gcm_encrypt(key.key.view(), nonce, bound_aad(blob, aad), plaintext);
     return blob.append(nonce).append(sealed);
@@ -89,9 +89,9 @@ Secret MasterKeys::open(std::string_view blob, std::string_view aad, std::string
         if (key.id != id)
             continue;
         const auto decrypted = [&](std::string_view bound_to) {
-            return aes256_gcm_decrypt(key.key.view(), blob.substr(prefix_size, nonce_size),
+            return aes256_gcm_decrypt(key.key.view(), blob.substr(prefix_size, aead_nonce_size),
                                       bound_aad(blob.substr(0, prefix_size), bound_to),
-                                      blob.substr(prefix_size + nonce_size));
+                                      blob.substr(prefix_size + aead_nonce_size));
         };
         auto plain = decrypted(aad);
         if (!plain && !former_aad.empty())
@@ -105,7 +105,7 @@ Secret MasterKeys::open(std::string_view blob, std::string_view aad, std::string
 }
 
 std::string sealed_key_id(std::string_view blob) {
-    if (blob.size() < prefix_size + nonce_size + tag_size || blob[0] != version)
+    if (blob.size() < prefix_size + aead_nonce_size + aead_tag_size || blob[0] != version)
         throw Error(Errc::crypto_failed, {"the sealed data was altered or is of another version"});
     return hex_encode(blob.substr(1, id_size));
 }

@@ -11,7 +11,7 @@ namespace pg_principal::json {
 namespace {
 
 constexpr std::size_t escape_size = 6; // \uXXXX
-constexpr std::size_t deepest = 256;
+constexpr std::size_t deepest_stored = 256;
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 
 std::optional<std::uint32_t> escaped_unit(std::string_view text) {
@@ -57,7 +57,7 @@ std::string storable(std::string_view text) {
     for (; !text.empty(); text.remove_prefix(taken)) {
         const char c = text.front(), *end = text.data();
         const bool opens = !quoted && (c == '[' || c == '{');
-        const bool is_too_deep = opens && depth >= deepest && is_closed;
+        const bool is_too_deep = opens && depth >= deepest_stored && is_closed;
         if (quoted && c == '\\') {
             out += escape(text, taken);
         } else if (is_too_deep && (is_closed = skip_brackets(end, end + text.size()))) {

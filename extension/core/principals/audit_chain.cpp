@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr char version = 1;
+constexpr char chain_version = 1;
 
 // The last character, NUL, keeps any of them from being the start of another.
 constexpr std::string_view genesis_domain = "pg_principal audit genesis\0"sv;
@@ -22,7 +22,7 @@ constexpr std::string_view seal_domain = "pg_principal audit seal\0"sv;
 
 void begin(std::string &out, std::string_view domain) {
     out.clear();
-    out.append(domain).append(1, version);
+    out.append(domain).append(1, chain_version);
 }
 
 void put_number(std::string &out, std::uint64_t number) {

@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view prefix = "ppr_";
-constexpr char version = 1;
+constexpr char token_version = 1;
 constexpr std::size_t id_size = sizeof(Uuid), secret_size = 32, min_key_size = 32;
 constexpr std::size_t payload_size = 1 + 2 * id_size + secret_size;
 constexpr std::size_t generation_size = 4;
@@ -37,7 +37,7 @@ std::string payload(std::string_view domain, const Uuid &session_id, const Uuid 
     require_size(secret.size() == secret_size, "refresh token secret size");
     std::string out;
     out.reserve(domain.size() + payload_size); // never moved, so that one wipe finds all of it
-    out.append(domain).append(1, version);
+    out.append(domain).append(1, token_version);
     out.append(bytes_of(session_id)).append(bytes_of(id)).append(secret);
     return out;
 }
@@ -62,7 +62,7 @@ Uuid make_id(HmacKey &key, const Uuid &session_id, std::uint32_t generation) {
     for (std::size_t i = 0; i < generation_size; ++i)
         id[i] = static_cast<unsigned char>(generation >> (8 * (generation_size - 1 - i)));
     std::string message(id_domain);
-    message.append(1, version).append(bytes_of(session_id));
+    message.append(1, token_version).append(bytes_of(session_id));
     message.append(bytes_of(id).substr(0, generation_size));
     std::array<char, 64> out;
     const std::string_view mac = key.sign(Hash::sha256, message, out);
@@ -103,7 +103,7 @@ RefreshTokenFault parse_refresh_token(std::string_view text, RefreshToken &token
     const WipeOnExit guard(bytes);
     if (!base64url_decode(text.substr(prefix.size()), bytes))
         return RefreshTokenFault::verification_failed;
-    if (bytes.size() != payload_size || bytes[0] != version)
+    if (bytes.size() != payload_size || bytes[0] != token_version)
         return RefreshTokenFault::invalid_payload;
     token.session_id = uuid_from(&bytes[1]);
     token.id = uuid_from(&bytes[1 + id_size]);
