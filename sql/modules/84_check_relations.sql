@@ -49,11 +49,10 @@ BEGIN ATOMIC
             JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
         WHERE e.extname = 'pg_principal' AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'v')
         UNION ALL
-        SELECT p.oid::regprocedure::text, 'FUNCTION', p.proowner, true, e.extowner
-        FROM pg_extension e
-            JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-            JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-        WHERE e.extname = 'pg_principal' AND d.deptype = 'e'
+        -- one that is none of ours and fits better than ours is called instead, with our rights
+        SELECT p.oid::regprocedure::text, 'ROUTINE', p.proowner, true, e.extowner
+        FROM pg_extension e JOIN pg_proc p ON p.pronamespace = 'auth'::regnamespace
+        WHERE e.extname = 'pg_principal'
         UNION ALL -- no part of the extension, but the ground it stands on
         SELECT 'auth', 'SCHEMA', n.nspowner, true, e.extowner
         FROM pg_extension e JOIN pg_namespace n ON n.nspname = 'auth'

@@ -292,12 +292,14 @@ sql shop "ALTER TABLE auth.users ENABLE ALWAYS TRIGGER $trigger" "DROP INDEX aut
 tells "one that is gone" "own objects" error 'auth.audit_log lacks the index audit_log_created_at'
 sql shop "CREATE INDEX audit_log_created_at ON auth.audit_log (created_at)" >/dev/null
 sound "there again" "own objects"
-sql shop "CREATE ROLE heir" "ALTER TABLE auth.sessions DISABLE ROW LEVEL SECURITY" "ALTER TABLE auth.client_keys OWNER TO heir" "ALTER FUNCTION auth.is_banned(auth.users) OWNER TO heir" "ALTER SCHEMA auth OWNER TO heir" "ALTER TABLE auth.signing_keys ALTER material SET STATISTICS 100" >/dev/null
+sql shop "CREATE ROLE heir" "ALTER TABLE auth.sessions DISABLE ROW LEVEL SECURITY" "ALTER TABLE auth.client_keys OWNER TO heir" "ALTER FUNCTION auth.is_banned(auth.users) OWNER TO heir" "ALTER SCHEMA auth OWNER TO heir" "ALTER TABLE auth.signing_keys ALTER material SET STATISTICS 100" \
+    "CREATE FUNCTION auth.of_heir(text) RETURNS void LANGUAGE sql BEGIN ATOMIC END" "ALTER FUNCTION auth.of_heir(text) OWNER TO heir" >/dev/null
 doctor
 like "a secret that is sampled" "$(of_check "own objects")" 'error +own objects: ANALYZE samples auth.signing_keys.material, .*Do: ALTER TABLE auth.signing_keys ALTER material SET STATISTICS 0, .*DELETE FROM pg_statistic'
 like "row security that is off" "$(of_check "own objects")" 'error +own objects: row security of auth.sessions is switched off. Do: ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY'
 like "a table of somebody else" "$(of_check "own objects")" 'error +own objects: auth.client_keys belongs to heir, .*Do: ALTER TABLE auth.client_keys OWNER TO postgres'
-like "a function" "$(of_check "own objects")" 'error +own objects: auth.is_banned\(auth.users\) belongs to heir, .*Do: ALTER FUNCTION auth.is_banned\(auth.users\) OWNER TO postgres'
+like "a function" "$(of_check "own objects")" 'error +own objects: auth.is_banned\(auth.users\) belongs to heir, .*Do: ALTER ROUTINE auth.is_banned\(auth.users\) OWNER TO postgres'
+like "a function that is none of ours" "$(of_check "own objects")" 'error +own objects: auth.of_heir\(text\) belongs to heir, .*Do: ALTER ROUTINE auth.of_heir\(text\) OWNER TO postgres'
 like "the schema" "$(of_check "own objects")" 'error +own objects: the schema auth belongs to heir, .*a dump is not restored[.] Do: ALTER SCHEMA auth OWNER TO postgres'
 is "whose grants are its own" "$(of_check grants | grep -c heir)" 0
 sed -nE 's/^error +own objects: .* Do: (ALTER .*)/\1;/p' <<<"$out" | psql -Xqd shop
