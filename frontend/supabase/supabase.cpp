@@ -12,36 +12,30 @@ using namespace http;
 namespace {
 
 const Statement key_alone{"SELECT 200, '', '', NULL" PG_PRINCIPAL_KNOWN_KEY, true};
-// As a status, whether registration is open, and whether it confirms the email.
-const Statement registration{
-    "SELECT 200, auth.registration_is_open()::text, coalesce(pg_catalog.current_setting("
-    "'pg_principal.autoconfirm', true), 'off')::pg_catalog.bool::text, NULL" PG_PRINCIPAL_KNOWN_KEY,
-    true};
+// Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
+const Statement settings{R"sql(
+SELECT 200, pg_catalog.json_build_object(
+    'external', (SELECT pg_catalog.json_object_agg(name, name OPERATOR(pg_catalog.=) 'email')
+        FROM pg_catalog.unnest('{anonymous_users, apple, azure, bitbucket, discord, email, facebook,
+            figma, fly, github, gitlab, google, kakao, keycloak, linkedin, linkedin_oidc, notion,
+            phone, slack, slack_oidc, snapchat, spotify, twitch, twitter, workos, zoom}'
+            ::pg_catalog.text[]) AS name),
+    'disable_signup', NOT auth.registration_is_open(),
+    'mailer_autoconfirm', coalesce(pg_catalog.current_setting('pg_principal.autoconfirm', true),
+        'off')::pg_catalog.bool,
+    'phone_autoconfirm', false,
+    'sms_provider', '',
+    'saml_enabled', false,
+    'saml_private_key_next_configured', false,
+    'passkeys_enabled', false), '', NULL)sql" PG_PRINCIPAL_KNOWN_KEY,
+                         true};
 
 Response get_health(const api::Backend &, const Request &) {
     return Response::json(200, health_body());
 }
 
-// Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
 Response get_settings(const api::Backend &backend, const Request &request) {
-    JsonObject external, object;
-    for (const char *name : {"anonymous_users", "apple",    "azure",    "bitbucket", "discord",
-                             "facebook",        "snapchat", "figma",    "fly",       "github",
-                             "gitlab",          "google",   "keycloak", "kakao",     "linkedin",
-                             "linkedin_oidc",   "notion",   "spotify",  "slack",     "slack_oidc",
-                             "workos",          "twitch",   "twitter",  "phone",     "zoom"})
-        external.boolean(name, false);
-    external.boolean("email", true);
-    const Outcome settings = ask_as_anybody(backend, request, registration);
-    object.raw("external", external.done());
-    object.boolean("disable_signup", settings.payload != "true");
-    object.boolean("mailer_autoconfirm", settings.reason == "true");
-    object.boolean("phone_autoconfirm", false);
-    object.text("sms_provider", "");
-    object.boolean("saml_enabled", false);
-    object.boolean("saml_private_key_next_configured", false);
-    object.boolean("passkeys_enabled", false);
-    return Response::json(200, object.done());
+    return Response::json(200, ask_as_anybody(backend, request, settings).payload);
 }
 
 // The public keys, which the root has too, there for everybody: what fetches them with nothing but
