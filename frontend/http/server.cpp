@@ -143,6 +143,9 @@ void Server::listen(const Endpoint &endpoint) {
     server->new_task_queue = [this] { return new Threads(*this); };
     server->set_socket_options(be_alone);
     server->set_tcp_nodelay(true);
+    // what clients are told, who would ask on a connection that is about to be closed
+    server->set_keep_alive_timeout(
+        std::chrono::duration_cast<std::chrono::seconds>(options_.limits.idle_time).count());
     server->set_keep_alive_max_count(
         options_.behind_proxy ? 1 : options_.limits.requests_per_connection);
     ports_.push_back(server->bind(endpoint));

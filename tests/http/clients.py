@@ -242,6 +242,12 @@ def idle_connections():
             served(server, times=20) and served(server, "/select", 20))
         for sock in idle:
             sock.close()
+    for seconds, told in {"2": 2, "7": 7, "0.5": 0}.items():
+        with Server("--idle-timeout", seconds) as server, connect(server.port) as sock:
+            sock.sendall(request())
+            kept = Reader(sock).response()[1]["keep-alive"]
+            equal(f"a connection that is kept for {seconds} s says so", kept.split(",")[0],
+                f"timeout={told}")
     with Server("--idle-timeout", "600") as server:
         idle = [connect(server.port) for _ in range(50)]
         ok("idle ones", all(speaks(sock) for sock in idle))
