@@ -16,14 +16,17 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     -- whoever knows what is secret of a key can sign with it: it is of no use, and not kept
     SELECT CASE WHEN jsonb_typeof(published_key.jwk) <> 'object' THEN published_key.jwk
-        WHEN published_key.jwk->>'kty' = 'oct' THEN published_key.jwk - 'k'
-        WHEN published_key.jwk ?| '{d,p,q,dp,dq,qi,oth,priv}' THEN
+        WHEN published_key.jwk->>'kty' = 'oct'
+            OR published_key.jwk ?| '{d,p,q,dp,dq,qi,oth,priv}' THEN
             jsonb_strip_nulls(jsonb_build_object('kid', published_key.jwk->'kid',
-                'kty', published_key.jwk->'kty', 'use', 'published with its private half'))
+                'kty', published_key.jwk->'kty', 'use', CASE published_key.jwk->>'kty'
+                    WHEN 'oct' THEN 'a secret is no public key'
+                    ELSE 'published with its private half' END))
         ELSE published_key.jwk - 'k' END;
 END;
 COMMENT ON FUNCTION auth.published_key(jsonb) IS
-'Internal: a key of a set as it is stored: of one that is not public its name alone.';
+'Internal: a key of a set as it is stored: of one that is not public its name alone, and why it is '
+'of no use.';
 
 CREATE OR REPLACE FUNCTION auth.published_keys(jwks jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -66,12 +69,8 @@ LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT ARRAY(
         SELECT coalesce(to_json(left(p.kid, 100))::text, 'number ' || p.index + 1) || ': '
-            || CASE WHEN k.jwk->>'kty' = 'oct' THEN 'a secret is no public key'
-                WHEN 'published with its private half' IN (k.jwk->>'use',
-                    unusable_keys.jwks->>p.kid) THEN 'published with its private half'
-                ELSE left(p.problem, 200) END
-        FROM auth.jwks_problems(unusable_keys.jwks) AS p,
-            LATERAL (SELECT unusable_keys.jwks->'keys'->p.index AS jwk) AS k ORDER BY p.index);
+            || left(p.problem, 200)
+        FROM auth.jwks_problems(unusable_keys.jwks) AS p ORDER BY p.index);
 END;
 COMMENT ON FUNCTION auth.unusable_keys(jsonb) IS
 'Internal: the keys of a stored set that no token can be verified with, and why.';

@@ -89,6 +89,10 @@ SELECT kid, pg_temp.exchanged(pg_temp.token(jwk || jsonb_build_object('kid', kid
     '{"iss": "https://i"}')) AS outcome FROM (VALUES (1, 'good', 'RS256'), (2, 'p', 'ES256'),
     (3, 's', 'RS256'), (4, 'm', 'RS256'), (5, 'nobody', 'RS256')) AS v (n, kid, alg) JOIN fresh
     USING (alg) ORDER BY n;
+SELECT auth.store_issuer_keys('https://i',
+    '{"keys": [{"kty": "oct", "kid": "s", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}'),
+    pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "s"}', '{"iss": "https://i"}')) AS alone
+    FROM fresh WHERE alg = 'RS256';
 -- which keys came and went is audited, and that nothing changed is not
 SELECT auth.store_issuer_keys('https://i',
     jsonb_build_object('keys', (SELECT jsonb_agg(auth.public_jwk(jwk)
@@ -105,6 +109,8 @@ SELECT auth.store_issuer_keys('https://i', jsonb_build_object('a', :'certificate
 SELECT jwks->>'d' AS kept_of_a_private_one FROM auth.trusted_issuers WHERE issuer = 'https://i';
 SELECT keys, array_to_string(unusable_keys, E'\n') AS unusable FROM auth.list_issuers()
     WHERE issuer = 'https://i';
+SELECT pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "d"}', '{"iss": "https://i"}')) AS private
+    FROM fresh WHERE alg = 'RS256';
 -- public keys by kid, as those of its Identity-Aware Proxy
 SELECT auth.store_issuer_keys('https://i', jsonb_build_object('iap', auth.public_pem(jwk),
     'x', 1)), pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "iap"}', '{"iss": "https://i"}'))

@@ -37,6 +37,12 @@ struct JwkOutline {
 // Throws Error(key_malformed) or Error(key_refused).
 JwkOutline outline_of(json::Value jwk);
 
+// Of a published key that is not public its name alone is kept, with one of these as its use or in
+// place of its PEM (auth.published_key()).
+constexpr bool is_kept_reason(std::string_view text) {
+    return text == "published with its private half" || text == "a secret is no public key";
+}
+
 constexpr json::Limits key_limits{512, std::size_t{4} << 20, true, true};
 // Throws Error(key_malformed); a byte order mark before the text is passed over (RFC 8259).
 void parse_key_text(json::Document &doc, std::string_view text, const json::Limits &limits);

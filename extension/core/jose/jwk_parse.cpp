@@ -176,6 +176,8 @@ Permission parse_permission(json::Value jwk) {
 JwkOutline outline_of(json::Value jwk) {
     if (!jwk.is_object())
         malformed("it is not a JSON object");
+    if (const json::Value use = jwk.find("use"); use.is_string() && is_kept_reason(use.as_string()))
+        refuse(std::string(use.as_string()));
     JwkOutline outline;
     outline.kty = kty_of(jwk);
     outline.kid = text_member(jwk, "kid").value_or("");

@@ -230,6 +230,8 @@ class KeySetReader {
         try {
             if (!pem.is_string())
                 throw Error(Errc::key_malformed, {"it is no PEM"});
+            if (is_kept_reason(pem.as_string()))
+                throw Error(Errc::key_refused, {std::string(pem.as_string())});
             member.key = parse_pem(pem.as_string(), Reading::public_half).with_kid(member.kid);
             member.kty = member.key->kty();
             member.curve = member.key->curve();
