@@ -161,7 +161,9 @@ BEGIN
         WHEN seen.fault IS NOT NULL THEN seen.fault
         -- "application/" may be left out (RFC 7515, section 4.1.9)
         WHEN regexp_replace(lower(coalesce(seen.header->>'typ', 'jwt')), '^application/', '')
-            NOT IN ('jwt', 'client-authentication+jwt') THEN 'wrong type'
+            NOT IN ('jwt', 'client-authentication+jwt')
+            -- a security event, whose typ may be missing (RFC 8417, section 4.5)
+            OR seen.claims ? 'events' THEN 'wrong type'
         WHEN seen.claims->>'iss' IS DISTINCT FROM seen.claims->>'sub' THEN 'iss is not sub'
         WHEN request ? 'client_id' AND request->>'client_id' <> seen.claims->>'sub'
             THEN 'client_id is another'

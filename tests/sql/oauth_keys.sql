@@ -114,7 +114,8 @@ SELECT label, pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id', change), :'
     (15, 'exp is a text', '{"exp": "x"}'),
     (16, 'unknown client',
         '{"iss": "00000000-0000-4000-8000-000000000000", "sub": "00000000-0000-4000-8000-000000000000"}'),
-    (17, 'no id', '{"iss": "x", "sub": "x"}')) AS t (n, label, change) ORDER BY n;
+    (17, 'no id', '{"iss": "x", "sub": "x"}'),
+    (18, 'a security event', '{"events": {"x": {}}}')) AS t (n, label, change) ORDER BY n;
 SELECT pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'), :'forged')) AS forged,
     pg_temp.shown('x.y.z') AS nonsense, pg_temp.shown('') AS empty,
        pg_temp.shown(auth.jwt_sign(pg_temp.said(:'client_id'),
