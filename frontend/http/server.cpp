@@ -53,7 +53,8 @@ double number(std::uint64_t count) { return static_cast<double>(count); }
 // The library's, with a longer backlog than its 5 and connections of ours.
 class Server::Listening final : public httplib::Server {
   public:
-    explicit Listening(const ServerOptions &options) : options_(options) {}
+    Listening(const ServerOptions &options, const std::atomic<std::size_t> &waiting)
+        : options_(options), waiting_(waiting) {}
 
     int bind(const Endpoint &endpoint) {
         errno = 0;
@@ -82,8 +83,8 @@ class Server::Listening final : public httplib::Server {
     bool process_and_close_socket(int socket) override {
         Stream stream(socket, options_.limits, options_.tls.get());
         bool closed = false;
-        for (auto left = keep_alive_max_count_; left > 0 && !closed && stream.next(svr_sock_);
-             --left)
+        for (auto left = keep_alive_max_count_;
+             left > 0 && !closed && stream.next(svr_sock_, waiting_); --left)
             closed = !answer(*this, stream, left == 1, closed) || closed;
         return true;
     }
@@ -103,6 +104,7 @@ class Server::Listening final : public httplib::Server {
     }
 
     const ServerOptions &options_;
+    const std::atomic<std::size_t> &waiting_;
 };
 
 // The library's threads, counting who has one and who waits for one.
@@ -138,7 +140,7 @@ Server::Server(ServerOptions options, Dispatcher &dispatcher)
 Server::~Server() = default;
 
 void Server::listen(const Endpoint &endpoint) {
-    auto server = std::make_unique<Listening>(options_);
+    auto server = std::make_unique<Listening>(options_, waiting_);
     adapt(*server, dispatcher_, options_);
     server->new_task_queue = [this] { return new Threads(*this); };
     server->set_socket_options(be_alone);

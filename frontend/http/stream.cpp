@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -20,12 +21,13 @@ namespace {
 
 constexpr std::size_t most_held_back = 16 << 10; // a record of TLS, too
 constexpr std::size_t least_characters = 64 << 10;
-constexpr milliseconds look{500}; // how often an idle connection looks whether the server stops
+constexpr milliseconds grace{200}; // an idle connection keeps its thread so long though others wait
+constexpr milliseconds look{500};  // how often it looks then whether any do, or the server stops
 
 } // namespace
 
 Stream::Stream(int socket, const Limits &limits, Tls *tls)
-    : socket_(socket), limits_(limits), until_(Clock::now() + limits.request_time) {
+    : socket_(socket), limits_(limits), handshake_(tls) {
     fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
@@ -39,10 +41,6 @@ Stream::Stream(int socket, const Limits &limits, Tls *tls)
         return;
     ip_ = host;
     port_ = std::atoi(port);
-    if (!tls)
-        return;
-    tls_ = tls->begin(socket);
-    broken_ = !tls_ || transfer(POLLIN, until_, [this] { return SSL_accept(tls_.get()); }) <= 0;
 }
 
 Stream::~Stream() {
@@ -56,16 +54,28 @@ Stream::~Stream() {
     close(socket_);
 }
 
-bool Stream::next(const std::atomic<int> &listening) {
+bool Stream::next(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting) {
     // What came beyond a request may be the rest of it, as somebody else reads HTTP.
     if (!flush() || at_ != end_ || (tls_ && SSL_pending(tls_.get())))
         return false;
-    const Clock::time_point last = Clock::now() + limits_.idle_time;
-    while (!await(POLLIN, std::min(last, Clock::now() + look)))
-        if (Clock::now() >= last || listening == -1)
-            return false;
+    if (!hears(listening, waiting))
+        return false;
     until_ = Clock::now() + limits_.request_time;
     characters_ = std::max(limits_.headers * 1024, least_characters);
+    if (!handshake_)
+        return true;
+    tls_ = std::exchange(handshake_, nullptr)->begin(socket_);
+    broken_ = !tls_ || transfer(POLLIN, until_, [this] { return SSL_accept(tls_.get()); }) <= 0;
+    return !broken_ && next(listening, waiting);
+}
+
+bool Stream::hears(const std::atomic<int> &listening,
+                   const std::atomic<std::size_t> &waiting) const {
+    const Clock::time_point began = Clock::now(), last = began + limits_.idle_time;
+    for (auto until = began + grace; !await(POLLIN, std::min(last, until));
+         until = Clock::now() + look)
+        if (Clock::now() >= last || listening == -1 || waiting > 0)
+            return false;
     return true;
 }
 

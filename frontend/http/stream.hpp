@@ -23,8 +23,9 @@ class Stream final : public httplib::Stream {
     ~Stream();
 
     // Sends what was written and waits for a request; false when none has come in time, when there
-    // is more than the last one, or once `listening` is no socket any more.
-    bool next(const std::atomic<int> &listening);
+    // is more than the last one, once `listening` is no socket any more, or when other connections
+    // are `waiting` for a thread.
+    bool next(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting);
     // The head was read: what follows has its own time.
     void begin_body();
 
@@ -41,6 +42,7 @@ class Stream final : public httplib::Stream {
     time_t duration() const { return 0; }
 
   private:
+    bool hears(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting) const;
     bool await(short events, Clock::time_point until) const;
     template <class Step>
     ssize_t transfer(short events, Clock::time_point until, Step step);
@@ -50,6 +52,7 @@ class Stream final : public httplib::Stream {
 
     const int socket_;
     const Limits &limits_;
+    Tls *handshake_; // that is still to come
     std::shared_ptr<ssl_st> tls_;
     std::string ip_;
     int port_ = 0;

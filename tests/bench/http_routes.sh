@@ -1,8 +1,8 @@
 #!/bin/bash
 # Routes of `pg_principal serve` (the profile, 20 audit entries, the keys, a refresh) against a bare cpp-httplib
 # handler with TCP_NODELAY, as many threads and the same pool, in turns. Both get the same request, token and all:
-#   time, cpu, p99   the bare handler runs the route's own statement: what our HTTP costs beside it
-#   believed         it makes one prepared SELECT of the same data for an id that it believes, and instead of a refresh
+#   time, cpu, p99   the bare handler runs the route's own statement by the same role: what our HTTP costs beside it
+#   believed         a superuser's makes one prepared SELECT of the same data for an id that it believes, and instead of a refresh
 #                    one durable UPDATE of a row: what the route costs with its verification, binding and answer
 #   among_many       the same route among 100,000 principals with 1,000,000 sessions
 #   idle             with 500 kept-alive connections beside that ask for nothing
@@ -12,7 +12,7 @@
 # each side's best counts: what other programs take from either only adds.
 set -u
 seconds=${BENCH_SECONDS:-1} rounds=${BENCH_ROUNDS:-5} pool=${BENCH_POOL:-4}
-principals=${BENCH_PRINCIPALS:-100000} small=9961 large=9962 bare=9963 failed=0
+principals=${BENCH_PRINCIPALS:-100000} small=9961 large=9962 bare=9963 believing=9964 failed=0
 folder=$(mktemp -d) pids=
 ours=$PGDATABASE many=${PGDATABASE}_many
 tidy() {
@@ -72,9 +72,11 @@ small_pid=$!
 serve "$many" $large
 large_pid=$!
 id=$(head -n 1 "$folder/$ours" | cut -d ' ' -f 3)
-build/http/bare_httplib $bare "$pool" 256 "$id" &
+PGUSER=bench_web build/http/bare_httplib $bare "$pool" 256 &
 bare_pid=$!
-pids+=" $bare_pid"
+build/http/bare_httplib $believing "$pool" 256 "$id" &
+believing_pid=$!
+pids+=" $bare_pid $believing_pid"
 sleep 2
 
 sessions() { # DATABASE: refresh tokens of new sessions, as the last round's are used up
@@ -120,9 +122,9 @@ for route in ${BENCH_ROUTES:-user audits keys refresh}; do
     for connections in ${BENCH_CONNECTIONS:-1 8 64 256}; do
         lines=$(for ((i = 0; i < rounds; ++i)); do
             echo "$(costing "$small_pid" bench_web "$ours" $small "${paths[$route]}" "$route" "$connections")" \
-                "$(costing "$bare_pid" postgres "$ours" $bare "/same/$route" "$route" "$connections")" \
+                "$(costing "$bare_pid" bench_web "$ours" $bare "/same/$route" "$route" "$connections")" \
                 "$(costing "$large_pid" bench_web "$many" $large "${paths[$route]}" "$route" "$connections")" \
-                "$(costing "$bare_pid" postgres "$ours" $bare "/believed/$route" "$route" "$connections")"
+                "$(costing "$believing_pid" postgres "$ours" $believing "/believed/$route" "$route" "$connections")"
         done)
         awk '{ printf "   ours %d/s, p99 %d us, slowest %s, %d us of cpu; bare, same statement %d/s, p99 %d us, %d us; believed %d/s, p99 %d us, %d us; ours among many %d/s, %d us%s\n",
             $1, $2, $3, $6, $7, $8, $12, $19, $20, $24, $13, $18, $4 + $10 + $16 + $22 ? "; NOT 200: " $4 + $10 + $16 + $22 : "" }' <<<"$lines"
@@ -148,7 +150,9 @@ lines=$(for ((i = 0; i < rounds; ++i)); do
     wait $idle
 done)
 awk '{ printf "   8 connections %d/s, p99 %d us; with 500 idle ones beside %d/s, p99 %d us\n", $1, $2, $6, $7 }' <<<"$lines"
-ratio http_user_8_idle 1.2 most 1 6
+# The median of the rounds: one in which somebody waited for a thread is no better for the others.
+at_most http_user_8_idle 1.2 "$(awk '{ print ($6 > 0 ? $1 / $6 : 1000) }' <<<"$lines" | sort -n | sed -n "$(((rounds + 1) / 2))p")"
+at_most http_user_8_idle_worst 3 "$(awk '{ print ($6 > 0 ? $1 / $6 : 1000) }' <<<"$lines" | best most)"
 for pid in $pids; do
     at_most "http_memory_of_$(cat "/proc/$pid/comm")_mib" 64 "$(awk '/^VmHWM/ { print $2 / 1024 }' "/proc/$pid/status")"
 done

@@ -258,14 +258,14 @@ def idle_connections():
         server.signal(signal.SIGTERM)
         ok("and end with the server, at once", all(Reader(sock).at_end() for sock in idle)
             and server.stop() == 0)
-    with Server("--max-connections", "4", "--idle-timeout", "1") as server:
+    with Server("--max-connections", "4", "--idle-timeout", "600") as server:
         idle = [connect(server.port) for _ in range(4)]
-        for sock in idle:
-            sock.sendall(request())
-        ok("a full house", all(Reader(sock).response()[0] == 200 for sock in idle))
-        ok("one more waits until one of them has been idle for long enough",
-            served(server, times=2))
-        for sock in idle:
+        ok("a full house", all(speaks(sock) for sock in idle))
+        ok("and nobody is sent away while nobody waits", all(speaks(sock) for sock in idle))
+        ok("who comes then is served in place of one that says nothing", served(server, times=2))
+        silent = [connect(server.port) for _ in range(12)]
+        ok("nor do those disturb who never say anything", served(server, times=2))
+        for sock in [*idle, *silent]:
             sock.close()
 
 

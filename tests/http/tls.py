@@ -60,6 +60,13 @@ def encrypted():
             with connect(server.port) as sock:
                 sock.sendall(request())
                 ok("plain HTTP is no TLS", Reader(sock).response() is None)
+            with Server(*flags, "--request-timeout", "600", "--idle-timeout", "600",
+                    "--max-connections", "4") as small:
+                silent = [connect(small.port) for _ in range(12)]
+                equal("who never begins a handshake keeps nobody waiting",
+                    [ask(small.port, tls=client_tls())[0] for _ in range(2)], [200, 200])
+                for sock in silent:
+                    sock.close()
             with Server(*flags, "--request-timeout", "2") as hasty:
                 half = [connect(port) for port in (server.port, hasty.port) for _ in range(50)]
                 for sock in half:

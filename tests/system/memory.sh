@@ -81,7 +81,7 @@ sign_token, token_kid~500~auth.token_kid(auth.sign_token('{"a": 1}'))~auth.sign_
 read_roster, push_people~50~auth.push_people('[{"email": "ann@example.com", "name": "Ann"}]')~auth.push_people('[{"email": "no at", "name": 1, "x": "y"}]')
 read_roster, many~5~count(*) FROM auth.read_roster(:roster)~auth.push_people(:roster || '[{}]')
 remove_person~50~auth.remove_person('nobody@example.com')~auth.remove_person('no at')
-provision, decide_plan~30~concat(auth.provision(true), (SELECT count(auth.decide_plan(u, 'keep', NULL)) FROM auth.users u WHERE u.email = :me))~
+provision, carry_out_plan, decide_plan~30~concat(auth.provision(true), (SELECT count(auth.decide_plan(u, 'keep', NULL)) FROM auth.users u WHERE u.email = :me))~
 provision_plan~300~(SELECT count(*) FROM auth.provision_plan())~
 issue~50~auth.issue('ann@example.com', '1h')~auth.issue('nobody@example.com', '1h')
 issue_token, open_session~50~(auth.issue_token('ann@example.com', '1h', 'label', '{read}')).token~auth.issue_token('ann@example.com', '1h', NULL, '{a b}')
@@ -188,7 +188,7 @@ cron_is_here, unschedule_health_scan~100~1~auth.unschedule_health_scan()
 set_password, end_sessions~1~auth.set_password(:other, 'Th1sIsAStrong!Pass')~auth.set_password(:other, 'weak')
 ban_user, unban_user~3~concat(auth.ban_user(u.id), auth.unban_user(u.id)) FROM auth.users u WHERE u.email = :other~auth.ban_user(NULL) FROM set_config('pg_principal.token', 'x', true)
 user_sessions, end_session~2~concat(auth.user_sessions(), auth.end_session(gen_random_uuid()))~auth.end_session(NULL) FROM set_config('pg_principal.token', 'x', true)
-issue_for, delete_user, decide_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
+issue_for, delete_user, check_references, decide_user~20~concat(auth.issue_for(gen_random_uuid()), auth.delete_user(gen_random_uuid()))~auth.issue_for(NULL) FROM set_config('pg_principal.token', 'x', true)
 audit_feed, incidents_feed, bad_page, bad_field~20~concat(auth.audit_feed(2), auth.incidents_feed(2), auth.audit_feed(0), auth.incidents_feed(2, 'x'))~auth.audit_feed(2) FROM set_config('pg_principal.token', 'x', true)
 CASES
 }
