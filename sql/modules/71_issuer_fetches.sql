@@ -60,11 +60,13 @@ DECLARE
     date_form constant text :=
         '^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$';
     life numeric := substring(control FROM '(?:^|[, ])max-age *= *"?([0-9]{1,9})');
+    -- for how long caches had it before (RFC 9111, section 5.1: of a list the first)
+    age numeric := coalesce(substring(answer->>'age' FROM '^[0-9]+')::numeric, 0);
 BEGIN
     IF control ~ '(^|[, ])no-(store|cache)' THEN
         life := 0;
     ELSIF life IS NOT NULL THEN
-        life := life - coalesce(substring(answer->>'age' FROM '^[0-9]{1,9}$')::numeric, 0);
+        life := life - age;
     ELSIF control ~ '(^|[, ])max-age' THEN
         life := 0; -- what cannot be read counts as stale (RFC 9111, section 4.2.1)
     ELSIF answer->>'expires' <> '' THEN
@@ -72,7 +74,8 @@ BEGIN
             life := CASE WHEN answer->>'expires' ~ date_form
                 THEN extract(epoch FROM (answer->>'expires')::timestamptz
                     - coalesce(CASE WHEN answer->>'date' ~ date_form
-                        THEN (answer->>'date')::timestamptz END, clock_timestamp()))
+                        THEN (answer->>'date')::timestamptz + age::double precision
+                            * interval '1 second' END, clock_timestamp()))
                 ELSE 0 END; -- "0", "-1": what is no date has passed (section 5.3)
         EXCEPTION WHEN data_exception THEN
             life := 0; -- the 31st of February
