@@ -60,7 +60,8 @@ BEGIN
         jwks_url = excluded.jwks_url, audiences = excluded.audiences,
         algorithms = excluded.algorithms, max_life = excluded.max_life,
         required_claims = excluded.required_claims, single_use = excluded.single_use,
-        keys_read_at = coalesce(excluded.keys_read_at, t.keys_read_at),
+        keys_read_at = coalesce(excluded.keys_read_at,
+            CASE WHEN t.jwks_url = excluded.jwks_url THEN t.keys_read_at END),
         -- what is under way may be from the URL of before
         fetch_due_at = excluded.fetch_due_at, fetch_attempt = NULL, fetch_attempted_at = NULL,
         fetch_failures = 0, fetch_problem = NULL

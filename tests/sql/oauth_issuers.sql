@@ -61,6 +61,15 @@ SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)',
     jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;
 SELECT issuer, keys, unusable_keys FROM auth.list_issuers();
 SELECT auth.distrust_issuer('i');
+-- Keys of the URL of before are gone with it, and so is when they were read; the same URL keeps both.
+SELECT auth.trust_issuer('i', '{a}', jwks_url => 'https://x.example/keys');
+SELECT auth.store_issuer_keys('i', jsonb_build_object('keys',
+    jsonb_build_array(auth.public_jwk(:'github')))) AS stored;
+SELECT auth.trust_issuer('i', '{b}', jwks_url => 'https://x.example/keys');
+SELECT keys, keys_read_at IS NOT NULL AS read FROM auth.list_issuers();
+SELECT auth.trust_issuer('i', '{b}', jwks_url => 'https://y.example/keys');
+SELECT keys, keys_read_at IS NOT NULL AS read FROM auth.list_issuers();
+SELECT auth.distrust_issuer('i');
 SELECT auth.trust_issuer(:'gh', '{https://id.example.com}',
     jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'github'))),
     required_claims => '{repository_id}', max_life => '10m');
