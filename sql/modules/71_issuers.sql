@@ -57,10 +57,9 @@ BEGIN
         CASE WHEN trust_issuer.jwks_url IS NOT NULL THEN clock_timestamp() END)
     ON CONFLICT ON CONSTRAINT trusted_issuers_pkey DO UPDATE SET
         jwks = coalesce(excluded.jwks, CASE WHEN t.jwks_url = excluded.jwks_url THEN t.jwks END),
-        jwks_url = excluded.jwks_url, audiences = excluded.audiences,
-        algorithms = excluded.algorithms, max_life = excluded.max_life,
-        required_claims = excluded.required_claims, single_use = excluded.single_use,
-        keys_read_at = coalesce(excluded.keys_read_at,
+        jwks_url = excluded.jwks_url, audiences = excluded.audiences, max_life = excluded.max_life,
+        algorithms = excluded.algorithms, required_claims = excluded.required_claims,
+        single_use = excluded.single_use, keys_read_at = coalesce(excluded.keys_read_at,
             CASE WHEN t.jwks_url = excluded.jwks_url THEN t.keys_read_at END),
         -- what is under way may be from the URL of before
         fetch_due_at = excluded.fetch_due_at, fetch_attempt = NULL, fetch_attempted_at = NULL,
