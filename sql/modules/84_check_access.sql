@@ -138,6 +138,41 @@ COMMENT ON FUNCTION auth.changed_grants() IS
 'Internal: privileges on the extension''s functions, tables, their types and schema that '
 'administrators have given or taken since it was installed.';
 
+CREATE OR REPLACE FUNCTION auth.writable_views(OUT of_table text, OUT view text, OUT owner name,
+    OUT grantee text, OUT privileges text) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE above (tbl, view) AS ( -- views of a table, and views of those
+        SELECT c.oid, c.oid FROM pg_class c
+        WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p')
+        UNION
+        SELECT h.tbl, r.ev_class FROM above h
+            JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = h.view
+                AND d.classid = 'pg_rewrite'::regclass
+            JOIN pg_rewrite r ON r.oid = d.objid
+    )
+    SELECT string_agg(DISTINCT h.tbl::regclass::text, ', '), v.oid::regclass::text, o.rolname,
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END,
+        string_agg(DISTINCT a.privilege_type, ', ')
+    FROM above h JOIN pg_class v ON v.oid = h.view AND v.relkind = 'v'
+            AND v.relnamespace <> 'auth'::regnamespace
+        JOIN pg_roles o ON o.oid = v.relowner
+        CROSS JOIN LATERAL (SELECT x.* FROM aclexplode(v.relacl) AS x
+            UNION ALL SELECT x.* FROM pg_attribute c, aclexplode(c.attacl) AS x
+            WHERE c.attrelid = v.oid) AS a
+        LEFT JOIN pg_roles g ON g.oid = a.grantee
+    WHERE a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'MAINTAIN')
+        AND a.grantee <> v.relowner AND (a.grantee = 0 OR NOT g.rolsuper)
+        AND (o.rolsuper OR has_table_privilege(o.oid, h.tbl, a.privilege_type))
+        AND NOT EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS p
+            WHERE p.option_name = 'security_invoker' AND p.option_value::boolean)
+    GROUP BY v.oid, o.rolname, a.grantee, g.rolname
+    ORDER BY 2, 4;
+END;
+COMMENT ON FUNCTION auth.writable_views() IS
+'Internal: views through which somebody who is no superuser writes to tables of the extension with '
+'the rights of the view''s owner, or locks them, which takes no more than the grant.';
+
 CREATE OR REPLACE FUNCTION auth.check_grants(OUT item text, OUT state text, OUT detail text,
     OUT remedy text) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -177,6 +212,16 @@ BEGIN
         IF changed.n = 3 AND changed.alike > 3 THEN
             detail := detail || format(', and %s more of this kind', changed.alike - 3);
         END IF;
+        RETURN NEXT;
+    END LOOP;
+    FOR changed IN SELECT * FROM auth.writable_views() LOOP
+        found_any := true;
+        state := 'error';
+        detail := format('%s has %s on the view %s: it may write to %s as %I where the view lets '
+            'it, and lock it', changed.grantee, changed.privileges, changed.view, changed.of_table,
+            changed.owner);
+        remedy := format('REVOKE %s ON %s FROM %s', changed.privileges, changed.view,
+            changed.grantee);
         RETURN NEXT;
     END LOOP;
     IF NOT found_any THEN

@@ -170,6 +170,14 @@ sql shop "REVOKE SELECT (email) ON auth.users FROM app" "GRANT REFERENCES (id) O
 tells "what lets its owner be used" grants error 'owner has REFERENCES on TABLE auth.users [(]id[)], with which it can run code.*Do: REVOKE REFERENCES'
 sql shop "REVOKE REFERENCES (id) ON auth.users FROM owner" >/dev/null
 sound "without it" grants
+sql shop "CREATE VIEW people AS SELECT id, email, app_role FROM auth.users" "CREATE VIEW names AS SELECT upper(email) FROM people GROUP BY 1" \
+    "CREATE VIEW own WITH (security_invoker) AS SELECT id FROM auth.users" "GRANT SELECT, UPDATE, DELETE ON people TO app" >/dev/null
+tells "who writes to principals" grants error 'app has DELETE, UPDATE on the view public.people: it may write to auth.users as postgres where .*, and lock it. Do: REVOKE DELETE, UPDATE ON public.people FROM app'
+sql shop "GRANT ALL ON names, own TO PUBLIC" >/dev/null
+doctor
+is "or locks them" "$(of_check grants | grep -c 'PUBLIC has DELETE, INSERT, .*TRUNCATE, UPDATE on the view public.names: ')$(of_check grants | grep -c 'public.own')" 10
+while IFS= read -r remedy; do sql shop "$remedy" >/dev/null; done < <(of_check grants | sed 's/.* Do: //')
+sound "no more" grants
 sql shop "GRANT USAGE ON TYPE auth.users, auth.sessions TO PUBLIC" >/dev/null # all of them are everybody's after pg_upgrade
 tells "whoever may stop an update" grants warning 'PUBLIC has USAGE on TYPE auth.sessions, auth.users, and a column of one stops .*Do: REVOKE USAGE ON TYPE auth.sessions, auth.users FROM PUBLIC'
 sed -nE 's/^warning +grants: .* Do: (REVOKE .*)/\1;/p' <<<"$out" | psql -Xqd shop
