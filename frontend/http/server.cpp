@@ -53,8 +53,10 @@ double number(std::uint64_t count) { return static_cast<double>(count); }
 // The library's, with a longer backlog than its 5 and connections of ours.
 class Server::Listening final : public httplib::Server {
   public:
-    Listening(const ServerOptions &options, const std::atomic<std::size_t> &waiting)
-        : options_(options), waiting_(waiting) {}
+    explicit Listening(const ServerOptions &options) : options_(options) {}
+
+    // Connections: accepted, of these with a thread, and without one yet.
+    std::atomic<std::size_t> accepted{0}, open{0}, waiting{0};
 
     int bind(const Endpoint &endpoint) {
         errno = 0;
@@ -84,7 +86,7 @@ class Server::Listening final : public httplib::Server {
         Stream stream(socket, options_.limits, options_.tls.get());
         bool closed = false;
         for (auto left = keep_alive_max_count_;
-             left > 0 && !closed && stream.next(svr_sock_, waiting_); --left)
+             left > 0 && !closed && stream.next([this] { return must_end(); }); --left)
             closed = !answer(*this, stream, left == 1, closed) || closed;
         return true;
     }
@@ -103,30 +105,33 @@ class Server::Listening final : public httplib::Server {
         }
     }
 
+    bool must_end() const { // who says nothing
+        return svr_sock_ == -1 || (waiting > 0 && open >= options_.limits.connections);
+    }
+
     const ServerOptions &options_;
-    const std::atomic<std::size_t> &waiting_;
 };
 
 // The library's threads, counting who has one and who waits for one.
 class Server::Threads final : public httplib::TaskQueue {
   public:
-    explicit Threads(Server &server) : pool_(server.options_.limits.connections), server_(server) {}
+    Threads(Listening &listening, std::size_t count) : pool_(count), listening_(listening) {}
     auto enqueue(std::function<void()> task)
         -> decltype(std::declval<httplib::TaskQueue &>().enqueue(nullptr)) override {
-        ++server_.accepted_;
-        ++server_.waiting_;
+        ++listening_.accepted;
+        ++listening_.waiting;
         return pool_.enqueue([this, task = std::move(task)] {
-            --server_.waiting_;
-            ++server_.open_;
+            --listening_.waiting;
+            ++listening_.open;
             task();
-            --server_.open_;
+            --listening_.open;
         });
     }
     void shutdown() override { pool_.shutdown(); }
 
   private:
     httplib::ThreadPool pool_;
-    Server &server_;
+    Listening &listening_;
 };
 
 Server::Server(ServerOptions options, Dispatcher &dispatcher)
@@ -140,9 +145,11 @@ Server::Server(ServerOptions options, Dispatcher &dispatcher)
 Server::~Server() = default;
 
 void Server::listen(const Endpoint &endpoint) {
-    auto server = std::make_unique<Listening>(options_, waiting_);
+    auto server = std::make_unique<Listening>(options_);
     adapt(*server, dispatcher_, options_);
-    server->new_task_queue = [this] { return new Threads(*this); };
+    server->new_task_queue = [this, &library = *server] {
+        return new Threads(library, options_.limits.connections);
+    };
     server->set_socket_options(be_alone);
     server->set_tcp_nodelay(true);
     // what clients are told, who would ask on a connection that is about to be closed
@@ -186,12 +193,20 @@ void Server::stop() noexcept {
 
 void Server::publish_metrics() {
     Metrics &metrics = dispatcher_.metrics();
+    const auto sum = [this](std::atomic<std::size_t> Listening::*count) {
+        return [this, count] {
+            std::size_t all = 0;
+            for (const auto &server : servers_)
+                all += (*server).*count;
+            return number(all);
+        };
+    };
     metrics.gauge("pg_principal_http_connections", "Connections that have a thread.",
-                  [this] { return number(open_); });
+                  sum(&Listening::open));
     metrics.gauge("pg_principal_http_waiting_connections", "Connections that wait for a thread.",
-                  [this] { return number(waiting_); });
+                  sum(&Listening::waiting));
     metrics.counter("pg_principal_http_connections_total", "Connections accepted.",
-                    [this] { return number(accepted_); });
+                    sum(&Listening::accepted));
 }
 
 Endpoint Endpoint::parse(const std::string &text) {

@@ -25,7 +25,7 @@ struct Limits {
     std::size_t headers = 100;         // lines of at most 8 KiB, with 1 KiB for each together
     std::size_t body = 64 << 10;       // bytes after the chunks are joined; 413 beyond
     milliseconds request_time{15'000}; // for the head of a request, and again for its body
-    milliseconds idle_time{2'000};     // between two requests
+    milliseconds idle_time{60'000};    // between two requests, while nobody waits
     milliseconds write_time{30'000};   // between two pieces of a response
     std::uint32_t requests_per_connection = 10'000;
     std::uint32_t connections = 256; // at once, a thread each; others wait
@@ -79,8 +79,7 @@ class Server {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::atomic<int> stops_{0};
-    std::atomic<std::size_t> accepting_{0}, open_{0}, waiting_{0};
-    std::atomic<std::uint64_t> accepted_{0};
+    std::atomic<std::size_t> accepting_{0};
 };
 
 } // namespace pg_principal::http

@@ -1,7 +1,6 @@
 #include "http/stream.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +21,7 @@ namespace {
 constexpr std::size_t most_held_back = 16 << 10; // a record of TLS, too
 constexpr std::size_t least_characters = 64 << 10;
 constexpr milliseconds grace{200}; // an idle connection keeps its thread so long though others wait
-constexpr milliseconds look{500};  // how often it looks then whether any do, or the server stops
+constexpr milliseconds look{500};  // how often it looks then whether it must end
 
 } // namespace
 
@@ -54,11 +53,11 @@ Stream::~Stream() {
     close(socket_);
 }
 
-bool Stream::next(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting) {
+bool Stream::next(const std::function<bool()> &must_end) {
     // What came beyond a request may be the rest of it, as somebody else reads HTTP.
     if (!flush() || at_ != end_ || (tls_ && SSL_pending(tls_.get())))
         return false;
-    if (!hears(listening, waiting))
+    if (!hears(must_end))
         return false;
     until_ = Clock::now() + limits_.request_time;
     characters_ = std::max(limits_.headers * 1024, least_characters);
@@ -66,15 +65,14 @@ bool Stream::next(const std::atomic<int> &listening, const std::atomic<std::size
         return true;
     tls_ = std::exchange(handshake_, nullptr)->begin(socket_);
     broken_ = !tls_ || transfer(POLLIN, until_, [this] { return SSL_accept(tls_.get()); }) <= 0;
-    return !broken_ && next(listening, waiting);
+    return !broken_ && next(must_end);
 }
 
-bool Stream::hears(const std::atomic<int> &listening,
-                   const std::atomic<std::size_t> &waiting) const {
+bool Stream::hears(const std::function<bool()> &must_end) const {
     const Clock::time_point began = Clock::now(), last = began + limits_.idle_time;
     for (auto until = began + grace; !await(POLLIN, std::min(last, until));
          until = Clock::now() + look)
-        if (Clock::now() >= last || listening == -1 || waiting > 0)
+        if (Clock::now() >= last || must_end())
             return false;
     return true;
 }

@@ -3,7 +3,7 @@
 // time anew with each byte.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,10 +22,9 @@ class Stream final : public httplib::Stream {
     Stream(int socket, const Limits &limits, Tls *tls);
     ~Stream();
 
-    // Sends what was written and waits for a request; false when none has come in time, when there
-    // is more than the last one, once `listening` is no socket any more, or when other connections
-    // are `waiting` for a thread.
-    bool next(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting);
+    // Sends what was written and waits for a request; false when none has come in time or before it
+    // must end, and when there is more than the last one.
+    bool next(const std::function<bool()> &must_end);
     // The head was read: what follows has its own time.
     void begin_body();
 
@@ -42,7 +41,7 @@ class Stream final : public httplib::Stream {
     time_t duration() const { return 0; }
 
   private:
-    bool hears(const std::atomic<int> &listening, const std::atomic<std::size_t> &waiting) const;
+    bool hears(const std::function<bool()> &must_end) const;
     bool await(short events, Clock::time_point until) const;
     template <class Step>
     ssize_t transfer(short events, Clock::time_point until, Step step);

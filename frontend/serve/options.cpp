@@ -191,7 +191,7 @@ const Verb serve_verb{
      seconds("--connect-timeout", "3", "How long to try each host of the DSN"),
 
      seconds("--request-timeout", "15", "For the head of a request, and again for its body"),
-     seconds("--idle-timeout", "2", "Between two requests of a connection"),
+     seconds("--idle-timeout", "60", "Between two requests of a connection"),
      seconds("--write-timeout", "30", "For a client that is slow to read"),
      seconds("--stop-timeout", "10", "For requests underway after SIGTERM or SIGINT"),
      {"--max-body", "Largest body of a request", maybe, "BYTES", "65536", between(1U, 1U << 30)},

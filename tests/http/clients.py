@@ -262,6 +262,11 @@ def idle_connections():
         idle = [connect(server.port) for _ in range(4)]
         ok("a full house", all(speaks(sock) for sock in idle))
         ok("and nobody is sent away while nobody waits", all(speaks(sock) for sock in idle))
+        idle.pop().close()
+        ok("nor while there is a thread for who comes, again and again",
+            served(server, times=3000) and all(speaks(sock) for sock in idle))
+        idle.append(connect(server.port))
+        ok("a full house again", speaks(idle[-1]))
         ok("who comes then is served in place of one that says nothing", served(server, times=2))
         silent = [connect(server.port) for _ in range(12)]
         ok("nor do those disturb who never say anything", served(server, times=2))
