@@ -2,6 +2,7 @@
 import { call, isSignedIn, signIn, signOut, whenSessionEnds } from "./api.js";
 import { h, replace } from "./dom.js";
 import { agentsPage } from "./agents.js";
+import { nameOf } from "./format.js";
 import { integrityPage } from "./integrity.js";
 import { principalPage } from "./principal.js";
 import { principalsPage } from "./principals.js";
@@ -21,6 +22,8 @@ const pagesOf = [
 ];
 const visible = () => pagesOf.filter((page) => !page.for || page.for.includes(user.role));
 
+const ownName = () => nameOf(user) || user.email;
+
 function context() {
   return {
     user, may: { write: user.role === "ADMIN" }, go: (path) => (location.hash = path),
@@ -28,6 +31,7 @@ function context() {
       const roleChanged = changed.role !== user.role;
       user = changed;
       if (roleChanged) draw();
+      else replace(app.querySelector(".who-name"), ownName());
     },
   };
 }
@@ -59,12 +63,11 @@ function leave(message, tone = "neutral") {
 whenSessionEnds(() => leave("Your session has ended. It was ended elsewhere, it ran out, or this account was banned. Sign in again, or ask an administrator.", "bad"));
 
 function shell() {
-  const name = [user.firstName, user.lastName].filter(Boolean).join(" ") || user.email;
   return [
     h("header", { class: "top" },
       h("div", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 28, height: 28 }), "pg_principal"),
       h("nav", { "aria-label": "Pages" }, h("ul", {}, visible().map((page) => h("li", {}, h("a", { href: page.path }, page.title))))),
-      h("div", { class: "who" }, h("span", { class: "who-name", title: user.email }, name), h("span", { class: "dim small" }, user.role),
+      h("div", { class: "who" }, h("span", { class: "who-name", title: user.email }, ownName()), h("span", { class: "dim small" }, user.role),
         button("Sign out", async () => {
           await signOut().catch(() => {});
           leave("You have signed out.");

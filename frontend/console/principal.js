@@ -69,7 +69,7 @@ export async function principalPage({ may, user: me, signedOut, go }, id) {
   const about = loading(async () => {
     const { user } = await get(`/api/users/${id}`);
     heading.textContent = user.email;
-    document.title = `${user.email} - pg_principal console`;
+    if (heading.isConnected) document.title = `${user.email} - pg_principal console`; // or another page is shown by now
     const renew = () => Promise.all([about.reload(), sessions.reload(), historyCard.lastChild.reload()]);
     const unban = async () => {
       await call("POST", `/api/users/${id}/unban`, {});

@@ -65,6 +65,7 @@ async function reader(email, role) {
   await tab.click("Save profile");
   ok(`${role} changes the profile`, await tab.has("The profile is saved."));
   await tab.settled();
+  equal(`and bears that name from then on`, await tab.text(".who-name"), role === "ANALYST" ? "Ada" : "Rosa");
   const line = (await tab.text(".history")).replace(/\s+/g, " ");
   ok(`${role} sees that in the history, under the own name`, new RegExp(`^${role === "ANALYST" ? "Ada" : "Rosa"} .*first name none \u2192 ${role === "ANALYST" ? "Ada" : "Rosa"}`).test(line), line);
   await tab.page.evaluate(() => (location.hash = "#/principals"));
@@ -182,7 +183,27 @@ async function auditor() {
   await tab.click("Verify now");
   ok("tampering shows", await tab.has("The audit does not hold: 1 fault"));
   sql("SET session_replication_role = replica; UPDATE auth.audit_log SET reason = NULL WHERE user_id = (SELECT id FROM auth.users WHERE email = 'person-3@example.com')");
+  await late(tab);
   await tab.close();
+}
+
+// What is answered when its page has been left already.
+async function late(tab) {
+  const id = sql("SELECT id FROM auth.users WHERE email = 'person-1@example.com'");
+  await tab.page.setRequestInterception(true);
+  const asked = new Promise((found) => tab.page.on("request", (request) =>
+    request.url().endsWith(`/api/users/${id}`) ? found(request) : request.continue()));
+  await tab.page.evaluate((to) => (location.hash = to), `#/principals/${id}`);
+  const request = await asked;
+  await tab.page.evaluate(() => (location.hash = "#/integrity"));
+  await tab.settled();
+  const answered = tab.page.waitForResponse((response) => response.url() === request.url());
+  await request.continue();
+  await (await answered).text();
+  await tab.settled();
+  equal("a late answer does not name another page", [await tab.text("h1"), await tab.page.title()], ["Keys and audit", "Keys and audit - pg_principal console"]);
+  tab.page.removeAllListeners("request");
+  await tab.page.setRequestInterception(false);
 }
 
 async function admin() {
