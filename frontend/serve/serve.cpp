@@ -71,11 +71,23 @@ void attend(http::Server &server, http::Tls *tls, http::LineLog &log, std::ostre
         std::rethrow_exception(trouble);
 }
 
-// Once, for whoever starts it; /ready tells it at any time.
-void tell_what_is_missing(db::Pool &pool, std::ostream &err) {
+// As auth.check_roles() judges it.
+const db::Statement may_do_more{
+    "SELECT r.rolsuper OR r.rolbypassrls OR pg_catalog.to_regrole('auth_operator') IS NOT NULL "
+    "AND pg_catalog.pg_has_role(r.oid, 'auth_operator', 'MEMBER') "
+    "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
+    true};
+
+// Once, for whoever starts it; /ready tells what is missing at any time, the doctor both.
+void tell_what_is_wrong(db::Pool &pool, std::ostream &err) {
     try {
         if (const db::Readiness now = read_readiness(pool); !now.reason.empty())
             print_error(err, "warning: " + now.message, {}, now.remedy);
+        if (pool.run(may_do_more, {}).boolean(0, 0))
+            print_error(err,
+                        "warning: the role that this server connects as may do more than serve", {},
+                        "Connect as one that is a member of authenticator and of nothing else: "
+                        "CREATE ROLE web LOGIN IN ROLE authenticator");
     } catch (const db::Unavailable &) {
     } catch (const db::DbError &error) {
         print_error(err, std::string("warning: the database refuses: ") + error.what());
@@ -97,7 +109,7 @@ void announce(const http::Server &server, const http::ServerOptions &options, db
                         ? "A pooler refuses our startup options: serve --transaction-pooler."
                         : "Requests are answered with 503 until it can.");
     else
-        tell_what_is_missing(pool, err);
+        tell_what_is_wrong(pool, err);
 }
 
 // Of all the other routes, and of itself.

@@ -39,7 +39,7 @@ BEGIN
         remedy := 'pg_principal audit verify, and docs/runbook.md, PgPrincipalAuditBroken';
     ELSIF last IS NULL OR last < clock_timestamp() - interval '48 hours' THEN
         state := 'warning';
-        detail := CASE WHEN last IS NULL THEN 'the audit was never verified'
+        detail := CASE WHEN last IS NULL THEN 'it has never run'
             ELSE format('the last one was at %s', auth.iso_time(last)) END;
         remedy := 'SELECT auth.scan_audit() once a day, by pg_cron (docs/runbook.md)';
     END IF;

@@ -379,7 +379,7 @@ else
     sql postgres "INSERT INTO cron.job_run_details (jobid, runid, status, return_message, start_time) SELECT jobid, 1, 'failed', 'connection failed', now() FROM cron.job" >/dev/null
     tells "and failing" "health scan" error 'the last scheduled run failed: connection failed[.] Do: .*pg_hba.conf'
 fi
-tells "an audit that nobody verifies" "audit scan" warning 'the audit was never verified[.] Do: SELECT auth.scan_audit'
+tells "an audit that nobody verifies" "audit scan" warning 'it has never run[.] Do: SELECT auth.scan_audit'
 sql shop "SELECT auth.scan_audit()" >/dev/null
 sound "verified" "audit scan"
 sql shop "SELECT auth.set_gauge('audit.faults', '', 2)" >/dev/null
@@ -422,6 +422,7 @@ is "and nothing else is asked for" "$(ready '?for=writes' | cut -d' ' -f1)" 400
 PGOPTIONS='-c default_transaction_read_only=off' sql postgres "ALTER SYSTEM RESET default_transaction_read_only" "SELECT pg_reload_conf()" >/dev/null
 for _ in $(seq 50); do [[ $(ready) != 200* ]] || break; sleep 0.1; done
 like "mended, without a restart" "$(ready)" '^200 all - 0$'
+is "of its role it says nothing" "$(grep -c 'may do more' "$dir/serve.log")" 0
 sql shop "REVOKE authenticator FROM web" >/dev/null
 like "a role that may not serve" "$(ready)" '^503 role_not_granted As a superuser: GRANT authenticator TO that role 0$'
 sql shop "GRANT authenticator TO web" >/dev/null
@@ -455,6 +456,10 @@ like "no extension: serve says so" "$(cat "$dir/serve.log")" 'warning: the exten
 like "and /ready" "$(ready)" '^503 extension_missing .*CREATE EXTENSION pg_principal 0$'
 end_serve
 sql shop "UPDATE pg_extension SET extversion = '$("$PG_PRINCIPAL" --version | cut -d' ' -f2)' WHERE extname = 'pg_principal'" >/dev/null
+web=postgres serve
+until_said 'more than serve'
+like "serve as a superuser: it says so" "$(cat "$dir/serve.log")" 'warning: the role that this server connects as may do more than serve.*CREATE ROLE web LOGIN IN ROLE authenticator'
+end_serve
 
 # a standby
 standby=$work/standby
