@@ -112,7 +112,8 @@ const std::vector<Verb> clients_verbs = {
      {},
      lists("SELECT client_id, name, json(scopes), token_ttl, live_tokens, utc(created_at) FROM "
            "auth.list_public_clients()",
-           {"CLIENT client_id, NAME, TOKEN TTL, LIVE TOKENS, CREATED created_at, SCOPES",
+           {"CLIENT client_id, NAME, TTL IN SECONDS token_ttl, LIVE TOKENS, CREATED created_at, "
+            "SCOPES",
             "no applications"})},
     {"unregister",
      "Refuse an application from now on, and end every token that it got",

@@ -126,7 +126,7 @@ const std::vector<Verb> issuers_verbs = {
       {"--reusable", "A token may be exchanged again while it lives, as that of a pod", flag}},
      trust},
     {"distrust",
-     "Trust it no more, and end the tokens that were got by its",
+     "Trust it no more, and end every token that was got with one of its own",
      "https://issuer.example.com",
      {issuer},
      does("SELECT auth.distrust_issuer($1)", "no longer trusted", "issuer {} is not trusted")},

@@ -40,7 +40,7 @@ is "no scopes any more" "$("$PG_PRINCIPAL" clients scopes --email $agent && "$PG
 is "no applications" "$("$PG_PRINCIPAL" clients registered) $("$PG_PRINCIPAL" clients registered --output json)" "no applications []"
 is "register" "$("$PG_PRINCIPAL" clients register psql --name 'psql on a laptop' --scope database --ttl 8h)" "registered psql"
 is "registered" "$("$PG_PRINCIPAL" clients registered --output json | jq -c 'map(del(.createdAt))')" '[{"clientId":"psql","name":"psql on a laptop","scopes":["database"],"tokenTtl":28800,"liveTokens":0}]'
-like "as a table" "$("$PG_PRINCIPAL" clients registered)" '^CLIENT +NAME +TOKEN TTL +LIVE TOKENS +CREATED +SCOPES\spsql +psql on a laptop +28800 +0 +[0-9T:Z-]+ +database$'
+like "as a table" "$("$PG_PRINCIPAL" clients registered)" '^CLIENT +NAME +TTL IN SECONDS +LIVE TOKENS +CREATED +SCOPES\spsql +psql on a laptop +28800 +0 +[0-9T:Z-]+ +database$'
 "$PG_PRINCIPAL" clients register 'a b' >"$work/out" 2>"$work/err"
 is "a client id with a space" "$?|$(head -n 1 "$work/err")" '1|pg_principal: malformed client id "a b"'
 is "unregister" "$("$PG_PRINCIPAL" clients unregister psql)" "unregistered psql"
