@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION auth.credential_stands(owner uuid, id uuid) RETURNS b
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN -- plpgsql keeps the plans
     RETURN (SELECT (auth.standing(u)).kind = 'service_account' FROM auth.users u WHERE u.id = owner)
-        AND (EXISTS (SELECT FROM auth.client_secrets c WHERE c.id = credential_stands.id)
+        AND (EXISTS (SELECT FROM auth.client_secrets c WHERE c.id = credential_stands.id
+            AND c.expires_at > clock_timestamp())
         OR EXISTS (SELECT FROM auth.client_keys k
             WHERE k.user_id = owner AND k.id = credential_stands.id)
         OR EXISTS (SELECT FROM auth.issuer_rules r WHERE r.id = credential_stands.id));
@@ -40,7 +41,8 @@ BEGIN
             OR (SELECT e.id FROM auth.ended_sessions e WHERE e.session_id = p.id LIMIT 1)
                 IS NOT NULL)
     AND NOT EXISTS (SELECT FROM unnest(s.grants) AS g (id)
-        WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id) IS NULL
+        WHERE (SELECT d.id FROM auth.delegations d WHERE d.id = g.id
+                AND d.expires_at > clock_timestamp()) IS NULL
             AND (SELECT c.id FROM auth.public_clients c WHERE c.id = g.id) IS NULL
             OR (SELECT e.id FROM auth.ended_grants e WHERE e.grant_id = g.id LIMIT 1) IS NOT NULL);
 END

@@ -255,6 +255,16 @@ SELECT auth.delegate('ann@example.com', 'kata-agent-team@example.com', '1d',
     '{read}') IS NOT NULL AS granted;
 UPDATE auth.delegations SET expires_at = clock_timestamp() - interval '1 second';
 SELECT pg_temp.exchanged(:'person', :'agent') AS ended;
+-- and its end takes along what was got by it, however far clocks may differ
+UPDATE auth.delegations SET expires_at = clock_timestamp() + interval '3 seconds';
+SELECT pg_temp.token(:'person', :'agent') AS one \gset
+SET pg_principal.token = :'one';
+SELECT auth.email(), auth.is_delegated();
+SELECT pg_sleep(extract(epoch FROM max(expires_at) - clock_timestamp())) FROM auth.delegations;
+SELECT regress_try('SELECT auth.email()') AS cached, pg_temp.state(:'one') AS judged, l.state
+    FROM auth.list_sessions('ann@example.com') AS l
+    WHERE l.id = (pg_temp.claims(:'one')->>'session_id')::uuid;
+RESET pg_principal.token;
 
 -- Granted and ended by the person over an API, or by an ADMIN; by nobody else.
 SELECT auth.authenticate(:'person', false)->>'email' AS email;

@@ -231,7 +231,8 @@ SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'c
 -- one that has ended, and room for another
 UPDATE auth.client_secrets SET expires_at = now() - interval '1 second';
 SELECT pg_temp.told(auth.oauth_token('{"grant_type": "client_credentials"}', :'client_id',
-    :'second')) AS expired;
+    :'second')) AS expired,
+    regress_try(format('SELECT auth.authenticate(%L)', :'other')) AS got_with_it;
 SELECT label, state FROM auth.list_client_secrets('Kata-agent-team@example.com');
 SELECT secret FROM auth.create_client_secret('kata-agent-team@example.com') \gset
 SELECT label, state FROM auth.list_client_secrets();

@@ -34,7 +34,7 @@ Known &known() {
 
 void check_alive(const Identity &identity) {
     const TimestampTz now = GetCurrentTimestamp();
-    if (now >= identity.dies_at)
+    if (now >= identity.dies_at || now >= identity.ties_end)
         refuse_token("expired");
     if (!identity.is_agent)
         return;

@@ -43,6 +43,7 @@ struct Standing {
     std::string email, kind, app_role;
     std::string rewritten; // the claims, where they were minted with another email or a later end
     TimestampTz dies_at = 0;
+    TimestampTz ties_end = DT_NOEND; // of a grant or secret that it was got by
     bool is_agent = false;
     std::vector<SignalId> ties; // what the changes of all else that it hangs on are signalled by
 };

@@ -13,8 +13,11 @@ inline bool is_delegated(const SessionRow &session) noexcept {
     return session.tie_count > 0 && session.ties[0].what == Tie::agent;
 }
 
-// What changes of each are signalled by. Raises that the token is dead when one is not what it was
-// when the session began.
-std::vector<SignalId> judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment);
+struct Ties {
+    std::vector<SignalId> signals; // what changes of each are signalled by
+    TimestampTz end = DT_NOEND;    // the earliest of them, which no difference of clocks puts off
+};
+// Raises that the token is dead when one is not what it was when the session began.
+Ties judge_ties(const SessionRow &session, TimestampTz now, const Moment &moment);
 
 } // namespace pg_principal

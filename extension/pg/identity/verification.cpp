@@ -89,7 +89,9 @@ Standing judge_session(const Claims &claims, TimestampTz now, const Moment &mome
     } else if (!claims.subject.empty()) {
         refuse_token("wrong subject");
     }
-    standing.ties = judge_ties(session, now, moment);
+    Ties ties = judge_ties(session, now, moment);
+    standing.ties = std::move(ties.signals);
+    standing.ties_end = ties.end;
     standing.has_session = true;
     standing.dies_at = std::min(claims.expires_at, ends);
     if (session.adopted && ends < claims.expires_at) // who adopted the key gave it an earlier end

@@ -1,5 +1,7 @@
 #include "pg/login/verdict.hpp"
 
+#include <algorithm>
+
 #include "pg/identity/verification.hpp"
 #include "pg/tables/store.hpp"
 #include "pg/bridge/time.hpp"
@@ -111,9 +113,10 @@ Owner owner_of(const Identity &identity) noexcept {
     owner.has_session = identity.has_session;
     owner.session_id = identity.session_id;
     owner.uid = identity.uid;
-    owner.expires_at = TIMESTAMP_IS_NOEND(identity.dies_at)
-                           ? identity.dies_at
-                           : identity.dies_at - settings::clock_skew() * us_per_s;
+    owner.expires_at =
+        TIMESTAMP_IS_NOEND(identity.dies_at)
+            ? identity.dies_at
+            : std::min(identity.ties_end, identity.dies_at - settings::clock_skew() * us_per_s);
     if (identity.email.size() < sizeof owner.email) // a part of one could be another's
         std::memcpy(owner.email, identity.email.data(), identity.email.size());
     return owner;

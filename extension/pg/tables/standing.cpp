@@ -275,42 +275,54 @@ bool has_application_triggers(std::string_view table) {
     });
 }
 
-bool grant_stands(const pg_uuid_t &id, const Moment &moment) {
+Lasting read_grant(const pg_uuid_t &id, const Moment &moment) {
     const pg_uuid_t *key = &id;
     const Snapshot snapshot = moment.snapshot();
     return guard([key, snapshot] {
-        bool found = false;
-        for (const char *table : {"delegations", "public_clients"})
+        Lasting grant{false, DT_NOEND};
+        scan_if_there(
+            "delegations", "id", key,
+            [&grant](const Row &row) {
+                grant = {true, DatumGetTimestampTz(row.get("expires_at"))};
+            },
+            Rows::many, snapshot);
+        scan_if_there(
+            "public_clients", "id", key, [&grant](const Row &) { grant.found = true; }, Rows::many,
+            snapshot);
+        if (grant.found)
             scan_if_there(
-                table, "id", key, [&found](const Row &) { found = true; }, Rows::many, snapshot);
-        if (found)
-            scan_if_there(
-                "ended_grants", "grant_id", key, [&found](const Row &) { found = false; },
+                "ended_grants", "grant_id", key, [&grant](const Row &) { grant.found = false; },
                 Rows::few, snapshot);
-        return found;
+        return grant;
     });
 }
 
-bool credential_stands(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment) {
+Lasting read_credential(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment) {
     const pg_uuid_t *key = &id, *user = &owner;
     const Snapshot snapshot = moment.snapshot();
     return guard([key, user, snapshot] {
-        bool found = false;
-        const auto look = [&found, key, snapshot](const char *table, const char *column,
-                                                  const pg_uuid_t *value) {
-            if (!found)
+        Lasting credential{false, DT_NOEND};
+        scan_if_there(
+            "client_secrets", "id", key,
+            [&credential](const Row &row) {
+                credential = {true, DatumGetTimestampTz(row.get("expires_at"))};
+            },
+            Rows::many, snapshot);
+        const auto look = [&credential, key, snapshot](const char *table, const char *column,
+                                                       const pg_uuid_t *value) {
+            if (!credential.found)
                 scan_if_there(
                     table, column, value,
-                    [&found, key](const Row &row) {
+                    [&credential, key](const Row &row) {
                         const pg_uuid_t *there = DatumGetUUIDP(row.get("id"));
-                        found = found || std::memcmp(there, key, sizeof *key) == 0;
+                        credential.found =
+                            credential.found || std::memcmp(there, key, sizeof *key) == 0;
                     },
                     Rows::many, snapshot);
         };
-        look("client_secrets", "id", key);
         look("client_keys", "user_id", user); // what their index begins with
         look("issuer_rules", "id", key);
-        return found;
+        return credential;
     });
 }
 

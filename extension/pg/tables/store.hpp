@@ -70,10 +70,15 @@ PrincipalRow read_principal(std::string_view email, TimestampTz now, const Momen
 bool has_decisions(const pg_uuid_t &user_id);
 // Whether an UPDATE of a table of ours sets off a trigger or rule that is none of ours.
 bool has_application_triggers(std::string_view table);
-// Whether what a delegated token was got by is still there.
-bool grant_stands(const pg_uuid_t &id, const Moment &moment);
-// Whether the client secret, key or rule is still there that a client's token was got with.
-bool credential_stands(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment);
+// Whether something is still there, and until when; DT_NOEND: it has no end of its own.
+struct Lasting {
+    bool found;
+    TimestampTz ends;
+};
+// What a delegated token or an application's was got by.
+Lasting read_grant(const pg_uuid_t &id, const Moment &moment);
+// The client secret, key or rule that a client's token was got with.
+Lasting read_credential(const pg_uuid_t &id, const pg_uuid_t &owner, const Moment &moment);
 
 struct SigningKeyRow {
     bool found;
