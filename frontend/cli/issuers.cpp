@@ -22,7 +22,7 @@ void refresh(const Session &session, const Given &given) {
     const db::Result known =
         session.ask("SELECT issuer FROM auth.list_issuers() WHERE jwks_url IS NOT NULL AND issuer "
                     "= coalesce($1::pg_catalog.text, issuer)",
-                    {given_or_null(issuer)});
+                    {given.parameters().front()});
     if (known.rows() == 0)
         throw Failure(issuer.empty()
                           ? "no issuer is trusted by a URL"

@@ -34,11 +34,6 @@ struct Session {
                       const std::function<void(const db::Result &)> &tell) const;
 };
 
-// What was not given is SQL's NULL.
-inline db::Param given_or_null(const std::string &text) {
-    return text.empty() ? db::Param() : db::Param(text);
-}
-
 // One line on the terminal while a long statement is on its way, erased at the end.
 class Progress {
   public:

@@ -83,9 +83,9 @@ Dispatcher::Dispatcher(RouteTable routes, Policy policy, LineLog &access_log)
       limiter_(policy_.rate), metrics_(routes_) {
     if (!policy_.problem_body)
         policy_.problem_body = default_problem;
-    metrics_.counter("pg_principal_http_log_lines_dropped_total",
-                     "Access log lines that nobody read in time.",
-                     [&access_log] { return static_cast<double>(access_log.dropped()); });
+    metrics_.add("counter", "pg_principal_http_log_lines_dropped_total",
+                 "Access log lines that nobody read in time.",
+                 [&access_log] { return static_cast<double>(access_log.dropped()); });
 }
 
 void Dispatcher::identify(Exchange &exchange) {

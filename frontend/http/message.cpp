@@ -25,6 +25,13 @@ void check_header(std::string_view name, std::string_view value) {
         throw std::invalid_argument("not a header");
 }
 
+std::string_view without_newline(std::string_view encoded) {
+    for (const char *end : {"%0A", "%0D"})
+        if (encoded.size() >= 3 && same_name(encoded.substr(encoded.size() - 3), end))
+            encoded.remove_suffix(3);
+    return encoded;
+}
+
 } // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
@@ -96,17 +103,6 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
     }
     return is_utf8(out) ? std::optional(std::move(out)) : std::nullopt;
 }
-
-namespace {
-
-std::string_view without_newline(std::string_view encoded) {
-    for (const char *end : {"%0A", "%0D"})
-        if (encoded.size() >= 3 && same_name(encoded.substr(encoded.size() - 3), end))
-            encoded.remove_suffix(3);
-    return encoded;
-}
-
-} // namespace
 
 std::optional<Form> Form::parse(std::string_view text, bool of_files) {
     Form form;

@@ -54,12 +54,9 @@ void Metrics::observe(std::size_t route, int status, double seconds) noexcept {
     series.nanoseconds.fetch_add(static_cast<std::uint64_t>(std::max(seconds, 0.0) * 1e9), relaxed);
 }
 
-void Metrics::gauge(std::string name, std::string help, std::function<double()> read) {
-    readings_.push_back({std::move(name), std::move(help), "gauge", std::move(read)});
-}
-
-void Metrics::counter(std::string name, std::string help, std::function<double()> read) {
-    readings_.push_back({std::move(name), std::move(help), "counter", std::move(read)});
+void Metrics::add(const char *type, std::string name, std::string help,
+                  std::function<double()> read) {
+    readings_.push_back({std::move(name), std::move(help), type, std::move(read)});
 }
 
 void Metrics::append_requests(std::string &out) const {

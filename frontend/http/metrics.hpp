@@ -23,8 +23,8 @@ class Metrics {
     void observe(std::size_t route, int status, double seconds) noexcept;
 
     // What others count; read when the text is asked for. The name comes with prefix and unit.
-    void gauge(std::string name, std::string help, std::function<double()> read);
-    void counter(std::string name, std::string help, std::function<double()> read);
+    // Of type "gauge" or "counter".
+    void add(const char *type, std::string name, std::string help, std::function<double()> read);
 
     std::string text() const;
 

@@ -201,12 +201,12 @@ void Server::publish_metrics() {
             return number(all);
         };
     };
-    metrics.gauge("pg_principal_http_connections", "Connections that have a thread.",
-                  sum(&Listening::open));
-    metrics.gauge("pg_principal_http_waiting_connections", "Connections that wait for a thread.",
-                  sum(&Listening::waiting));
-    metrics.counter("pg_principal_http_connections_total", "Connections accepted.",
-                    sum(&Listening::accepted));
+    metrics.add("gauge", "pg_principal_http_connections", "Connections that have a thread.",
+                sum(&Listening::open));
+    metrics.add("gauge", "pg_principal_http_waiting_connections",
+                "Connections that wait for a thread.", sum(&Listening::waiting));
+    metrics.add("counter", "pg_principal_http_connections_total", "Connections accepted.",
+                sum(&Listening::accepted));
 }
 
 Endpoint Endpoint::parse(const std::string &text) {

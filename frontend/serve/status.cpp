@@ -137,22 +137,21 @@ void add_status_routes(RouteTable &routes, Pool &pool, const std::string &health
 }
 
 void publish_pool_metrics(Metrics &metrics, const Pool &pool) {
-    const auto add = [&](bool is_gauge, const char *name, const char *help, auto member) {
-        const auto read = [&pool, member] { return static_cast<double>(pool.stats().*member); };
-        const std::string full = std::string("pg_principal_pool_") + name;
-        is_gauge ? metrics.gauge(full, help, read) : metrics.counter(full, help, read);
+    const auto add = [&](const char *type, const char *name, const char *help, auto member) {
+        metrics.add(type, std::string("pg_principal_pool_") + name, help,
+                    [&pool, member] { return static_cast<double>(pool.stats().*member); });
     };
     using Stats = Pool::Stats;
-    add(true, "size", "Connections there may be.", &Stats::size);
-    add(true, "connected", "Connections there are.", &Stats::connected);
-    add(true, "in_use", "Connections that are in use.", &Stats::in_use);
-    add(true, "waiting", "Requests that wait for one.", &Stats::waiting);
-    add(false, "connects_total", "Connections opened.", &Stats::connects);
-    add(false, "connect_failures_total", "Attempts that failed.", &Stats::connect_failures);
-    add(false, "losses_total", "Connections that broke.", &Stats::losses);
-    add(false, "checkout_timeouts_total", "Waits for a connection in vain.",
+    add("gauge", "size", "Connections there may be.", &Stats::size);
+    add("gauge", "connected", "Connections there are.", &Stats::connected);
+    add("gauge", "in_use", "Connections that are in use.", &Stats::in_use);
+    add("gauge", "waiting", "Requests that wait for one.", &Stats::waiting);
+    add("counter", "connects_total", "Connections opened.", &Stats::connects);
+    add("counter", "connect_failures_total", "Attempts that failed.", &Stats::connect_failures);
+    add("counter", "losses_total", "Connections that broke.", &Stats::losses);
+    add("counter", "checkout_timeouts_total", "Waits for a connection in vain.",
         &Stats::checkout_timeouts);
-    add(false, "share_refusals_total", "Requests of a principal that had too many already.",
+    add("counter", "share_refusals_total", "Requests of a principal that had too many already.",
         &Stats::share_refusals);
 }
 

@@ -140,28 +140,23 @@ class Lexer {
 
 } // namespace
 
-std::optional<std::uint64_t> parse_millionths(std::string_view text) {
-    std::uint64_t whole = 0, fraction = 0, scale = million;
-    std::size_t i = 0;
-    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i)
-        if ((whole = whole * 10 + static_cast<std::uint64_t>(text[i] - '0')) > million)
-            return std::nullopt;
-    if (i == 0)
-        return std::nullopt;
-    if (i < text.size() && text[i++] != '.')
-        return std::nullopt;
-    for (; i < text.size() && text[i] >= '0' && text[i] <= '9' && scale > 1; ++i)
-        fraction += static_cast<std::uint64_t>(text[i] - '0') * (scale /= 10);
-    if (i != text.size())
-        return std::nullopt;
-    return whole * million + fraction;
-}
-
 std::optional<std::uint64_t> parse_whole(std::string_view text, std::uint64_t most) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool is_whole = error == std::errc() && end == text.data() + text.size();
     return is_whole && value <= most ? std::optional(value) : std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_millionths(std::string_view text) {
+    constexpr std::size_t places = 6;
+    const std::size_t dot = std::min(text.find('.'), text.size());
+    std::string fraction(text.substr(std::min(dot + 1, text.size())));
+    if (fraction.size() > places)
+        return std::nullopt;
+    fraction.append(places - fraction.size(), '0');
+    const auto whole = parse_whole(text.substr(0, dot), million),
+               part = parse_whole(fraction, million);
+    return whole && part ? std::optional(*whole * million + *part) : std::nullopt;
 }
 
 TokenList read_terrain_tokens(std::string_view text) { return Lexer(text).run(); }

@@ -178,7 +178,7 @@ TEST(HttpMetrics, Text) {
     metrics.observe(0, 503, 0.5);
     metrics.observe(Metrics::no_route, 404, 0);
     metrics.observe(0, 9999, 0);
-    metrics.gauge("g", "A gauge.", [] { return 1.5; });
+    metrics.add("gauge", "g", "A gauge.", [] { return 1.5; });
     const std::string text = metrics.text();
     for (const char *line :
          {"# TYPE pg_principal_http_requests_total counter\n",
