@@ -82,26 +82,24 @@ Handler carrier(const Row &row, const SharedBackend &backend) {
     };
 }
 
-const Statement who_asks{
-    "SELECT refused, live AND auth.uid() IS NOT NULL, live AND auth.role() = 'service_role',"
-    " live AND auth.has_role('ADMIN'), live AND auth.has_role('AUDITOR') FROM"
-    " (SELECT refused, refused IS NULL AS live FROM"
-    " (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c OFFSET 0) s",
+// The status that a well-formed request would get for its token or role ($2: who may use the route).
+const Statement judge_caller{
+    "SELECT CASE WHEN refused IS NOT NULL THEN 401 WHEN auth.role() = 'service_role' THEN 200"
+    " WHEN auth.uid() IS NULL THEN 401 WHEN $2 = 'signed_in' OR auth.has_role('ADMIN')"
+    " OR ($2 = 'auditor' AND auth.has_role('AUDITOR')) THEN 200 ELSE 403 END"
+    " FROM (SELECT auth.try_authenticate($1) AS refused OFFSET 0) c",
     true};
 
-// The refusal that a well-formed request would get for its token or role: callers who may not use
-// the route do not learn what is wrong with their request.
+// Callers who may not use the route do not learn what is wrong with their request.
 std::optional<Response> refusal_of_caller(const Backend &backend, const Request &request,
                                           Caller caller) {
-    const Result who =
-        backend.ask(who_asks, {std::string(request.bearer())}, owner_of(request.bearer()));
-    const bool is_service = who.boolean(0, 2);
-    if (!who.is_null(0, 0) || !(who.boolean(0, 1) || is_service))
+    const Result judged =
+        backend.ask(judge_caller, {std::string(request.bearer()), caller_name(caller)},
+                    owner_of(request.bearer()));
+    const std::int64_t status = judged.integer(0, 0);
+    if (status == 401)
         return authentication_required(request);
-    const bool is_admin = is_service || who.boolean(0, 3);
-    if (caller == Caller::signed_in || is_admin || (caller == Caller::auditor && who.boolean(0, 4)))
-        return std::nullopt;
-    return message(403, "Insufficient role");
+    return status == 403 ? std::optional(message(403, "Insufficient role")) : std::nullopt;
 }
 
 std::vector<std::string> documented_names(const Route &route) {
