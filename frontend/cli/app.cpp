@@ -55,12 +55,9 @@ void add_verb(CLI::App &above, Session &session, const std::string &path, const 
     const auto given = std::make_shared<Given>();
     for (const Option &option : verb.options)
         given->declare(command, option, variable_of(verb, option));
-    // A variable whose value cannot be is no concern of other verbs: CLI11 looks at a verb's early
-    // without one of these.
-    if (*verb.variables)
-        command.parse_complete_callback([] {});
     command.callback(
         [&session, given, act = verb.act, otherwise = outputs.empty() ? "" : outputs.front()] {
+            given->read_variables();
             session.action = [&session, given, act] { act(session, *given); };
             if (session.output.empty())
                 session.output = otherwise;
@@ -96,18 +93,19 @@ void build(CLI::App &root, Session &session, const Verb *more) {
 }
 
 // False when the arguments asked for no more than what was printed: --help, --version.
-bool parse(CLI::App &root, int argc, const char *const *argv, std::ostream &out) {
+bool parse(CLI::App &root, int argc, const char *const *argv, const Verb *more, std::ostream &out) {
     try {
         root.parse(arguments_of(argc, argv));
-        insist_on_variables(root);
         return true;
     } catch (const CLI::ExtrasError &) {
         throw UsageError(describe_extra(root.remaining(true))); // with any --
     } catch (const CLI::Success &e) {
+        if (more)
+            name_variables(root, *more);
         root.exit(e, out, out);
         return false;
     } catch (const CLI::ParseError &e) {
-        throw UsageError(by_variable(root, argc, argv, e.what()));
+        throw UsageError(e.what());
     }
 }
 
@@ -121,10 +119,11 @@ std::string chosen(const CLI::App &root) {
     return path;
 }
 
-int carry_out(CLI::App &root, Session &session, int argc, const char *const *argv) {
+int carry_out(CLI::App &root, Session &session, int argc, const char *const *argv,
+              const Verb *more) {
     Streams &streams = session.streams;
     try {
-        if (parse(root, argc, argv, streams.out)) {
+        if (parse(root, argc, argv, more, streams.out)) {
             if (!session.action)
                 throw UsageError("a verb is missing");
             db::check_dsn(session.dsn);
@@ -177,26 +176,17 @@ Check read_as(std::string (*meant)(const std::string &given)) {
     return std::make_shared<const CLI::Validator>(read, "");
 }
 
-// --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
-std::string variable_of(const Verb &verb, const Option &option) {
-    std::string name = *option.variable ? option.variable : verb.variables;
-    if (*option.variable || name.empty())
-        return name;
-    for (const char c : std::string_view(option.name).substr(2))
-        name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
-    return name;
-}
-
 void Given::declare(CLI::App &verb, const Option &option, const std::string &variable) {
     const bool is_list = holds_list(option);
-    Value &value = values_.emplace_back(Value{option, is_list ? "" : option.otherwise, {}, false});
+    Value &value = values_.emplace_back(
+        Value{option, is_list ? "" : option.otherwise, {}, false, variable, nullptr});
     for (const std::string_view item : split(option.otherwise, ','))
         if (is_list && !item.empty())
             value.items.emplace_back(item);
-    CLI::Option *const argument = option.taken == flag
-                                      ? verb.add_flag(option.name, value.is_set, option.text)
-                                  : is_list ? verb.add_option(option.name, value.items, option.text)
-                                            : verb.add_option(option.name, value.text, option.text);
+    CLI::Option *const argument = value.argument =
+        option.taken == flag ? verb.add_flag(option.name, value.is_set, option.text)
+        : is_list            ? verb.add_option(option.name, value.items, option.text)
+                             : verb.add_option(option.name, value.text, option.text);
     if (option.taken == needed)
         argument->required();
     if (option.taken == each || option.taken == listed)
@@ -208,10 +198,27 @@ void Given::declare(CLI::App &verb, const Option &option, const std::string &var
         argument->type_name(by_place ? "" : option.type);
     if (option.check)
         argument->transform(*option.check);
-    if (!variable.empty())
-        argument->envname(variable);
     if (!variable.empty() && option.taken != flag)
         argument->capture_default_str();
+}
+
+// Whoever sets one that cannot be must hear of it, by its name.
+void Given::read_variables() {
+    for (const Value &value : values_) {
+        const char *const text = std::getenv(value.variable.c_str());
+        if (!text || !*text || value.argument->count() != 0)
+            continue;
+        try {
+            value.argument->add_result(text);
+            value.argument->run_callback();
+        } catch (const CLI::ParseError &e) {
+            std::string what = e.what();
+            const std::string name = value.argument->get_name() + ':';
+            if (what.compare(0, name.size(), name) == 0)
+                what.replace(0, name.size(), value.variable + ':');
+            throw UsageError(what);
+        }
+    }
 }
 
 const Given::Value &Given::find(std::string_view name) const {
@@ -311,7 +318,7 @@ int run(int argc, const char *const *argv, Streams &streams, const Verb *more) {
     Session session{streams};
     build(root, session, more);
     try {
-        return carry_out(root, session, argc, argv);
+        return carry_out(root, session, argc, argv, more);
     } catch (const Failure &e) {
         streams.out.flush();
         print_error(streams.err, e.what(), e.detail, e.hint);

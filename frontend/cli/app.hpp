@@ -14,6 +14,7 @@
 // CLI11 is compiled in a few files alone: each file that includes it takes ten seconds more.
 namespace CLI {
 class App;
+class Option;
 class Validator;
 } // namespace CLI
 
@@ -45,6 +46,8 @@ class Given {
   public:
     // `variable`: where its value may come from, too; "": nowhere.
     void declare(CLI::App &verb, const Option &option, const std::string &variable);
+    // Of what was not typed. Throws UsageError.
+    void read_variables();
     const std::string &operator[](std::string_view name) const { return find(name).text; }
     bool has(std::string_view name) const { return find(name).is_set; } // a flag
     bool is_given(std::string_view name) const;
@@ -58,6 +61,8 @@ class Given {
         std::string text;
         std::vector<std::string> items;
         bool is_set;
+        std::string variable;
+        CLI::Option *argument;
     };
     const Value &find(std::string_view name) const;
     std::deque<Value> values_; // whose addresses CLI11 keeps

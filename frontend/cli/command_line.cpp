@@ -1,7 +1,6 @@
 #include "cli/command_line.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 
@@ -80,34 +79,20 @@ std::string describe_extra(const std::vector<std::string> &extras) {
                 : "an argument that is not expected";
 }
 
-void insist_on_variables(CLI::App &root) {
-    for (CLI::Option *option : root.get_options()) {
-        const char *value =
-            option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
-        if (!value || !*value || option->count() != 0)
-            continue;
-        option->add_result(value);
-        option->run_callback();
-    }
-    for (CLI::App *given : root.get_subcommands())
-        insist_on_variables(*given);
+// --max-body is also PG_PRINCIPAL_SERVE_MAX_BODY.
+std::string variable_of(const Verb &verb, const Option &option) {
+    std::string name = *option.variable ? option.variable : verb.variables;
+    if (*option.variable || name.empty())
+        return name;
+    for (const char c : std::string_view(option.name).substr(2))
+        name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    return name;
 }
 
-std::string by_variable(const CLI::App &root, int argc, const char *const *argv, std::string what) {
-    for (const CLI::Option *option : root.get_options()) {
-        const std::string name = option->get_name(), variable = option->get_envname();
-        const char *value = variable.empty() ? nullptr : std::getenv(variable.c_str());
-        const auto is_name = [&](const std::string &text, char end) {
-            return text.compare(0, name.size(), name) == 0 &&
-                   (text.size() == name.size() || text[name.size()] == end);
-        };
-        if (value && *value && is_name(what, ':') &&
-            std::none_of(argv, argv + argc, [&](const char *one) { return is_name(one, '='); }))
-            return what.replace(0, name.size(), variable);
-    }
-    for (const CLI::App *given : root.get_subcommands())
-        what = by_variable(*given, argc, argv, std::move(what));
-    return what;
+void name_variables(CLI::App &root, const Verb &verb) {
+    CLI::App &command = *root.get_subcommand(verb.name);
+    for (const Option &option : verb.options)
+        command.get_option(option.name)->envname(variable_of(verb, option));
 }
 
 } // namespace pg_principal::cli

@@ -1,13 +1,10 @@
-// Where CLI11 takes what was typed otherwise than it is meant here, or says so otherwise from version
-// to version.
+// Where CLI11 takes what was typed otherwise than it is meant here.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cli/app.hpp"
 
 namespace pg_principal::cli {
 
@@ -18,12 +15,7 @@ std::vector<std::string> arguments_of(int argc, const char *const *argv);
 // repeated.
 std::string describe_extra(const std::vector<std::string> &extras);
 
-// Of a variable whose value cannot be, CLI11 says so or, in later versions, takes it for not set:
-// who sets it must hear of it.
-void insist_on_variables(CLI::App &root);
-
-// What is wrong with a value, by the name of the variable where it came from one: "--pool-size: ..."
-// as "PG_PRINCIPAL_SERVE_POOL_SIZE: ...".
-std::string by_variable(const CLI::App &root, int argc, const char *const *argv, std::string what);
+// For the help alone: what CLI11 makes of their values differs from version to version.
+void name_variables(CLI::App &root, const Verb &verb);
 
 } // namespace pg_principal::cli
