@@ -265,6 +265,8 @@ CREATE TABLE auth.login_roles (
     CONSTRAINT login_roles_somebody CHECK (num_nonnulls(kind, app_role, user_id) > 0),
     CONSTRAINT login_roles_key UNIQUE NULLS NOT DISTINCT (database_role, kind, app_role, user_id)
 );
+-- without a primary key no row could be deleted where a publication is FOR ALL TABLES
+ALTER TABLE auth.login_roles REPLICA IDENTITY FULL;
 COMMENT ON TABLE auth.login_roles IS
 'As which database roles principals may log in with a token. Each of kind, app_role and user_id '
 'that is not NULL must be the principal''s. Empty: nobody logs in.';

@@ -136,6 +136,7 @@ CREATE TABLE auth.login_roles (
     CONSTRAINT login_roles_key UNIQUE NULLS NOT DISTINCT (database_role, kind, app_role, user_id)
 );
 COMMENT ON TABLE auth.login_roles IS 'As which database roles principals may log in with a token. Each of kind, app_role and user_id that is not NULL must be the principal''s. Empty: nobody logs in.';
+ALTER TABLE auth.login_roles REPLICA IDENTITY FULL;
 ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY;
 SELECT pg_extension_config_dump('auth.login_roles', '');
 

@@ -280,6 +280,10 @@ RESET ROLE;
 SELECT (SELECT count(*) FROM auth.users) AS users, (SELECT count(*) FROM auth.sessions) AS sessions,
     (SELECT count(*) FROM auth.signing_keys WHERE state = 'in_use') AS keys, (SELECT count(*)
     FROM auth.organization_people WHERE name <> 'x') AS people;
+-- a publication FOR ALL TABLES keeps no row of ours from being changed or deleted
+SELECT c.relname AS without_identity FROM pg_class c
+WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind = 'r' AND c.relreplident <> 'f'
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary);
 DROP OWNED BY regress_nobody;
 DROP ROLE regress_nobody;
 \i :teardown
