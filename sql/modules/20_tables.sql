@@ -265,8 +265,6 @@ CREATE TABLE auth.login_roles (
     CONSTRAINT login_roles_somebody CHECK (num_nonnulls(kind, app_role, user_id) > 0),
     CONSTRAINT login_roles_key UNIQUE NULLS NOT DISTINCT (database_role, kind, app_role, user_id)
 );
--- without a primary key no row could be deleted where a publication is FOR ALL TABLES
-ALTER TABLE auth.login_roles REPLICA IDENTITY FULL;
 COMMENT ON TABLE auth.login_roles IS
 'As which database roles principals may log in with a token. Each of kind, app_role and user_id '
 'that is not NULL must be the principal''s. Empty: nobody logs in.';
@@ -287,7 +285,7 @@ ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.refresh_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.server_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.sign_in_attempts ENABLE ROW LEVEL SECURITY;
-ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE auth.login_roles ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL; -- to publish it
 ALTER TABLE auth.revocation_marker ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_extension_config_dump('auth.signing_keys', '');
