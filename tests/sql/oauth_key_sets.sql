@@ -111,6 +111,10 @@ SELECT keys, array_to_string(unusable_keys, E'\n') AS unusable FROM auth.list_is
     WHERE issuer = 'https://i';
 SELECT pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "d"}', '{"iss": "https://i"}')) AS private
     FROM fresh WHERE alg = 'RS256';
+SELECT auth.store_issuer_keys('https://i', jsonb_build_object('d', E'-----BEGIN '
+    || E'PRIVATE KEY-----\nMC4=\n-----END ' || E'PRIVATE KEY-----')) AS none_else,
+    pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "d"}', '{"iss": "https://i"}'))
+    FROM fresh WHERE alg = 'RS256';
 -- public keys by kid, as those of its Identity-Aware Proxy
 SELECT auth.store_issuer_keys('https://i', jsonb_build_object('iap', auth.public_pem(jwk),
     'x', 1)), pg_temp.exchanged(pg_temp.token(jwk || '{"kid": "iap"}', '{"iss": "https://i"}'))

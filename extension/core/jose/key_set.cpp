@@ -290,13 +290,16 @@ bool may_be_used(json::Value jwk) {
 
 namespace {
 
+bool is_pem_or_kept(std::string_view text) {
+    return text.find("-----BEGIN ") != text.npos || is_kept_reason(text);
+}
+
 // Of any of its members, so that the others are passed over by name.
 bool is_pems_by_kid(json::Value set) {
     if (!set.is_object() || set.find("kty") || set.find("keys"))
         return false;
     for (const json::Member &member : set.members())
-        if (member.value.is_string() &&
-            member.value.as_string().find("-----BEGIN ") != std::string_view::npos)
+        if (member.value.is_string() && is_pem_or_kept(member.value.as_string()))
             return true;
     return false;
 }
