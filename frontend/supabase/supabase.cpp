@@ -13,7 +13,7 @@ namespace {
 
 const Statement key_alone{"SELECT 200, '', '', NULL" PG_PRINCIPAL_KNOWN_KEY, true};
 // Nothing but a password signs in, and nothing is sent: who registers is signed in at once.
-const Statement settings{R"sql(
+const Statement offered_settings{R"sql(
 SELECT 200, pg_catalog.json_build_object(
     'external', (SELECT pg_catalog.json_object_agg(name, name OPERATOR(pg_catalog.=) 'email')
         FROM pg_catalog.unnest('{anonymous_users, apple, azure, bitbucket, discord, email, facebook,
@@ -28,14 +28,14 @@ SELECT 200, pg_catalog.json_build_object(
     'saml_enabled', false,
     'saml_private_key_next_configured', false,
     'passkeys_enabled', false), '', NULL)sql" PG_PRINCIPAL_KNOWN_KEY,
-                         true};
+                                 true};
 
 Response get_health(const api::Backend &, const Request &) {
     return Response::json(200, health_body());
 }
 
 Response get_settings(const api::Backend &backend, const Request &request) {
-    return Response::json(200, ask_as_anybody(backend, request, settings).payload);
+    return Response::json(200, ask_as_anybody(backend, request, offered_settings).payload);
 }
 
 // The public keys, which the root has too, there for everybody: what fetches them with nothing but
