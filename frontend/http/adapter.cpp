@@ -264,11 +264,13 @@ void adapt(httplib::Server &server, Dispatcher &dispatcher, const ServerOptions 
     });
     server.set_exception_handler([](const httplib::Request &, httplib::Response &to,
                                     std::exception_ptr) { to.status = 500; });
-    server.set_post_routing_handler([](const httplib::Request &, httplib::Response &to) {
+    server.set_post_routing_handler([](const httplib::Request &from, httplib::Response &to) {
         to.headers.erase("Accept-Ranges");
         if (to.status == 204 || to.status == 304)
             to.headers.erase("Content-Length");
-        if (to.has_header("Connection")) { // and perhaps twice
+        const bool is_last =
+            from.version == "HTTP/1.0" && from.get_header_value("Connection") != "Keep-Alive";
+        if (is_last || to.has_header("Connection")) { // and perhaps twice
             to.headers.erase("Keep-Alive");
             to.headers.erase("Connection");
             to.set_header("Connection", "close");
