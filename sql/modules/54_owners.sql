@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION auth.plain_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT lower(btrim(regexp_replace(plain_name.name, '[[:space:]]+', ' ', 'g')));
+    SELECT lower(btrim(regexp_replace(plain_name.name, '[[:space:]]+', ' ', 'g'))); -- by locale
 END;
 COMMENT ON FUNCTION auth.plain_name(text) IS
 'Internal: a name without the case and the white space that tell nobody apart.';

@@ -212,7 +212,7 @@ CREATE OR REPLACE FUNCTION auth.is_match(principal auth.users, wanted text) RETU
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT wanted IS NULL OR position(wanted IN (principal).email) > 0 OR position(wanted IN
-        lower(concat_ws(' ', (principal).first_name, (principal).last_name,
+        lower(concat_ws(' ', (principal).first_name, (principal).last_name, -- by locale
             (principal).raw_user_meta_data->>'full_name'))) > 0;
 END;
 COMMENT ON FUNCTION auth.is_match(auth.users, text) IS
@@ -223,7 +223,7 @@ CREATE OR REPLACE FUNCTION auth.search_users(search text DEFAULT NULL, page inte
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused auth.auth_result := auth.refusal_of_caller('AUDITOR', 'ADMIN');
-    wanted text := lower(nullif(search, ''));
+    wanted text := lower(nullif(search, '')); -- by locale
 BEGIN
     IF refused.ok IS NOT NULL THEN
         RETURN refused;

@@ -81,12 +81,12 @@ BEGIN
         WHERE EXISTS (SELECT FROM auth.users u WHERE u.email = g.email)
         UNION ALL
         SELECT g.n, format('id %s is taken', g.id) FROM given g
-        WHERE EXISTS (SELECT FROM auth.users u WHERE u.id::text = lower(g.id))
+        WHERE EXISTS (SELECT FROM auth.users u WHERE u.id::text = lower(g.id COLLATE "C"))
         UNION ALL
         SELECT d.n, format('the same %s as row %s', d.what, d.first) FROM (
             SELECT g.n, w.what, min(g.n) OVER (PARTITION BY w.what, w.value) AS first
-            FROM given g, LATERAL (VALUES ('email', g.email), ('id', lower(g.id))) AS w (what,
-                value) WHERE w.value IS NOT NULL) AS d
+            FROM given g, LATERAL (VALUES ('email', g.email),
+                ('id', lower(g.id COLLATE "C"))) AS w (what, value) WHERE w.value IS NOT NULL) AS d
         WHERE d.n <> d.first
     ), numbered AS (
         SELECT format('row %s: %s', p.n, p.reason) AS line, p.stops,

@@ -160,7 +160,8 @@ BEGIN
     detail := CASE
         WHEN seen.fault IS NOT NULL THEN seen.fault
         -- "application/" may be left out (RFC 7515, section 4.1.9)
-        WHEN regexp_replace(lower(coalesce(seen.header->>'typ', 'jwt')), '^application/', '')
+        WHEN regexp_replace(lower(coalesce(seen.header->>'typ', 'jwt') COLLATE "C"),
+            '^application/', '')
             NOT IN ('jwt', 'client-authentication+jwt')
             -- a security event, whose typ may be missing (RFC 8417, section 4.5)
             OR seen.claims ? 'events' THEN 'wrong type'

@@ -56,7 +56,7 @@ COMMENT ON FUNCTION auth.want_key_fetch(text) IS
 CREATE OR REPLACE FUNCTION auth.key_set_life(answer jsonb, jwks jsonb) RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    control text := lower(coalesce(answer->>'cacheControl', ''));
+    control text := lower(coalesce(answer->>'cacheControl', '') COLLATE "C");
     date_form constant text :=
         '^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$';
     life numeric := substring(control FROM '(?:^|[, ])max-age *= *"?([0-9]{1,9})');

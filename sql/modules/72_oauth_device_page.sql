@@ -174,7 +174,7 @@ DECLARE
     person auth.users;
 BEGIN
     -- as browsers write it: in small letters, without the scheme's own port
-    IF origin <> regexp_replace(lower(auth.issuer_origin()),
+    IF origin <> regexp_replace(lower(auth.issuer_origin() COLLATE "C"),
         '^(?:(https://.*):443|(http://.*):80)$', E'\\1\\2') THEN
         RETURN auth.refusal(403, 'another-origin', 'This form was sent from another site');
     END IF;

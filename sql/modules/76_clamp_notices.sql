@@ -21,7 +21,8 @@ BEGIN ATOMIC
         SELECT DISTINCT d.refobjid AS below, v.oid AS above, v.relkind, v.relowner,
             v.relkind = 'v' AND EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS o
                 WHERE o.option_name = 'security_invoker'
-                    AND lower(o.option_value) IN ('true', 'on', '1', 'yes', 't', 'y')) AS as_caller
+                    AND lower(o.option_value COLLATE "C")
+                        IN ('true', 'on', '1', 'yes', 't', 'y')) AS as_caller
         FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
             AND v.oid <> d.refobjid AND v.relkind IN ('v', 'm')

@@ -22,7 +22,7 @@ BEGIN
         FROM (VALUES ('SELECT', reads, 'USING'), ('INSERT', coalesce(writes, reads), 'WITH CHECK'),
             ('UPDATE', coalesce(writes, reads), 'USING'),
             ('DELETE', coalesce(writes, reads), 'USING')) AS k (kind, scope, clause),
-            LATERAL concat('pg_principal_agents_', lower(k.kind)) AS n (policy)
+            LATERAL concat('pg_principal_agents_', lower(k.kind COLLATE "C")) AS n (policy)
     LOOP
         IF part.is_there THEN
             EXECUTE format('DROP POLICY %I ON %s', part.policy, table_name);

@@ -5,7 +5,8 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(
         (SELECT o.option_value FROM pg_db_role_setting d, pg_options_to_table(d.setconfig) AS o
-         WHERE lower(o.option_name) = setting_of.setting AND d.setrole IN (0, setting_of.role)
+         WHERE lower(o.option_name COLLATE "C") = setting_of.setting
+            AND d.setrole IN (0, setting_of.role)
             AND d.setdatabase IN (0, (SELECT b.oid FROM pg_database b
                 WHERE b.datname = current_database()))
          ORDER BY d.setrole = 0, d.setdatabase = 0 LIMIT 1),
@@ -28,7 +29,7 @@ COMMENT ON FUNCTION auth.is_zero(text) IS
 
 CREATE OR REPLACE FUNCTION auth.is_on(setting text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN lower(setting) IN ('on', 'true', 'yes', '1', 't', 'y', 'tr', 'tru', 'ye');
+RETURN lower(setting COLLATE "C") IN ('on', 'true', 'yes', '1', 't', 'y', 'tr', 'tru', 'ye');
 COMMENT ON FUNCTION auth.is_on(text) IS
 'Internal: whether a setting that is on or off is on.';
 
@@ -56,7 +57,7 @@ BEGIN
             NOT auth.is_zero(auth.setting_of(a.oid, 'log_parameter_max_length_on_error'))),
         ('pgaudit', EXISTS (SELECT FROM pg_settings s WHERE s.name = 'pgaudit.log')
             AND auth.is_on(auth.setting_of(a.oid, 'pgaudit.log_parameter'))
-            AND (lower(auth.setting_of(a.oid, 'pgaudit.log')) NOT IN ('none', '')
+            AND (lower(auth.setting_of(a.oid, 'pgaudit.log') COLLATE "C") NOT IN ('none', '')
                 OR auth.setting_of(a.oid, 'pgaudit.role') <> '')),
         ('auto_explain', EXISTS (SELECT FROM pg_settings s
                 WHERE s.name = 'auto_explain.log_parameter_max_length')
@@ -114,7 +115,7 @@ BEGIN
             ELSE 'DATABASE ' || quote_ident(b.datname) END, 'RESET pg_principal.token')
         FROM pg_db_role_setting d LEFT JOIN pg_database b ON b.oid = d.setdatabase,
             pg_options_to_table(d.setconfig) AS o
-        WHERE lower(o.option_name) = 'pg_principal.token' LIMIT 1);
+        WHERE lower(o.option_name COLLATE "C") = 'pg_principal.token' LIMIT 1);
     IF stored IS NOT NULL THEN
         state := 'error';
         detail := 'a token is stored as a setting: who connects is somebody without saying so';

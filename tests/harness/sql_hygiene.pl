@@ -3,7 +3,8 @@
 # about a function, type, table, view or role without COMMENT ON, and about a literal with a backslash that is no
 # E'...': what it means is up to standard_conforming_strings, which any role may set. And about NOT IN (SELECT):
 # rows that do not fit into work_mem are compared each with each, and a NULL among them makes it NULL. And about set_config(),
-# which the extension set_user refuses to whoever came by it: administrators. And about md5().
+# which the extension set_user refuses to whoever came by it: administrators. And about md5(),
+# and about letters that become others by the locale of a database.
 use strict;
 use warnings;
 
@@ -23,6 +24,8 @@ for my $file (@ARGV) {
         }
         complain("$file:$number: set_config(): write SET LOCAL, or EXECUTE format('SET LOCAL ...') where it is computed") if $code =~ /\bset_config\s*\(/i;
         complain("$file:$number: md5(): a server in FIPS mode has none, write auth.named_id()") if $code =~ /\bmd5\s*\(/i;
+        complain("$file:$number: lower() and upper() go by the database's locale (in Turkish I becomes another letter): COLLATE \"C\", or say -- by locale")
+            if $code =~ /\b(lower|upper)\s*\(/i && $code !~ /COLLATE "C"/ && $text !~ /-- by locale/;
         complain("$file:$number: NOT IN (SELECT: write NOT EXISTS (SELECT") if $code =~ /\bNOT\s+IN\s*\(\s*SELECT\b/i;
     }
     # Comments and bodies are blanked, newlines kept, so that only statements remain.

@@ -89,4 +89,15 @@ is "sql_ascii: a password that is no UTF-8 is a wrong one" "$(sql sql_ascii "SEL
 for call in "auth.issue(E'zo\\xe9@example.com')" "auth.add_user(jsonb_build_object('email', 'x@example.com', 'firstName', E'\\xe9'))" "auth.import_signing_key(E'\\xe9a-secret-of-more-than-thirty-two-bytes')"; do
     is "sql_ascii: bytes that are no UTF-8 are refused, and not told: ${call%%(*}" "$(LC_ALL=C sql sql_ascii "SELECT $call" | head -n 1)" "ERROR:  22021: the text is not valid UTF-8"
 done
+
+# Where a small I has no dot, names, addresses and keywords are as elsewhere.
+client=UTF8
+createdb -T template0 -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=tr turkish
+sql turkish "CREATE EXTENSION pg_principal" "ALTER DATABASE turkish SET pg_principal.issuer = 'https://ID.example.com'" "CREATE TABLE public.orders (owner text)"
+is "turkish: small letters are others" "$(sql turkish "SELECT lower('ID')")" ıd
+is "turkish: a form of the issuer's own page" "$(sql turkish "SELECT status, reason FROM auth.open_device_page('{}', 'https://id.example.com')")" "401 unknown-email"
+is "turkish: policies have the names that they have elsewhere" "$(sql turkish "SET client_min_messages = error" "SELECT auth.clamp('public.orders', 'owner')" "SELECT auth.clamp_agents('public.orders', 'read', 'write')" \
+    "SELECT string_agg(policyname, ' ' ORDER BY policyname COLLATE \"C\") FROM pg_policies WHERE policyname LIKE '%agents%'" | tail -n 1)" \
+    "pg_principal_agents_delete pg_principal_agents_insert pg_principal_agents_select pg_principal_agents_update"
+is "turkish: an address" "$(sql turkish "SELECT status FROM auth.add_user('{\"email\": \"INA@EXAMPLE.COM\"}')" "SELECT email FROM auth.users")" $'201\nina@example.com'
 cluster_stop "$dir" fast
