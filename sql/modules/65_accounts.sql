@@ -268,7 +268,11 @@ BEGIN
             NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace
                 AND o.conname = c.conname AND NOT o.condeferrable) AS may_wait_on
         FROM behind b JOIN pg_constraint c ON c.confrelid = b.oid AND c.contype = 'f'
-            AND c.condeferred JOIN pg_namespace n ON n.oid = c.connamespace) AS f;
+            AND c.condeferred JOIN pg_namespace n ON n.oid = c.connamespace
+        -- SET CONSTRAINTS goes by the name: a trigger or an index of somebody else that has it,
+        -- too, would run here with our rights
+        WHERE NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace
+            AND o.conname = c.conname AND o.contype <> 'f' AND o.condeferrable)) AS f;
     IF waiting IS NULL THEN
         RETURN;
     END IF;

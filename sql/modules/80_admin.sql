@@ -255,7 +255,9 @@ BEGIN
         SET LOCAL lock_timeout = '100ms';
         DELETE FROM auth.users u WHERE u.id = delete_user.user_id;
         is_there := FOUND;
-        PERFORM auth.check_references();
+        IF is_there THEN
+            PERFORM auth.check_references();
+        END IF;
         EXECUTE format('SET LOCAL lock_timeout = %L', callers_timeout);
     EXCEPTION WHEN lock_not_available THEN
         -- a deletion must wait, as PostgreSQL has it, but nobody is alive meanwhile
