@@ -7,6 +7,7 @@ DECLARE
     owner_name name;
     is_safe boolean;
     stranger text;
+    is_being_made boolean := false;
 BEGIN
     -- Supabase Auth's, most likely; what is of an extension is ours, before an update.
     SELECT o.what INTO stranger FROM pg_namespace n, LATERAL (
@@ -35,14 +36,19 @@ BEGIN
                   HINT = 'Drop it, or ALTER SCHEMA auth OWNER TO a superuser after looking at what '
                          'it holds.';
     END IF;
-    IF EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
+    -- What default privileges give in a schema that is being made lasts until 90_grants.sql, and
+    -- nobody else sees it yet.
+    BEGIN
+        SELECT txid_status(txid_current() >> 32 << 32 | n.xmin::text::bigint)
+            IS NOT DISTINCT FROM 'in progress'
+        INTO is_being_made FROM pg_namespace n WHERE n.nspname = 'auth';
+    EXCEPTION WHEN invalid_parameter_value THEN
+        is_being_made := false; -- made when transactions were counted up to 2^32 once less
+    END;
+    IF NOT is_being_made AND EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
         LEFT JOIN pg_roles r ON r.oid = a.grantee
                WHERE n.nspname = 'auth' AND a.privilege_type = 'CREATE'
-                   AND NOT coalesce(r.rolsuper, false)
-                   -- what default privileges give in a schema that is being made lasts until
-                   -- 90_grants.sql, and nobody else sees it yet
-                   AND txid_status(txid_current() >> 32 << 32 | n.xmin::text::bigint)
-                       IS DISTINCT FROM 'in progress') THEN
+                   AND NOT coalesce(r.rolsuper, false)) THEN
         RAISE EXCEPTION 'schema auth can be written to by roles that are not superusers'
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'REVOKE CREATE ON SCHEMA auth from them first.';
