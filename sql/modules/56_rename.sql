@@ -67,7 +67,7 @@ BEGIN
     PERFORM auth.lock_roster();
     SELECT u.id INTO principal_id FROM auth.users u WHERE u.email = was;
     IF NOT FOUND AND NOT EXISTS (SELECT FROM auth.organization_people o WHERE o.email = was) THEN
-        PERFORM auth.raise_error('roster_row_missing', was);
+        PERFORM auth.raise_error('person_unknown', was);
     ELSIF was = becomes THEN
         RETURN principal_id;
     ELSIF EXISTS (SELECT FROM auth.users u WHERE u.email = becomes) OR EXISTS (SELECT

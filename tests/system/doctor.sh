@@ -372,7 +372,7 @@ else
     tells "pg_cron elsewhere, and not created there" "health scan" unknown '.*cron.database_name is "postgres": pg_cron is not in the database "postgres".*Do: pg_principal health status'
     sql postgres "CREATE EXTENSION pg_cron" >/dev/null
     tells "pg_cron elsewhere, and no job there" "health scan" warning 'the health scan is not scheduled[.] Do: pg_principal health schedule'
-    like "a schedule that cron has not is told what would be right" "$("$PG_PRINCIPAL" health schedule --at 'every hour' 2>&1)" 'invalid schedule: every hour.*hint: Write minute, hour'
+    like "a schedule that cron has not is told what would be right" "$("$PG_PRINCIPAL" health schedule --at 'every hour' 2>&1)" 'invalid schedule: every hour.*hint: (Write minute, hour|Use cron format)'
     "$PG_PRINCIPAL" health schedule >/dev/null
     sql shop "SELECT count(*) FROM auth.scan_agent_health()" >/dev/null
     sound "scheduled there" "health scan"
