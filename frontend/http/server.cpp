@@ -15,6 +15,8 @@ namespace pg_principal::http {
 
 namespace {
 
+constexpr milliseconds turn{1000}; // a busy connection keeps its thread so long though others wait
+
 // In place of SO_REUSEPORT: a second server on the port is refused.
 void be_alone(int socket) {
     const int on = 1;
@@ -84,10 +86,13 @@ class Server::Listening final : public httplib::Server {
   private:
     bool process_and_close_socket(int socket) override {
         Stream stream(socket, options_.limits, options_.tls.get());
+        const Clock::time_point until = Clock::now() + turn;
         bool closed = false;
         for (auto left = keep_alive_max_count_;
-             left > 0 && !closed && stream.next([this] { return must_end(); }); --left)
-            closed = !answer(*this, stream, left == 1, closed) || closed;
+             left > 0 && !closed && stream.next([this] { return must_end(); }); --left) {
+            const bool last = left == 1 || svr_sock_ == -1 || (Clock::now() >= until && must_end());
+            closed = !answer(*this, stream, last, closed) || last || closed;
+        }
         return true;
     }
     // Newer versions want the addresses beforehand.
@@ -105,7 +110,8 @@ class Server::Listening final : public httplib::Server {
         }
     }
 
-    bool must_end() const { // who says nothing
+    // Who says nothing, and who has had a turn, of which the answer tells.
+    bool must_end() const {
         return svr_sock_ == -1 || (waiting > 0 && open >= options_.limits.connections);
     }
 

@@ -139,6 +139,24 @@ def reset_clients():
         ok("a request of nobody is none", '"/limited"' not in ask(server.port, "/metrics")[2])
 
 
+def busy_clients():
+    """Connections that always have a next request, as pools of other servers hold them."""
+    with Server("--max-connections", "1", "--idle-timeout", "600") as server:
+        with connect(server.port) as busy, connect(server.port) as other:
+            reader, answers = Reader(busy), []
+            other.sendall(request())
+            for _ in range(400):
+                busy.sendall(request())
+                answers.append(reader.response()[1].get("connection"))
+                if answers[-1]:
+                    break
+                time.sleep(0.01)
+            ok("a busy connection is told to end when others wait", answers[-1] == "close" and reader.at_end(),
+                len(answers))
+            ok("not at once", len(answers) > 10, len(answers))
+            equal("and they are served", Reader(other).response()[0], 200)
+
+
 def slow_clients():
     with Server("--request-timeout", "1", "--idle-timeout", "1", "--write-timeout", "1") as server:
         silent = [connect(server.port) for _ in range(50)]
@@ -283,4 +301,4 @@ def idle_connections():
             sock.close()
 
 
-main(keep_alive, expectations, reset_clients, slow_clients, idle_connections, many_behind_nginx)
+main(keep_alive, expectations, reset_clients, busy_clients, slow_clients, idle_connections, many_behind_nginx)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 from wire import Reader, Server, asleep, connect, equal, gauge, held, main, ok, refuses, request, until
 
@@ -103,6 +104,16 @@ def under_load():
         for thread in threads:
             thread.join()
         ok("no answer was cut short", broken[0] == 0, (answered, broken))
+    with Server("--stop-timeout", "600") as server, connect(server.port) as sock:
+        reader, told = Reader(sock), []
+        while len(told) < 400 and "close" not in told:
+            sock.sendall(request())
+            told.append(reader.response()[1].get("connection"))
+            if len(told) == 1:
+                server.signal(signal.SIGTERM)
+            time.sleep(0.05)
+        ok("who always has a next request is told that this was the last", told[-1] == "close" and reader.at_end())
+        equal("and does not hold it up", server.process.wait(60), 0)
 
 
 main(graceful, bounded, under_load)
