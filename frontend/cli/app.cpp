@@ -213,9 +213,9 @@ void Given::read_variables() {
             value.argument->run_callback();
         } catch (const CLI::ParseError &e) {
             std::string what = e.what();
-            const std::string name = value.argument->get_name() + ':';
-            if (what.compare(0, name.size(), name) == 0)
-                what.replace(0, name.size(), value.variable + ':');
+            const std::string name = value.argument->get_name();
+            if (const auto at = what.find(name); at != what.npos)
+                what.replace(at, name.size(), value.variable);
             throw UsageError(what);
         }
     }

@@ -71,6 +71,10 @@ refused "a variable that cannot be, by its name" 2 "PG_PRINCIPAL_SERVE_POOL_SIZE
 refused "what was typed counts, by its own" 2 "--pool-size: Value x not in range 1 to 1000" serve --pool-size x
 refused "is no concern of other verbs" 2 "KID is required" keys activate
 unset PG_PRINCIPAL_SERVE_POOL_SIZE
+export PG_PRINCIPAL_SERVE_NO_FETCH=maybe
+pg_principal serve # each version of CLI11 has its own words
+like "of a switch, too" "$code $err" '2 pg_principal: .*PG_PRINCIPAL_SERVE_NO_FETCH.*'
+unset PG_PRINCIPAL_SERVE_NO_FETCH
 
 # A missing address is the first refusal of an issue, not wrong usage.
 refused "issue without --email" 1 "--email is required" auth issue --ttl nonsense
