@@ -87,6 +87,11 @@ is "a trigger that passes over the ban does not end it" "$(sql "SELECT auth.ban(
     "SELECT count(*) FROM auth.decisions")" $'\nbanned\n1'
 sql "DROP TRIGGER keep_as_it_is ON auth.users" "DROP TRIGGER copy_principal ON auth.users" "SELECT auth.scan_agent_health()" >/dev/null
 
+sql "CREATE FUNCTION auth.tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" "CREATE TRIGGER tell BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.tell()" >/dev/null
+is "a trigger is the application's where its function is in our schema, too" "$(sql "SELECT auth.has_application_triggers('users'), auth.has_application_triggers('sessions')")" "t|t"
+sql "DROP FUNCTION auth.tell() CASCADE" "DROP TRIGGER note_session ON auth.sessions" >/dev/null
+is "and none is ours alone" "$(sql "SELECT auth.has_application_triggers('users'), auth.has_application_triggers('sessions')")" "f|f"
+
 # A foreign key that looks when the transaction commits.
 sql "CREATE TABLE orders (user_id uuid CONSTRAINT its_user REFERENCES auth.users DEFERRABLE INITIALLY DEFERRED)" "INSERT INTO orders VALUES ('$dan')" \
     "CREATE TABLE notes (id uuid CONSTRAINT its_profile REFERENCES profiles DEFERRABLE INITIALLY DEFERRED)" "GRANT SELECT, DELETE, UPDATE ON orders TO app" >/dev/null

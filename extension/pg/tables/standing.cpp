@@ -4,7 +4,10 @@
 #include "pg/tables/store.hpp"
 
 extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/array.h"
 #include "utils/snapmgr.h"
@@ -258,6 +261,7 @@ bool has_application_triggers(std::string_view table) {
     const char *const wanted = name;
     return guard([wanted] {
         const Oid schema = get_namespace_oid("auth", false);
+        const Oid extension = get_extension_oid("pg_principal", false);
         const Relation relation = table_open(existing_relation(wanted), AccessShareLock);
         bool found = relation->rd_rules != nullptr;
         const TriggerDesc *const all = relation->trigdesc;
@@ -268,7 +272,8 @@ bool has_application_triggers(std::string_view table) {
                                     : TRIGGER_FIRES_ON_REPLICA;
             found = TRIGGER_FOR_UPDATE(trigger.tgtype) && !trigger.tgisinternal &&
                     trigger.tgenabled != TRIGGER_DISABLED && trigger.tgenabled != silent &&
-                    get_func_namespace(trigger.tgfoid) != schema;
+                    (get_func_namespace(trigger.tgfoid) != schema ||
+                     getExtensionOfObject(ProcedureRelationId, trigger.tgfoid) != extension);
         }
         table_close(relation, NoLock);
         return found;
