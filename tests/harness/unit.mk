@@ -13,10 +13,12 @@ $(UNIT)/%.o: %.cpp $(UNIT)/gtest.pch Makefile tests/harness/unit.mk
 	@mkdir -p $(@D)
 	$(FUZZ_CXX) $(UNIT_FLAGS) -include-pch $(UNIT)/gtest.pch -MMD -MP -c $< -o $@
 
-$(UNIT)/gtest.pch: Makefile tests/harness/unit.mk
+# Of one compiler and one GoogleTest.
+$(UNIT)/gtest.pch: Makefile tests/harness/unit.mk $(shell command -v $(FUZZ_CXX))
 	@mkdir -p $(@D)
 	echo '#include <gtest/gtest.h>' >$(@:.pch=.hpp)
-	$(FUZZ_CXX) $(UNIT_FLAGS) -Xclang -fno-pch-timestamp -x c++-header $(@:.pch=.hpp) -o $@
+	$(FUZZ_CXX) $(UNIT_FLAGS) -Xclang -fno-pch-timestamp -MD -MP -MF $@.d -MT $@ -x c++-header $(@:.pch=.hpp) -o $@
+-include $(wildcard $(UNIT)/gtest.pch.d)
 
 $(UNIT)/%.folder.o: $(BUILD)/folders/%.cpp Makefile tests/harness/unit.mk
 	@mkdir -p $(@D)
