@@ -93,13 +93,15 @@ def log_growth():
             equal(f"{name} is refused", call(server, method, path, body, token,
                 lines).status >= 400, True)
         for method, path, body, token, lines, name in refused:
-            for _ in range(65 if re.search("wrong|unknown|refresh", name)
-                    else 1):  # these are audited and told of, 60 in an hour
-                call(server, method, path, body, token, lines)
-            before = os.path.getsize(os.environ["SERVER_LOG"])
-            for _ in range(20):
-                call(server, method, path, body, token, lines)
-            each = (os.path.getsize(os.environ["SERVER_LOG"]) - before) / 20
+            hour = None
+            while hour != (hour := int(time.time()) // 3600):  # once more where another began
+                for _ in range(65 if re.search("wrong|unknown|refresh", name)
+                        else 1):  # these are audited and told of, 60 in an hour
+                    call(server, method, path, body, token, lines)
+                before = os.path.getsize(os.environ["SERVER_LOG"])
+                for _ in range(20):
+                    call(server, method, path, body, token, lines)
+                each = (os.path.getsize(os.environ["SERVER_LOG"]) - before) / 20
             equal(f"bytes of log for each: {name}", each, 0)
         sql("ALTER ROLE web RESET pg_principal.clock_skew")
         equal("nor does the server itself say anything",
