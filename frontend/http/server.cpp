@@ -90,7 +90,8 @@ class Server::Listening final : public httplib::Server {
         bool closed = false;
         for (auto left = keep_alive_max_count_;
              left > 0 && !closed && stream.next([this] { return must_end(); }); --left) {
-            const bool last = left == 1 || svr_sock_ == -1 || (Clock::now() >= until && must_end());
+            const bool last =
+                left == 1 || (must_end() && (svr_sock_ == -1 || Clock::now() >= until));
             closed = !answer(*this, stream, last, closed) || last || closed;
         }
         return true;
