@@ -37,7 +37,7 @@ function changeRole(user, done) {
 }
 
 function issue(user, done) {
-  const shown = dialog(`Token for ${user.email}`, (close) => form([
+  const asked = dialog(`Token for ${user.email}`, (close) => form([
     field("Good for", "ttl", { options: lives, value: "90d" }),
     field("Label", "label", { hint: "What it is for. A successor has the same label.", autocomplete: "off" }),
     field("Scopes", "scopes", { hint: "Words with blanks between them, if your policies ask for any.", autocomplete: "off" }),
@@ -45,7 +45,8 @@ function issue(user, done) {
     const { scopes, ...rest } = given(values);
     const words = scopes?.split(/\s+/).filter(Boolean);
     const made = await call("POST", "/api/tokens", { userId: user.id, ...rest, ...(words?.length ? { scopes: words } : {}) });
-    reveal(shown, user, made);
+    // whoever closed the dialog meanwhile has a token that lives all the same
+    reveal(asked.open ? asked : dialog("Token", () => []), user, made);
     done();
   }, { cancel: close }));
 }

@@ -112,6 +112,18 @@ COMMENT ON FUNCTION auth.lock_signing_key(text) IS
 'Internal: the state of a key, with changes of other transactions held off. 42704 when there is no '
 'such key.';
 
+CREATE OR REPLACE FUNCTION auth.warn_of_no_key(was text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF was = 'in_use' THEN
+        RAISE WARNING 'no signing key is in use: nobody can sign in, and nothing is minted'
+            USING HINT = 'pg_principal keys activate KID, or pg_principal keys create';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION auth.warn_of_no_key(text) IS
+'Internal: says what follows when a key signs no more that was in the state in_use.';
+
 CREATE OR REPLACE FUNCTION auth.activate_signing_key(kid text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -142,10 +154,7 @@ BEGIN
     ELSIF was <> 'previously_used' THEN
         UPDATE auth.signing_keys k SET state = 'previously_used', retired_at = clock_timestamp()
         WHERE k.kid = retire_signing_key.kid;
-        IF was = 'in_use' THEN
-            RAISE WARNING 'no signing key is in use: nobody can sign in, and nothing is minted'
-                USING HINT = 'pg_principal keys activate KID, or pg_principal keys create';
-        END IF;
+        PERFORM auth.warn_of_no_key(was);
     END IF;
 END
 $$;
@@ -161,10 +170,7 @@ BEGIN
     IF was <> 'revoked' THEN
         UPDATE auth.signing_keys k SET state = 'revoked', revoked_at = clock_timestamp()
         WHERE k.kid = revoke_signing_key.kid;
-        IF was = 'in_use' THEN
-            RAISE WARNING 'no signing key is in use: nobody can sign in, and nothing is minted'
-                USING HINT = 'pg_principal keys activate KID, or pg_principal keys create';
-        END IF;
+        PERFORM auth.warn_of_no_key(was);
     END IF;
 END
 $$;

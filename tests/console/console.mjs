@@ -254,6 +254,7 @@ async function admin() {
   ok("the token is revoked", await tab.has("The session has ended."));
   equal("and dead", (await http("GET", "/api/auth/me", undefined, token)).status, 401);
   await tab.settled();
+  await closedMeanwhile(tab);
   await tab.click("Ban");
   await tab.axe("the dialog of a ban");
   await tab.choose("How long", "7d");
@@ -269,6 +270,36 @@ async function admin() {
   await tab.settled();
   equal("by whom the audit tells", await tab.page.$eval(".history .entry strong", (one) => one.innerText), "admin@example.com");
   await tab.close();
+}
+
+// A dialog that is closed before the token is there: it is good for a year, and would be known to nobody.
+async function closedMeanwhile(tab) {
+  let asked = () => {};
+  let answer = () => {};
+  const asking = new Promise((resolve) => { asked = resolve; });
+  const closed = new Promise((resolve) => { answer = resolve; });
+  const hold = async (request) => {
+    if (request.url().endsWith("/api/tokens")) {
+      asked();
+      await closed;
+    }
+    request.continue();
+  };
+  await tab.page.setRequestInterception(true);
+  tab.page.on("request", hold);
+  await tab.click("Issue a token");
+  await tab.click("Issue");
+  await asking;
+  await tab.page.keyboard.press("Escape");
+  await tab.page.waitForFunction(() => document.querySelector("dialog") === null);
+  answer();
+  const token = await (await tab.find("Token", "textbox")).evaluate((area) => area.value);
+  equal("a token whose dialog was closed too early is shown", (await http("GET", "/api/auth/me", undefined, token)).status, 200);
+  await tab.axe("the token shown after all");
+  await tab.click("Done");
+  tab.page.off("request", hold);
+  await tab.page.setRequestInterception(false);
+  await tab.settled();
 }
 
 async function bannedMeanwhile() {

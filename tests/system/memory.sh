@@ -129,7 +129,7 @@ read_key_material, PEM~50~auth.read_key_material(:pem)~auth.read_key_material('-
 reseal_key_material~500~auth.reseal_key_material('{}', NULL, 'kid')~auth.reseal_key_material('x', 'x', 'kid')
 reseal_server_key~500~auth.reseal_server_key('x', NULL, 'name')~auth.reseal_server_key('x', 'x', 'name')
 store_signing_key, create_signing_key, import_signing_key~30~auth.lock_signing_key(:kid)~auth.import_signing_key(:material::text)
-activate_signing_key, retire_signing_key, revoke_signing_key~30~auth.activate_signing_key(:kid)~auth.revoke_signing_key('nothing')
+activate_signing_key, retire_signing_key, revoke_signing_key, warn_of_no_key~30~auth.activate_signing_key(:kid)~auth.revoke_signing_key('nothing')
 lock_signing_key, seal_signing_keys~30~auth.seal_signing_keys()~auth.lock_signing_key('nothing')
 clamp, unclamp, clamp_agents~3~concat(auth.clamp('clamped', 'owner', 'self'), auth.clamp_agents('clamped', 'a', 'b'), auth.clamp_agents('clamped'))~auth.unclamp('bare')
 a clamped query~100~clamped_rows()~clamped_rows() FROM set_config('pg_principal.token', 'x', true)
