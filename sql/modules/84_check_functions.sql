@@ -8,14 +8,15 @@ BEGIN ATOMIC
     SELECT concat(p.proname, '(', (SELECT string_agg((SELECT t.typname FROM pg_type t
                 WHERE t.oid = a.type), ', ' ORDER BY a.n)
             FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)), ')'),
-        auth.short_digest(jsonb_build_array(l.lanname, p.prosrc, p.probin, p.prosecdef,
+        auth.short_digest(jsonb_build_array((SELECT l.lanname FROM pg_language l
+                WHERE l.oid = p.prolang), p.prosrc, p.probin, p.prosecdef,
             p.proleakproof, p.proisstrict, p.provolatile, p.proparallel,
             (SELECT s.proname FROM pg_proc s WHERE s.oid = p.prosupport), ARRAY(
                 SELECT replace(s, '"', '') FROM unnest(p.proconfig) AS s ORDER BY 1))::text),
         -- but for the places in the text of the script
         auth.short_digest(regexp_replace(concat(p.prosqlbody::text, p.proargdefaults::text),
-            ':(location|stmt_location|stmt_len) -?[0-9]+', '', 'g'))
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+            '(location|stmt_len) -?[0-9]+', '', 'g'))
+    FROM pg_proc p
         JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
         JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
     WHERE e.extname = 'pg_principal' AND p.proname <> 'own_functions';

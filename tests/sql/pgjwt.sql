@@ -16,7 +16,7 @@ SET client_min_messages = warning;
 
 \c regress_pgjwt
 SET client_min_messages = warning;
-\set sample 11
+\set sample 3
 \set ECHO none
 \i :compare
 \set ECHO all

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every SQL function, ten thousand calls each and half of them failing, in one backend: its
+# Every SQL function, five thousand calls each and half of them failing, in one backend: its
 # memory stands still (tests/torture/memory.sh: a million). Measured after a warm-up of the same calls, by the backend's own contexts and
 # by the memory that the kernel counts, which malloc by C++ and OpenSSL is in.
 set -u
@@ -18,11 +18,11 @@ cluster_create "$dir" fsync=off autovacuum=off jit=off pg_principal.access_token
     pg_principal.refresh_reuse_interval=1h || exit 1
 cluster_start "$dir" || exit 1
 
-# A leak of 200 bytes at each failure shows as 1 MB after 10,000 calls, one of 100 in the contexts;
+# A leak of 400 bytes at each failure shows as 1 MB after 5,000 calls, one of 100 in the contexts;
 # tests/torture/memory.sh finds smaller ones. The costly functions (new keys, writes, what plans anew at each call) are
 # called less often and held to the same bytes a call.
-calls=${CALLS:-10000}
-context_bound=300 # kB
+calls=${CALLS:-5000}
+context_bound=200 # kB
 bound() { # CALLS: kB, the little that a healthy process gains included
     echo $((600 + $1 * 25 / 1024))
 }

@@ -1,6 +1,6 @@
 -- Compares pg_principal_pgjwt (schema pgjwt_new) with the same steps in SQL over pgcrypto (schema
 -- pgjwt_old): result or SQLSTATE, message, detail, hint and JSON context. Pure ASCII, for any encoding.
--- :sample elevenths of the largest sets are taken (none has a period of eleven).
+-- :sample elevenths of the largest sets are taken (none has a period of eleven); all of them by make torture TESTS=pgjwt.
 CREATE SCHEMA pgjwt_old;
 CREATE SCHEMA pgjwt_new;
 CREATE EXTENSION pgcrypto SCHEMA pgjwt_old;
