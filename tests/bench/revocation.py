@@ -4,6 +4,7 @@ CPU time is that of /proc/PID/schedstat, which is exact."""
 import os
 import statistics
 import sys
+import time
 
 from libpq import Connection
 
@@ -156,6 +157,27 @@ def first(servers):
               f" ratio {now / before:.2f} (goal: at most 0.5)", flush=True)
 
 
+def ban(servers):
+    """Durable bans of somebody nobody holds: their time, and what they cost the operator's backend. Each is lifted again."""
+    operators = [server.connect() for server in servers]
+    took, spent = [[] for _ in servers], [[] for _ in servers]
+    for server in servers:
+        server.key("ES256")
+        server.sessions(5)
+    for i in range(20 + 300):
+        for n in (0, 1) if i % 2 else (1, 0):
+            cost, since = cpu(operators[n]), time.monotonic()
+            operators[n].rows("SELECT auth.ban('b@example.com')")
+            if i >= 20:
+                took[n].append(time.monotonic() - since)
+                spent[n].append(cpu(operators[n]) - cost)
+            operators[n].rows("SELECT auth.unban('b@example.com')")
+    before, now = (statistics.median(times) * 1000 for times in took)
+    cpu_before, cpu_now = (statistics.median(costs) for costs in spent)
+    ratio("ban", now / before, 1.1, f": {before:.2f} ms before, {now:.2f} ms now;"
+        f" of processor time {cpu_before:.0f} and {cpu_now:.0f} us, {cpu_now / cpu_before:.2f}")
+
+
 def idle(servers, revocations=5000, backends=20):
     """Backends that know a token and sleep while sessions of others are revoked one by one, then ask once."""
     totals = []
@@ -199,8 +221,8 @@ def idle(servers, revocations=5000, backends=20):
 
 def main():
     servers = [Server(conninfo) for conninfo in sys.argv[1:3]]
-    parts = os.environ.get("BENCH_PARTS", "known idle first storm").split()
-    for part in (known, idle, first):
+    parts = os.environ.get("BENCH_PARTS", "known idle first ban storm").split()
+    for part in (known, idle, first, ban):
         if part.__name__ in parts:
             part(servers)
     for keys in (1, 8) if "storm" in parts else ():

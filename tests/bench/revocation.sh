@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a revocation costs those whom it does not concern, in CPU time of their backends, beside the
 # last build whose every revocation emptied what all backends remembered. BEFORE=commit: another one.
-# BENCH_PARTS: some of known, idle, first, storm.
+# BENCH_PARTS: some of known, idle, first, ban, storm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/harness/cluster.sh
