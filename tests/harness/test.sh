@@ -195,7 +195,7 @@ plan() { # STAGE
         for name in $(names "tests/$1/$tests.sh"); do
             case $1-$name in
             # its ten thousand connections take ports that others listen on; how fairly it serves
-            http-engine | http-fairness) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
+            http-fairness) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
             *) job "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
             esac
         done

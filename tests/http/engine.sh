@@ -40,6 +40,6 @@ at_exit() { pgbouncer_stop "$pooler/ini"; }
 
 ulimit -n "$(ulimit -Hn)"
 
-for test in ${ENGINE_TESTS:-framing clients service tls stop database}; do
+for test in ${ENGINE_TESTS:-framing service tls stop database}; do
     timeout 300 python3 "tests/http/$test.py" </dev/null || echo "not ok - tests/http/$test.py ended with status $?"
 done
