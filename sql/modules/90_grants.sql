@@ -160,5 +160,10 @@ BEGIN
         GRANT SELECT ON auth.organization_people TO authenticated;
         PERFORM auth.clamp('auth.organization_people', 'email', 'self_and_reports');
     END IF;
+
+    -- pg_dump knows no privileges of a table's type, and warns of each row that it finds here.
+    DELETE FROM pg_init_privs i USING pg_type t JOIN pg_class c ON c.oid = t.typrelid
+    WHERE i.classoid = 'pg_type'::regclass AND i.objoid = t.oid AND c.relkind = 'r'
+        AND c.relnamespace = 'auth'::regnamespace;
 END
 $grants$;
