@@ -39,6 +39,7 @@ DECLARE
                 || current_setting('pg_principal.max_token_ttl')
         WHEN required_claims IS NULL OR array_position(required_claims, NULL) > 0
             OR single_use IS NULL THEN 'required_claims and single_use are not NULL'
+        WHEN '' = ANY (required_claims) THEN 'a required claim has no name'
         WHEN jwks IS NULL AND jwks_url IS NULL THEN 'either jwks or jwks_url is needed'
         WHEN NOT auth.is_https_url(jwks_url) THEN 'jwks_url is an https:// URL'
     END;
@@ -123,8 +124,7 @@ $$;
 COMMENT ON FUNCTION auth.delete_issuer_rules() IS
 'Internal: trigger that deletes the rules of deleted issuers, and so ends what was got by them.';
 CREATE OR REPLACE TRIGGER delete_rules AFTER DELETE ON auth.trusted_issuers
-    REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
 CREATE OR REPLACE TRIGGER delete_all_rules AFTER TRUNCATE ON auth.trusted_issuers
     FOR EACH STATEMENT EXECUTE FUNCTION auth.delete_issuer_rules();
 

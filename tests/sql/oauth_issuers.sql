@@ -55,7 +55,8 @@ SELECT regexp_replace(regress_try(format('SELECT auth.trust_issuer(%s)', a)), '(
     (23, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{{a},{b}}'''),
     (24, '''i'', ARRAY[''a'', ''''], ''{"keys": []}'''),
     (25, '''https://i '', ''{a}'', ''{"keys": []}'''),
-    (26, 'E''i\n'', ''{a}'', ''{"keys": []}''')) AS t (n, a)
+    (26, 'E''i\n'', ''{a}'', ''{"keys": []}'''),
+    (27, '''i'', ''{a}'', ''{"keys": []}'', required_claims => ''{""}''')) AS t (n, a)
         ORDER BY n;
 SELECT regress_try(format('SELECT auth.trust_issuer(''i'', ''{a}'', %L)',
     jsonb_build_object('keys', jsonb_build_array(:'github'::jsonb)))) AS private_keys;

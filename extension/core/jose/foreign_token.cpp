@@ -188,10 +188,15 @@ TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noex
     if (iat &&
         (__builtin_sub_overflow(*exp, *iat, &life) || life > rules.longest_life_s * us_per_second))
         return TokenFault::lives_too_long;
+    return missing_claim(claims, rules) ? TokenFault::claim_missing : TokenFault::none;
+}
+
+std::optional<std::string_view> missing_claim(json::Value claims,
+                                              const IssuerRules &rules) noexcept {
     for (const std::string_view name : rules.required_claims)
         if (!claims.find(name))
-            return TokenFault::claim_missing;
-    return TokenFault::none;
+            return name;
+    return std::nullopt;
 }
 
 } // namespace pg_principal

@@ -51,4 +51,8 @@ std::string_view trust_domain_of(std::string_view spiffe_id) noexcept;
 // Of claims that verify_foreign_token() has let through.
 TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noexcept;
 
+// Which one it is that claim_missing tells of: the first of those required.
+std::optional<std::string_view> missing_claim(json::Value claims,
+                                              const IssuerRules &rules) noexcept;
+
 } // namespace pg_principal

@@ -183,6 +183,9 @@ SQL_FUNCTION(judge_foreign_token) {
         own.required_claims = utf8_of(row.required_claims);
         fault =
             claims ? check_issuer_rules(verified.claims(), own) : TokenFault::value_not_storable;
+        if (fault == TokenFault::claim_missing)
+            return refuse(verified.describe(fault) + ": " +
+                          std::string(*missing_claim(verified.claims(), own)));
     }
     return fault == TokenFault::none ? record_result(fcinfo, values, nulls)
                                      : refuse(verified.describe(fault));
