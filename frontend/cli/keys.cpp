@@ -12,10 +12,16 @@ namespace {
 std::string read_keys(const std::string &file) {
     std::string text = read_secret(file);
     json::Document document;
-    if (json::try_parse(document, without_byte_order_mark(text)) &&
-        (document.root().is_object() || document.root().is_array()))
+    const std::string_view content = without_byte_order_mark(text);
+    const bool is_json{json::try_parse(document, content)};
+    if (is_json && document.root().is_object() && document.root().find("keys"))
+        throw Failure(label_of(file) + " is a JWK Set", {},
+                      "Import one key of it: jq '.keys[0]' FILE > KEY.json.");
+    if (is_json && (document.root().is_object() || document.root().is_array()))
         return text;
-    throw Failure(label_of(file) + " is neither a JSON object nor an array of one");
+    const bool is_pem = content.find("-----BEGIN ") != content.npos;
+    throw Failure(label_of(file) + " is neither a JSON object nor an array of one", {},
+                  is_pem ? "A private key in PEM is imported with --secret-file." : "");
 }
 
 void import_key(const Session &session, const Given &given) {
@@ -54,8 +60,9 @@ const std::vector<Verb> keys_verbs = {
     {"import",
      "Import a signing key from a file or the environment",
      "--secret-env SUPABASE_JWT_SECRET\n--jwk-file key.json --standby",
-     {from_variable("--secret-env", "The environment variable that holds an HS256 secret"),
-      from_file("--secret-file", "The file that holds an HS256 secret"),
+     {from_variable("--secret-env",
+                    "The environment variable that holds an HS256 secret, or a private key in PEM"),
+      from_file("--secret-file", "The file that holds an HS256 secret, or a private key in PEM"),
       from_file(
           "--jwk-file",
           "The file that holds a private JWK, or an array of one as Supabase's signing_keys.json",

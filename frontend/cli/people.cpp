@@ -52,7 +52,9 @@ Roster load(const Session &session, const Given &given) {
         auto map = parse_field_map(text);
         if (!map)
             throw UsageError("--map " + quote_for_message(text) + " is not FIELD=ROSTER_FIELD",
-                             "For example: --map mail=email --map givenName+surname=name.");
+                             "For example: --map mail=email --map givenName+surname=name; of a "
+                             "roster " +
+                                 roster_field_names() + ".");
         how.maps.push_back(std::move(*map));
     }
     if (!how.maps.empty() && format == RosterFormat::terrain)

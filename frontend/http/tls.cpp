@@ -25,13 +25,22 @@ int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_size,
     return SSL_TLSEXT_ERR_OK;
 }
 
-// OpenSSL's word for what went wrong; never the content of a file.
+// OpenSSL's word for what went wrong; never the content of a file. The first is the cause, those
+// after it name the modules that it passed through ("PEM lib").
 [[noreturn]] void fail(const std::string &what) {
     const unsigned long first = ERR_peek_error();
     const char *reason = ERR_SYSTEM_ERROR(first) ? std::strerror(ERR_GET_REASON(first))
-                                                 : ERR_reason_error_string(ERR_peek_last_error());
+                                                 : ERR_reason_error_string(first);
     ERR_clear_error();
     throw Failure(what, reason ? reason : "");
+}
+
+// OpenSSL would ask the terminal, and wait, at each SIGHUP again.
+int know_no_passphrase(char * /* buffer */, int /* size */, int /* is_for_writing */,
+                       void *is_encrypted) {
+    if (is_encrypted)
+        *static_cast<bool *>(is_encrypted) = true;
+    return -1;
 }
 
 void configure(SSL_CTX *context) {
@@ -58,7 +67,17 @@ void Tls::reload() {
     configure(fresh.get());
     if (SSL_CTX_use_certificate_chain_file(fresh.get(), certificate_file_.c_str()) != 1)
         fail("cannot read a certificate from " + certificate_file_);
-    if (SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM) != 1)
+    bool is_encrypted = false;
+    SSL_CTX_set_default_passwd_cb(fresh.get(), know_no_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(fresh.get(), &is_encrypted);
+    const int is_read =
+        SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(fresh.get(), nullptr);
+    if (is_read != 1 && is_encrypted)
+        throw Failure("cannot read a private key from " + key_file_, "it has a passphrase",
+                      "A server that starts by itself is told none: openssl pkey -in FILE -out "
+                      "NEW writes the key without, which nobody else may read.");
+    if (is_read != 1)
         fail("cannot read a private key from " + key_file_);
     if (SSL_CTX_check_private_key(fresh.get()) != 1)
         fail("the private key does not belong to the certificate");

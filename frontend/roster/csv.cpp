@@ -153,8 +153,9 @@ void check_header_field(const std::string &name, const std::vector<std::string> 
             throw RosterFileError(line, unknown_field_problem(name) + " in the header",
                                   is_several ? "Separate the columns by commas, semicolons or "
                                                "tabs, all of them alike."
-                                             : "Map it (--map \"" + name +
-                                                   "=email\") or drop what is unknown "
+                                             : "Map it (--map \"" + name + "=FIELD\"; " +
+                                                   roster_field_names() +
+                                                   ") or drop what is unknown "
                                                    "(--ignore-unknown-fields).");
     } else if (std::count(before.begin(), before.end(), name) > 0) {
         throw RosterFileError(line, "field \"" + name + "\" is given twice in the header");

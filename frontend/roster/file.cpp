@@ -107,6 +107,16 @@ std::optional<std::string> misspelt_field_problem(std::string_view field) {
     return std::nullopt;
 }
 
+std::string roster_field_names() {
+    std::string names = "a FIELD is ";
+    for (const RosterField &field : roster_fields)
+        names += (&field == &roster_fields.front()  ? ""
+                  : &field == &roster_fields.back() ? " or "
+                                                    : ", ") +
+                 std::string(field.name);
+    return names;
+}
+
 void RosterBuilder::begin_row(std::size_t line) {
     end_row();
     roster_.rows.emplace_back();

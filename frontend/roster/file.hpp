@@ -72,6 +72,9 @@ class RosterBuilder {
 // What a parser says of a field that a roster does not have, if it must not be dropped even on
 // request: one that was meant to be a field of a roster.
 std::optional<std::string> misspelt_field_problem(std::string_view field);
+
+// For hints: "a FIELD is email, name, ... or kind".
+std::string roster_field_names();
 bool is_mapped(const RosterOptions &options, std::string_view field);
 
 inline constexpr std::size_t max_roster_bytes = std::size_t{64} << 20;

@@ -178,7 +178,7 @@ const Verb serve_verb{
      file("--tls-cert", "Certificate chain (PEM): speak TLS; read again on SIGHUP"),
      {"--allow-plain-http", "Listen beyond this machine with neither TLS nor a --trusted-proxy",
       flag},
-     file("--tls-key", "Its private key (PEM)"),
+     file("--tls-key", "Its private key (PEM, without a passphrase)"),
      {"--access-log", "JSON lines; - is standard output, \"off\" none; opened again on SIGHUP",
       maybe, "FILE", "-"},
 

@@ -93,6 +93,7 @@ is "Okta" "$(mapped okta firstName+lastName=name managerId=manager_email departm
     '[["ada.lovelace@example.com","Ada Lovelace",null,"Engines"],["charles@example.com","Charles Babbage","ada.lovelace@example.com","Engines"]]'
 "$PG_PRINCIPAL" people validate $samples/okta.csv --map email >/dev/null 2>"$work/err"
 is "a map that is none" "$? $(head -n 1 "$work/err")" '2 pg_principal: --map "email" is not FIELD=ROSTER_FIELD'
+like "says what a roster has" "$(cat "$work/err")" 'of a roster a FIELD is email, .*manager_email, team or kind\.'
 "$PG_PRINCIPAL" people validate $samples/story.terrain --map mail=email >/dev/null 2>"$work/err"
 is "nor for a story" "$?" 2
 
@@ -141,7 +142,7 @@ $more_hint"
 bad "a number too large" json '[{"email": "a@example.com", "name": 1e999}]' "line 1: malformed JSON: number overflow parsing '1e999'"
 bad "not a list" json '{"people": 7}' "a list of people is expected here, not a number"
 bad "no header" csv 'a@example.com,A\n' 'line 1: unknown field "a@example.com" in the header
-  hint: Map it (--map "a@example.com=email") or drop what is unknown (--ignore-unknown-fields).'
+  hint: Map it (--map "a@example.com=FIELD"; a FIELD is email, name, github_username, discipline, level, track, manager_email, team or kind) or drop what is unknown (--ignore-unknown-fields).'
 bad "another separator" csv 'email|name\na@example.com|A\n' 'line 1: unknown field "email|name" in the header
   hint: Separate the columns by commas, semicolons or tabs, all of them alike.'
 bad "two separators" csv 'email;name,team\na@example.com;A,x\n' 'line 1: unknown field "email;name" in the header

@@ -108,12 +108,27 @@ refused "import from a variable that is not set" 1 "the environment variable NOT
 refused "import from a file that is not there" 1 "could not read \"$work/none\": No such file or directory" keys import --secret-file "$work/none"
 printf 'not json, but secret' >"$work/secret"
 refused "import of a JWK that is none" 1 "$work/secret is neither a JSON object nor an array of one" keys import --jwk-file "$work/secret"
+printf '{"keys": []}' >"$work/set.json"
+refused "import of a set of keys" 1 "$work/set.json is a JWK Set" keys import --jwk-file "$work/set.json"
+openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/key.pem" 2>/dev/null ||
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/key.pem"
+pg_principal keys import --jwk-file "$work/key.pem"
+is "import of a PEM as a JWK" "$code|$err" "1|pg_principal: $work/key.pem is neither a JSON object nor an array of one
+  hint: A private key in PEM is imported with --secret-file."
 : >"$work/empty"
 refused "import of an empty file" 1 "$work/empty is empty" keys import --secret-file "$work/empty"
 printf 'a\0b' >"$work/nul"
 refused "import of a file with a NUL byte" 1 "$work/nul contains a NUL byte" keys import --secret-file "$work/nul"
 head -c 70000 /dev/zero | tr '\0' x >"$work/large"
 refused "import of a large file" 1 "$work/large is larger than 64 KiB, too large for a key" keys import --secret-file "$work/large"
+
+openssl req -x509 -key "$work/key.pem" -subj /CN=localhost -out "$work/cert.pem"
+openssl pkey -in "$work/key.pem" -aes256 -passout pass:secret -out "$work/locked.pem"
+pg_principal serve --tls-cert "$work/cert.pem" --tls-key "$work/locked.pem"
+like "serve asks nobody for a passphrase" "$code|$out|$err" "^1\|\|pg_principal: cannot read a private key from $work/locked.pem.*detail: it has a passphrase.*hint: .*openssl pkey"
+pg_principal serve --tls-cert "$work/set.json" --tls-key "$work/key.pem"
+is "and says what is wrong with a certificate" "$code|$err" "1|pg_principal: cannot read a certificate from $work/set.json
+  detail: no start line"
 
 "$PG_PRINCIPAL" people render tests/samples/roster.yaml >/dev/full 2>"$work/err"
 is "a result that cannot be written is a failure" "$? $(cat "$work/err")" "1 pg_principal: could not write the result"
