@@ -106,6 +106,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
     late interval;
     port int;
+    orphan record;
 BEGIN
     SELECT to_timestamp(m.value) INTO last_scan_at FROM auth.read_metrics() AS m
         WHERE m.name = 'agent.health.last_scan';
@@ -153,6 +154,17 @@ BEGIN
             port, current_setting('port'));
         remedy := format('Either cron.use_background_workers = on and a restart, or as a superuser '
             'UPDATE cron.job SET nodeport = %s WHERE jobid = %s;', current_setting('port'), job_id);
+    END IF;
+    -- pg_cron 1.4 ends over a job whose role was dropped or renamed, and begins again, without end.
+    IF problem IS NOT NULL AND auth.cron_is_here() THEN
+        EXECUTE 'SELECT j.jobid, j.username FROM cron.job j WHERE NOT EXISTS (SELECT FROM pg_roles '
+                'r WHERE r.rolname = j.username) ORDER BY j.jobid LIMIT 1' INTO orphan;
+        IF orphan.jobid IS NOT NULL THEN
+            problem := format('%s; job %s of pg_cron belongs to the role "%s", which does not '
+                'exist, and until it is gone pg_cron may run no job at all', problem, orphan.jobid,
+                orphan.username);
+            remedy := format('As a superuser: SELECT cron.unschedule(%s::bigint);', orphan.jobid);
+        END IF;
     END IF;
     IF problem IS NOT NULL AND remedy IS NULL AND NOT auth.cron_is_here() THEN
         remedy := 'pg_principal health schedule';

@@ -62,6 +62,9 @@ other_port() {
     port=$(sql postgres "SHOW port")
     like "a job of another server's port" "$(sql postgres "BEGIN" "SELECT auth.schedule_health_scan('* * * * *') > 0" "UPDATE cron.job SET nodeport = 1" "SELECT problem, remedy FROM auth.health_schedule()" "ROLLBACK")" \
         "; pg_cron runs it on port 1, and this server has port $port.Either .*SET nodeport = $port WHERE jobid = [0-9]+;\$"
+    # rolled back: pg_cron never sees it
+    like "a job whose role has been dropped" "$(sql postgres "BEGIN" "SELECT cron.schedule('bill', '0 0 1 1 *', 'SELECT 1') > 0" "UPDATE cron.job SET username = 'leaver' WHERE jobname = 'bill'" "SELECT problem, remedy FROM auth.health_schedule()" "ROLLBACK")" \
+        '; job [0-9]+ of pg_cron belongs to the role "leaver", which does not exist, and .*As a superuser: SELECT cron.unschedule\([0-9]+::bigint\);$'
     createdb other
     start other >/dev/null
     PGDATABASE=other "$PG_PRINCIPAL" health schedule --at '0 0 1 1 *' >/dev/null
