@@ -18,6 +18,27 @@ COMMENT ON FUNCTION auth.later(timestamptz, interval) IS
 'Internal: a time so much later, or earlier with an interval below zero, whatever TimeZone says: a '
 'day has 86,400 seconds.';
 
+CREATE OR REPLACE FUNCTION auth.pruned_before(older_than interval) RETURNS timestamptz
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at_time constant timestamptz := clock_timestamp();
+    cutoff timestamptz := '-infinity'; -- further back than any timestamp
+BEGIN
+    IF older_than > interval '0' AND older_than < interval '6000 years' THEN
+        cutoff := auth.later(at_time, -older_than);
+    END IF;
+    -- an interval of months and days that cancel out may be above zero and yet begin in the future
+    IF (older_than > interval '0' AND cutoff < at_time) IS NOT TRUE THEN
+        PERFORM auth.raise_error('interval_invalid', 'older_than',
+            coalesce(older_than::text, 'NULL'));
+    END IF;
+    RETURN cutoff;
+END
+$$;
+COMMENT ON FUNCTION auth.pruned_before(interval) IS
+'Internal: the time before which something is so old. 22023 for an interval that is not above '
+'zero.';
+
 CREATE OR REPLACE FUNCTION auth.counted(n bigint, noun text) RETURNS text
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC

@@ -246,13 +246,9 @@ COMMENT ON FUNCTION auth.end_sessions(uuid, text, uuid) IS
 CREATE OR REPLACE FUNCTION auth.prune_sessions(older_than interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    cutoff timestamptz := auth.later(clock_timestamp(), -older_than);
+    cutoff constant timestamptz := auth.pruned_before(older_than);
     removed bigint;
 BEGIN
-    IF older_than IS NULL OR older_than <= interval '0' THEN
-        PERFORM auth.raise_error('interval_invalid', 'older_than',
-            coalesce(older_than::text, 'NULL'));
-    END IF;
     PERFORM auth.settle_all();
     -- what an open transaction holds is for the next pruning
     WITH ended AS MATERIALIZED (

@@ -106,7 +106,7 @@ CREATE OR REPLACE FUNCTION auth.audit_prune(older_than interval, max_entries big
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog,
     pg_temp SET session_replication_role = replica AS $$
 DECLARE
-    cutoff timestamptz := auth.later(clock_timestamp(), -older_than);
+    cutoff constant timestamptz := auth.pruned_before(older_than);
     head auth.audit_heads;
     last bigint;
     last_hash bytea;
@@ -115,10 +115,6 @@ DECLARE
     entry_number bigint;
     digest bytea;
 BEGIN
-    IF older_than IS NULL OR older_than <= interval '0' THEN
-        PERFORM auth.raise_error('interval_invalid', 'older_than', coalesce(older_than::text,
-            'NULL'));
-    END IF;
     LOCK TABLE auth.audit_seals IN SHARE ROW EXCLUSIVE MODE; -- who else locks many chains waits
     FOR head IN
         SELECT h.* FROM auth.audit_heads h

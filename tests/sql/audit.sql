@@ -425,7 +425,10 @@ SELECT auth.activate_signing_key(:'next_key');
 -- Pruning: what remains is verifiable, and goes on.
 SELECT regress_try(format('SELECT auth.audit_prune(%s)', a))
     FROM unnest(ARRAY['NULL', 'interval ''0''', 'interval ''-1 day''', 'interval ''1 day''',
-    'interval ''1 day'', NULL', 'interval ''1 day'', 0']) AS a;
+    'interval ''1 day'', NULL', 'interval ''1 day'', 0',
+    -- of months and days that cancel out: above zero, and from the future on; before all times
+    'interval ''361 days -12 months''', 'interval ''178000000 years''',
+    'interval ''-178000000 years''']) AS a;
 SELECT count(*) AS entries FROM auth.audit_log \gset
 SELECT pg_sleep(0.02);
 SELECT auth.audit_prune('10 ms', 0) AS none, auth.audit_prune('10 ms', -1) AS negative;

@@ -54,6 +54,12 @@ ALTER TABLE auth.audit_log DISABLE TRIGGER keep_audit;
 UPDATE auth.audit_log SET created_at = created_at - interval '23 hours 30 minutes';
 ALTER TABLE auth.audit_log ENABLE TRIGGER keep_audit;
 SELECT auth.audit_prune('1 day');
+-- Months and days that cancel out are above zero, and yet begin in the future: nobody's session goes.
+SELECT interval '361 days -12 months' > '0' AS above_zero,
+    now() - interval '361 days -12 months' > now() AS in_the_future;
+SELECT auth.prune_sessions('361 days -12 months');
+SELECT auth.prune_sessions('-178000000 years');
+SELECT auth.prune_sessions('178000000 years');
 RESET TimeZone;
 -- nobody adds days to a time in another way
 SELECT p.oid::regprocedure AS adds_days FROM pg_proc p
