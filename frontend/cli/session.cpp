@@ -126,6 +126,9 @@ void open(db::Connection &connection, const Session &session, const std::string 
     PQsetNoticeReceiver(connection.raw(), print_notice, &session.streams.err);
 }
 
+// What the functions are made for, whatever the database has for applications.
+constexpr const char *begin_statement = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 db::Result run(db::Connection &connection, const std::string &sql,
                const std::vector<db::Param> &params = {}, Progress *progress = nullptr) {
     const std::vector<const char *> values = db::values_of(params);
@@ -168,14 +171,18 @@ db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &pa
     db::Connection connection;
     open(connection, *this, database);
     Progress progress(streams.err, what);
-    return run(connection, sql, params, streams.progress && !what.empty() ? &progress : nullptr);
+    run(connection, begin_statement);
+    db::Result result =
+        run(connection, sql, params, streams.progress && !what.empty() ? &progress : nullptr);
+    run(connection, "COMMIT");
+    return result;
 }
 
 void Session::ask_and_tell(const std::string &sql, const std::vector<db::Param> &params,
                            const std::function<void(const db::Result &)> &tell) const {
     db::Connection connection;
     open(connection, *this, {});
-    run(connection, "BEGIN");
+    run(connection, begin_statement);
     tell(run(connection, sql, params));
     streams.out.flush();
     if (!streams.out)

@@ -17,6 +17,12 @@ is "stored as it should be" "$(ask "SELECT email, name, github_username, discipl
     "ada.lovelace@example.com|Ada Lovelace|ada|software-engineering|L4|platform||engines|person
 charles@example.com|Charles Babbage||software-engineering|L2|platform|ada.lovelace@example.com|engines|person
 engine-agent@example.com|Analytical Engine|||||||service_account"
+# in READ COMMITTED, which the functions are made for, whatever applications have
+ask "CREATE FUNCTION public.tell_isolation() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%'', current_setting(''transaction_isolation''); RETURN NULL; END';
+    CREATE TRIGGER tell AFTER INSERT ON auth.organization_people EXECUTE FUNCTION public.tell_isolation()"
+is "whatever isolation the database has" "$(PGOPTIONS='-c default_transaction_isolation=serializable' "$PG_PRINCIPAL" people push tests/samples/roster.csv 2>&1)" \
+    $'pg_principal: note: read committed\nimported 3'
+ask "DROP FUNCTION public.tell_isolation() CASCADE" 2>/dev/null
 is "push as JSON" "$("$PG_PRINCIPAL" people push tests/samples/roster.yaml --output json | jq -c .)" '{"imported":3}'
 
 is "dry run counts" "$(counters --dry-run)" "created 3 restored 0 decommissioned 0 unchanged 0 "

@@ -222,6 +222,10 @@ class Asking(threading.Thread):
     def run(self):
         self.answer = call(*self.request)
 
+    def status(self):
+        self.join()
+        return self.answer.status
+
     def answered(self):
         self.join()
         return self.answer.status, self.answer.json["user"]["firstName"], self.answer.json["user"][
@@ -237,7 +241,8 @@ def conflicts():
     """A request whose transaction lost is tried again, unseen: in REPEATABLE READ whoever waited for another's change has."""
     sql("ALTER ROLE web SET default_transaction_isolation = 'repeatable read'; ALTER ROLE web SET lock_timeout = '60s'")
     patience("60s")
-    with Server("--pool-size", "1", *FAST) as server:
+    # through a pooler, where the server cannot ask for READ COMMITTED
+    with Server("--pool-size", "1", "--transaction-pooler", *FAST) as server:
         who, other = account(), Session()
         token = token_of(server, who["email"])
         other.run(f"BEGIN; UPDATE auth.users SET last_name = 'Other' WHERE id = '{who['id']}'")
@@ -257,6 +262,20 @@ def conflicts():
         sql("DROP TRIGGER lose ON auth.users; DROP FUNCTION lose()")
     patience("100ms")
     sql("ALTER ROLE web RESET default_transaction_isolation; ALTER ROLE web RESET lock_timeout")
+
+
+def isolation():
+    """Whatever isolation its role or database has: who signs in beside somebody else is not refused, and no wrong password counts twice."""
+    sql("ALTER ROLE web SET default_transaction_isolation = 'serializable'")
+    with Server("--pool-size", "8", *FAST) as server:
+        who = account()
+        for password, status in ((PASSWORD, 200), ("not-" + PASSWORD, 401)):
+            asking = [Asking(server, "POST", "/api/auth/login",
+                             {"email": who["email"], "password": password}) for _ in range(4)]
+            equal(f"all at once: {status}", [a.status() for a in asking], [status] * 4)
+        equal("each wrong password counts once",
+            sql("SELECT sum(failures) FROM auth.sign_in_attempts WHERE user_id = :'id'", id=who["id"]), "4")
+    sql("ALTER ROLE web RESET default_transaction_isolation")
 
 
 def deadlock():
@@ -314,4 +333,4 @@ def away():
 
 
 sql("SELECT auth.add_user('{\"email\": \"second@example.com\"}')")  # so that nobody may register
-main(bodies, paths, encodings, rate_limits, no_secrets, conflicts, deadlock, away)
+main(bodies, paths, encodings, rate_limits, no_secrets, conflicts, isolation, deadlock, away)
