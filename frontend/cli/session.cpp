@@ -1,5 +1,6 @@
 #include "cli/session.hpp"
 
+#include <array>
 #include <csignal>
 
 #include "core/base/text.hpp"
@@ -12,24 +13,33 @@ constexpr milliseconds tick{100};
 
 volatile std::sig_atomic_t interrupted = 0;
 
-// The first Ctrl-C asks the server to stop, the second one ends the program as usual.
+// The first Ctrl-C asks the server to stop, the second one ends the program as usual. So does what
+// timeouts and service managers send (timeout(1) twice), and a terminal that is closed: a server
+// whose client has gone would finish the statement, and commit it.
 class InterruptGuard {
   public:
     InterruptGuard() {
         interrupted = 0;
-        struct sigaction action = {};
-        action.sa_handler = [](int) { interrupted = 1; };
-        action.sa_flags = static_cast<int>(SA_RESETHAND);
-        sigaction(SIGINT, &action, &previous_);
-        if (previous_.sa_handler == SIG_IGN) // a job in the background: Ctrl-C is not meant for it
-            sigaction(SIGINT, &previous_, nullptr);
+        for (std::size_t i = 0; i < signals.size(); ++i) {
+            struct sigaction action = {};
+            action.sa_handler = [](int) { interrupted = 1; };
+            action.sa_flags = signals[i] == SIGINT ? static_cast<int>(SA_RESETHAND) : 0;
+            sigaction(signals[i], &action, &previous_[i]);
+            // a job in the background: Ctrl-C is not meant for it; nohup
+            if (previous_[i].sa_handler == SIG_IGN)
+                sigaction(signals[i], &previous_[i], nullptr);
+        }
     }
-    ~InterruptGuard() { sigaction(SIGINT, &previous_, nullptr); }
+    ~InterruptGuard() {
+        for (std::size_t i = 0; i < signals.size(); ++i)
+            sigaction(signals[i], &previous_[i], nullptr);
+    }
     InterruptGuard(const InterruptGuard &) = delete;
     InterruptGuard &operator=(const InterruptGuard &) = delete;
 
   private:
-    struct sigaction previous_ = {};
+    static constexpr std::array<int, 3> signals = {SIGINT, SIGTERM, SIGHUP};
+    std::array<struct sigaction, 3> previous_ = {};
 };
 
 Failure cancelled() { return Failure("cancelled, nothing was written"); }

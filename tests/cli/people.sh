@@ -112,6 +112,20 @@ is "and the server has stopped too" "$(ask "SELECT count(*) FROM pg_stat_activit
 release
 is "nothing was written" "$(ask "SELECT count(*) FROM auth.organization_people WHERE email = 'late@example.com'")" 0
 
+for signal in TERM HUP; do
+    hold
+    env --default-signal=$signal "$PG_PRINCIPAL" people push "$work/late.yaml" >"$work/out" 2>"$work/err" 7>&- &
+    push=$!
+    wait_until "$pushing"
+    kill -$signal $push
+    kill -$signal $push # as timeout(1) does, which signals its group, too
+    wait $push
+    is "so does SIG$signal" "$?|$(cat "$work/out")|$(cat "$work/err")" "1||pg_principal: cancelled, nothing was written"
+    is "and the server has stopped too" "$(ask "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_principal'")" 0
+    release
+done
+is "nothing was written, now or later" "$(ask "SELECT count(*) FROM auth.organization_people WHERE email = 'late@example.com'")" 0
+
 hold
 script -qefc "'$PG_PRINCIPAL' people push '$work/late.yaml' >'$work/out'" "$work/terminal" </dev/null >/dev/null 7>&- &
 push=$!
