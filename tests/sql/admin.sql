@@ -99,6 +99,22 @@ SELECT regress_try(format('SELECT auth.authenticate(%L)', :'ann'));
 SELECT actor_email, reason, ip, user_agent FROM auth.audits(1, NULL, :'ann_id');
 SELECT status, payload->'user'->'bannedUntil' AS until FROM auth.unban_user(:'ann_id');
 SELECT regress_try(format('SELECT auth.authenticate(%L)', :'ann'));
+-- A ban that ends after the years of RFC 3339, or never, as administrators write by hand, is told as one.
+CREATE FUNCTION public.regress_until(target uuid, until timestamptz) RETURNS SETOF jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE auth.users u SET banned_until = until WHERE u.id = target;
+    RETURN QUERY SELECT payload->'user'->'bannedUntil' FROM auth.find_user(target)
+        UNION ALL SELECT auth.agent_json(u, 'none')->'bannedUntil' FROM auth.users u
+            WHERE u.id = target;
+END
+$$;
+SELECT t AS until, array_agg(u) AS told
+FROM unnest(ARRAY['infinity', '200000-01-01T00:00:00Z', '9999-12-31T23:59:59.999999Z',
+    '2999-01-01T00:00:00Z', '-infinity']) WITH ORDINALITY AS x (t, n),
+    LATERAL public.regress_until(:'ann_id', t::timestamptz) AS u GROUP BY t, n ORDER BY n;
+DROP FUNCTION public.regress_until(uuid, timestamptz);
+SELECT status FROM auth.unban_user(:'ann_id');
 -- A token for a service account, also of one that is not on the roster.
 SELECT status, payload->>'token' AS made, payload->>'sessionId' AS made_session
     FROM auth.issue_for(:'auditor_id', '24h', 'robot', '{a,b}') \gset

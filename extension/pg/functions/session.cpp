@@ -19,6 +19,7 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -27,6 +28,10 @@ using namespace pg_principal;
 using json::ObjectWriter;
 
 namespace {
+
+// What RFC 3339 can write, the years 1 to 9999: a ban without end is one until the last of them.
+constexpr TimestampTz first_time = -730119 * USECS_PER_DAY;
+constexpr TimestampTz last_time = 2921940 * USECS_PER_DAY - 1;
 
 // A row of auth.users, or of nobody. Columns are found by name: an upgrade may append some.
 class UserRow {
@@ -64,9 +69,9 @@ class UserRow {
     }
     std::optional<TimestampTz> time(const char *name) const {
         const int i = column(name);
-        if (is_null(i) || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(row_.values[i])))
+        if (is_null(i) || TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(row_.values[i])))
             return std::nullopt;
-        return DatumGetTimestampTz(row_.values[i]);
+        return std::clamp(DatumGetTimestampTz(row_.values[i]), first_time, last_time);
     }
     // raw_app_meta_data, which is the application's, and under a name of its own what is ours to
     // say: an application may have a role and a kind, too.
