@@ -181,10 +181,15 @@ db::Result Session::ask(const std::string &sql, const std::vector<db::Param> &pa
     db::Connection connection;
     open(connection, *this, database);
     Progress progress(streams.err, what);
-    run(connection, begin_statement);
+    // no transaction without need: a limit for idle ones would count while much is being sent
+    const bool is_alone =
+        run(connection, "SHOW default_transaction_isolation").text(0, 0) == "read committed";
+    if (!is_alone)
+        run(connection, begin_statement);
     db::Result result =
         run(connection, sql, params, streams.progress && !what.empty() ? &progress : nullptr);
-    run(connection, "COMMIT");
+    if (!is_alone)
+        run(connection, "COMMIT");
     return result;
 }
 
