@@ -58,6 +58,19 @@ like "as INSERT it is not" "$(psql -Xq -v ON_ERROR_STOP=1 -d inserted -f "$dir/i
 PGOPTIONS='-c session_replication_role=replica' ok "without the checks it is" psql -Xq -v ON_ERROR_STOP=1 -d unchecked -f "$dir/inserts"
 is "and whole" "$(roster unchecked) $(sql unchecked "SELECT count(*) FROM auth.audit_verify()" "SELECT unchanged FROM auth.provision()" | tr '\n' ' ')" \
     "ann@example.com, ben@example.com of ann@example.com 0 2 "
+createdb ignoring
+pg_dump --inserts --on-conflict-do-nothing -d before -f "$dir/ignoring" 2>/dev/null
+like "not where conflicts are ignored" "$(psql -Xq -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -d ignoring -f "$dir/ignoring" 2>&1)" 'ERROR:  55000: .*deferrable'
+
+# rows alone, with triggers off meanwhile, which come back as ordinary ones
+always() { sql "$1" "SELECT array_agg(tgrelid::regclass || '.' || tgname ORDER BY tgrelid::regclass::text COLLATE \"C\", tgname) FROM pg_trigger WHERE tgenabled = 'A'"; }
+pg_dump --data-only --disable-triggers -d before -f "$dir/rows" 2>/dev/null
+createdb rows
+sql rows "CREATE EXTENSION pg_principal" >/dev/null
+is "rows alone are restored" "$(psql -Xq -d rows -f "$dir/rows" 2>&1 >/dev/null | grep -v app) $(roster rows)" " ann@example.com, ben@example.com of ann@example.com"
+is "our triggers are no longer ALWAYS" "$(always rows)" ""
+psql -Xq -d rows <<<"$(sed -n '/^SELECT remedy/,/gexec$/p' docs/own-data.md)" >/dev/null 2>&1
+is "until the page's statement has run" "$(always rows)" "$(always before)"
 
 # hung on auth.users itself
 sql before "CREATE FUNCTION app.greet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'" \
