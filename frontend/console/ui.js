@@ -76,6 +76,7 @@ export function field(label, name, { type = "text", options, hint, rows, ...attr
 }
 
 function showErrors(form, error) {
+  if (!form.isConnected) return; // the session has ended, and the page with it
   let first = null;
   const rest = new Map(error?.fields ?? []);
   for (const control of form.elements) {

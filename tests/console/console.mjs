@@ -314,6 +314,11 @@ async function bannedMeanwhile() {
   await tab.click("Sign in");
   ok("and signing in again says why", await tab.has("This account is banned"), await tab.text("main"));
   await tab.axe("a sign-in that was refused");
+  await tab.signIn("person-3@example.com");
+  await tab.type("First name", "Half typed");
+  sql("SELECT auth.revoke_session(s.id) FROM auth.sessions s JOIN auth.users u ON u.id = s.user_id WHERE u.email = 'person-3@example.com' AND s.revoked_at IS NULL");
+  await tab.click("Save profile");
+  ok("a session that has ended while a form was filled in, with the same word", await tab.has("Your session has ended."));
   await tab.close();
 }
 
