@@ -161,9 +161,15 @@ BEGIN
         PERFORM auth.clamp('auth.organization_people', 'email', 'self_and_reports');
     END IF;
 
-    -- pg_dump knows no privileges of a table's type, and warns of each row that it finds here.
-    DELETE FROM pg_init_privs i USING pg_type t JOIN pg_class c ON c.oid = t.typrelid
-    WHERE i.classoid = 'pg_type'::regclass AND i.objoid = t.oid AND c.relkind = 'r'
-        AND c.relnamespace = 'auth'::regnamespace;
+    -- pg_dump knows no privileges of a table's type, and warns of each row that it finds here. From
+    -- PostgreSQL 17 on a row's roles depend on it, too: who installs this could never be dropped.
+    WITH unsupported AS (
+        DELETE FROM pg_init_privs i USING pg_type t JOIN pg_class c ON c.oid = t.typrelid
+        WHERE i.classoid = 'pg_type'::regclass AND i.objoid = t.oid AND c.relkind = 'r'
+            AND c.relnamespace = 'auth'::regnamespace RETURNING i.objoid
+    )
+    DELETE FROM pg_shdepend s USING unsupported u, pg_database d
+    WHERE d.datname = current_database() AND s.dbid = d.oid AND s.deptype = 'i'
+        AND s.classid = 'pg_type'::regclass AND s.objid = u.objoid;
 END
 $grants$;
