@@ -165,7 +165,8 @@ BEGIN
     ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at,
         label = coalesce(excluded.label, s.label)
     WHERE s.revoked_at IS NULL;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR EXISTS (SELECT FROM auth.ended_sessions e
+        WHERE e.session_id = adopt_key.session_id) THEN -- beside it, while somebody held it
         PERFORM auth.raise_error('key_not_adopted', 'it was revoked');
     END IF;
     PERFORM auth.audit(auth.nobody(), NULL, '{"token": {"previous": null, "current": "adopted"}}',
