@@ -109,9 +109,12 @@ std::vector<std::string> documented_names(const Route &route) {
     return names;
 }
 
-// RFC 9728, section 5.1: whoever has no token learns where one is to be had.
-Response pointed(Response response, const Backend &backend) {
-    if (response.status != 401)
+// RFC 6750, section 3: a token that does not let its bearer do this is told so. RFC 9728, section
+// 5.1: whoever has none, or needs another, learns where one is to be had.
+Response pointed(Response response, Caller caller, const Backend &backend) {
+    if (response.status == 403 && caller != Caller::anybody)
+        response.set("WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
+    else if (response.status != 401)
         return response;
     if (const std::string url = backend.resource_metadata(); !url.empty())
         for (auto &[name, value] : response.headers)
@@ -178,8 +181,8 @@ Route strict_route(const Row &row, const SharedBackend &backend) {
         const bool judged = caller == Caller::anybody || !has_token || statements_asked() > before;
         if (response.status >= 400 && !judged)
             if (std::optional<Response> first = refusal_of_caller(*backend, request, caller))
-                return pointed(std::move(*first), *backend);
-        return pointed(std::move(response), *backend);
+                return pointed(std::move(*first), caller, *backend);
+        return pointed(std::move(response), caller, *backend);
     };
     return made;
 }

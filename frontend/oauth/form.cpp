@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "base/text_object.hpp"
 #include "core/base/bytes.hpp"
+#include "core/json/document.hpp"
 
 namespace pg_principal::oauth {
 
@@ -34,13 +35,18 @@ std::optional<http::Form> form_of(const Request &request) {
 // RFC 8707, section 2, and RFC 8693, section 2.1: as often as there are targets.
 bool may_repeat(std::string_view name) { return name == "resource" || name == "audience"; }
 
-void challenge(const Request &request, Response &response) {
-    response.set("WWW-Authenticate", request.bearer().empty() ? "Basic realm=\"pg_principal\""
-                                                              : "Bearer error=\"invalid_token\"");
+// A bearer's token is told to be bad only where it was looked at and is (RFC 6750, section 3.1).
+void challenge(Response &response) {
+    json::Document said;
+    const json::Value error =
+        json::try_parse(said, response.body) ? said.root().find("error") : json::Value();
+    const bool is_of_token = error.is_string() && error.as_string() == "invalid_token";
+    response.set("WWW-Authenticate",
+                 is_of_token ? "Bearer error=\"invalid_token\"" : "Basic realm=\"pg_principal\"");
 }
 
-[[noreturn]] void malformed(const Request &request, std::string_view what) {
-    throw api::Answer{refuse(request, 400, "invalid_request", what)};
+[[noreturn]] void malformed(std::string_view what) {
+    throw api::Answer{refuse(400, "invalid_request", what)};
 }
 
 // As our own are; what else a stranger writes is not repeated to anybody.
@@ -59,15 +65,15 @@ std::vector<std::string_view> all_of(const http::Form &form, std::string_view wa
 
 std::vector<Param> parameters_of(const Request &request) {
     if (!request.query.empty()) // where logs and histories keep it
-        malformed(request, "Parameters belong into the body");
+        malformed("Parameters belong into the body");
     if (!is_form(request.header("Content-Type")))
-        malformed(request, "The body must be application/x-www-form-urlencoded");
+        malformed("The body must be application/x-www-form-urlencoded");
     const auto form = form_of(request);
     if (!form)
-        malformed(request, "The body has bad percent-encoding, a control character or no UTF-8");
+        malformed("The body has bad percent-encoding, a control character or no UTF-8");
     if (const auto name = repeated(*form))
-        malformed(request, (is_plain_name(*name) ? std::string(*name) : "A parameter") +
-                               " is given more than once");
+        malformed((is_plain_name(*name) ? std::string(*name) : "A parameter") +
+                  " is given more than once");
     JsonObject object;
     for (const auto &[name, value] : form->fields())
         if (!value.empty() && !may_repeat(name))
@@ -89,7 +95,7 @@ std::vector<Param> parameters_of(const Request &request) {
     }
     if (!client_id || !secret)
         throw api::Answer{
-            refuse(request, 401, "invalid_client",
+            refuse(401, "invalid_client",
                    "The Authorization header is not Basic and base64 of client_id:client_secret")};
     const bool proves = !form->get("client_secret").value_or("").empty() ||
                         !form->get("client_assertion").value_or("").empty();
@@ -98,7 +104,7 @@ std::vector<Param> parameters_of(const Request &request) {
         if (named.empty())
             object.text("client_id", *client_id);
         else if (named != *client_id)
-            malformed(request, "client_id is another than that of the Authorization header");
+            malformed("client_id is another than that of the Authorization header");
         return {object.done(), Param(), Param()};
     }
     return {object.done(), client_id, secret};
@@ -106,12 +112,11 @@ std::vector<Param> parameters_of(const Request &request) {
 
 } // namespace
 
-Response refuse(const Request &request, int status, std::string_view code,
-                std::string_view description) {
+Response refuse(int status, std::string_view code, std::string_view description) {
     Response response =
         Response::json(status, text_object({{"error", code}, {"error_description", description}}));
     if (status == 401)
-        challenge(request, response);
+        challenge(response);
     return response;
 }
 
@@ -121,7 +126,7 @@ Response as_client(const Backend &backend, const Request &request, const Stateme
     parameters.insert(parameters.end(), more.begin(), more.end());
     Response response = backend.as_stranger(request, statement, std::move(parameters));
     if (response.status == 401)
-        challenge(request, response);
+        challenge(response);
     response.set("Pragma", "no-cache"); // RFC 6749, section 5.1, beside Cache-Control: no-store
     return response;
 }

@@ -15,9 +15,8 @@ using api::By;
 using db::Param;
 using db::Statement;
 
-// {"error", "error_description"}, and for 401 the challenge of the scheme that was used.
-http::Response refuse(const http::Request &request, int status, std::string_view code,
-                      std::string_view description);
+// {"error", "error_description"}, and for 401 the challenge that fits it.
+http::Response refuse(int status, std::string_view code, std::string_view description);
 
 // The statement's answer to a client. Its parameters are the form, one JSON object of texts and of
 // lists of them, the client's id and secret of Authorization: Basic, `more`, and the context. RFC

@@ -161,12 +161,12 @@ Response problem_body(const Problem &problem) {
     if (is_page(problem.request.path))
         return last_page(status, problem.message);
     if (status == 409)
-        return refuse(problem.request, 400, "access_denied", problem.message);
+        return refuse(400, "access_denied", problem.message);
     // Clients take 429 and 408 for the end of what they wanted to refresh.
     const bool later = status == 408 || status == 429 || status == 503 || status == 504;
     const bool is_refresh =
         later && status != 503 && grant_type_of(problem.request) == "refresh_token";
-    return refuse(problem.request, is_refresh ? 503 : status,
+    return refuse(is_refresh ? 503 : status,
                   later           ? "temporarily_unavailable"
                   : status >= 500 ? "server_error"
                                   : "invalid_request",

@@ -74,7 +74,8 @@ BEGIN
         'username', (refreshable.principal).email, 'sub', (refreshable.principal).id,
         'iss', current_setting('pg_principal.issuer'),
         'exp', floor(extract(epoch FROM refreshable.expires_at))::bigint,
-        'iat', floor(extract(epoch FROM (refreshable.session).created_at))::bigint,
+        'iat', (SELECT floor(extract(epoch FROM r.created_at))::bigint -- of the last exchange
+            FROM auth.refresh_tokens r WHERE r.session_id = (refreshable.session).id),
         'session_id', (refreshable.session).id))::auth.auth_result;
 END
 $$;
@@ -175,7 +176,6 @@ BEGIN
     ELSIF document = 'oauth-protected-resource' THEN
         RETURN ROW(true, 200, NULL, jsonb_build_object('resource', origin || '/api',
             'authorization_servers', jsonb_build_array(issuer),
-            'jwks_uri', origin || '/.well-known/jwks.json',
             'bearer_methods_supported', '["header"]'::jsonb))::auth.auth_result;
     END IF;
     told := jsonb_build_object('issuer', issuer,

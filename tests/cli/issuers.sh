@@ -13,7 +13,7 @@ sql() { psql -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
 "$PG_PRINCIPAL" people provision >/dev/null
 jwk=$(sql "SELECT auth.generate_jwk('RS256') || '{\"kid\": \"k\"}'")
 jq -n --argjson k "$jwk" '{keys: [$k | {kty, n, e, kid}]}' >"$work/keys.json"
-token() { sql "SELECT auth.jwt_sign(jsonb_build_object('iss', '$issuer', 'aud', 'us', 'repository_id', '$1', 'exp', floor(extract(epoch FROM now())) + 300), '$jwk')" >"$work/token"; }
+token() { sql "SELECT auth.jwt_sign(jsonb_build_object('iss', '$issuer', 'sub', 'x', 'aud', 'us', 'repository_id', '$1', 'exp', floor(extract(epoch FROM now())) + 300), '$jwk')" >"$work/token"; }
 
 is "nothing yet" "$("$PG_PRINCIPAL" issuers list) $("$PG_PRINCIPAL" issuers rules) $("$PG_PRINCIPAL" clients keys)" "no trusted issuers no rules no client keys"
 "$PG_PRINCIPAL" issuers trust $issuer --audience us >"$work/out" 2>"$work/err"

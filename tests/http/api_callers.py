@@ -140,6 +140,9 @@ def every_route():
             if 403 in wanted and "auth/" not in pattern:
                 equal(f"{method} {pattern}: a role that is too small",
                     {a.brief()[1] for a in texts if a.status == 403}, {"Insufficient role"})
+                equal(f"{method} {pattern}: which the challenge says (RFC 6750)",
+                    {a.headers.get("www-authenticate") for a in texts if a.status == 403},
+                    {'Bearer error="insufficient_scope"'})
         counted = set(re.findall(
             r'^pg_principal_http_requests_total{method="(\w+)",route="([^"]+)"',
             ask(server.port, "/metrics")[2], re.MULTILINE))

@@ -142,7 +142,7 @@ def refresh(issuer, *flags):
 
 
 def exchange(server, issuer, key):
-    token = sql("SELECT auth.jwt_sign(jsonb_build_object('iss', :'issuer'::text, 'aud', 'us', 'job', '1', 'jti', gen_random_uuid(),"
+    token = sql("SELECT auth.jwt_sign(jsonb_build_object('iss', :'issuer'::text, 'sub', 'x', 'aud', 'us', 'job', '1', 'jti', gen_random_uuid(),"
                 " 'exp', floor(extract(epoch FROM now())) + 300), :'key'::jsonb)", issuer=issuer,
                 key=json.dumps(key))
     answer = ask(server.port, "/oauth/token", "POST",

@@ -173,6 +173,12 @@ def raw():
         dead = post(server, "/oauth/introspect", {"token": token}, bearer="x")
         equal("introspection with a dead token", (error(dead), dead.headers["www-authenticate"]),
             ((401, "invalid_token"), 'Bearer error="invalid_token"'))
+        for path, form in (("introspect", {"token": token, "client_id": bot["id"],
+                "client_secret": "wrong"}), ("token", grant)):
+            beside = post(server, f"/oauth/{path}", form, bearer=token)
+            equal(f"/oauth/{path}: of a live token beside it nothing bad is said",
+                (error(beside), beside.headers["www-authenticate"]),
+                ((401, "invalid_client"), 'Basic realm="pg_principal"'))
         equal("of no token", error(post(server, "/oauth/introspect", {}, bot["basic"])),
             (400, "invalid_request"))
         sql("SELECT auth.ban(:'email')", email=bot["email"])
@@ -209,6 +215,7 @@ def error_without_key(server, grant, bot):
 
 
 def metadata():
+    someone = account()
     for path, at in (("", ""), ("/auth", "/auth"), ("/a/b", "/a/b"), ("/auth/v1", "/auth/v1"),
             ("/auth/realms/main", "/auth/realms/main")):
         port = free_port()
@@ -219,6 +226,7 @@ def metadata():
             equal(f"{issuer}: its document", (told.status, told.json["issuer"],
                 told.json["token_endpoint"]),
                   (200, issuer, f"http://127.0.0.1:{port}/oauth/token"))
+            person = api.token_of(server, someone["email"])
             endpoints = [url.removeprefix(f"http://127.0.0.1:{port}")
                 for name, url in told.json.items() if name.endswith("_endpoint")
                 or name == "jwks_uri"]
@@ -231,14 +239,16 @@ def metadata():
             equal("another's has none",
                 get(server, "/.well-known/oauth-authorization-server/x").status, 404)
             equal("who issues tokens for /api",
-                get(server, "/.well-known/oauth-protected-resource/api").json[
-                "authorization_servers"], [issuer])
+                get(server, "/.well-known/oauth-protected-resource/api").json,
+                {"resource": f"http://127.0.0.1:{port}/api", "authorization_servers": [issuer],
+                 "bearer_methods_supported": ["header"]})  # and signs nothing of its own
             url = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/api"
             equal("which a refusal there points to",
-                [api.call(server, "GET", "/api/users/me", token=t).headers["www-authenticate"]
-                for t in (None, "x")],
+                [api.call(server, "GET", "/api/users", token=t).headers["www-authenticate"]
+                for t in (None, "x", person)],
                   [f'Bearer resource_metadata="{url}"',
-                  f'Bearer error="invalid_token", resource_metadata="{url}"'])
+                  f'Bearer error="invalid_token", resource_metadata="{url}"',
+                  f'Bearer error="insufficient_scope", resource_metadata="{url}"'])
             equal("nor for anything else",
                 get(server, "/.well-known/oauth-protected-resource/x").status, 404)
             openid = get(server, f"{at}/.well-known/openid-configuration").json or {}

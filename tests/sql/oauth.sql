@@ -188,6 +188,11 @@ SELECT payload->>'refresh_token' AS next, pg_temp.told(r)
     'refresh_token', :'refresh')) AS r \gset
 SELECT pg_temp.active(:'refresh', :'client_id', :'secret') AS used,
     pg_temp.active(:'next', :'client_id', :'secret') AS next;
+UPDATE auth.sessions SET created_at = created_at - interval '1 day'
+    WHERE id = (SELECT t.session_id FROM auth.read_refresh_token(:'next') AS t);
+SELECT clock_timestamp() - to_timestamp((payload->>'iat')::bigint) < interval '1 hour'
+    AS as_old_as_its_exchange
+    FROM auth.oauth_introspect(jsonb_build_object('token', :'next'), :'client_id', :'secret');
 SELECT pg_temp.told(auth.oauth_token(jsonb_build_object('grant_type', 'refresh_token',
     'refresh_token', left(:'next', -3) || 'AAA')));
 SELECT pg_temp.told(auth.oauth_revoke(jsonb_build_object('token', :'next')));

@@ -160,7 +160,8 @@ SELECT label, pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job', change), :'gi
     (20, 'the other issuer''s name', '{"iss": "https://kubernetes.default.svc"}'),
     (21, 'a logout token',
         '{"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}'),
-    (22, 'bound to a key', '{"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}'))
+    (22, 'bound to a key', '{"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}'),
+    (23, 'no subject', '{"sub": null}'), (24, 'an empty one', '{"sub": ""}'))
         AS t (n, label, change) ORDER BY n;
 SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'forged')) AS same_kid,
     pg_temp.exchanged(auth.jwt_sign(pg_temp.said(:'job'), :'rotated')) AS unknown_kid,
@@ -223,13 +224,13 @@ SELECT auth.trust_issuer('https://cognito', '{}',
     jsonb_build_object('keys', jsonb_build_array(auth.public_jwk(:'cognito'))));
 SELECT auth.map_claims('https://cognito', 'ci@example.com',
     '{"client_id": "7a", "token_use": "access"}') IS NOT NULL AS mapped;
-SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access"}'),
+SELECT pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "sub": "7a", "client_id": "7a", "token_use": "access"}'),
     :'cognito')) AS access,
-       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access", "aud": "7a"}'),
+       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "sub": "7a", "client_id": "7a", "token_use": "access", "aud": "7a"}'),
            :'cognito')) AS with_aud,
-       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "access", "aud": []}'),
+       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "sub": "7a", "client_id": "7a", "token_use": "access", "aud": []}'),
            :'cognito')) AS for_nobody,
-       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "client_id": "7a", "token_use": "id"}'),
+       pg_temp.exchanged(auth.jwt_sign(pg_temp.said('{"iss": "https://cognito", "sub": "7a", "client_id": "7a", "token_use": "id"}'),
            :'cognito')) AS id_token;
 
 -- what matches has no fault, what has one does not match

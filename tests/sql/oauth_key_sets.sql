@@ -34,7 +34,7 @@ BEGIN
 END $$;
 -- a token that names the key by its kid
 CREATE FUNCTION pg_temp.token(key jsonb, claims jsonb) RETURNS text LANGUAGE sql AS $$
-    SELECT auth.jws_sign(convert_to((claims || jsonb_build_object('aud', 'us', 'job', '1',
+    SELECT auth.jws_sign(convert_to(('{"sub": "x"}' || claims || jsonb_build_object('aud', 'us', 'job', '1',
         'jti', gen_random_uuid(), 'exp', floor(extract(epoch FROM clock_timestamp())) + 300))::text,
         'UTF8'),
         coalesce(pg_temp.signer(key), (SELECT jwk FROM fresh WHERE alg = 'RS256'))

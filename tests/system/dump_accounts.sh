@@ -58,7 +58,7 @@ sql before "SELECT auth.register_client_keys('etl@example.com', jsonb_build_obje
     "SELECT auth.delegate('old@example.com', 'etl@example.com')" \
     "SELECT auth.register_client('psql')" "SET pg_principal.issuer = 'https://id.example.com'" "SELECT (auth.oauth_device_authorization('{\"client_id\": \"psql\"}')).status" "RESET pg_principal.issuer" \
     "SELECT auth.map_claims('https://issuer', 'etl@example.com', '{\"job\": \"1\"}')" >/dev/null
-assertion=$(sql before "SELECT auth.jwt_sign(jsonb_build_object('iss', 'https://issuer', 'aud', 'us', 'job', '1', 'jti', 'a', 'exp', floor(extract(epoch FROM now())) + 3000), '$jwk')")
+assertion=$(sql before "SELECT auth.jwt_sign(jsonb_build_object('iss', 'https://issuer', 'sub', 'x', 'aud', 'us', 'job', '1', 'jti', 'a', 'exp', floor(extract(epoch FROM now())) + 3000), '$jwk')")
 exchange() { # DATABASE: the token of an issuer, which is good once
     sql "$1" "SELECT coalesce(r.reason, 'exchanged') FROM auth.oauth_token(jsonb_build_object('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'assertion', '$assertion')) AS r"
 }

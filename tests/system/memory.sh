@@ -241,7 +241,7 @@ filled() {
     text=${text//:refresh/\'$refresh\'}
     text=${text//:bcrypt/\'$bcrypt\'}
     text=${text//:seal/\'$seal\'}
-    text=${text//:foreign_token/auth.jwt_sign(\'\{\"iss\": \"i\", \"aud\": \"a\", \"exp\": 4102444800\}\', :okp)}
+    text=${text//:foreign_token/auth.jwt_sign(\'\{\"iss\": \"i\", \"sub\": \"s\", \"aud\": \"a\", \"exp\": 4102444800\}\', :okp)}
     text=${text//:foreign_keys/\'\{\"keys\": [1, \{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\}]\}\'::jsonb}
     text=${text//:token/\'$token\'}
     text=${text//:bad/\'${token%????}AAAA\'}

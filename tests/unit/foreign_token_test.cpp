@@ -112,7 +112,9 @@ TEST(ForeignToken, BothNamesOfOneAlgorithmAreTheSame) {
 }
 
 TokenFault kept(const std::string &claims_json, const IssuerRules &rules) {
-    const json::Document document(claims_json);
+    const bool says = claims_json.find("\"sub\"") != claims_json.npos;
+    const std::string said = says ? claims_json : R"({"sub":"s",)" + claims_json.substr(1);
+    const json::Document document(said);
     return check_issuer_rules(document.root(), rules);
 }
 
@@ -149,6 +151,15 @@ TEST(IssuerRules, NoAudienceIsNone) {
         EXPECT_EQ(kept(R"({"exp":1001,"aud":)" + std::string(aud) + "}", rules),
                   TokenFault::wrong_audience)
             << aud;
+}
+
+TEST(IssuerRules, WhomATokenIsOfItSays) {
+    EXPECT_EQ(check_issuer_rules(json::Document(R"({"exp":1001})").root(), of_an_hour()),
+              TokenFault::subject_missing);
+    for (const char *sub : {R"("")", "null", "1", R"(["s"])"})
+        EXPECT_EQ(kept(R"({"exp":1001,"sub":)" + std::string(sub) + "}", of_an_hour()),
+                  TokenFault::subject_missing)
+            << sub;
 }
 
 TEST(IssuerRules, ASecurityEventIsNoIdentity) {
@@ -190,7 +201,7 @@ TEST(IssuerRules, ATrustDomainSpeaksForItsOwnAlone) {
         EXPECT_EQ(kept(R"({"exp":1001,"sub":)" + std::string(sub) + "}", rules),
                   TokenFault::wrong_trust_domain)
             << sub;
-    EXPECT_EQ(kept(R"({"exp":1001})", rules), TokenFault::wrong_trust_domain);
+    EXPECT_EQ(kept(R"({"exp":1001,"sub":"s"})", rules), TokenFault::wrong_trust_domain);
 }
 
 } // namespace

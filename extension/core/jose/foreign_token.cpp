@@ -188,6 +188,8 @@ TokenFault check_issuer_rules(json::Value claims, const IssuerRules &rules) noex
     if (iat &&
         (__builtin_sub_overflow(*exp, *iat, &life) || life > rules.longest_life_s * us_per_second))
         return TokenFault::lives_too_long;
+    if (!sub.is_string() || sub.as_string().empty()) // RFC 7523, section 3
+        return TokenFault::subject_missing;
     return missing_claim(claims, rules) ? TokenFault::claim_missing : TokenFault::none;
 }
 
