@@ -1,5 +1,7 @@
 #include "oauth/oauth.hpp"
 
+#include <array>
+
 #include "http/dispatcher.hpp"
 #include "oauth/device.hpp"
 #include "oauth/form.hpp"
@@ -74,6 +76,8 @@ constexpr const char *of_a_token =
     R"({"token!": "string", "token_type_hint": "string", "client_id": "string",
     "client_secret": "string", "client_assertion": "string", "client_assertion_type": "string"})";
 
+constexpr std::array<int, 2> no_client = {401};
+
 constexpr api::Row table[] = {
     {"POST", "/oauth/token", Caller::anybody, "Get an access token (RFC 6749, 7523, 8628, 8693)",
      post_token,
@@ -91,9 +95,10 @@ constexpr api::Row table[] = {
          "client_assertion": "string", "client_assertion_type": "string"})",
      200, api::no_other, "", budget_of_grant},
     {"POST", "/oauth/introspect", Caller::anybody, "Whether a token is alive now (RFC 7662)",
-     post_introspect, R"({"active!": "boolean"})", Budget::administration, of_a_token},
+     post_introspect, R"({"active!": "boolean"})", Budget::administration, of_a_token, 200,
+     no_client},
     {"POST", "/oauth/revoke", Caller::anybody, "End the session of a token (RFC 7009)", post_revoke,
-     "{}", Budget::administration, of_a_token},
+     "{}", Budget::administration, of_a_token, 200, no_client},
 };
 
 constexpr api::Row authorize = {

@@ -107,8 +107,9 @@ Json responses(const Route &route, bool has_path_parameter) {
     if (has_path_parameter)
         out["404"] = refusal("Not found");
     for (const int status : route.refusals)
-        out[std::to_string(status)] =
-            refusal(status == 409 ? "Conflict with the current state" : "Not found");
+        out[std::to_string(status)] = refusal(status == 409   ? "Conflict with the current state"
+                                              : status == 401 ? "No client, or wrong credentials"
+                                                              : "Not found");
     if (!route.request_schema.empty()) {
         out["413"] = refusal("The body is too long");
         if (takes_json(route))

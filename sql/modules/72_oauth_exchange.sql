@@ -138,7 +138,8 @@ DECLARE
     life bigint;
     result auth.auth_result;
 BEGIN
-    IF NOT request ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
+    IF NOT jsonb_strip_nulls(request)
+        ?& '{subject_token,subject_token_type,actor_token,actor_token_type}' THEN
         RETURN auth.oauth_error(400, 'invalid_request', 'A subject_token, an actor_token and the '
             'type of each are needed');
     ELSIF request->>'subject_token_type' <> ALL (types)

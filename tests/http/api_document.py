@@ -32,6 +32,9 @@ def conforms():
     equal("such as", (names["patch /api/users/{id}/role"], names["get /.well-known/jwks.json"],
         names["get /console/"]),
           ("patchApiUsersByIdRole", "getWellKnownJwksJson", "getConsoleIndex"))
+    equal("where a client must show who it is a refusal is told", [path for path in
+        ("token", "introspect", "revoke", "device_authorization")
+        if "401" not in document["paths"][f"/oauth/{path}"]["post"]["responses"]], [])
     ok("enough was looked at", found["checked"] > 500 and found["kinds"] > 60, found)
 
 

@@ -172,6 +172,9 @@ SELECT label, pg_temp.exchanged(subject, actor, more) AS outcome FROM (VALUES
     (16, 'an act of one''s own', :'person', :'agent', '{"act": {"sub": "x"}}')) AS t (n, label,
         subject, actor, more) ORDER BY n;
 SELECT pg_temp.told(auth.oauth_token('{"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}')) AS nothing;
+SELECT name, pg_temp.told(auth.oauth_token(pg_temp.asked(:'person', :'agent')
+    || jsonb_build_object(name, NULL))) AS null
+    FROM unnest('{subject_token,subject_token_type,actor_token,actor_token_type}'::text[]) AS name;
 SELECT token AS service FROM auth.issue_key('service_role') \gset
 SELECT pg_temp.exchanged(:'service', :'agent') AS project_key, pg_temp.exchanged(:'person',
     :'service') AS as_actor;
