@@ -27,6 +27,11 @@ const char *const job_elsewhere_sql =
     "(SELECT * FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', "
     "'failed') ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";
 
+// pg_cron 1.4 ends over a job of a role that is not there, and begins again, without end.
+const char *const orphan_elsewhere_sql = "SELECT j.jobid, j.username FROM cron.job j WHERE NOT "
+                                         "EXISTS (SELECT FROM pg_catalog.pg_roles r "
+                                         "WHERE r.rolname = j.username) ORDER BY j.jobid LIMIT 1";
+
 bool is_elsewhere(const db::Result &schedule) { return schedule.text("ELSEWHERE") == "t"; }
 
 // It is there as soon as the server loads it, in the database once somebody creates it; who may use
@@ -172,6 +177,18 @@ Json read_health_schedule(const Session &session) {
     }
     told.erase("otherPort");
     told.erase("port");
+    if (told["problem"].is_null())
+        return told;
+    const db::Result orphan = session.ask(orphan_elsewhere_sql, {}, {}, home);
+    if (orphan.rows() == 0)
+        return told;
+    const std::string job(orphan.text(0, 0));
+    told["problem"] =
+        text_of(told["problem"]) + "; job " + job + " of pg_cron belongs to the role \"" +
+        for_terminal(orphan.text(0, 1)) +
+        "\", which does not exist, and until it is gone pg_cron may run no job at all";
+    told["remedy"] = "As a superuser, in the database \"" + for_terminal(home) +
+                     "\": SELECT cron.unschedule(" + job + "::bigint);";
     return told;
 }
 
