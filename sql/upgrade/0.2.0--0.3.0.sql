@@ -70,6 +70,12 @@ BEGIN
     UPDATE pg_init_privs i
     SET initprivs = was || (SELECT makeaclitem('auth_operator'::regrole, c.relowner, 'SELECT', false) FROM pg_class c WHERE c.oid = i.objoid)
     WHERE i.classoid = 'pg_class'::regclass AND i.objoid = 'auth.audit_log'::regclass AND i.objsubid = 0;
+    -- From PostgreSQL 17 on the roles in such a row depend on it: whom administrators had granted it could never be dropped.
+    DELETE FROM pg_shdepend s USING pg_database d
+    WHERE d.datname = current_database() AND s.dbid = d.oid AND s.deptype = 'i'
+        AND s.classid = 'pg_class'::regclass AND s.objid = 'auth.audit_log'::regclass AND s.refobjid NOT IN (
+            SELECT unnest(ARRAY[a.grantor, a.grantee]) FROM pg_init_privs i, aclexplode(i.initprivs) AS a
+            WHERE i.classoid = s.classid AND i.objoid = s.objid AND i.objsubid = s.objsubid);
 END
 $$;
 ALTER TABLE auth.users ADD COLUMN email_autoconfirmed boolean NOT NULL DEFAULT false, ADD COLUMN owner_generation integer NOT NULL DEFAULT 0;
