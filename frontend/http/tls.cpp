@@ -65,20 +65,22 @@ void Tls::reload() {
     if (!fresh)
         fail("cannot set up TLS");
     configure(fresh.get());
-    if (SSL_CTX_use_certificate_chain_file(fresh.get(), certificate_file_.c_str()) != 1)
-        fail("cannot read a certificate from " + certificate_file_);
     bool is_encrypted = false;
+    const auto read = [&is_encrypted](int result, const std::string &what) {
+        if (result != 1 && is_encrypted)
+            throw Failure("cannot read " + what, "it has a passphrase",
+                          "A server that starts by itself is told none: openssl pkey -in FILE -out "
+                          "NEW writes the key without, which nobody else may read.");
+        if (result != 1)
+            fail("cannot read " + what);
+    };
     SSL_CTX_set_default_passwd_cb(fresh.get(), know_no_passphrase);
     SSL_CTX_set_default_passwd_cb_userdata(fresh.get(), &is_encrypted);
-    const int is_read =
-        SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM);
+    read(SSL_CTX_use_certificate_chain_file(fresh.get(), certificate_file_.c_str()),
+         "a certificate from " + certificate_file_);
+    read(SSL_CTX_use_PrivateKey_file(fresh.get(), key_file_.c_str(), SSL_FILETYPE_PEM),
+         "a private key from " + key_file_);
     SSL_CTX_set_default_passwd_cb_userdata(fresh.get(), nullptr);
-    if (is_read != 1 && is_encrypted)
-        throw Failure("cannot read a private key from " + key_file_, "it has a passphrase",
-                      "A server that starts by itself is told none: openssl pkey -in FILE -out "
-                      "NEW writes the key without, which nobody else may read.");
-    if (is_read != 1)
-        fail("cannot read a private key from " + key_file_);
     if (SSL_CTX_check_private_key(fresh.get()) != 1)
         fail("the private key does not belong to the certificate");
     const std::lock_guard<std::mutex> lock(mutex_);
