@@ -1,5 +1,6 @@
 #include "cli/session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -10,6 +11,7 @@ namespace pg_principal::cli {
 namespace {
 
 constexpr milliseconds tick{100};
+constexpr milliseconds cancel_time{10000}; // for a server to answer once it was asked to stop
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -102,7 +104,7 @@ void print_notice(void *err, const PGresult *result) {
 
 db::Connection::Answer await(db::Connection &connection, Progress *progress) {
     const Clock::time_point start = Clock::now();
-    Clock::time_point next_cancel = start;
+    Clock::time_point next_cancel = start, give_up = Clock::time_point::max();
     return connection.await([&](bool sending) {
         const Clock::time_point now = Clock::now();
         if (progress)
@@ -111,9 +113,14 @@ db::Connection::Answer await(db::Connection &connection, Progress *progress) {
             throw cancelled();
         // Again and again: a request that meets the server between two steps is lost.
         if (interrupted && now >= next_cancel) {
+            give_up = std::min(give_up, now + cancel_time);
             connection.cancel();
             next_cancel = now + milliseconds(500);
         }
+        if (now >= give_up)
+            throw Failure(
+                "cancelled, but the server does not answer", {},
+                "What was asked for may be done all the same: look before you repeat it.");
         return tick;
     });
 }

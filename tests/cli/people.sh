@@ -124,6 +124,19 @@ for signal in TERM HUP; do
     is "and the server has stopped too" "$(ask "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_principal'")" 0
     release
 done
+hold
+env --default-signal=TERM "$PG_PRINCIPAL" people push "$work/late.yaml" >"$work/out" 2>"$work/err" 7>&- &
+push=$!
+wait_until "$pushing"
+backend=$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'pg_principal'")
+kill -STOP "$backend"
+kill -TERM $push
+for _ in $(seq 600); do kill -0 $push 2>/dev/null && sleep 0.1; done
+kill -KILL $push 2>/dev/null # one that waits for ever
+kill -CONT "$backend"
+wait $push
+is "nor is a server waited for that does not answer" "$?|$(head -n 1 "$work/err")" "1|pg_principal: cancelled, but the server does not answer"
+release
 is "nothing was written, now or later" "$(ask "SELECT count(*) FROM auth.organization_people WHERE email = 'late@example.com'")" 0
 
 hold
