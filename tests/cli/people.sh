@@ -127,7 +127,8 @@ done
 hold
 env --default-signal=TERM "$PG_PRINCIPAL" people push "$work/late.yaml" >"$work/out" 2>"$work/err" 7>&- &
 push=$!
-wait_until "$pushing"
+# past the lock's own time-out, which PostgreSQL tells of instead of a cancellation that comes with it
+wait_until "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'ShareUpdateExclusiveLock' AND NOT granted"
 backend=$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'pg_principal'")
 kill -STOP "$backend"
 kill -TERM $push

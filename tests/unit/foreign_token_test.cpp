@@ -182,9 +182,9 @@ TEST(IssuerRules, WhatIsRequiredIsThereWhateverItSays) {
     EXPECT_EQ(kept(R"({"exp":1001,"ref":null,"env":{}})", rules), TokenFault::none);
     EXPECT_EQ(kept(R"({"exp":1001,"ref":"x"})", rules), TokenFault::claim_missing);
     EXPECT_EQ(kept(R"({"exp":1001,"x":{"ref":"x","env":1}})", rules), TokenFault::claim_missing);
-    json::Document claims;
-    ASSERT_TRUE(json::try_parse(claims, R"({"ref":"x"})"));
-    EXPECT_EQ(missing_claim(claims.root(), rules), "env");
+    json::Document one_of_two;
+    ASSERT_TRUE(json::try_parse(one_of_two, R"({"ref":"x"})"));
+    EXPECT_EQ(missing_claim(one_of_two.root(), rules), "env");
 }
 
 TEST(IssuerRules, ATrustDomainSpeaksForItsOwnAlone) {
