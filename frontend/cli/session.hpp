@@ -23,9 +23,9 @@ struct Session {
     std::function<void()> action = {}; // what the chosen verb does, set while parsing
 
     bool wants(const char *format) const { return output == format; }
-    // One statement on a connection of its own; the first Ctrl-C, or SIGTERM, cancels it. A terminal is told how
-    // long `what` takes. The server's warnings go to the errors. `database`: another one of the same
-    // server. Throws Failure.
+    // One statement on a connection of its own; the first Ctrl-C, or SIGTERM, cancels it. A
+    // terminal is told how long `what` takes. The server's warnings go to the errors. `database`:
+    // another one of the same server. Throws Failure.
     db::Result ask(const std::string &sql, const std::vector<db::Param> &params = {},
                    const std::string &what = {}, const std::string &database = {}) const;
     // A token or secret that is told this once: `tell` prints it, and what could not be printed was
