@@ -58,7 +58,13 @@ void add_verb(CLI::App &above, Session &session, const std::string &path, const 
     command.callback(
         [&session, given, act = verb.act, otherwise = outputs.empty() ? "" : outputs.front()] {
             given->read_variables();
-            session.action = [&session, given, act] { act(session, *given); };
+            session.action = [&session, given, act] {
+                try {
+                    act(session, *given);
+                } catch (const UsageError &e) {
+                    throw UsageError(given->by_variables(e.what()), e.hint);
+                }
+            };
             if (session.output.empty())
                 session.output = otherwise;
         });
@@ -204,21 +210,31 @@ void Given::declare(CLI::App &verb, const Option &option, const std::string &var
 
 // Whoever sets one that cannot be must hear of it, by its name.
 void Given::read_variables() {
-    for (const Value &value : values_) {
+    for (Value &value : values_) {
         const char *const text = std::getenv(value.variable.c_str());
-        if (!text || !*text || value.argument->count() != 0)
+        value.is_read = text && *text && value.argument->count() == 0;
+        if (!value.is_read)
             continue;
         try {
             value.argument->add_result(text);
             value.argument->run_callback();
         } catch (const CLI::ParseError &e) {
-            std::string what = e.what();
-            const std::string name = value.argument->get_name();
-            if (const auto at = what.find(name); at != what.npos)
-                what.replace(at, name.size(), value.variable);
-            throw UsageError(what);
+            throw UsageError(by_variables(e.what()));
         }
     }
+}
+
+std::string Given::by_variables(std::string problem) const {
+    for (const Value &value : values_) {
+        if (!value.is_read)
+            continue;
+        const std::string name = value.option.name;
+        const auto at = problem.find(name), end = at + name.size();
+        if (at != problem.npos &&
+            problem.find_first_of("abcdefghijklmnopqrstuvwxyz-", end) != end) // nor a longer one
+            problem.replace(at, name.size(), value.variable);
+    }
+    return problem;
 }
 
 const Given::Value &Given::find(std::string_view name) const {

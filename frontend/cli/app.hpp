@@ -48,6 +48,8 @@ class Given {
     void declare(CLI::App &verb, const Option &option, const std::string &variable);
     // Of what was not typed. Throws UsageError.
     void read_variables();
+    // What is wrong, of options whose value came from a variable with its name in place of theirs.
+    std::string by_variables(std::string problem) const;
     const std::string &operator[](std::string_view name) const { return find(name).text; }
     bool has(std::string_view name) const { return find(name).is_set; } // a flag
     bool is_given(std::string_view name) const;
@@ -63,6 +65,7 @@ class Given {
         bool is_set;
         std::string variable;
         CLI::Option *argument;
+        bool is_read = false; // from the variable
     };
     const Value &find(std::string_view name) const;
     std::deque<Value> values_; // whose addresses CLI11 keeps

@@ -219,7 +219,7 @@ void Server::publish_metrics() {
 Endpoint Endpoint::parse(const std::string &text) {
     const std::optional<HostAndPort> parts = HostAndPort::parse(text);
     if (!parts || parts->host.empty() || !is_port(parts->port.value_or("")))
-        throw UsageError(for_terminal(text) + " is not an address to listen on, HOST:PORT",
+        throw UsageError("--listen: " + for_terminal(text) + " is not an address, HOST:PORT",
                          "For example 127.0.0.1:9999 or [::1]:9999.");
     return {std::string(parts->host), std::string(*parts->port)};
 }

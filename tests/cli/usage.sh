@@ -69,6 +69,16 @@ unset PG_PRINCIPAL_SERVE_TYPO
 export PG_PRINCIPAL_SERVE_POOL_SIZE=none
 refused "a variable that cannot be, by its name" 2 "PG_PRINCIPAL_SERVE_POOL_SIZE: Value none not in range 1 to 1000" serve
 refused "what was typed counts, by its own" 2 "--pool-size: Value x not in range 1 to 1000" serve --pool-size x
+for given in "METRICS_FROM=x" "LISTEN=x" "LISTEN=0.0.0.0:1" "CORS_ORIGIN=x" "CORS_HEADER=a b" "TRUSTED_PROXY=x" "FETCH_FROM=x" "SUPABASE_PREFIX=x"; do
+    export "PG_PRINCIPAL_SERVE_$given"
+    pg_principal serve --pool-size 1
+    like "and what serve itself finds wrong: $given" "$code $err" "2 pg_principal: PG_PRINCIPAL_SERVE_${given%%=*}:? .*"
+    unset "PG_PRINCIPAL_SERVE_${given%%=*}"
+done
+export PG_PRINCIPAL_SERVE_TLS_CERT=x
+refused "of two options the one that was not typed" 2 "PG_PRINCIPAL_SERVE_TLS_CERT and --tls-key belong together" serve --pool-size 1
+unset PG_PRINCIPAL_SERVE_TLS_CERT
+refused "what was typed is named as it was typed" 2 "--metrics-from: x is not an address or range" serve --pool-size 1 --metrics-from x
 refused "is no concern of other verbs" 2 "KID is required" keys activate
 unset PG_PRINCIPAL_SERVE_POOL_SIZE
 export PG_PRINCIPAL_SERVE_NO_FETCH=maybe
