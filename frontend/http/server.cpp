@@ -99,7 +99,11 @@ class Server::Listening final : public httplib::Server {
     // Newer versions want the addresses beforehand.
     template <class Self>
     static bool answer(Self &self, Stream &stream, bool last, bool &closed) {
-        const auto at_body = [&stream](httplib::Request &) { stream.begin_body(); };
+        const auto at_body = [&stream](httplib::Request &request) {
+            stream.begin_body();
+            if (request.version == "HTTP/1.0") // it knows no 100 (RFC 9110, section 10.1.1)
+                request.headers.erase("Expect");
+        };
         if constexpr (std::is_invocable_v<decltype(&Self::process_request), Self &, Stream &, bool,
                                           bool &, decltype(at_body)>) {
             return self.process_request(stream, last, closed, at_body);

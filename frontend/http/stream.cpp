@@ -61,6 +61,7 @@ bool Stream::next(const std::function<bool()> &must_end) {
         return false;
     until_ = Clock::now() + limits_.request_time;
     characters_ = std::max(limits_.headers * 1024, least_characters);
+    begins_ = true;
     if (!handshake_)
         return true;
     tls_ = std::exchange(handshake_, nullptr)->begin(socket_);
@@ -82,7 +83,15 @@ void Stream::begin_body() {
     characters_ = std::max(limits_.body * 8, least_characters); // chunks may have a byte each
 }
 
+// One empty line before a request is not of it (RFC 9112, section 2.2).
 ssize_t Stream::read(char *to, size_t size) {
+    const ssize_t count = take(to, size);
+    if (!std::exchange(begins_, false) || count != 1 || *to != '\r')
+        return count;
+    return take(to, 1) == 1 && *to == '\n' ? take(to, 1) : -1;
+}
+
+ssize_t Stream::take(char *to, size_t size) {
     if (size == 1 && characters_ == 0)
         return -1;
     if (size == 1 && at_ < end_) { // the library's way through a head

@@ -45,6 +45,7 @@ class Stream final : public httplib::Stream {
     bool await(short events, Clock::time_point until) const;
     template <class Step>
     ssize_t transfer(short events, Clock::time_point until, Step step);
+    ssize_t take(char *to, size_t size);
     ssize_t receive();
     bool send(std::string_view rest);
     bool flush();
@@ -58,7 +59,7 @@ class Stream final : public httplib::Stream {
     Clock::time_point until_; // the client has this long for its request
     // What is left to it for lines, which the library reads so, and joins however long they are.
     std::size_t characters_ = 0;
-    bool broken_ = false;
+    bool broken_ = false, begins_ = false;
     std::size_t at_ = 0, end_ = 0;
     char in_[8192];
     std::string out_; // an answer's head and body go together

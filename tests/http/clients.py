@@ -74,6 +74,28 @@ def expectations():
         with connect(server.port) as sock:
             sock.sendall(request("/echo", "POST", ["Expect: 100-continue", "Content-Length: 1001"]))
             equal("no invitation for what is too large", Reader(sock).response()[0], 413)
+        with connect(server.port) as sock:
+            sock.sendall(b"POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello")
+            equal("HTTP/1.0 knows no invitation (RFC 9110, section 10.1.1)",
+                Reader(sock).response()[::2], (200, "hello"))
+
+
+def empty_lines():
+    with Server() as server:
+        for name, pieces in {"at once": [b"\r\n" + request()], "in pieces": [b"\r", b"\n",
+                request()]}.items():
+            with connect(server.port) as sock:
+                reader = Reader(sock)
+                for _ in range(2):
+                    for piece in pieces:
+                        sock.sendall(piece)
+                        time.sleep(0.01)
+                    equal(f"an empty line before a request is skipped (RFC 9112, section 2.2): {name}",
+                        reader.response()[::2], (200, "hello\n"))
+        for name, data in {"a return alone": b"\r" + request(), "nothing behind it": b"\r\n"}.items():
+            responses, end = talk(server.port, data, 2)
+            ok(f"no request: {name}", [r[0] for r in responses] in ([], [400]), (responses, end))
+
 
 @contextlib.contextmanager
 def dripping(server, count):
@@ -301,4 +323,4 @@ def idle_connections():
             sock.close()
 
 
-main(keep_alive, expectations, reset_clients, busy_clients, slow_clients, idle_connections, many_behind_nginx)
+main(keep_alive, expectations, empty_lines, reset_clients, busy_clients, slow_clients, idle_connections, many_behind_nginx)
