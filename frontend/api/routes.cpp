@@ -116,6 +116,8 @@ Response pointed(Response response, Caller caller, const Backend &backend) {
         response.set("WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
     else if (response.status != 401)
         return response;
+    else if (!response.has("WWW-Authenticate")) // a wrong password
+        response.set("WWW-Authenticate", "Bearer");
     if (const std::string url = backend.resource_metadata(); !url.empty())
         for (auto &[name, value] : response.headers)
             if (name == "WWW-Authenticate")

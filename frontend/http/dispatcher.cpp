@@ -216,6 +216,9 @@ void Dispatcher::finish(const Exchange &exchange, Response &response) {
     response.set("X-Content-Type-Options", "nosniff");
     if (!response.has("Cache-Control"))
         response.set("Cache-Control", "no-store");
+    // RFC 9110, section 15.5.2; a browser asks nobody for a password by this one
+    if (response.status == 401 && !response.has("WWW-Authenticate"))
+        response.set("WWW-Authenticate", "Bearer");
     const double seconds = std::chrono::duration<double>(Clock::now() - request.began).count();
     metrics_.observe(exchange.match.route ? exchange.match.index : Metrics::no_route,
                      response.status, seconds);

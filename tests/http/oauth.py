@@ -350,7 +350,7 @@ def device():
         who = {"user_code": begun["user_code"], "email": person["email"], "password": PASSWORD}
         status, given, page = form("/oauth/device", {**who, "password": "wrong", "email": '"><i>'})
         equal("a wrong password", (status, "Invalid credentials" in page,
-            "&quot;&gt;&lt;i&gt;" in page, "www-authenticate" in given), (401, True, True, False))
+            "&quot;&gt;&lt;i&gt;" in page, given["www-authenticate"]), (401, True, True, "Bearer"))
         status, _, page = form("/oauth/device", {**who, "user_code": "BCDF-GHJK"})
         equal("a wrong code", (status, "unknown, used, or has expired" in page), (404, True))
         equal("from another site",

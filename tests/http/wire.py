@@ -128,6 +128,7 @@ class Reader:
                 name, value = line.split(": ", 1)
                 headers[name.lower()] = value
             status = int(lines[0].split(" ")[1])
+            assert status != 401 or "www-authenticate" in headers, headers  # RFC 9110, section 15.5.2
             size = 0 if head_only else int(headers.get("content-length", 0))
             while len(self.data) < size:
                 self._more()
