@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION auth.mint_access_token(
     client_id text, act jsonb) RETURNS text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pg_principal_mint_access_token';
 COMMENT ON FUNCTION auth.mint_access_token(auth.users, uuid, bigint, bigint, text, text, jsonb) IS
-'Internal: an access token as RFC 9068 has it, with the claims of auth.mint_token() and client_id.';
+'Internal: an access token as RFC 9068 has it, with the claims of auth.mint_token() but amr, and '
+'client_id.';
 
 CREATE OR REPLACE FUNCTION auth.oauth_error(status integer, code text, description text,
     reason text DEFAULT NULL) RETURNS auth.auth_result

@@ -76,7 +76,7 @@ SELECT pg_temp.part(:'token', 1) - 'kid' AS header;
 SELECT c->>'client_id' = :'client_id' AND c->>'sub' = :'client_id' AS client, c->>'scope' AS scope,
     c->>'iss' AS iss, c->>'aud' AS aud,
        c ? 'jti' AND c ? 'iat' AS named, (c->>'exp')::bigint - (c->>'iat')::bigint AS ttl,
-           c->'amr'->0->>'method' AS method
+           c ? 'amr' AS as_supabase
 FROM pg_temp.part(:'token', 2) AS c;
 SET pg_principal.token = :'token';
 SELECT auth.email(), auth.uid() = :'client_id' AS uid, auth.is_service_account(),

@@ -158,12 +158,13 @@ std::string random_uuid() {
 }
 
 struct Session {
-    std::string role, id, method;
+    std::string role, id;
+    std::string method;  // of its sign-in; empty: nobody signed in for this token
     std::string scopes;  // separated by spaces
     std::string client;  // RFC 9068: whose access token it is; empty: nobody's but the principal's
     std::string actor;   // RFC 8693: the claim act, as JSON; empty: nobody acts for the principal
     std::string may_act; // RFC 8693: the agent that may exchange it, and nobody do more with it
-    std::int64_t issued_at, ttl, signed_in_at;
+    std::int64_t issued_at, ttl, signed_in_at = 0;
 };
 
 std::string mint(const UserRow &user, const Session &session) {
@@ -198,12 +199,14 @@ std::string mint(const UserRow &user, const Session &session) {
     object.raw("app_metadata", somebody ? user.app_metadata() : "{}");
     object.raw("user_metadata", somebody ? user.json("raw_user_meta_data") : "{}");
     object.text("aal", "aal1");
-    std::string method;
-    ObjectWriter amr(method);
-    amr.text("method", session.method);
-    amr.number("timestamp", session.signed_in_at);
-    amr.end();
-    object.raw("amr", '[' + method + ']');
+    if (!session.method.empty()) { // Supabase's objects, where RFC 9068 has strings
+        std::string method;
+        ObjectWriter amr(method);
+        amr.text("method", session.method);
+        amr.number("timestamp", session.signed_in_at);
+        amr.end();
+        object.raw("amr", '[' + method + ']');
+    }
     object.raw("is_anonymous", "false");
     object.end();
     return sign_claims(claims, !session.may_act.empty()  ? may_act_type
@@ -217,11 +220,10 @@ Session oauth_session(FunctionCallInfo fcinfo) {
     Session session;
     session.role = "authenticated";
     session.id = uuid_text(PG_GETARG_DATUM(1));
-    session.issued_at = session.signed_in_at = PG_GETARG_INT64(2);
+    session.issued_at = PG_GETARG_INT64(2);
     session.ttl = PG_GETARG_INT64(3);
     if (!PG_ARGISNULL(4))
         session.scopes = text_argument(fcinfo, 4);
-    session.method = "oauth";
     return session;
 }
 
