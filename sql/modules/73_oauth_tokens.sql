@@ -40,6 +40,10 @@ DECLARE
     refreshable record;
 BEGIN
     PERFORM auth.set_request_context(context);
+    IF bearer IS NOT NULL AND auth.shows_client(request, basic_id) THEN
+        RETURN auth.oauth_error(400, 'invalid_request',
+            'The client authenticates itself in more than one way');
+    END IF;
     client := auth.authenticate_client(request, basic_id, basic_secret);
     IF (client.refused).ok IS NOT NULL THEN
         RETURN client.refused;
@@ -175,7 +179,8 @@ BEGIN
         RETURN auth.refusal(404, 'no-such-issuer', 'pg_principal.issuer is not this URL');
     ELSIF document = 'oauth-protected-resource' THEN
         RETURN ROW(true, 200, NULL, jsonb_build_object('resource', origin || '/api',
-            'authorization_servers', jsonb_build_array(issuer),
+            'resource_name', 'pg_principal', 'authorization_servers', jsonb_build_array(issuer),
+            -- no scopes_supported: clients with a secret of their own would ask for all of them
             'bearer_methods_supported', '["header"]'::jsonb))::auth.auth_result;
     END IF;
     told := jsonb_build_object('issuer', issuer,

@@ -173,12 +173,17 @@ def raw():
         dead = post(server, "/oauth/introspect", {"token": token}, bearer="x")
         equal("introspection with a dead token", (error(dead), dead.headers["www-authenticate"]),
             ((401, "invalid_token"), 'Bearer error="invalid_token"'))
-        for path, form in (("introspect", {"token": token, "client_id": bot["id"],
-                "client_secret": "wrong"}), ("token", grant)):
-            beside = post(server, f"/oauth/{path}", form, bearer=token)
-            equal(f"/oauth/{path}: of a live token beside it nothing bad is said",
-                (error(beside), beside.headers["www-authenticate"]),
-                ((401, "invalid_client"), 'Basic realm="pg_principal"'))
+        beside = post(server, "/oauth/token", grant, bearer=token)
+        equal("of a live token beside it nothing bad is said",
+            (error(beside), beside.headers["www-authenticate"]),
+            ((401, "invalid_client"), 'Basic realm="pg_principal"'))
+        form = {"token": token, "client_id": bot["id"], "client_secret": bot["secret"]}
+        equal("introspection in two ways at once",
+            [error(post(server, "/oauth/introspect", {**form, **more}, bearer=shown))
+            for shown in (token, "x") for more in ({}, {"client_secret": "wrong"})],
+            [(400, "invalid_request")] * 4)
+        equal("a client_id proves nothing", post(server, "/oauth/introspect",
+            {"token": token, "client_id": bot["id"]}, bearer=token).json["active"], True)
         equal("of no token", error(post(server, "/oauth/introspect", {}, bot["basic"])),
             (400, "invalid_request"))
         sql("SELECT auth.ban(:'email')", email=bot["email"])
@@ -241,7 +246,7 @@ def metadata():
             equal("who issues tokens for /api",
                 get(server, "/.well-known/oauth-protected-resource/api").json,
                 {"resource": f"http://127.0.0.1:{port}/api", "authorization_servers": [issuer],
-                 "bearer_methods_supported": ["header"]})  # and signs nothing of its own
+                 "resource_name": "pg_principal", "bearer_methods_supported": ["header"]})  # and signs nothing of its own
             url = f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/api"
             equal("which a refusal there points to",
                 [api.call(server, "GET", "/api/users", token=t).headers["www-authenticate"]
