@@ -55,13 +55,13 @@ Datum refuse_when_held(FunctionCallInfo) {
 }
 
 // A superuser is trusted with it, and an apply worker only repeats what was permitted elsewhere.
-void on_transaction(XactEvent event, void *) {
+void refuse_held_accounts(XactEvent event, void *) {
     if (event == XACT_EVENT_PRE_PREPARE && !superuser_arg(GetSessionUserId()) && !IsLogicalWorker())
         call_sql_function(refuse_when_held, nullptr);
 }
 
 } // namespace
 
-void refuse_prepared_transactions() { RegisterXactCallback(on_transaction, nullptr); }
+void refuse_prepared_transactions() { RegisterXactCallback(refuse_held_accounts, nullptr); }
 
 } // namespace pg_principal

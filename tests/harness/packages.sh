@@ -17,7 +17,7 @@ missing_packages() {
         libcpp-httplib-dev pkg-config libargon2-dev libcrypt-dev libgtest-dev libpam0g-dev)
     [ "$goal" != lint ] || wanted+=(clang-format shellcheck)
     [ "$goal" != torture ] || wanted+=(valgrind default-jdk-headless libpostgresql-jdbc-java)
-    [[ $goal != test && $goal != torture && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev)
+    [[ $goal != test && $goal != torture && $goal != fuzz ]] || wanted+=(clang libclang-rt-dev lld)
     [ "$goal" != bench ] || wanted+=(wrk)
     [[ $goal != run && $goal != bench ]] || wanted+=(curl)
     if [[ $goal = test || $goal = torture ]]; then # what our tokens are compared with

@@ -13,27 +13,27 @@ namespace {
 constexpr int log_lines = 20; // refusals that are logged in one window
 constexpr TimestampTz log_window = 10 * USECS_PER_SEC;
 
-struct Shared {
+struct Refusals {
     Counter counters[max_counters];
     TimestampTz window_began;
     int logged;
 };
-SharedArea area{"pg_principal login refusals", sizeof(Shared)};
+SharedArea refusals_area{"pg_principal login refusals", sizeof(Refusals)};
 
-Shared *shared() noexcept { return static_cast<Shared *>(area.contents()); }
+Refusals *refusals() noexcept { return static_cast<Refusals *>(refusals_area.contents()); }
 
 } // namespace
 
-void request_refusal_memory() { area.request(); }
+void request_refusal_memory() { refusals_area.request(); }
 
 bool count_refusal(std::string_view reason) noexcept {
-    if (shared() == nullptr)
+    if (refusals() == nullptr)
         return true;
     // what follows the colon tells of the token's making and would make a counter for each
     reason = reason.substr(0, std::min(reason.find(':'), sizeof(Counter::reason) - 1));
     const TimestampTz now = GetCurrentTimestamp();
-    LWLockAcquire(area.lock(), LW_EXCLUSIVE);
-    Counter *counter = shared()->counters;
+    LWLockAcquire(refusals_area.lock(), LW_EXCLUSIVE);
+    Counter *counter = refusals()->counters;
     Counter *const last = counter + max_counters - 1;
     while (counter < last && counter->count > 0 && reason != counter->reason)
         ++counter;
@@ -44,24 +44,24 @@ bool count_refusal(std::string_view reason) noexcept {
         counter->reason[reason.size()] = '\0';
     }
     ++counter->count;
-    if (now - shared()->window_began >= log_window || now < shared()->window_began) {
-        shared()->window_began = now;
-        shared()->logged = 0;
+    if (now - refusals()->window_began >= log_window || now < refusals()->window_began) {
+        refusals()->window_began = now;
+        refusals()->logged = 0;
     }
-    const bool worth_a_line = ++shared()->logged <= log_lines;
-    LWLockRelease(area.lock());
+    const bool worth_a_line = ++refusals()->logged <= log_lines;
+    LWLockRelease(refusals_area.lock());
     return worth_a_line;
 }
 
 int read_counters(Counter *out, int size) noexcept {
-    if (shared() == nullptr)
+    if (refusals() == nullptr)
         return 0;
-    LWLockAcquire(area.lock(), LW_SHARED);
+    LWLockAcquire(refusals_area.lock(), LW_SHARED);
     int count = 0;
-    for (const Counter &counter : shared()->counters)
+    for (const Counter &counter : refusals()->counters)
         if (counter.count > 0 && count < size)
             out[count++] = counter;
-    LWLockRelease(area.lock());
+    LWLockRelease(refusals_area.lock());
     return count;
 }
 

@@ -26,7 +26,7 @@ std::string key_of(const pg_uuid_t &target) {
     return {reinterpret_cast<const char *>(target.data), UUID_LEN};
 }
 
-void on_transaction(XactEvent event, void *) {
+void forget_held_secrets(XactEvent event, void *) {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
         return;
     held().hashes.clear();
@@ -37,7 +37,7 @@ void on_transaction(XactEvent event, void *) {
 
 void watch_held_secrets() {
     (void)held(); // made now: a callback must not run out of memory
-    RegisterXactCallback(on_transaction, nullptr);
+    RegisterXactCallback(forget_held_secrets, nullptr);
 }
 
 void hold_hash(const pg_uuid_t &target, Secret hash) {

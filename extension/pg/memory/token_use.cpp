@@ -15,17 +15,17 @@ namespace pg_principal {
 
 namespace {
 
-constexpr int slot_count = 32768, longest_probe = 32; // a power of two
+constexpr int token_use_slots = 32768, longest_probe = 32; // a power of two
 
 // Open addressing; a slot is free while used_at is 0. Session ids are random: their bytes are the
 // hash.
-struct Shared {
+struct TokenUses {
     bool overflowed;
-    TokenUse slots[slot_count];
+    TokenUse slots[token_use_slots];
 };
-SharedArea area{"pg_principal token use", sizeof(Shared)};
+SharedArea token_use_area{"pg_principal token use", sizeof(TokenUses)};
 
-Shared *contents() noexcept { return static_cast<Shared *>(area.contents()); }
+TokenUses *token_uses() noexcept { return static_cast<TokenUses *>(token_use_area.contents()); }
 
 // What this transaction has taken out.
 struct Taken {
@@ -41,7 +41,7 @@ void put_back() noexcept {
     for (const TokenUse &use : taken().uses)
         note_token_use(use.session, use.used_at);
     if (taken().overflowed)
-        contents()->overflowed = true;
+        token_uses()->overflowed = true;
 }
 
 void forget_taken() noexcept {
@@ -49,7 +49,7 @@ void forget_taken() noexcept {
     taken().overflowed = false;
 }
 
-void on_transaction(XactEvent event, void *) {
+void settle_token_use(XactEvent event, void *) {
     if (event == XACT_EVENT_ABORT)
         put_back();
     if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
@@ -57,7 +57,7 @@ void on_transaction(XactEvent event, void *) {
 }
 
 // Of what an outer one has taken it may put back, too, what is then noted twice.
-void on_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+void put_back_token_use(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
     if (event == SUBXACT_EVENT_ABORT_SUB)
         put_back();
 }
@@ -66,26 +66,26 @@ void on_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, v
 
 void watch_token_use() {
     (void)taken();
-    RegisterXactCallback(on_transaction, nullptr);
-    RegisterSubXactCallback(on_subtransaction, nullptr);
+    RegisterXactCallback(settle_token_use, nullptr);
+    RegisterSubXactCallback(put_back_token_use, nullptr);
 }
 
-void request_token_use_memory() { area.request(); }
+void request_token_use_memory() { token_use_area.request(); }
 
-bool token_use_is_tracked() noexcept { return contents() != nullptr; }
+bool token_use_is_tracked() noexcept { return token_uses() != nullptr; }
 
-bool token_use_overflowed() noexcept { return contents() != nullptr && contents()->overflowed; }
+bool token_use_overflowed() noexcept { return token_uses() != nullptr && token_uses()->overflowed; }
 
 void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
-    Shared *shared = contents();
+    TokenUses *shared = token_uses();
     if (shared == nullptr)
         return;
     std::uint32_t hash;
     std::memcpy(&hash, session.data, sizeof hash);
-    LWLockAcquire(area.lock(), LW_EXCLUSIVE);
+    LWLockAcquire(token_use_area.lock(), LW_EXCLUSIVE);
     TokenUse *slot = nullptr;
     for (int i = 0; i < longest_probe; ++i) {
-        TokenUse &at = shared->slots[(hash + i) % slot_count];
+        TokenUse &at = shared->slots[(hash + i) % token_use_slots];
         if (at.used_at == 0 && slot == nullptr)
             slot = &at; // goes on: it may stand further on, behind one that was drained
         if (at.used_at != 0 && at.database == MyDatabaseId &&
@@ -98,17 +98,17 @@ void note_token_use(const pg_uuid_t &session, TimestampTz now) noexcept {
         *slot = {MyDatabaseId, session, std::max(slot->used_at, now)};
     else
         shared->overflowed = true;
-    LWLockRelease(area.lock());
+    LWLockRelease(token_use_area.lock());
 }
 
 std::vector<TokenUse> drain_token_use() {
-    Shared *shared = contents();
+    TokenUses *shared = token_uses();
     if (shared == nullptr)
         return {};
     std::vector<TokenUse> &all = taken().uses;
     const std::size_t before = all.size();
-    all.reserve(before + slot_count); // nothing may fail below
-    LWLockAcquire(area.lock(), LW_EXCLUSIVE);
+    all.reserve(before + token_use_slots); // nothing may fail below
+    LWLockAcquire(token_use_area.lock(), LW_EXCLUSIVE);
     for (TokenUse &slot : shared->slots)
         if (slot.used_at != 0 && slot.database == MyDatabaseId) {
             all.push_back(slot);
@@ -116,7 +116,7 @@ std::vector<TokenUse> drain_token_use() {
         }
     taken().overflowed = taken().overflowed || shared->overflowed;
     shared->overflowed = false;
-    LWLockRelease(area.lock());
+    LWLockRelease(token_use_area.lock());
     return {all.begin() + static_cast<std::ptrdiff_t>(before), all.end()};
 }
 
