@@ -43,8 +43,11 @@ Url parse_url(const std::string &text) {
     if (text.compare(0, scheme.size(), scheme) != 0)
         throw Failure("it is not an https:// URL");
     const std::size_t end = std::min(text.find_first_of("/?#", scheme.size()), text.size());
-    const auto parts =
-        HostAndPort::parse(std::string_view(text).substr(scheme.size(), end - scheme.size()));
+    const std::string_view authority =
+        std::string_view(text).substr(scheme.size(), end - scheme.size());
+    if (authority.find('@') != authority.npos)
+        throw Failure("it has a user before its host, and is fetched without credentials");
+    const auto parts = HostAndPort::parse(authority);
     const std::string port(parts ? parts->port.value_or("443") : "");
     if (!is_port(port) || std::stoi(port) == 0 || !is_host(parts->host))
         throw Failure("it is not an https:// URL");

@@ -116,7 +116,8 @@ BEGIN
     ELSIF document->>'issuer' IS DISTINCT FROM issuer THEN
         PERFORM auth.raise_error('key_set_refused', 'it is the document of another issuer');
     ELSIF auth.is_https_url(document->>'jwks_uri') IS NOT TRUE THEN
-        PERFORM auth.raise_error('key_set_refused', 'its jwks_uri is not an https:// URL');
+        PERFORM auth.raise_error('key_set_refused', 'its jwks_uri is not an https:// URL '
+            'without a user');
     END IF;
     RETURN document->>'jwks_uri';
 END

@@ -41,7 +41,7 @@ DECLARE
             OR single_use IS NULL THEN 'required_claims and single_use are not NULL'
         WHEN '' = ANY (required_claims) THEN 'a required claim has no name'
         WHEN jwks IS NULL AND jwks_url IS NULL THEN 'either jwks or jwks_url is needed'
-        WHEN NOT auth.is_https_url(jwks_url) THEN 'jwks_url is an https:// URL'
+        WHEN NOT auth.is_https_url(jwks_url) THEN 'jwks_url is an https:// URL without a user'
     END;
 BEGIN
     IF problem IS NOT NULL THEN

@@ -184,6 +184,10 @@ def clients(issuer):
             "/missing": "it answers 404"}.items():
         status, out, err = register(path)
         ok(f"{path}: {problem}", (status, out) == (1, "") and problem in err, (status, out, err))
+    named = subprocess.run([COMMAND, "clients", "register-keys", "--email", AGENT, "--jwks-url",
+        "https://somebody:hunter2@id.example.com/keys"], capture_output=True, text=True)
+    ok("a URL with a user is told so, and not repeated", named.returncode == 1
+        and "it has a user before its host" in named.stderr and "hunter2" not in named.stderr, named)
     ok("an address that is not public", "is not public" in register("/mine", "--fetch-ca",
         f"{issuer.folder}/ca.pem")[2])
     equal("those of before stay", kids(), "next")
