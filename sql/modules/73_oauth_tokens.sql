@@ -209,8 +209,9 @@ BEGIN
         FROM auth.public_clients c, unnest(c.scopes) AS s HAVING count(*) > 0), '{}');
     IF document = 'openid-configuration' THEN
         told := told || jsonb_build_object('subject_types_supported', '["public"]'::jsonb,
+            -- verifiers take no others: what a key signed before another was activated lives on
             'id_token_signing_alg_values_supported', coalesce((SELECT jsonb_agg(DISTINCT k.alg)
-                FROM auth.signing_keys k WHERE k.state = 'in_use'), '[]'));
+                FROM auth.signing_keys k WHERE k.state <> 'revoked'), '["HS256"]'));
     END IF;
     RETURN ROW(true, 200, NULL, told)::auth.auth_result;
 END

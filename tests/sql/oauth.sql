@@ -319,6 +319,17 @@ SELECT i, (auth.oauth_metadata('oauth-authorization-server')).status
     FROM unnest(ARRAY['ftp://x', 'https://', 'https://x?y', 'https://x#y', 'https://x y',
     'https://x']) WITH ORDINALITY AS t (i, n), LATERAL set_config('pg_principal.issuer', i, false)
     ORDER BY n;
+-- Whoever verifies tokens takes no other algorithms: what a key signed that was in use before lives.
+SET pg_principal.issuer = 'https://id.example.com';
+BEGIN;
+SELECT auth.create_signing_key('ES256') IS NOT NULL AS another;
+SELECT (auth.oauth_metadata('openid-configuration')).payload->'id_token_signing_alg_values_supported'
+    AS of_both;
+SELECT count(auth.revoke_signing_key(kid)) AS revoked FROM auth.list_signing_keys()
+    WHERE alg = 'HS256';
+SELECT (auth.oauth_metadata('openid-configuration')).payload->'id_token_signing_alg_values_supported'
+    AS of_one;
+ROLLBACK;
 RESET pg_principal.issuer;
 
 -- A deleted client takes all of it along.
