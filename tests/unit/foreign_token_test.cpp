@@ -48,6 +48,32 @@ TEST(ForeignToken, IsOfTheTypesThatSayWhoSomebodyIs) {
     }
 }
 
+// Entra ID's keys say whose they are; one may be there for two, in either order.
+TEST(ForeignToken, IsSignedByAKeyOfItsIssuer) {
+    const auto jwk = [](const Key &key, const std::string &more) {
+        std::string text = public_jwk(key);
+        text.replace(text.find(key.kid()), key.kid().size(), "k");
+        return text.replace(0, 1, "{" + more);
+    };
+    const std::string us = jwk(signer(), "\"issuer\":\"i\","),
+                      theirs = jwk(signer(), "\"issuer\":\"j\","),
+                      encrypts = jwk(signer(), "\"issuer\":\"i\",\"key_ops\":[\"encrypt\"],"),
+                      other = jwk(generate_key(Alg::ES256), "\"issuer\":\"i\",");
+    const auto judge = [](const std::string &keys, const char *kid) {
+        return judged(under(R"({"alg":"ES256")" + std::string(kid) + "}"),
+                      R"({"issuer":"i","audiences":["us"]})",
+                      parse_jwk_set("{\"keys\":[" + keys + "]}"));
+    };
+    for (const char *kid : {"", R"(,"kid":"k")"}) {
+        EXPECT_EQ(judge(us, kid), TokenFault::none) << kid;
+        EXPECT_EQ(judge(theirs, kid), TokenFault::wrong_key_issuer) << kid;
+        EXPECT_EQ(judge(us + "," + theirs, kid), TokenFault::none) << kid;
+        EXPECT_EQ(judge(theirs + "," + us, kid), TokenFault::none) << kid;
+        EXPECT_EQ(judge(theirs + "," + other, kid), TokenFault::wrong_key_issuer) << kid;
+        EXPECT_EQ(judge(theirs + "," + encrypts, kid), TokenFault::wrong_key_issuer) << kid;
+    }
+}
+
 TEST(ForeignToken, BringsNoKeyOfItsOwn) {
     const Key other = generate_key(Alg::ES256);
     const KeySet keys({signer()});

@@ -168,11 +168,21 @@ TokenFault TokenScratch::verify_signature(const KeySet &keys, Checkpoint checkpo
 
 TokenFault TokenScratch::check(const KeySet &keys, const ClaimRules &rules) {
     const TokenFault fault = check_claims(claims_.root(), rules);
-    if (fault == TokenFault::none && rules.issuer)
-        if (const std::string_view issuer = keys.issuer_of(key_);
-            !issuer.empty() && !is_for(issuer, claims()))
-            return TokenFault::wrong_key_issuer;
-    return fault;
+    if (fault != TokenFault::none || !rules.issuer)
+        return fault;
+    const auto is_of_issuer = [&](const Key *key) {
+        const std::string_view issuer = keys.issuer_of(key);
+        return issuer.empty() || is_for(issuer, claims());
+    };
+    if (is_of_issuer(key_))
+        return fault;
+    // one key may be published for several issuers
+    const KeySet::Candidates all = keys.candidates(jws_.alg, jws_.kid);
+    const auto end = all.keys.begin() + all.count;
+    const bool is_of_both = std::any_of(all.keys.begin(), end, [&](const Key *key) {
+        return key != key_ && is_of_issuer(key) && thumbprint(*key) == thumbprint(*key_);
+    });
+    return is_of_both ? fault : TokenFault::wrong_key_issuer;
 }
 
 std::string TokenScratch::describe(TokenFault fault) const {
