@@ -114,10 +114,7 @@ BEGIN -- plpgsql keeps the plan
     RETURN (SELECT jsonb_build_object(
             'id', principal.id, 'email', principal.email, 'kind', principal.kind,
             'role', principal.app_role, 'urgency', urgency,
-            -- as a profile has it: a ban without end must not look like none
-            'bannedUntil', auth.iso_time(CASE
-                WHEN principal.banned_until > '9999-12-31T23:59:59.999Z'
-                THEN '9999-12-31T23:59:59.999Z' ELSE principal.banned_until END),
+            'bannedUntil', auth.user_json(principal)->'bannedUntil',
             'issuedTokens', count(*) FILTER (WHERE l.origin = 'issued'),
             'signedInSessions', count(*) FILTER (WHERE l.origin = 'sign_in'),
             'nextExpiry', auth.iso_time(min(l.ends_at)),
