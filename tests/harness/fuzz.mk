@@ -8,7 +8,7 @@ FUZZ_LINKER := $(if $(shell command -v ld.lld),-fuse-ld=lld)
 FUZZ_FLAGS := $(STRICT) -Wno-unknown-warning-option -O1 -g1 -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all -Iextension -Ifrontend
 FUZZ_SRC := frontend/http/message.cpp frontend/http/address.cpp frontend/base/terminal.cpp
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard tests/fuzz/$(or $(TESTS),*).cpp))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,$(FUZZ)/bin/%,$(wildcard $(patsubst %,tests/fuzz/%.cpp,$(or $(TESTS),*))))
 
 fuzz-targets: $(FUZZ_TARGETS)
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# make test [ONLY=unit|fuzz|regress|isolation|cli|http|system] [TESTS=name]: name may hold wildcards.
+# make test [ONLY=unit|fuzz|regress|isolation|cli|http|system] [TESTS='name..']: names may hold wildcards.
 # make torture [TESTS=name]: ONLY=torture, what takes minutes and is no part of `make test`.
 # Tests run side by side (JOBS=1: one after the other); what each printed comes once it has ended.
 # KEEP=1 leaves the clusters of those that failed, and says how to start them.
@@ -56,11 +56,17 @@ KEPT
 
 stage() { [ "$only" = all ] || [ "$only" = "$1" ]; }
 
-names() { # GLOB: names without folder and suffix
-    local file
-    for file in $1; do
-        [ ! -e "$file" ] || basename "${file%.*}"
-    done
+names() { # FOLDER SUFFIX: those asked for, without either
+    local pattern file
+    set -f # the patterns are for the folder's files
+    # shellcheck disable=SC2086 # several
+    set -- "$1" "$2" $tests
+    set +f
+    for pattern in "${@:3}"; do
+        for file in "$1"/$pattern.$2; do
+            [ ! -e "$file" ] || basename "$file" ".$2"
+        done
+    done | sort -u
 }
 
 # Adds up `ok` and `not ok` lines; a crash or a silent end, told of by no line, is a failure more.
@@ -147,13 +153,13 @@ compare_outputs() { # STAGE PROGRAM DATABASE INPUTDIR NAME..
 
 regress() {
     # shellcheck disable=SC2046 # one word per test
-    compare_outputs regress regress/pg_regress regression tests $(names "tests/sql/$tests.sql")
+    compare_outputs regress regress/pg_regress regression tests $(names tests/sql sql)
 }
 
 isolation() {
     # shellcheck disable=SC2046
     compare_outputs isolation isolation/pg_isolation_regress isolation_regression tests/isolation \
-        $(names "tests/isolation/specs/$tests.spec")
+        $(names tests/isolation/specs spec)
 }
 
 # The command line's tests: each gets a server with the extension in it.
@@ -188,11 +194,11 @@ plan() { # STAGE
     case $1 in
     unit) job build-unit build unit unit ;;
     fuzz) job build-fuzz build fuzz-targets fuzz ;;
-    regress) [ -z "$(names "tests/sql/$tests.sql")" ] || job "$1" with_server "$1" "$1" ;;
-    isolation) [ -z "$(names "tests/isolation/specs/$tests.spec")" ] || job "$1" with_server "$1" "$1" ;;
-    cli) for name in $(names "tests/cli/$tests.sh"); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
+    regress) [ -z "$(names tests/sql sql)" ] || job "$1" with_server "$1" "$1" ;;
+    isolation) [ -z "$(names tests/isolation/specs spec)" ] || job "$1" with_server "$1" "$1" ;;
+    cli) for name in $(names tests/cli sh); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
     *)
-        for name in $(names "tests/$1/$tests.sh"); do
+        for name in $(names "tests/$1" sh); do
             case $1-$name in
             # its ten thousand connections take ports that others listen on; how fairly it serves
             http-fairness) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
@@ -206,7 +212,7 @@ plan() { # STAGE
 job_ended() { # NAME
     local name kind=${1#build-}
     [[ $1 == build-* ]] || return 0
-    for name in $(names "tests/$kind/$tests.cpp"); do job "$kind-$name" "$kind" "$name"; done
+    for name in $(names "tests/$kind" cpp); do job "$kind-$name" "$kind" "$name"; done
     [ "$1$only" != build-unitall ] || plan fuzz # one compilation at a time
 }
 

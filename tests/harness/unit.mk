@@ -4,7 +4,7 @@ UNIT := $(BUILD)/unit
 # clang, which compiles what is sanitized in two thirds of gcc's time, and with the fuzz targets' objects.
 UNIT_FLAGS := $(STRICT) -Wno-unknown-warning-option -O0 -g1 -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(FRONTEND_INCLUDES)
-UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(UNIT)/bin/%,$(wildcard tests/unit/$(or $(TESTS),*).cpp))
+UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(UNIT)/bin/%,$(wildcard $(patsubst %,tests/unit/%.cpp,$(or $(TESTS),*))))
 # The core is sanitized always, the frontend with SANITIZED_FRONTEND=yes, as .ci/run does, and else as it is installed:
 # a minute less of processor time.
 UNIT_OBJS := $(CORE_FOLDERS:%=$(FUZZ)/obj/%.folder.o) \
