@@ -11,6 +11,7 @@ constexpr const char *see_jobs_as = "Do this as who scheduled it, or as a superu
 const char *const schedule_sql =
     "SELECT utc(last_scan_at), cron_database, job_id, schedule, json(active), utc(last_run_at), "
     "last_status, last_message, failed_runs, problem, remedy, auth.health_job() AS \"JOB\", "
+    "auth.orphan_job_query() AS \"ORPHAN\", "
     "cron_database <> pg_catalog.current_database() AS \"ELSEWHERE\" FROM auth.health_schedule()";
 
 // The same of a job where pg_cron is, in another database: seen by whoever scheduled it.
@@ -26,11 +27,6 @@ const char *const job_elsewhere_sql =
     "pg_catalog.current_setting('port')::pg_catalog.int4) p (port), cron.job j LEFT JOIN LATERAL "
     "(SELECT * FROM cron.job_run_details d WHERE d.jobid = j.jobid AND d.status IN ('succeeded', "
     "'failed') ORDER BY d.runid DESC LIMIT 1) r ON true WHERE j.jobname = $1";
-
-// pg_cron 1.4 ends over a job of a role that is not there, and begins again, without end.
-const char *const orphan_elsewhere_sql = "SELECT j.jobid, j.username FROM cron.job j WHERE NOT "
-                                         "EXISTS (SELECT FROM pg_catalog.pg_roles r "
-                                         "WHERE r.rolname = j.username) ORDER BY j.jobid LIMIT 1";
 
 bool is_elsewhere(const db::Result &schedule) { return schedule.text("ELSEWHERE") == "t"; }
 
@@ -179,16 +175,12 @@ Json read_health_schedule(const Session &session) {
     told.erase("port");
     if (told["problem"].is_null())
         return told;
-    const db::Result orphan = session.ask(orphan_elsewhere_sql, {}, {}, home);
+    const db::Result orphan = session.ask(std::string(rows.text("ORPHAN")), {}, {}, home);
     if (orphan.rows() == 0)
         return told;
-    const std::string job(orphan.text(0, 0));
-    told["problem"] =
-        text_of(told["problem"]) + "; job " + job + " of pg_cron belongs to the role \"" +
-        for_terminal(orphan.text(0, 1)) +
-        "\", which does not exist, and until it is gone pg_cron may run no job at all";
+    told["problem"] = text_of(told["problem"]) + "; " + for_terminal(orphan.text("problem"));
     told["remedy"] = "As a superuser, in the database \"" + for_terminal(home) +
-                     "\": SELECT cron.unschedule(" + job + "::bigint);";
+                     "\": " + for_terminal(orphan.text("remedy"));
     return told;
 }
 

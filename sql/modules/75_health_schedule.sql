@@ -33,6 +33,17 @@ COMMENT ON FUNCTION auth.health_job() IS
 'For operators: what the job of this database is called where pg_cron, in another one, may run '
 'those of several.';
 
+CREATE OR REPLACE FUNCTION auth.orphan_job_query() RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN 'SELECT pg_catalog.format(''job %s of pg_cron belongs to the role "%s", which does not '
+    'exist, and until it is gone pg_cron may run no job at all'', j.jobid, j.username) AS problem, '
+    'pg_catalog.format(''SELECT cron.unschedule(%s::bigint);'', j.jobid) AS remedy '
+    'FROM cron.job j WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname '
+    'OPERATOR(pg_catalog.=) j.username) ORDER BY j.jobid LIMIT 1';
+COMMENT ON FUNCTION auth.orphan_job_query() IS
+'For operators: what finds, in the database where pg_cron is, a job whose role was dropped or '
+'renamed: pg_cron 1.4 ends over it, and begins again, without end.';
+
 CREATE OR REPLACE FUNCTION auth.require_cron(schedule text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -155,15 +166,11 @@ BEGIN
         remedy := format('Either cron.use_background_workers = on and a restart, or as a superuser '
             'UPDATE cron.job SET nodeport = %s WHERE jobid = %s;', current_setting('port'), job_id);
     END IF;
-    -- pg_cron 1.4 ends over a job whose role was dropped or renamed, and begins again, without end.
     IF problem IS NOT NULL AND auth.cron_is_here() THEN
-        EXECUTE 'SELECT j.jobid, j.username FROM cron.job j WHERE NOT EXISTS (SELECT FROM pg_roles '
-                'r WHERE r.rolname = j.username) ORDER BY j.jobid LIMIT 1' INTO orphan;
-        IF orphan.jobid IS NOT NULL THEN
-            problem := format('%s; job %s of pg_cron belongs to the role "%s", which does not '
-                'exist, and until it is gone pg_cron may run no job at all', problem, orphan.jobid,
-                orphan.username);
-            remedy := format('As a superuser: SELECT cron.unschedule(%s::bigint);', orphan.jobid);
+        EXECUTE auth.orphan_job_query() INTO orphan;
+        IF orphan.problem IS NOT NULL THEN
+            problem := format('%s; %s', problem, orphan.problem);
+            remedy := format('As a superuser: %s', orphan.remedy);
         END IF;
     END IF;
     IF problem IS NOT NULL AND remedy IS NULL AND NOT auth.cron_is_here() THEN

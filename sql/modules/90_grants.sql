@@ -133,7 +133,7 @@ BEGIN
     auth.scan_audit(), auth.audit_seal(), auth.audit_prune(interval, bigint),
     auth.scan_agent_health(text), auth.agent_health(), auth.list_incidents(timestamptz),
     auth.schedule_health_scan(text), auth.unschedule_health_scan(), auth.health_schedule(),
-    auth.health_job(), auth.health_scan_call(),
+    auth.health_job(), auth.health_scan_call(), auth.orphan_job_query(),
     auth.backend_proofs(), auth.check_installation(text, interval),
     auth.allow_login(text, text, text, text), auth.disallow_login(text, text, text, text),
     auth.list_login_roles()
