@@ -48,7 +48,7 @@ std::string body_text(const Request &request, Need need) {
     if (request.body.empty() && need == Need::optional)
         return "{}";
     if (!is_json(request.header("Content-Type")))
-        throw Answer{message(415, "The body must be JSON")};
+        throw Answer{message(415, "The body must be sent as application/json")};
     return std::string(request.body);
 }
 

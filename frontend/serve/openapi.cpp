@@ -113,7 +113,7 @@ Json responses(const Route &route, bool has_path_parameter) {
     if (!route.request_schema.empty()) {
         out["413"] = refusal("The body is too long");
         if (takes_json(route))
-            out["415"] = refusal("The body must be JSON");
+            out["415"] = refusal("The body must be sent as application/json");
     }
     if (route.asks_database)
         out["503"] = refusal("Not now; Retry-After gives the seconds");

@@ -56,6 +56,9 @@ def bodies():
             got = ask(server.port, "/api/auth/login", "POST", [f"Content-Type: {kind}"], good)
             equal(f"Content-Type {kind}", got[0], status)
         equal("none", ask(server.port, "/api/auth/login", "POST", [], good)[0], 401)
+        ok("curl -d sends JSON as a form, and is told the header", "application/json" in
+            ask(server.port, "/api/auth/login", "POST", ["Content-Type: "
+            "application/x-www-form-urlencoded"], good)[2], got)
         dead, small, service, anon = token_of(server, account("ADMIN")["email"]), token_of(server,
             account()["email"]), key("service_role"), key("anon")
         call(server, "POST", "/api/auth/logout", token=dead)
