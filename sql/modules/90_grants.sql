@@ -25,8 +25,9 @@ BEGIN
               FROM pg_type t WHERE typnamespace = 'auth'::regnamespace AND typelem = 0
                   AND (typrelid = 0 OR EXISTS (
                       SELECT FROM pg_class c WHERE c.oid = typrelid AND c.relkind = 'c'))
-              -- of a table that is a column of somebody's, no update of ours could alter it
-              UNION ALL SELECT 'pg_type'::regclass, t.oid, 'TYPE ' || t.oid::regtype, typacl, 0
+              -- of a table that is a column of somebody's, no update of ours could alter it;
+              -- default privileges do not reach these types: whom one names, an administrator has
+              UNION ALL SELECT 'pg_type'::regclass, t.oid, 'TYPE ' || t.oid::regtype, NULL, 0
               FROM pg_type t JOIN pg_class c ON c.oid = typrelid
               WHERE typnamespace = 'auth'::regnamespace AND c.relkind = 'r'
               UNION ALL SELECT 'pg_namespace'::regclass, n.oid, 'SCHEMA auth', nspacl, 0

@@ -103,8 +103,9 @@ sql twins "CREATE TABLE mine (u auth.users)" "CREATE FUNCTION of_mine() RETURNS 
 like "what hangs on a type of ours stops an update" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'cannot alter table "users" because column "mine.u" uses its row type'
 sql twins "DROP TABLE mine" >/dev/null
 like "and so does what hangs on a function that gets other arguments" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'cannot drop function auth.clamp.regclass,name,text,boolean. because other objects depend on it'
-sql twins "DROP FUNCTION of_mine" >/dev/null
+sql twins "DROP FUNCTION of_mine" "GRANT USAGE ON TYPE auth.users TO reader" >/dev/null
 like "names that differ by case alone: a warning" "$(sql twins "ALTER EXTENSION pg_principal UPDATE")" 'github_username "Ada" of old@example.com is cleared: new@example.com has it, too'
+is "who was named for a type of ours keeps it, everybody does not" "$(sql twins "SELECT r, has_type_privilege(r, 'auth.users', 'USAGE') FROM unnest('{reader,app}'::name[]) AS r" | paste -sd ' ')" "reader t app f"
 is "and one keeps it" "$(sql twins "SELECT string_agg(concat_ws('=', email, github_username), ' ' ORDER BY email) FROM auth.organization_people")" "new@example.com=ada old@example.com one@example.com=one"
 
 # The files were exchanged, the server was not restarted.
