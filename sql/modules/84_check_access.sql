@@ -163,7 +163,10 @@ BEGIN ATOMIC
         LEFT JOIN pg_roles g ON g.oid = a.grantee
     WHERE a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'MAINTAIN')
         AND a.grantee <> v.relowner AND (a.grantee = 0 OR NOT g.rolsuper)
-        AND (o.rolsuper OR has_table_privilege(o.oid, h.tbl, a.privilege_type))
+        AND (o.rolsuper OR has_table_privilege(o.oid, h.tbl, a.privilege_type)
+            OR a.privilege_type IN ('INSERT', 'UPDATE')
+            AND has_any_column_privilege(o.oid, h.tbl, CASE a.privilege_type
+                WHEN 'UPDATE' THEN 'UPDATE' ELSE 'INSERT' END))
         AND NOT EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS p
             WHERE p.option_name = 'security_invoker' AND p.option_value::boolean)
     GROUP BY v.oid, o.rolname, a.grantee, g.rolname

@@ -178,6 +178,11 @@ doctor
 is "or locks them" "$(of_check grants | grep -c 'PUBLIC has DELETE, INSERT, .*TRUNCATE, UPDATE on the view public.names: ')$(of_check grants | grep -c 'public.own')" 10
 while IFS= read -r remedy; do sql shop "$remedy" >/dev/null; done < <(of_check grants | sed 's/.* Do: //')
 sound "no more" grants
+sql shop "CREATE ROLE partial" "GRANT INSERT (id, email), UPDATE (email) ON auth.users TO partial" \
+    "CREATE VIEW addresses AS SELECT id, email FROM auth.users" "ALTER VIEW addresses OWNER TO partial" "GRANT ALL ON addresses TO app" >/dev/null
+tells "through a view whose owner has columns alone" grants error 'app has INSERT, UPDATE on the view public.addresses: it may write to auth.users as partial where'
+sql shop "DROP OWNED BY partial" "DROP ROLE partial" >/dev/null
+sound "without it, too" grants
 sql shop "GRANT USAGE ON TYPE auth.users, auth.sessions TO PUBLIC" >/dev/null # all of them are everybody's after pg_upgrade
 tells "whoever may stop an update" grants warning 'PUBLIC has USAGE on TYPE auth.sessions, auth.users, and a column of one stops .*Do: REVOKE USAGE ON TYPE auth.sessions, auth.users FROM PUBLIC'
 sed -nE 's/^warning +grants: .* Do: (REVOKE .*)/\1;/p' <<<"$out" | psql -Xqd shop
