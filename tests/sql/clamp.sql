@@ -432,6 +432,17 @@ DROP MATERIALIZED VIEW kept;
 DROP PUBLICATION regress_pub;
 RESET client_min_messages;
 SELECT message FROM auth.clamp_notices('lenient', true);
+-- A clamp on an extension's table is in no dump, nor is another one of the roster.
+BEGIN;
+SELECT auth.clamp('auth.organization_people', 'email', 'self');
+SELECT detail FROM auth.check_clamps();
+SELECT auth.clamp('auth.organization_people', 'email', 'self_and_reports', writes => true);
+SELECT auth.clamp('auth.organization_people', 'email', 'self_and_reports');
+SELECT detail FROM auth.check_clamps() WHERE detail LIKE '%extension%';
+SELECT auth.clamp('auth.sessions', 'user_id');
+SELECT detail FROM auth.check_clamps() WHERE detail LIKE '%extension%';
+SELECT DISTINCT item, state FROM auth.check_tables() WHERE detail LIKE 'auth.sessions has%dump';
+ROLLBACK;
 SET client_min_messages = warning;
 SELECT auth.unclamp('lenient'), auth.unclamp('heir');
 
