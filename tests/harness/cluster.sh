@@ -91,16 +91,19 @@ cluster_set() {
     done >>"$dir/data/postgresql.conf"
 }
 
-cluster_init() { # DIR: initdb into DIR/data
-    (cd "$1" && as_server "$PG_BIN/initdb" -D "$1/data" -U postgres -E UTF8 --no-locale \
-        --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions) >"$1/initdb.log" 2>&1 ||
-        { cat "$1/initdb.log" >&2 && return 1; }
+cluster_init() { # DIR OPTION..: initdb into DIR/data
+    local dir=$1
+    shift
+    (cd "$dir" && as_server "$PG_BIN/initdb" -D "$dir/data" -U postgres -E UTF8 --no-locale \
+        --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions "$@") >"$dir/initdb.log" 2>&1 ||
+        { cat "$dir/initdb.log" >&2 && return 1; }
 }
 
 cluster_template() {
     mkdir -p "$1" && chmod 700 "$1" || return 1
     [ "$(id -u)" != 0 ] || chown postgres: "$1" || return 1
-    cluster_init "$1" && export CLUSTER_TEMPLATE=$1 CLUSTER_TEMPLATE_OF=$PG_BIN
+    # small segments of WAL: they are most of what there is to copy
+    cluster_init "$1" --wal-segsize=1 && export CLUSTER_TEMPLATE=$1 CLUSTER_TEMPLATE_OF=$PG_BIN
 }
 
 cluster_create() {
@@ -121,7 +124,7 @@ cluster_create() {
     printf '%s\n' "$paths" "$cron" >>"$dir/data/postgresql.conf"
     cluster_set "$dir" shared_preload_libraries=$preload unix_socket_directories="$dir" \
         listen_addresses= max_connections=100 max_prepared_transactions=10 max_worker_processes=24 \
-        wal_level=logical "log_line_prefix=%m [%p] %q%u@%d " "$@"
+        wal_level=logical max_wal_size=1GB "log_line_prefix=%m [%p] %q%u@%d " "$@"
 }
 
 master_key() {

@@ -29,10 +29,10 @@ CREATE FUNCTION pg_temp.scopes(token text) RETURNS text[] LANGUAGE sql AS $$
     SELECT coalesce(string_to_array(pg_temp.claims(token)->>'scope', ' '), '{}') $$;
 CREATE FUNCTION pg_temp.ends(token text) RETURNS numeric LANGUAGE sql AS $$
     SELECT least((pg_temp.claims(token)->>'exp')::numeric, (SELECT pg_temp.in_seconds(s.expires_at)
-        FROM auth.sessions s WHERE s.id = (pg_temp.claims(token)->>'session_id')::uuid)) $$;
+        FROM auth.sessions s WHERE s.id = (SELECT (pg_temp.claims(token)->>'session_id')::uuid))) $$;
 CREATE FUNCTION pg_temp.ended_soon(token text) RETURNS void LANGUAGE sql AS $$
     UPDATE auth.sessions SET expires_at = least(expires_at, pg_temp.soon())
-        WHERE id = (pg_temp.claims(token)->>'session_id')::uuid $$;
+        WHERE id = (SELECT (pg_temp.claims(token)->>'session_id')::uuid) $$;
 CREATE FUNCTION pg_temp.id_of(email text) RETURNS text LANGUAGE sql AS $$ SELECT u.id::text
     FROM auth.users u WHERE u.email = id_of.email $$;
 CREATE FUNCTION pg_temp.ask(form jsonb, scope text DEFAULT NULL, client text DEFAULT NULL,
@@ -51,7 +51,7 @@ DECLARE
     ends numeric := least(no_later, pg_temp.in_seconds(clock_timestamp()) + ttl);
 BEGIN
     SELECT * INTO opened FROM auth.sessions s
-        WHERE s.id = (pg_temp.claims(token)->>'session_id')::uuid;
+        WHERE s.id = (SELECT (pg_temp.claims(token)->>'session_id')::uuid);
     INSERT INTO outcomes VALUES (kind, CASE WHEN token IS NULL THEN NOT result.ok ELSE
         has <@ may AND (coalesce(asked, '') = '' OR has <@ string_to_array(asked, ' '))
             AND (pg_temp.claims(token)->>'exp')::numeric <= ends

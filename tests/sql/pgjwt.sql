@@ -9,14 +9,14 @@ CREATE DATABASE regress_pgjwt OWNER regress_pgjwt_owner ENCODING 'UTF8' LOCALE '
 
 \c regress_pgjwt_latin1
 SET client_min_messages = warning;
-\set sample 3
+\set sample 1
 \set ECHO none
 \i :compare
 \set ECHO all
 
 \c regress_pgjwt
 SET client_min_messages = warning;
-\set sample 3
+\set sample 1
 \set ECHO none
 \i :compare
 \set ECHO all
