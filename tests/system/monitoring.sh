@@ -13,7 +13,7 @@ missing=$(sed -n 's/^ *runbook_url: docs\/runbook.md#//p' monitoring/pg_principa
     grep -vxFf <(sed -n 's/^## //p' docs/runbook.md | tr '[:upper:]' '[:lower:]'))
 is "each has its entry in the runbook" "$missing" ""
 is "and each entry an alert" "$(sed -n 's/^## \(PgPrincipal.*\)/\1/p' docs/runbook.md | grep -vxFf <(
-    sed -n 's/^ *- alert: //p; s/HealthScanNeverRan/HealthScanLate/' monitoring/pg_principal.rules.yml))" ""
+    sed -n 's/^ *- alert: //p; s/ScanNeverRan/ScanLate/' monitoring/pg_principal.rules.yml))" ""
 
 dir=$work/monitoring
 read -r http_port prometheus_port manager_port webhook_port < <(python3 - <<'END'
