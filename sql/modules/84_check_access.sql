@@ -11,9 +11,12 @@ BEGIN
     item := 'roles';
     FOR wrong IN
         SELECT 'error' AS state, format('the role %I does not exist', n) AS detail,
-            format('CREATE ROLE %I %s, then grant it what docs/reference.md says', n,
+            format('CREATE ROLE %I %s; SELECT auth.settle_grants(%1$L)', n,
                 CASE n WHEN 'service_role' THEN 'BYPASSRLS' ELSE 'NOINHERIT' END) AS remedy
         FROM unnest(owns) AS n WHERE to_regrole(quote_ident(n)) IS NULL
+        UNION ALL
+        SELECT 'error', 'a role of the extension was dropped: a restore of a dump fails at it',
+            'SELECT auth.settle_grants(''auth_operator'')' WHERE auth.gone_grantees()
         UNION ALL
         SELECT 'error', format('%I is a superuser', r.rolname),
             format('ALTER ROLE %I NOSUPERUSER', r.rolname)
@@ -188,7 +191,7 @@ BEGIN
     FOR changed IN
         SELECT g.*, count(*) OVER (PARTITION BY g.grantee, g.privilege, g.given) AS alike,
             row_number() OVER (PARTITION BY g.grantee, g.privilege, g.given ORDER BY g.what) AS n
-        FROM auth.changed_grants() AS g
+        FROM auth.odd_grants() AS g
         WHERE g.given OR g.grantee IN ('PUBLIC', 'authenticator', 'auth_operator')
     LOOP
         CONTINUE WHEN changed.n > 3; -- the first ones tell what was done
@@ -209,8 +212,10 @@ BEGIN
         ELSE
             detail := format('%s no longer has %s on %s', changed.grantee, changed.privilege,
                 changed.what);
-            remedy := format('GRANT %s ON %s TO %s', changed.privilege, changed.what,
-                changed.grantee);
+            remedy := CASE WHEN changed.alike > 3 AND changed.grantee <> 'PUBLIC'
+                THEN format('SELECT auth.settle_grants(%L)', changed.grantee)
+                ELSE format('GRANT %s ON %s TO %s', changed.privilege, changed.what,
+                    changed.grantee) END;
         END IF;
         IF changed.n = 3 AND changed.alike > 3 THEN
             detail := detail || format(', and %s more of this kind', changed.alike - 3);

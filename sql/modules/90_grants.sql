@@ -6,6 +6,7 @@ DECLARE
     object record;
     wanted record;
     fresh oid[] := '{}';
+    settled jsonb;
 BEGIN
     -- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
     FOR object IN
@@ -142,6 +143,11 @@ BEGIN
         ) AS l (grantees, functions),
             regexp_split_to_table(l.functions, '[)][[:space:]]*,[[:space:]]*') AS f (name)
     LOOP
+        IF wanted.grantees <> 'PUBLIC' THEN
+            settled := coalesce(settled, '{}') || (SELECT jsonb_object_agg(g.role,
+                coalesce(settled->g.role, '[]') || to_jsonb('FUNCTION ' || wanted.function))
+                FROM regexp_split_to_table(wanted.grantees, ', ') AS g (role));
+        END IF;
         IF wanted.function = ANY (fresh) THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', wanted.function, wanted.grantees);
         END IF;
@@ -162,6 +168,12 @@ BEGIN
         PERFORM auth.clamp('auth.organization_people', 'email', 'self_and_reports');
     END IF;
 
+    settled := jsonb_set(settled, '{auth_operator}', settled->'auth_operator'
+            || '["TABLE auth.audit_log"]')
+        || '{"authenticated": ["TABLE auth.audit_log", "TABLE auth.organization_people"]}';
+    EXECUTE format('CREATE OR REPLACE FUNCTION auth.own_grants() RETURNS jsonb LANGUAGE sql '
+        'IMMUTABLE RETURN %L::jsonb', settled);
+
     -- pg_dump knows no privileges of a table's type, and warns of each row that it finds here. From
     -- PostgreSQL 17 on a row's roles depend on it, too: who installs this could never be dropped.
     WITH unsupported AS (
@@ -174,3 +186,6 @@ BEGIN
         AND s.classid = 'pg_type'::regclass AND s.objid = u.objoid;
 END
 $grants$;
+REVOKE ALL ON FUNCTION auth.own_grants() FROM PUBLIC;
+COMMENT ON FUNCTION auth.own_grants() IS
+'Internal: what the extension gave its roles, by their names.';
