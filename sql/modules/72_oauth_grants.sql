@@ -74,46 +74,44 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     judged record := auth.judge_foreign_token(request->>'assertion');
     matched record;
-    principal auth.users;
-    rule auth.issuer_rules;
-    ends timestamptz;
     scopes text[];
+    ends timestamptz;
 BEGIN
-    -- an issuer may name no key, and another by a name that it had for one before
-    IF judged.fault ~ '^((unknown|unusable|ambiguous) key|bad signature|algorithm refused)' THEN
-        PERFORM auth.want_key_fetch((judged.trusted).issuer);
-    END IF;
     IF judged.fault IS NOT NULL THEN
+        -- an issuer may name no key, and another by a name that it had for one before
+        IF judged.fault ~ '^((unknown|unusable|ambiguous) key|bad signature|algorithm refused)' THEN
+            PERFORM auth.want_key_fetch((judged.trusted).issuer);
+        END IF;
         RETURN auth.refuse_assertion(NULL, 'bad-assertion', judged);
     END IF;
     matched := auth.match_rules((judged.trusted).issuer, judged.claims);
-    principal := matched.principal;
-    rule := matched.rule;
-    IF matched.emails IS NULL THEN
-        RETURN auth.refuse_assertion(NULL, 'no-rule', judged);
-    ELSIF cardinality(matched.emails) > 1 THEN
-        RETURN auth.refuse_assertion(NULL, 'several-rules', judged,
-            ARRAY(SELECT n FROM unnest(matched.emails) AS n ORDER BY 1));
-    ELSIF auth.is_banned(principal) THEN
-        RETURN auth.refuse_assertion(principal, 'banned', judged);
-    ELSIF client <> principal.id THEN
-        RETURN auth.refuse_assertion(principal, 'another-client', judged);
+    -- all at once: each question apart is prepared anew in each transaction
+    IF (cardinality(matched.emails) = 1 AND NOT auth.is_banned(matched.principal)
+        AND coalesce(client = (matched.principal).id, true)) IS NOT TRUE THEN
+        IF matched.emails IS NULL THEN
+            RETURN auth.refuse_assertion(NULL, 'no-rule', judged);
+        ELSIF cardinality(matched.emails) > 1 THEN
+            RETURN auth.refuse_assertion(NULL, 'several-rules', judged,
+                ARRAY(SELECT n FROM unnest(matched.emails) AS n ORDER BY 1));
+        END IF;
+        RETURN auth.refuse_assertion(matched.principal, CASE WHEN auth.is_banned(matched.principal)
+            THEN 'banned' ELSE 'another-client' END, judged);
     END IF;
-    scopes := auth.narrowed_scopes(request->>'scope', rule.scopes);
+    scopes := auth.narrowed_scopes(request->>'scope', (matched.rule).scopes);
     IF scopes = '{}' AND coalesce(request->>'scope', '') <> '' THEN
-        RETURN auth.refuse_scopes(rule.scopes);
+        RETURN auth.refuse_scopes((matched.rule).scopes);
     END IF;
     ends := to_timestamp((judged.claims->>'exp')::double precision);
     -- nothing is held: a rule that goes meanwhile takes this session along
     IF (judged.trusted).single_use AND NOT auth.use_assertion((judged.trusted).issuer,
         coalesce('jti ' || nullif(judged.claims->>'jti', ''), 'token ' || encode(sha256(convert_to(
             split_part(request->>'assertion', '.', 2), 'UTF8')), 'hex')), ends) THEN
-        RETURN auth.refuse_assertion(principal, 'replayed-assertion', judged);
+        RETURN auth.refuse_assertion(matched.principal, 'replayed-assertion', judged);
     END IF;
-    RETURN auth.open_access(principal, rule.id, scopes,
+    RETURN auth.open_access(matched.principal, (matched.rule).id, scopes,
         auth.requested_ttl(context, 'accessTokenTtl', 'access_token_ttl'), ends,
-        principal.id::text, jsonb_build_object('grant', 'jwt-bearer',
-            'ruleId', rule.id, 'issuer', (judged.trusted).issuer,
+        (matched.principal).id::text, jsonb_build_object('grant', 'jwt-bearer',
+            'ruleId', (matched.rule).id, 'issuer', (judged.trusted).issuer,
             'subject', left(judged.claims->>'sub', 200)));
 END
 $$;
