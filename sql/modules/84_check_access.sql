@@ -11,12 +11,12 @@ BEGIN
     item := 'roles';
     FOR wrong IN
         SELECT 'error' AS state, format('the role %I does not exist', n) AS detail,
-            format('CREATE ROLE %I %s; SELECT auth.settle_grants(%1$L)', n,
+            format('CREATE ROLE %I %s; SELECT auth.restore_grants(%1$L)', n,
                 CASE n WHEN 'service_role' THEN 'BYPASSRLS' ELSE 'NOINHERIT' END) AS remedy
         FROM unnest(owns) AS n WHERE to_regrole(quote_ident(n)) IS NULL
         UNION ALL
         SELECT 'error', 'a role of the extension was dropped: a restore of a dump fails at it',
-            'SELECT auth.settle_grants(''auth_operator'')' WHERE auth.gone_grantees()
+            'SELECT auth.restore_grants(''auth_operator'')' WHERE auth.gone_grantees()
         UNION ALL
         SELECT 'error', format('%I is a superuser', r.rolname),
             format('ALTER ROLE %I NOSUPERUSER', r.rolname)
@@ -213,7 +213,7 @@ BEGIN
             detail := format('%s no longer has %s on %s', changed.grantee, changed.privilege,
                 changed.what);
             remedy := CASE WHEN changed.alike > 3 AND changed.grantee <> 'PUBLIC'
-                THEN format('SELECT auth.settle_grants(%L)', changed.grantee)
+                THEN format('SELECT auth.restore_grants(%L)', changed.grantee)
                 ELSE format('GRANT %s ON %s TO %s', changed.privilege, changed.what,
                     changed.grantee) END;
         END IF;

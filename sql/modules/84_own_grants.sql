@@ -39,7 +39,7 @@ COMMENT ON FUNCTION auth.gone_grantees() IS
 'Internal: whether a role that the extension gave something to has been dropped, which before '
 'PostgreSQL 17 a dump tells by statements that fail.';
 
-CREATE OR REPLACE FUNCTION auth.settle_grants(role name) RETURNS integer
+CREATE OR REPLACE FUNCTION auth.restore_grants(role name) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted record;
@@ -81,7 +81,7 @@ BEGIN
     RETURN given;
 END
 $$;
-COMMENT ON FUNCTION auth.settle_grants(name) IS
+COMMENT ON FUNCTION auth.restore_grants(name) IS
 'Internal: for superusers: gives a role of the extension''s, dropped and made again, what it had '
 'from the extension, as if it were still that role, and forgets roles that are gone. The number of '
 'privileges.';

@@ -32,19 +32,19 @@ is "and nothing is granted in its dump" "$(grep -cE '^(GRANT|REVOKE)' "$dir/dump
 given=$(sql shop "SELECT jsonb_array_length(auth.own_grants()->'auth_operator')")
 
 sql shop "DROP OWNED BY auth_operator, authenticator, authenticated" "DROP ROLE auth_operator" "DROP ROLE authenticator" "DROP ROLE authenticated" >/dev/null
-like "roles that are gone are told" "$(checks shop)" "error the role auth_operator does not exist CREATE ROLE auth_operator NOINHERIT; SELECT auth.settle_grants\('auth_operator'\)"
+like "roles that are gone are told" "$(checks shop)" "error the role auth_operator does not exist CREATE ROLE auth_operator NOINHERIT; SELECT auth.restore_grants\('auth_operator'\)"
 sql shop "CREATE ROLE auth_operator" "CREATE ROLE authenticator NOINHERIT" "CREATE ROLE authenticated NOINHERIT" >/dev/null
-like "made again, it lacks everything" "$(checks shop)" "warning auth_operator no longer has EXECUTE .* more of this kind SELECT auth.settle_grants\('auth_operator'\)"
-like "so does the frontend's" "$(checks shop)" "warning authenticator no longer has EXECUTE .* more of this kind SELECT auth.settle_grants\('authenticator'\)"
+like "made again, it lacks everything" "$(checks shop)" "warning auth_operator no longer has EXECUTE .* more of this kind SELECT auth.restore_grants\('auth_operator'\)"
+like "so does the frontend's" "$(checks shop)" "warning authenticator no longer has EXECUTE .* more of this kind SELECT auth.restore_grants\('authenticator'\)"
 like "and may do nothing" "$(sql shop "SET ROLE auth_operator" "SELECT auth.list_signing_keys()")" "permission denied for function list_signing_keys"
 if [ "$(pg_major "$pg_config")" -lt 17 ]; then
-    like "a dump would revoke from who is gone" "$(checks shop)" "error a role of the extension was dropped: a restore of a dump fails at it SELECT auth.settle_grants"
+    like "a dump would revoke from who is gone" "$(checks shop)" "error a role of the extension was dropped: a restore of a dump fails at it SELECT auth.restore_grants"
     dump
     createdb failing
     like "which fails" "$(psql -Xq -1 -v ON_ERROR_STOP=1 -d failing -f "$dir/dump.sql" 2>&1)" 'role "[0-9]+" does not exist'
 fi
-like "nobody but a superuser gives it back" "$(sql shop "SET ROLE authenticator" "SELECT auth.settle_grants('auth_operator')")" "permission denied for function settle_grants"
-is "all of it is given back" "$(sql shop "SELECT auth.settle_grants(r) FROM unnest('{auth_operator,authenticator,authenticated,anon,nobody}'::name[]) AS r" | paste -sd ' ')" "$given 18 2 0 0"
+like "nobody but a superuser gives it back" "$(sql shop "SET ROLE authenticator" "SELECT auth.restore_grants('auth_operator')")" "permission denied for function restore_grants"
+is "all of it is given back" "$(sql shop "SELECT auth.restore_grants(r) FROM unnest('{auth_operator,authenticator,authenticated,anon,nobody}'::name[]) AS r" | paste -sd ' ')" "$given 18 2 0 0"
 is "and all is sound" "$(checks shop)" ""
 is "it may list keys" "$(sql shop "SET ROLE auth_operator" "SELECT count(*) FROM auth.list_signing_keys()" "SELECT count(*) FROM auth.audit_log")" $'0\n0'
 dump
