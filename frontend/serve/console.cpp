@@ -99,15 +99,19 @@ void add_console(RouteTable &routes, const std::string &folder, std::ostream &er
             "make install puts them beside the command; --console FOLDER, or off for none.");
         return;
     }
-    routes.add({"GET",
-                "/console",
-                [](const Request &) { return Response::empty(308).set("Location", "/console/"); },
-                "To the console's first page",
-                Caller::anybody,
-                false,
-                {},
-                nullptr,
-                308});
+    // for who types the server's name; not for good, since another day there may be no console
+    for (const auto &[path, status] : {std::pair("/", 302), std::pair("/console", 308)})
+        routes.add({"GET",
+                    path,
+                    [status = status](const Request &) {
+                        return Response::empty(status).set("Location", "/console/");
+                    },
+                    "To the console's first page",
+                    Caller::anybody,
+                    false,
+                    {},
+                    nullptr,
+                    status});
     routes.add({"GET", "/console/",
                 [files](const Request &request) { return give(files->at(first_page), request); },
                 "The console, for people with a browser", Caller::anybody, false});

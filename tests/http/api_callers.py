@@ -87,6 +87,7 @@ def table(server, who, bot):
         ("GET", "/ready"): ("", None, [200] * 10),
         ("GET", "/metrics"): ("", None, [200] * 10),
         ("GET", "/openapi.json"): ("", None, [200] * 10),
+        ("GET", "/"): ("", None, [302] * 10),
         ("GET", "/console"): ("", None, [308] * 10),
         ("GET", "/console/"): ("", None, [200] * 10),
         ("GET", "/console/:file"): (lambda path: path.replace(":file", "main.js"), None,
