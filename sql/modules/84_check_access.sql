@@ -160,16 +160,17 @@ BEGIN ATOMIC
     FROM above h JOIN pg_class v ON v.oid = h.view AND v.relkind = 'v'
             AND v.relnamespace <> 'auth'::regnamespace
         JOIN pg_roles o ON o.oid = v.relowner
-        CROSS JOIN LATERAL (SELECT x.* FROM aclexplode(v.relacl) AS x
-            UNION ALL SELECT x.* FROM pg_attribute c, aclexplode(c.attacl) AS x
+        CROSS JOIN LATERAL (SELECT x.*, true AS of_all FROM aclexplode(v.relacl) AS x
+            UNION ALL SELECT x.*, false FROM pg_attribute c, aclexplode(c.attacl) AS x
             WHERE c.attrelid = v.oid) AS a
         LEFT JOIN pg_roles g ON g.oid = a.grantee
     WHERE a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'MAINTAIN')
         AND a.grantee <> v.relowner AND (a.grantee = 0 OR NOT g.rolsuper)
-        AND (o.rolsuper OR has_table_privilege(o.oid, h.tbl, a.privilege_type)
-            OR a.privilege_type IN ('INSERT', 'UPDATE')
+        AND (o.rolsuper OR a.privilege_type IN ('INSERT', 'UPDATE')
             AND has_any_column_privilege(o.oid, h.tbl, CASE a.privilege_type
-                WHEN 'UPDATE' THEN 'UPDATE' ELSE 'INSERT' END))
+                WHEN 'UPDATE' THEN 'UPDATE' ELSE 'INSERT' END)
+            OR a.of_all AND a.privilege_type <> 'INSERT' -- LOCK takes any, of both
+            AND has_table_privilege(o.oid, h.tbl, 'UPDATE, DELETE, TRUNCATE, ' || a.privilege_type))
         AND NOT EXISTS (SELECT FROM pg_options_to_table(v.reloptions) AS p
             WHERE p.option_name = 'security_invoker' AND p.option_value::boolean)
     GROUP BY v.oid, o.rolname, a.grantee, g.rolname

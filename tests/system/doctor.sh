@@ -181,6 +181,9 @@ sound "no more" grants
 sql shop "CREATE ROLE partial" "GRANT INSERT (id, email), UPDATE (email) ON auth.users TO partial" \
     "CREATE VIEW addresses AS SELECT id, email FROM auth.users" "ALTER VIEW addresses OWNER TO partial" "GRANT ALL ON addresses TO app" >/dev/null
 tells "through a view whose owner has columns alone" grants error 'app has INSERT, UPDATE on the view public.addresses: it may write to auth.users as partial where'
+sql shop "REVOKE ALL ON auth.users FROM partial" "GRANT UPDATE ON auth.users TO partial" "REVOKE ALL ON addresses FROM app" "GRANT DELETE ON addresses TO app" >/dev/null
+is "whoever may delete locks what the owner may update" "$(sql shop "SET ROLE app" "BEGIN" "LOCK TABLE addresses" "SELECT mode FROM pg_locks WHERE relation = 'auth.users'::regclass")" AccessExclusiveLock
+tells "which is told" grants error 'app has DELETE on the view public.addresses: it may write to auth.users as partial where'
 sql shop "DROP OWNED BY partial" "DROP ROLE partial" >/dev/null
 sound "without it, too" grants
 sql shop "GRANT USAGE ON TYPE auth.users, auth.sessions TO PUBLIC" >/dev/null # all of them are everybody's after pg_upgrade
