@@ -31,6 +31,7 @@ run_limited() { # SECONDS LOG COMMAND..
 
 at_exit() {
     local pidfile
+    [ -n "${work-}" ] || return
     stop_jobs
     for pidfile in "$work"/*/data/postmaster.pid "$work"/*/*/data/postmaster.pid "$work"/{system,http,torture}/*/*/data/postmaster.pid; do
         [ ! -f "$pidfile" ] || cluster_stop "${pidfile%/data/postmaster.pid}"
@@ -56,17 +57,31 @@ KEPT
 
 stage() { [ "$only" = all ] || [ "$only" = "$1" ]; }
 
-names() { # FOLDER SUFFIX: those asked for, without either
-    local pattern file
+names() { # STAGE: of its tests those that are asked for
+    local folder=tests/$1 suffix=sh pattern file
+    case $1 in
+    unit | fuzz) suffix=cpp ;;
+    regress) folder=tests/sql suffix=sql ;;
+    isolation) folder=tests/isolation/specs suffix=spec ;;
+    esac
     set -f # the patterns are for the folder's files
     # shellcheck disable=SC2086 # several
-    set -- "$1" "$2" $tests
+    set -- $tests
     set +f
-    for pattern in "${@:3}"; do
-        for file in "$1"/$pattern.$2; do
-            [ ! -e "$file" ] || basename "$file" ".$2"
+    for pattern; do
+        for file in "$folder"/$pattern.$suffix; do
+            [ ! -e "$file" ] || basename "$file" ".$suffix"
         done
     done | sort -u
+}
+
+# What is asked for and fits no test: a misspelt name is no test that passed.
+nobodys_names() { # STAGE..
+    local all tests=$tests kind
+    read -ra all <<<"$tests"
+    for tests in "${all[@]}"; do
+        [ -n "$(for kind; do names "$kind"; done)" ] || echo "$tests"
+    done
 }
 
 # Adds up `ok` and `not ok` lines; a crash or a silent end, told of by no line, is a failure more.
@@ -153,13 +168,13 @@ compare_outputs() { # STAGE PROGRAM DATABASE INPUTDIR NAME..
 
 regress() {
     # shellcheck disable=SC2046 # one word per test
-    compare_outputs regress regress/pg_regress regression tests $(names tests/sql sql)
+    compare_outputs regress regress/pg_regress regression tests $(names regress)
 }
 
 isolation() {
     # shellcheck disable=SC2046
     compare_outputs isolation isolation/pg_isolation_regress isolation_regression tests/isolation \
-        $(names tests/isolation/specs spec)
+        $(names isolation)
 }
 
 # The command line's tests: each gets a server with the extension in it.
@@ -194,11 +209,11 @@ plan() { # STAGE
     case $1 in
     unit) job build-unit build unit unit ;;
     fuzz) job build-fuzz build fuzz-targets fuzz ;;
-    regress) [ -z "$(names tests/sql sql)" ] || job "$1" with_server "$1" "$1" ;;
-    isolation) [ -z "$(names tests/isolation/specs spec)" ] || job "$1" with_server "$1" "$1" ;;
-    cli) for name in $(names tests/cli sh); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
+    regress) [ -z "$(names regress)" ] || job "$1" with_server "$1" "$1" ;;
+    isolation) [ -z "$(names isolation)" ] || job "$1" with_server "$1" "$1" ;;
+    cli) for name in $(names cli); do job "cli-$name" with_server "cli-$name" cli "$name"; done ;;
     *)
-        for name in $(names "tests/$1" sh); do
+        for name in $(names "$1"); do
             case $1-$name in
             # its ten thousand connections take ports that others listen on; how fairly it serves
             http-fairness) job_alone "$1-$name" with_own_clusters "$1" "${2:-900}" "$name" ;;
@@ -212,7 +227,7 @@ plan() { # STAGE
 job_ended() { # NAME
     local name kind=${1#build-}
     [[ $1 == build-* ]] || return 0
-    for name in $(names "tests/$kind" cpp); do job "$kind-$name" "$kind" "$name"; done
+    for name in $(names "$kind"); do job "$kind-$name" "$kind" "$name"; done
     [ "$1$only" != build-unitall ] || plan fuzz # one compilation at a time
 }
 
@@ -220,6 +235,15 @@ case $only in
 all | unit | fuzz | regress | isolation | cli | http | system | torture) ;;
 *) echo "ONLY=$only: not one of unit, fuzz, regress, isolation, cli, http, system, torture" >&2 && exit 2 ;;
 esac
+stages=$only
+[ "$only" != all ] || stages="unit fuzz regress isolation cli http system"
+# shellcheck disable=SC2086 # several
+unknown=$(nobodys_names $stages)
+if [ -n "$unknown" ]; then
+    echo "no test is named" $unknown
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 mkdir -p "$results"
 printf '#!/bin/sh\n' >"$results/try" && chmod 755 "$results/try"
 if ! "$results/try" 2>/dev/null && [[ $only =~ ^(all|unit|fuzz|http|torture)$ ]]; then
@@ -250,6 +274,5 @@ fi
 run_jobs "$work/jobs"
 [ ! -f "$work/kept" ] || cat "$work/kept"
 [ "$failed" = 0 ] || echo "(logs of the tests and of the server: $results)"
-[ $((passed + failed)) -gt 0 ] || echo "no test is named $tests"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
