@@ -15,7 +15,7 @@ BEGIN
                 CASE n WHEN 'service_role' THEN 'BYPASSRLS' ELSE 'NOINHERIT' END) AS remedy
         FROM unnest(owns) AS n WHERE to_regrole(quote_ident(n)) IS NULL
         UNION ALL
-        SELECT 'error', 'a role of the extension was dropped: a restore of a dump fails at it',
+        SELECT 'error', 'its installer or a role of its was dropped: the restore of a dump fails',
             'SELECT auth.restore_grants(''auth_operator'')' WHERE auth.gone_grantees()
         UNION ALL
         SELECT 'error', format('%I is a superuser', r.rolname),

@@ -39,6 +39,32 @@ COMMENT ON FUNCTION auth.gone_grantees() IS
 'Internal: whether a role that the extension gave something to has been dropped, which before '
 'PostgreSQL 17 a dump tells by statements that fail.';
 
+CREATE OR REPLACE FUNCTION auth.without_gone_owner(item aclitem, owner oid) RETURNS aclitem
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given record;
+    told text := item::text; -- who is gone is told by number
+BEGIN
+    SELECT a.grantee, a.grantor, a.grantee <> 0 AND NOT EXISTS (SELECT FROM pg_roles r
+            WHERE r.oid = a.grantee) AS to_nobody, NOT EXISTS (SELECT FROM pg_roles r
+            WHERE r.oid = a.grantor) AS by_nobody INTO given
+        FROM aclexplode(ARRAY[item]) AS a LIMIT 1;
+    IF given.to_nobody AND given.grantee <> given.grantor THEN
+        RETURN NULL;
+    ELSIF given.to_nobody THEN
+        told := overlay(told PLACING owner::regrole::text
+            FROM 1 FOR length(given.grantee::text));
+    END IF;
+    IF given.by_nobody THEN
+        told := left(told, -length(given.grantor::text)) || owner::regrole;
+    END IF;
+    RETURN told::aclitem;
+END
+$$;
+COMMENT ON FUNCTION auth.without_gone_owner(aclitem, oid) IS
+'Internal: a privilege as it would be had the present owner given it, where the one who did has '
+'been dropped; NULL when it is another''s who has been.';
+
 CREATE OR REPLACE FUNCTION auth.restore_grants(role name) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -65,13 +91,22 @@ BEGIN
     END LOOP;
     UPDATE pg_init_privs i SET initprivs = k.kept
     FROM (SELECT p.classoid, p.objoid, p.objsubid, ARRAY(
-                SELECT u.item FROM unnest(p.initprivs) WITH ORDINALITY AS u (item, n)
-                WHERE EXISTS (SELECT FROM aclexplode(ARRAY[u.item]) AS a WHERE a.grantee = 0
-                    OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.grantee))
-                ORDER BY u.n) AS kept
-            FROM pg_init_privs p JOIN pg_depend d ON d.classid = p.classoid
-                AND d.objid = p.objoid AND d.objsubid = 0 AND d.deptype = 'e'
-                JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_principal') AS k
+                SELECT auth.without_gone_owner(u.item, b.owner)
+                FROM unnest(p.initprivs) WITH ORDINALITY AS u (item, n)
+                WHERE auth.without_gone_owner(u.item, b.owner) IS NOT NULL ORDER BY u.n) AS kept
+            FROM pg_init_privs p, LATERAL (
+                SELECT f.proowner FROM pg_proc f
+                WHERE f.oid = p.objoid AND p.classoid = 'pg_proc'::regclass
+                UNION ALL SELECT c.relowner FROM pg_class c
+                WHERE c.oid = p.objoid AND p.classoid = 'pg_class'::regclass
+                UNION ALL SELECT t.typowner FROM pg_type t
+                WHERE t.oid = p.objoid AND p.classoid = 'pg_type'::regclass
+                UNION ALL SELECT n.nspowner FROM pg_namespace n -- it is no member
+                WHERE n.oid = p.objoid AND p.classoid = 'pg_namespace'::regclass) AS b (owner)
+            WHERE p.classoid = 'pg_namespace'::regclass AND p.objoid = 'auth'::regnamespace
+                OR EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                    AND e.extname = 'pg_principal' WHERE d.classid = p.classoid
+                    AND d.objid = p.objoid AND d.objsubid = 0 AND d.deptype = 'e')) AS k
     WHERE i.classoid = k.classoid AND i.objoid = k.objoid AND i.objsubid = k.objsubid
         AND i.initprivs <> k.kept;
     IF role = 'auth_operator' AND NOT EXISTS (SELECT FROM pg_policy p
@@ -83,5 +118,5 @@ END
 $$;
 COMMENT ON FUNCTION auth.restore_grants(name) IS
 'Internal: for superusers: gives a role of the extension''s, dropped and made again, what it had '
-'from the extension, as if it were still that role, and forgets roles that are gone. The number of '
-'privileges.';
+'from the extension, as if it were still that role, and forgets roles that are gone, where the one '
+'that installed the extension is, for the present owner. The number of privileges.';

@@ -25,6 +25,11 @@ is "tokens are minted and verified" "$(sql "
     SELECT auth.create_signing_key();
     SELECT auth.push_people('[{\"email\": \"ann@example.com\", \"name\": \"Ann\"}]') IS NOT NULL, auth.provision() IS NOT NULL;
     SELECT auth.authenticate(auth.issue('ann@example.com'))->>'email'" | tail -n 1)" ann@example.com
+[ "$(psql -XqAt -c "SHOW server_version_num")" -ge 170000 ] || like "before PostgreSQL 17 dumps name the role that is gone, by number" "$(sql "
+    SELECT detail FROM auth.check_installation() WHERE state = 'error'")" "was dropped: the restore of a dump fails"
+ok "they are the successor's" sql "SELECT auth.restore_grants('auth_operator')"
+createdb elsewhere
+is "so that they are restored at once" "$(pg_dump -d handed 2>/dev/null | psql -Xq -v ON_ERROR_STOP=1 -1 -d elsewhere 2>&1 >/dev/null)" ""
 is "the doctor finds no fault with its objects" "$(sql "
     SELECT item, detail FROM auth.check_installation() WHERE state = 'error'")" ""
 cluster_stop "$dir" fast

@@ -183,6 +183,7 @@ agent_health, list_incidents, incident_line~50~(SELECT count(auth.incident_line(
 check_installation, check_versions, check_keys, check_roles, check_grants, odd_grants, own_grants, gone_grantees, writable_views, check_doors, check_logs, check_tables, check_functions, function_digests, own_functions, this_server, check_clamps, check_collation, check_health, check_clocks, check_writing~1~count(*) FROM auth.check_installation('0.3.0', '1 s')~
 changed_grants, changed_parts, own_parts, weakened_objects, secret_columns, logged_roles, setting_of, is_on, is_zero, clamp_findings~1~concat(auth.is_on('on'), auth.is_zero('0'), auth.setting_of(0, 'log_statement'), (SELECT count(*) FROM auth.logged_roles()), (SELECT count(*) FROM auth.own_parts()), (SELECT count(*) FROM auth.changed_parts()), (SELECT count(*) FROM auth.weakened_objects()), (SELECT count(*) FROM auth.secret_columns()), (SELECT count(*) FROM auth.changed_grants()), (SELECT count(*) FROM auth.clamp_findings('clamped', true)))~
 restore_grants~1~auth.restore_grants('authenticated')~
+without_gone_owner~100~auth.without_gone_owner('=r/postgres', 10)~
 readiness, key_fault, library_version, version_parts~300~auth.readiness('0.3.0') FROM auth.key_fault('refresh') AS k, auth.key_fault('verifying', 'x') AS l, auth.library_version(), auth.version_parts('1.2')~auth.readiness((1 / 0)::text)
 orphan_job_query~100~auth.orphan_job_query()~
 require_cron, cron_is_here, health_scan_call, health_job, health_schedule, schedule_health_scan~100~1~auth.schedule_health_scan()

@@ -38,7 +38,7 @@ like "made again, it lacks everything" "$(checks shop)" "warning auth_operator n
 like "so does the frontend's" "$(checks shop)" "warning authenticator no longer has EXECUTE .* more of this kind SELECT auth.restore_grants\('authenticator'\)"
 like "and may do nothing" "$(sql shop "SET ROLE auth_operator" "SELECT auth.list_signing_keys()")" "permission denied for function list_signing_keys"
 if [ "$(pg_major "$pg_config")" -lt 17 ]; then
-    like "a dump would revoke from who is gone" "$(checks shop)" "error a role of the extension was dropped: a restore of a dump fails at it SELECT auth.restore_grants"
+    like "a dump would revoke from who is gone" "$(checks shop)" "error its installer or a role of its was dropped: the restore of a dump fails SELECT auth.restore_grants"
     dump
     createdb failing
     like "which fails" "$(psql -Xq -1 -v ON_ERROR_STOP=1 -d failing -f "$dir/dump.sql" 2>&1)" 'role "[0-9]+" does not exist'
