@@ -8,6 +8,8 @@ DECLARE
     fresh oid[] := '{}';
     settled jsonb;
 BEGIN
+    -- names are kept, too: the same ones in each database
+    PERFORM set_config('quote_all_identifiers', 'off', true);
     -- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
     FOR object IN
         SELECT o.oid, o.what, array_remove(ARRAY(
