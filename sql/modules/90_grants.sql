@@ -9,7 +9,7 @@ DECLARE
     settled jsonb;
 BEGIN
     -- names are kept, too: the same ones in each database
-    PERFORM set_config('quote_all_identifiers', 'off', true);
+    SET LOCAL quote_all_identifiers = off;
     -- ALTER DEFAULT PRIVILEGES may have granted more, to anybody.
     FOR object IN
         SELECT o.oid, o.what, array_remove(ARRAY(
